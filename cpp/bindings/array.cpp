@@ -1,0 +1,143 @@
+#include "array.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/table.hpp"
+#include "nncore/error.hpp"
+
+namespace nncore {
+namespace {
+
+std::string type_text(const py::array& array) { return "dtype " + py::str(array.dtype()).cast<std::string>(); }
+
+std::vector<py::ssize_t> extents_of(const Shape& shape) {
+  std::vector<py::ssize_t> extents;
+  for (int i = 0; i < shape.rank(); ++i) extents.push_back(shape[i]);
+  return extents;
+}
+
+/// The position of a flat index in a shape, as Python writes it.
+std::string position(int64_t flat, const Shape& shape) {
+  std::string text;
+  for (int axis = shape.rank(); axis-- > 0; flat /= shape[axis]) {
+    text = std::to_string(flat % shape[axis]) + (text.empty() ? "" : ", ") + text;
+  }
+  return "[" + text + "]";
+}
+
+template <class T>
+void require_finite(View<const T> view, const std::string& where, const std::string& argument) {
+  if (kernels<T>().all_finite(view.size(), view.data)) return;
+  const T* bad = std::find_if(view.data, view.data + view.size(), [](T v) { return !std::isfinite(v); });
+  throw ConfigError(expected(where, argument, std::string("finite ") + dtype_name<T>() + " numbers",
+                             to_string(Value(static_cast<double>(*bad))) + " at " +
+                                 position(bad - view.data, view.shape)));
+}
+
+}  // namespace
+
+Shape shape_of(const py::array& array) {
+  int64_t extents[64];
+  for (py::ssize_t i = 0; i < std::min<py::ssize_t>(array.ndim(), 64); ++i) extents[i] = array.shape(i);
+  return Shape(extents, array.ndim());
+}
+
+py::array real_array(const py::handle& given, const std::string& where, const std::string& argument) {
+  static constexpr const char* kWanted = "an array of real numbers";
+  py::array array;
+  if (py::isinstance<py::array>(given)) {
+    array = py::reinterpret_borrow<py::array>(given);
+    if (py::hasattr(given, "mask")) throw ShapeError(expected(where, argument, kWanted, "a masked array"));
+  } else {
+    if (py::isinstance<py::str>(given) || given.is_none()) {
+      throw ShapeError(expected(where, argument, kWanted, py::repr(given).cast<std::string>()));
+    }
+    try {
+      array = py::array::ensure(given);
+    } catch (py::error_already_set&) {
+      throw ShapeError(expected(where, argument, kWanted, "something NumPy cannot make an array of"));
+    }
+    if (!array) {
+      PyErr_Clear();
+      throw ShapeError(expected(where, argument, kWanted, "something NumPy cannot make an array of"));
+    }
+  }
+  const char kind = array.dtype().kind();
+  if (kind != 'f' && kind != 'i' && kind != 'u' && kind != 'b') {
+    throw ShapeError(expected(where, argument, kWanted, type_text(array)));
+  }
+  return array;
+}
+
+bool holds_integers(const py::array& array) {
+  const char kind = array.dtype().kind();
+  return kind == 'i' || kind == 'u' || kind == 'b';
+}
+
+template <class T>
+Input<T> values_of(const py::handle& given, const std::string& where, const std::string& argument, bool finite) {
+  const py::array array = real_array(given, where, argument);
+  const Shape shape = shape_of(array);
+  const auto converted = py::array_t<T, py::array::c_style | py::array::forcecast>::ensure(array);
+  if (!converted) throw py::error_already_set();
+  const View<const T> view{converted.data(), shape};
+  if (finite) require_finite(view, where, argument);
+  return {converted, view};
+}
+
+template <class T>
+SamplesInput<T> samples_of(const Model<T>& model, const py::handle& given, const std::string& where, bool finite) {
+  const py::array array = real_array(given, where, "X");
+  const Shape shape = shape_of(array);
+  if (shape.rank() < 2) {
+    throw ShapeError(expected(where, "X", "(N, …), a row for each sample", shape.str(),
+                              shape.rank() == 1 ? "one feature: X[:, None]; one sample: X[None, :]" : ""));
+  }
+  if (array.dtype().is(py::dtype::of<uint8_t>())) {
+    if (!model.input()) {
+      throw ConfigError(expected(where, "X", "numbers, or a model that turns bytes into numbers", "uint8",
+                                 "Sequential(…, input=nc.Normalize.from_data(X, \"scale\"))"));
+    }
+    const auto bytes = py::array_t<uint8_t, py::array::c_style>::ensure(array);
+    if (!bytes) throw py::error_already_set();
+    return {bytes, {nullptr, bytes.data(), shape}};
+  }
+  const Input<T> values = values_of<T>(array, where, "X", finite);
+  return {values.array, {values.view.data, nullptr, shape}};
+}
+
+template <class T>
+TargetInput<T> target_of(const Loss<T>& loss, const py::handle& given, const std::string& where, bool finite) {
+  const py::array array = real_array(given, where, "y");
+  if (loss.takes_labels() && holds_integers(array)) {
+    const auto labels = py::array_t<int64_t, py::array::c_style | py::array::forcecast>::ensure(array);
+    if (!labels) throw py::error_already_set();
+    return {labels, {labels.data(), nullptr, shape_of(array)}};
+  }
+  const Input<T> values = values_of<T>(array, where, "y", finite);
+  return {values.array, {nullptr, values.view.data, values.view.shape}};
+}
+
+template <class T>
+py::array_t<T> copy_out(View<const T> view) {
+  py::array_t<T> out(extents_of(view.shape));
+  std::copy_n(view.data, view.size(), out.mutable_data());
+  return out;
+}
+
+template <class T>
+py::array_t<T> view_out(T* data, const Shape& shape, const py::object& owner) {
+  return py::array_t<T>(extents_of(shape), data, owner);
+}
+
+#define NNCORE_INSTANTIATE(T)                                                                                   \
+  template Input<T> values_of(const py::handle&, const std::string&, const std::string&, bool);                 \
+  template SamplesInput<T> samples_of(const Model<T>&, const py::handle&, const std::string&, bool);            \
+  template TargetInput<T> target_of(const Loss<T>&, const py::handle&, const std::string&, bool);               \
+  template py::array_t<T> copy_out(View<const T>);                                                              \
+  template py::array_t<T> view_out(T*, const Shape&, const py::object&);
+NNCORE_INSTANTIATE(float)
+NNCORE_INSTANTIATE(double)
+
+}  // namespace nncore

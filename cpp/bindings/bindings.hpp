@@ -1,0 +1,28 @@
+/// What the binding files share: each declares one part of the module `nncore._core`.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <memory>
+
+#include "nncore/schema.hpp"
+
+namespace py = pybind11;
+
+namespace nncore {
+
+Value to_value(const py::handle& given);     ///< throws ConfigError for what no schema can hold
+py::object to_python(const Value& value);
+using SpecPointer = std::shared_ptr<const Spec>;
+
+void bind_errors(py::module_& m);
+void bind_registry(py::module_& m);
+void bind_model(py::module_& m);
+void bind_loss(py::module_& m);
+void bind_optimizer(py::module_& m);
+void bind_trainer(py::module_& m);
+void bind_minimize(py::module_& m);
+void bind_perceptron(py::module_& m);
+void bind_functional(py::module_& m);
+
+}  // namespace nncore

@@ -1,0 +1,69 @@
+/// Layers as functions of arrays: the same kernels without a model.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include "array.hpp"
+#include "bindings.hpp"
+#include "nncore/error.hpp"
+#include "nncore/layer.hpp"
+#include "nncore/linalg.hpp"
+
+namespace nncore {
+namespace {
+
+/// y of a layer without parameters; with dy the gradient of x instead.
+template <class T>
+py::array apply_as(const Spec& spec, const py::object& given, const py::object& dy_given) {
+  const std::string where = "[" + spec.name + "]";
+  const auto x = values_of<T>(given, where, "z");
+  const auto layer = make<Layer<T>>(spec);
+  layer->set_label(spec.name, "functional");
+  // One row of the whole array when the function does not look at rows, so that any rank will do.
+  const bool rows = !layer->elementwise() && x.view.shape.rank() > 0;
+  const View<const T> view{x.view.data, rows ? x.view.shape : Shape{1, x.view.size()}};
+  const int64_t C = rows ? x.view.shape.back() : view.size();
+  const View<const T> flat{view.data, {C == 0 ? 0 : view.size() / C, C}};
+  layer->build({C});
+  auto y = copy_out(x.view);
+  layer->forward(flat, {y.mutable_data(), flat.shape}, {true, false, 0, 0, 0});
+  if (dy_given.is_none()) return y;
+  const auto dy = values_of<T>(dy_given, where, "dy");
+  if (!(dy.view.shape == x.view.shape)) {
+    throw ShapeError(expected(where, "dy", x.view.shape.str(), dy.view.shape.str()));
+  }
+  auto dx = copy_out(x.view);
+  layer->backward({dy.view.data, flat.shape}, {dx.mutable_data(), flat.shape});
+  return dx;
+}
+
+py::array apply(const Spec& spec, const py::object& x, const py::object& dy) {
+  const bool single = py::isinstance<py::array_t<float>>(x);
+  return single ? apply_as<float>(spec, x, dy) : apply_as<double>(spec, x, dy);
+}
+
+template <class T>
+py::array product_as(const py::object& a, const py::object& b) {
+  const auto A = values_of<T>(a, "[product]", "A"), B = values_of<T>(b, "[product]", "B");
+  if (A.view.shape.rank() != 2 || B.view.shape.rank() != 2) {
+    throw ShapeError(expected("[product]", "A, B", "two matrices", A.view.shape.str() + ", " + B.view.shape.str()));
+  }
+  py::array_t<T> C({A.view.shape[0], B.view.shape[1]});
+  const py::gil_scoped_release release;
+  product<T>(A.view, B.view, {C.mutable_data(), {A.view.shape[0], B.view.shape[1]}});
+  return C;
+}
+
+}  // namespace
+
+void bind_functional(py::module_& m) {
+  m.def("apply", &apply, py::arg("layer"), py::arg("x"), py::arg("dy") = py::none());
+  m.def(
+      "product",
+      [](const py::object& a, const py::object& b) {
+        const bool single = py::isinstance<py::array_t<float>>(a) && py::isinstance<py::array_t<float>>(b);
+        return single ? product_as<float>(a, b) : product_as<double>(a, b);
+      },
+      py::arg("a"), py::arg("b"), "The matrix product, through xtensor-blas.");
+}
+
+}  // namespace nncore

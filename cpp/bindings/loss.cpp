@@ -1,0 +1,77 @@
+/// Losses by hand, and gradient checks.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include "array.hpp"
+#include "bindings.hpp"
+#include "nncore/error.hpp"
+#include "nncore/gradcheck.hpp"
+#include "nncore/loss.hpp"
+
+namespace nncore {
+namespace {
+
+const char* link_name(Link link) {
+  switch (link) {
+    case Link::softmax: return "softmax";
+    case Link::log_softmax: return "log_softmax";
+    case Link::sigmoid: return "sigmoid";
+    case Link::sign: return "sign";
+    case Link::identity: break;
+  }
+  return "identity";
+}
+
+/// (value, dz) of a loss for outputs z of the loss's own type.
+template <class T>
+py::tuple evaluate(const Spec& spec, const py::object& z_given, const py::object& y_given, bool gradient) {
+  const std::string where = "[" + spec.name + "]";
+  const auto loss = make<Loss<T>>(spec);
+  const auto z = values_of<T>(z_given, where, "z");
+  const auto y = target_of<T>(*loss, y_given, where, false);
+  if (z.view.shape.rank() < 1 || z.view.shape[0] == 0) {
+    throw ShapeError(expected(where, "z", "at least one sample", z.view.shape.str()));
+  }
+  loss->check(z.view.shape, y.target);
+  if (!gradient) return py::make_tuple(loss->value_and_gradient(z.view, y.target, nullptr), py::none());
+  auto dz = copy_out(z.view);
+  const double value = loss->value_and_gradient(z.view, y.target, dz.mutable_data());
+  return py::make_tuple(value, dz);
+}
+
+py::tuple evaluate_any(const Spec& spec, const py::object& z, const py::object& y, bool gradient) {
+  const bool single = py::isinstance<py::array_t<float>>(z);
+  return single ? evaluate<float>(spec, z, y, gradient) : evaluate<double>(spec, z, y, gradient);
+}
+
+py::list check_gradients(const std::shared_ptr<Model<double>>& model, const Spec& spec, const py::object& X,
+                         const py::object& y_given, double eps, uint64_t seed) {
+  const auto loss = make<Loss<double>>(spec);
+  const auto samples = samples_of<double>(*model, X, "[gradcheck]", true);
+  const auto x = values_of<double>(samples.array, "[gradcheck]", "X");
+  const auto y = target_of<double>(*loss, y_given, "[gradcheck]", true);
+  if (x.view.shape[0] == 0) throw ShapeError(expected("[gradcheck]", "X", "at least one sample", x.view.shape.str()));
+  const auto own = copy_out(x.view);
+  const auto poll = [] {
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    return false;
+  };
+  const typename Model<double>::Use use(*model);
+  py::list out;
+  for (const GradientError& e :
+       gradcheck(*model, *loss, {const_cast<double*>(own.data()), x.view.shape}, y.target, eps, seed, poll)) {
+    out.append(py::make_tuple(e.name, e.max_relative_error, e.index, e.analytic, e.numeric));
+  }
+  return out;
+}
+
+}  // namespace
+
+void bind_loss(py::module_& m) {
+  m.def("loss", &evaluate_any, py::arg("spec"), py::arg("z"), py::arg("y"), py::arg("gradient"));
+  m.def("loss_link", [](const Spec& spec) { return link_name(make<Loss<double>>(spec)->link()); }, py::arg("spec"));
+  m.def("gradcheck", &check_gradients, py::arg("model"), py::arg("loss"), py::arg("X"), py::arg("y"), py::arg("eps"),
+        py::arg("seed"));
+}
+
+}  // namespace nncore

@@ -1,0 +1,143 @@
+/// Model32 and Model64: the core of nncore.Sequential.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "array.hpp"
+#include "bindings.hpp"
+#include "nncore/error.hpp"
+#include "nncore/gradcheck.hpp"
+#include "nncore/model.hpp"
+
+namespace nncore {
+namespace {
+
+template <class T>
+using ModelPointer = std::shared_ptr<Model<T>>;
+using Places = std::vector<std::pair<std::string, std::shared_ptr<LayerHandle>>>;
+
+template <class T>
+std::optional<Normalization<T>> to_normalization(const py::object& given) {
+  if (given.is_none()) return std::nullopt;
+  const auto [mean, std] = given.cast<std::pair<std::vector<double>, std::vector<double>>>();
+  Normalization<T> out;
+  const std::size_t n = std::max(mean.size(), std.size());
+  for (std::size_t i = 0; i < n; ++i) {
+    out.mean.push_back(static_cast<T>(mean[mean.size() == 1 ? 0 : i]));
+    out.inverse_std.push_back(static_cast<T>(1.0 / std[std.size() == 1 ? 0 : i]));
+  }
+  return out;
+}
+
+template <class T>
+ModelPointer<T> make_model(const Places& given, uint64_t seed, const py::object& input) {
+  std::vector<typename Model<T>::Place> places;
+  for (const auto& [name, handle] : given) places.push_back({name, handle});
+  return std::make_shared<Model<T>>(std::move(places), seed, to_normalization<T>(input));
+}
+
+template <class T>
+py::array_t<T> forward(Model<T>& model, const py::object& given, bool training, uint64_t seed, uint32_t step) {
+  const auto x = samples_of<T>(model, given, "[Sequential]", false);
+  const auto values = values_of<T>(x.array, "[Sequential]", "x");
+  const typename Model<T>::Use use(model);
+  View<const T> y;
+  {
+    const py::gil_scoped_release release;
+    y = model.forward(values.view, {training, training, seed, 0, step});
+  }
+  return copy_out(y);
+}
+
+template <class T>
+py::array_t<T> backward(Model<T>& model, const py::object& given) {
+  const auto dy = values_of<T>(given, "[Sequential]", "dy");
+  const typename Model<T>::Use use(model);
+  View<T> dx;
+  {
+    const py::gil_scoped_release release;
+    dx = model.backward(dy.view);
+  }
+  return copy_out<T>(dx);
+}
+
+template <class T>
+py::dict activations(Model<T>& model, const py::object& given) {
+  const auto x = samples_of<T>(model, given, "[Sequential]", false);
+  const auto values = values_of<T>(x.array, "[Sequential]", "x");
+  const typename Model<T>::Use use(model);
+  model.forward(values.view, {});
+  py::dict out;
+  for (std::size_t i = 0; i < model.n_layers(); ++i) {
+    out[model.places()[i].name.c_str()] = copy_out(model.activation(static_cast<int>(i)));
+  }
+  return out;
+}
+
+/// (layer name, kind, output shape of one sample, number of parameters) of each layer.
+template <class T>
+py::list describe(Model<T>& model, const std::vector<int64_t>& extents) {
+  const auto& shapes = model.build(Shape(extents.data(), static_cast<int64_t>(extents.size())));
+  py::list out;
+  for (std::size_t i = 0; i < model.n_layers(); ++i) {
+    py::list shape;
+    for (int axis = 0; axis < shapes[i + 1].rank(); ++axis) shape.append(shapes[i + 1][axis]);
+    int64_t n = 0;
+    for (const auto& p : model.layer(i).parameters()) n += p.role == Role::buffer ? 0 : p.shape.size();
+    const auto& place = model.places()[i];
+    out.append(py::make_tuple(place.name, place.handle->spec.name, py::tuple(shape), n));
+  }
+  return out;
+}
+
+template <class T>
+py::list arrays_of(const ModelPointer<T>& model, const std::vector<Parameter<T>*>& parameters,
+                   const std::vector<std::string>& names) {
+  py::list out;
+  const py::object owner = py::cast(model);
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const Parameter<T>& p = *parameters[i];
+    py::object grad = py::none();
+    if (p.grad != nullptr) grad = view_out(p.grad, p.shape, owner);
+    out.append(py::make_tuple(names[i], view_out(p.value, p.shape, owner), grad));
+  }
+  return out;
+}
+
+template <class T>
+py::object flat(const ModelPointer<T>& model, T* data) {
+  if (data == nullptr && model->n_values() > 0) {
+    throw StateError("[Sequential] its parameters do not lie in one piece, because layers are shared with another "
+                     "model; copy() gives a model where they do");
+  }
+  return view_out(data, {model->n_values()}, py::cast(model));
+}
+
+template <class T>
+void bind_model_of(py::module_& m, const char* name) {
+  py::class_<Model<T>, ModelPointer<T>>(m, name)
+      .def(py::init(&make_model<T>), py::arg("places"), py::arg("seed"), py::arg("input"))
+      .def_property_readonly("dtype", [](const Model<T>&) { return dtype_name<T>(); })
+      .def("forward", &forward<T>, py::arg("x"), py::arg("training"), py::arg("seed"), py::arg("step"))
+      .def("backward", &backward<T>, py::arg("dy"))
+      .def("activations", &activations<T>, py::arg("x"))
+      .def("describe", &describe<T>, py::arg("sample_shape"))
+      .def("zero_grad", &Model<T>::zero_grad)
+      .def("forget", &Model<T>::forget)
+      .def("initialize", &Model<T>::initialize, py::arg("seed"))
+      .def("parameters",
+           [](const ModelPointer<T>& model) { return arrays_of(model, model->parameters(), model->parameter_names()); })
+      .def("buffers",
+           [](const ModelPointer<T>& model) { return arrays_of(model, model->buffers(), model->buffer_names()); })
+      .def("flat_parameters", [](const ModelPointer<T>& model) { return flat(model, model->flat_values()); })
+      .def("flat_gradients", [](const ModelPointer<T>& model) { return flat(model, model->flat_grads()); });
+}
+
+}  // namespace
+
+void bind_model(py::module_& m) {
+  bind_model_of<float>(m, "Model32");
+  bind_model_of<double>(m, "Model64");
+}
+
+}  // namespace nncore

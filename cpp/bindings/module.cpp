@@ -1,0 +1,27 @@
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "bindings.hpp"
+#include "nncore/cpu.hpp"
+#include "nncore/thread_pool.hpp"
+
+PYBIND11_MODULE(_core, m) {
+  using namespace nncore;
+  m.doc() = "The compiled core of nncore.";
+  m.attr("__version__") = NNCORE_VERSION;
+  bind_errors(m);
+  bind_registry(m);
+  bind_model(m);
+  bind_loss(m);
+  bind_optimizer(m);
+  bind_trainer(m);
+  bind_minimize(m);
+  bind_perceptron(m);
+  bind_functional(m);
+  m.def("kernel_set", &kernel_set);
+  m.def("kernel_sets", &kernel_sets);
+  m.def("num_threads", &num_threads);
+  m.def("set_num_threads", &set_num_threads, py::arg("n"));
+  m.def("default_num_threads", &default_num_threads);
+  kernel_set();  // NNCORE_ISA that cannot be had is an error at import
+}

@@ -1,0 +1,60 @@
+/// Optimizer32 and Optimizer64: the core of an optimizer that serves one model.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "array.hpp"
+#include "bindings.hpp"
+#include "nncore/model.hpp"
+#include "nncore/optimizer.hpp"
+
+namespace nncore {
+namespace {
+
+template <class T>
+using OptimizerPointer = std::shared_ptr<Optimizer<T>>;
+
+template <class T>
+OptimizerPointer<T> make_optimizer(const Spec& spec, Model<T>& model) {
+  OptimizerPointer<T> optimizer = make<Optimizer<T>>(spec);
+  optimizer->attach(model.parameters());
+  return optimizer;
+}
+
+/// {slot name: writable array} of parameter i.
+template <class T>
+py::dict slots(const OptimizerPointer<T>& optimizer, int i) {
+  if (i < 0 || i >= optimizer->n_parameters()) throw py::index_error();
+  py::dict out;
+  const auto names = optimizer->slot_names();
+  for (int k = 0; k < optimizer->n_slots(); ++k) {
+    out[names[static_cast<std::size_t>(k)].c_str()] =
+        view_out(optimizer->slot(i, k), {optimizer->slot_size(i)}, py::cast(optimizer));
+  }
+  return out;
+}
+
+template <class T>
+void bind_optimizer_of(py::module_& m, const char* name) {
+  py::class_<Optimizer<T>, OptimizerPointer<T>>(m, name)
+      .def(py::init(&make_optimizer<T>), py::arg("spec"), py::arg("model"))
+      .def("step",
+           [](Optimizer<T>& optimizer, Model<T>& model) {
+             const typename Model<T>::Use use(model);
+             optimizer.step(model.parameters());
+           },
+           py::arg("model"))
+      .def("slots", &slots<T>, py::arg("parameter"))
+      .def_property("rate", &Optimizer<T>::rate, &Optimizer<T>::set_rate)
+      .def_property("t", &Optimizer<T>::t, &Optimizer<T>::set_t)
+      .def_property("epoch", &Optimizer<T>::epoch, &Optimizer<T>::set_epoch);
+}
+
+}  // namespace
+
+void bind_optimizer(py::module_& m) {
+  bind_optimizer_of<float>(m, "Optimizer32");
+  bind_optimizer_of<double>(m, "Optimizer64");
+}
+
+}  // namespace nncore

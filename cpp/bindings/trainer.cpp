@@ -1,0 +1,189 @@
+/// Trainer32 and Trainer64: the epoch loop, with the GIL released.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "array.hpp"
+#include "bindings.hpp"
+#include "nncore/error.hpp"
+#include "nncore/trainer.hpp"
+
+namespace nncore {
+namespace {
+
+/// Accuracies are never negative: -1 stands for none.
+py::object or_none(double accuracy) { return accuracy < 0 ? py::object(py::none()) : py::object(py::float_(accuracy)); }
+
+/// Calls Python between steps and epochs: `poll(epoch, epochs, step, steps, loss)` and `epoch_done(dict)`, true: stop.
+class PythonObserver final : public Observer {
+ public:
+  PythonObserver(py::object poll, py::object epoch_done) : poll_(std::move(poll)), epoch_done_(std::move(epoch_done)) {}
+
+  bool poll(const Progress& p) override {
+    const py::gil_scoped_acquire acquire;
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    return poll_(p.epoch, p.epochs, p.step, p.steps_per_epoch, p.loss).cast<bool>();
+  }
+  bool epoch_done(const EpochRecord& record) override {
+    const py::gil_scoped_acquire acquire;
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    return epoch_done_(to_dict(record)).cast<bool>();
+  }
+
+  static py::dict to_dict(const EpochRecord& r) {
+    py::dict d;
+    d["epoch"] = r.epoch;
+    d["loss"] = r.train.loss;
+    d["accuracy"] = or_none(r.train.accuracy);
+    const auto add = [&](const char* loss, const char* accuracy, const std::optional<Evaluation>& e) {
+      d[loss] = e ? py::object(py::float_(e->loss)) : py::none();
+      d[accuracy] = e ? or_none(e->accuracy) : py::none();
+    };
+    add("val_loss", "val_accuracy", r.validation);
+    add("test_loss", "test_accuracy", r.test);
+    d["lr"] = r.rate;
+    d["seconds"] = r.seconds;
+    return d;
+  }
+
+ private:
+  py::object poll_, epoch_done_;
+};
+
+TrainerOptions to_options(const py::dict& d) {
+  TrainerOptions options;
+  options.batch_size = d["batch_size"].cast<int64_t>();
+  options.shuffle = d["shuffle"].cast<bool>();
+  options.seed = d["seed"].cast<uint64_t>();
+  options.drop_last = d["drop_last"].cast<bool>();
+  options.num_threads = d["num_threads"].cast<int>();
+  const auto policy = d["on_nonfinite"].cast<std::string>();
+  options.on_nonfinite = policy == "raise"  ? OnNonfinite::raise
+                         : policy == "stop" ? OnNonfinite::stop
+                                            : OnNonfinite::ignore;
+  options.gradient = {d["l1"].cast<double>(), d["l2"].cast<double>(), d["clip_grad_norm"].cast<double>(),
+                      d["clip_grad_value"].cast<double>(), true};
+  return options;
+}
+
+/// A trainer with what it refers to kept alive.
+template <class T>
+class Bound {
+ public:
+  Bound(std::shared_ptr<Model<T>> model, const Spec& loss, std::shared_ptr<Optimizer<T>> optimizer, const py::dict& options)
+      : model_(std::move(model)),
+        optimizer_(std::move(optimizer)),
+        check_finite_(options["on_nonfinite"].cast<std::string>() != "ignore"),
+        trainer_(*model_, make<Loss<T>>(loss), *optimizer_, to_options(options)) {}
+
+  py::dict fit(const py::object& X, const py::object& y, const py::object& validation, const py::object& test,
+               int64_t epochs, bool accuracy, py::object poll, py::object epoch_done) {
+    const Checked train = check(X, y, "[fit]");
+    const auto val = check_pair(validation, "[fit] validation_data:"), tst = check_pair(test, "[fit] test_data:");
+    PythonObserver observer(std::move(poll), std::move(epoch_done));
+    const typename Model<T>::Use use(*model_);
+    FitResult result;
+    {
+      const py::gil_scoped_release release;
+      result = trainer_.fit(train.data, dataset(val), dataset(tst), epochs, accuracy, observer);
+    }
+    return to_dict(result);
+  }
+
+  double step(const py::object& X, const py::object& y) {
+    const Checked batch = check(X, y, "[step]");
+    const typename Model<T>::Use use(*model_);
+    const py::gil_scoped_release release;
+    return trainer_.step(batch.data);
+  }
+
+  py::tuple evaluate(const py::object& X, const py::object& y) {
+    const Checked data = check(X, y, "[evaluate]");
+    const typename Model<T>::Use use(*model_);
+    Evaluation result;
+    {
+      const py::gil_scoped_release release;
+      result = trainer_.evaluate(data.data, true);
+    }
+    return py::make_tuple(result.loss, or_none(result.accuracy));
+  }
+
+  int64_t epoch() const { return trainer_.epoch(); }
+  void set_epoch(int64_t epoch) { trainer_.set_epoch(epoch); }
+
+ private:
+  struct Checked {
+    py::array x, y;  // keep the memory
+    Dataset<T> data;
+  };
+
+  /// All that can be wrong with the data is found here, before anything changes.
+  Checked check(const py::object& X, const py::object& y, const std::string& where) {
+    const auto x = samples_of<T>(*model_, X, where, check_finite_);
+    const auto target = target_of<T>(trainer_.loss(), y, where, check_finite_);
+    const int64_t N = x.samples.shape[0];
+    if (N == 0) throw ShapeError(expected(where, "X", "at least one sample", x.samples.shape.str()));
+    const Shape& wanted = target.target.shape;
+    if (wanted.rank() < 1 || wanted[0] != N) {
+      throw ShapeError(expected(where, "y", "as many as the samples of X, " + std::to_string(N), wanted.str()));
+    }
+    const Shape z = model_->build(x.samples.shape.sample()).back().with_batch(N);
+    trainer_.loss().check(z, target.target);
+    return {x.array, target.array, {x.samples, target.target}};
+  }
+
+  std::optional<Checked> check_pair(const py::object& pair, const std::string& where) {
+    if (pair.is_none()) return std::nullopt;
+    const auto [X, y] = pair.cast<std::pair<py::object, py::object>>();
+    return check(X, y, where);
+  }
+  static std::optional<Dataset<T>> dataset(const std::optional<Checked>& checked) {
+    return checked ? std::optional<Dataset<T>>(checked->data) : std::nullopt;
+  }
+
+  static py::dict to_dict(const FitResult& result) {
+    const auto array = [](const Trace& trace) {
+      return py::array_t<double>(static_cast<py::ssize_t>(trace.values().size()), trace.values().data());
+    };
+    py::list epochs;
+    for (const EpochRecord& record : result.epochs) epochs.append(PythonObserver::to_dict(record));
+    py::dict d;
+    d["epochs"] = epochs;
+    d["step_loss"] = array(result.losses);
+    d["step_lr"] = array(result.rates);
+    d["step_grad_norm"] = array(result.grad_norms);
+    d["stride"] = result.losses.stride();
+    d["first_step"] = result.first_step;
+    d["steps"] = result.steps;
+    d["seconds"] = result.seconds;
+    d["interrupted"] = result.interrupted;
+    d["nonfinite"] = result.nonfinite;
+    return d;
+  }
+
+  std::shared_ptr<Model<T>> model_;
+  std::shared_ptr<Optimizer<T>> optimizer_;
+  bool check_finite_;
+  Trainer<T> trainer_;
+};
+
+template <class T>
+void bind_trainer_of(py::module_& m, const char* name) {
+  py::class_<Bound<T>>(m, name)
+      .def(py::init<std::shared_ptr<Model<T>>, const Spec&, std::shared_ptr<Optimizer<T>>, const py::dict&>(),
+           py::arg("model"), py::arg("loss"), py::arg("optimizer"), py::arg("options"))
+      .def("fit", &Bound<T>::fit, py::arg("X"), py::arg("y"), py::arg("validation"), py::arg("test"), py::arg("epochs"),
+           py::arg("accuracy"), py::arg("poll"), py::arg("epoch_done"))
+      .def("step", &Bound<T>::step, py::arg("X"), py::arg("y"))
+      .def("evaluate", &Bound<T>::evaluate, py::arg("X"), py::arg("y"))
+      .def_property("epoch", &Bound<T>::epoch, &Bound<T>::set_epoch);
+}
+
+}  // namespace
+
+void bind_trainer(py::module_& m) {
+  bind_trainer_of<float>(m, "Trainer32");
+  bind_trainer_of<double>(m, "Trainer64");
+}
+
+}  // namespace nncore

@@ -1,0 +1,25 @@
+/// Initializer: fills a parameter from a counter-based stream. Numbers are made in double and rounded once, so
+/// float32 and float64 nets of one seed start from the same values.
+#pragma once
+
+#include "nncore/parameter.hpp"
+#include "nncore/registry.hpp"
+#include "nncore/rng.hpp"
+
+namespace nncore {
+
+class Initializer {
+ public:
+  virtual ~Initializer() = default;
+  virtual void fill(const Shape& shape, const Fan& fan, const Stream& stream, double* out) const = 0;
+};
+
+/// Is there an initialiser of that name, or a short name ("xavier", "kaiming")?
+bool is_initializer(const std::string& name);
+/// Does the name stand for a scheme whose biases start at zero?
+bool has_zero_bias(const std::string& name);
+std::shared_ptr<const Spec> initializer_spec(const std::string& name, const std::map<std::string, Value>& args = {});
+/// The initialiser an argument names or holds; None: the fallback.
+std::shared_ptr<const Spec> initializer_or(const Value& given, std::shared_ptr<const Spec> fallback);
+
+}  // namespace nncore

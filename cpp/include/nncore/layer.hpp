@@ -1,0 +1,120 @@
+/// Layer: declares its parameters, knows its shapes, computes forward and backward. A layer object belongs to one
+/// place in one model and holds that place's caches; layers in several places share parameters, not objects.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nncore/error.hpp"
+#include "nncore/parameter.hpp"
+#include "nncore/registry.hpp"
+#include "nncore/view.hpp"
+
+namespace nncore {
+
+/// What one pass through the model is for. Random numbers depend on (seed, layer, epoch, step) alone.
+struct Pass {
+  bool training = false;      ///< drop, normalise by the batch, keep what backward needs
+  bool update_state = false;  ///< let running statistics move
+  uint64_t seed = 0;
+  uint32_t epoch = 0, step = 0;
+};
+
+/// A function applied to each element, with its derivative taken from the output y. Layers that produce rows may
+/// apply it to a tile while the tile is in cache: the same kernel, hence the same bits.
+template <class T>
+struct Elementwise {
+  using Forward = void (*)(int64_t n, const T* a, const T* x, T* y);
+  using Backward = void (*)(int64_t n, const T* a, const T* y, const T* dy, T* dx);
+  Forward forward = nullptr;
+  Backward backward = nullptr;
+  const T* a = nullptr;
+  explicit operator bool() const { return forward != nullptr; }
+};
+
+/// Takes finished pieces of parameter gradients, in the parameter's planned layout: element `offset` on. It may
+/// change g. Called from several threads for disjoint pieces.
+template <class T>
+class GradientSink {
+ public:
+  virtual ~GradientSink() = default;
+  virtual void take(int parameter, int64_t offset, int64_t n, T* g) = 0;
+};
+
+/// The planned form of a layer: parameters in the layout its kernels like, kept so from step to step.
+template <class T>
+class Lowered {
+ public:
+  virtual ~Lowered() = default;
+  /// Permutes parameter i (or its optimizer state) from its natural order, and back.
+  virtual void pack(int i, const T* natural, T* packed) const = 0;
+  virtual void unpack(int i, const T* packed, T* natural) const = 0;
+  /// y = after(layer(x)) for N samples; w[i] is parameter i, packed.
+  virtual void forward(int64_t N, const T* x, T* y, T* const* w, const Elementwise<T>& after) = 0;
+  /// dz is the gradient of what the layer alone computed. dx may be null; it is finished before the sink hears of w.
+  virtual void backward(int64_t N, const T* x, const T* dz, T* dx, T* const* w, GradientSink<T>& sink) = 0;
+};
+
+template <class T>
+class Layer {
+ public:
+  virtual ~Layer() = default;
+
+  /// Shape of one output sample for one input sample; throws ShapeError. Called before the first forward and
+  /// whenever the shape changes.
+  virtual Shape build(const Shape& in) = 0;
+  /// y = f(x). Without pass.training nothing is kept and no random number is drawn.
+  virtual void forward(View<const T> x, View<T> y, const Pass& pass) = 0;
+  /// Adds to the parameters' gradients and assigns dx (unless dx.data is null) for the last training forward.
+  virtual void backward(View<const T> dy, View<T> dx) = 0;
+
+  /// Set when the layer acts on each element alone; constant for the layer's life.
+  virtual Elementwise<T> elementwise() const { return {}; }
+  /// The planned form; null: the plan runs forward and backward as they stand.
+  virtual std::unique_ptr<Lowered<T>> lower() { return nullptr; }
+
+  std::vector<Parameter<T>>& parameters() { return parameters_; }  ///< and buffers, in order of declaration
+  void set_label(const std::string& kind, std::string name) {
+    label_ = std::string("[").append(kind).append(" \"").append(name).append("\"]");
+    name_ = std::move(name);
+  }
+  const std::string& label() const { return label_; }
+  const std::string& name() const { return name_; }
+
+ protected:
+  /// For the constructor: parameters follow from the arguments alone.
+  void declare(std::string name, Shape shape, Role role, std::shared_ptr<const Spec> init, Fan fan = {}) {
+    parameters_.push_back({std::move(name), shape, role, fan, std::move(init), nullptr, nullptr});
+  }
+  [[noreturn]] void shape_error(const std::string& wanted, const Shape& got, const std::string& hint = "") const {
+    throw ShapeError(expected(label_, "x", wanted, got.str_with_batch(), hint));
+  }
+
+ private:
+  std::vector<Parameter<T>> parameters_;
+  std::string label_, name_;
+};
+
+/// Base of the layers that act on each element alone: a class gives the kernels, this gives all the rest.
+template <class T>
+class ElementwiseLayer : public Layer<T> {
+ public:
+  Shape build(const Shape& in) override { return in; }
+  void forward(View<const T> x, View<T> y, const Pass& pass) override {
+    const Elementwise<T> f = this->elementwise();
+    f.forward(x.size(), f.a, x.data, y.data);
+    if (pass.training) y_ = y;
+  }
+  void backward(View<const T> dy, View<T> dx) override {
+    if (dx.data == nullptr) return;
+    const Elementwise<T> f = this->elementwise();
+    f.backward(dy.size(), f.a, y_.data, dy.data, dx.data);
+  }
+
+ private:
+  View<const T> y_;
+};
+
+}  // namespace nncore

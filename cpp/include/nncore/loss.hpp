@@ -1,0 +1,42 @@
+/// Loss: a number and its gradient. The mean over the batch, and so the 1/N, lives here and nowhere else.
+#pragma once
+
+#include "nncore/error.hpp"
+#include "nncore/registry.hpp"
+#include "nncore/view.hpp"
+
+namespace nncore {
+
+/// What is asked of the model: integer labels (N,) or values; exactly one pointer is set.
+template <class T>
+struct Target {
+  const int64_t* labels = nullptr;
+  const T* values = nullptr;
+  Shape shape;
+};
+
+/// How the model's raw outputs become probabilities or labels.
+enum class Link { identity, softmax, log_softmax, sigmoid, sign };
+
+template <class T>
+class Loss {
+ public:
+  virtual ~Loss() = default;
+
+  /// Does the loss take integer labels where it is given integers?
+  virtual bool takes_labels() const { return false; }
+  virtual Link link() const { return Link::identity; }
+  /// Compares shapes exactly and checks every label; throws ShapeError or ConfigError. Done once, at the border.
+  virtual void check(const Shape& z, const Target<T>& y) const = 0;
+  /// The value for outputs z (N, …); its gradient goes to dz unless that is null. z and y passed check.
+  virtual double value_and_gradient(View<const T> z, const Target<T>& y, T* dz) = 0;
+};
+
+/// Throws unless z is (N, C) and the labels are (N,) with 0 <= label < C (or label == ignored).
+template <class T>
+void check_labels(const char* where, const Shape& z, const Target<T>& y, const int64_t* ignored = nullptr);
+/// Throws unless y has exactly the shape of z.
+template <class T>
+void check_values(const char* where, const Shape& z, const Target<T>& y);
+
+}  // namespace nncore

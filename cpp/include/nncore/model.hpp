@@ -1,0 +1,143 @@
+/// Model: layers one after the other, the memory of their parameters, and the layerwise way to run them: every
+/// intermediate value is there to be looked at. The planned way is nncore/plan.hpp.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nncore/buffer.hpp"
+#include "nncore/layer.hpp"
+
+namespace nncore {
+
+/// One allocation that holds the parameters (and gradients) of the layers of one model.
+template <class T>
+struct Block {
+  Buffer<T> values, grads;
+};
+
+/// Where one layer's parameters and buffers lie. The layer objects of all places that share them point here.
+template <class T>
+struct Storage {
+  std::shared_ptr<Block<T>> block;     ///< keeps the parameters' memory
+  std::shared_ptr<Buffer<T>> buffers;  ///< keeps the running statistics' memory
+  std::vector<T*> values, grads;       ///< one for each declared parameter, null gradient for buffers
+};
+
+/// A layer as the user holds it: its recipe and, once it belongs to a model, its parameters.
+struct LayerHandle {
+  Spec spec;
+  std::shared_ptr<Storage<float>> f32;
+  std::shared_ptr<Storage<double>> f64;
+  bool provisional = false;  ///< the storage may be left: the next model takes the values over into its own
+  int64_t generation = 0;    ///< how many storages there have been
+
+  template <class T>
+  std::shared_ptr<Storage<T>>& storage() {
+    if constexpr (std::is_same_v<T, float>) {
+      return f32;
+    } else {
+      return f64;
+    }
+  }
+};
+
+/// (x - mean) / std, one number for all features or one for each; part of the model, applied to what it is given.
+template <class T>
+struct Normalization {
+  std::vector<T> mean, inverse_std;
+  int64_t step() const { return mean.size() > 1 ? 1 : 0; }
+};
+
+template <class T>
+class Model {
+ public:
+  struct Place {
+    std::string name;
+    std::shared_ptr<LayerHandle> handle;
+  };
+
+  /// Takes over or shares the parameters of the handles; new ones are filled from the seed. Throws ConfigError for a
+  /// layer that belongs to a model of the other dtype.
+  Model(std::vector<Place> places, uint64_t seed, std::optional<Normalization<T>> input);
+
+  std::size_t n_layers() const { return layers_.size(); }
+  Layer<T>& layer(std::size_t i) { return *layers_[i]; }
+  const std::vector<Place>& places() const { return places_; }
+  const std::optional<Normalization<T>>& input() const { return input_; }
+  uint64_t seed() const { return seed_; }
+
+  /// Parameters in order, each once however many places share it; named "0.weight".
+  const std::vector<Parameter<T>*>& parameters() const { return trained_; }
+  const std::vector<std::string>& parameter_names() const { return trained_names_; }
+  const std::vector<Parameter<T>*>& buffers() const { return buffers_; }
+  const std::vector<std::string>& buffer_names() const { return buffer_names_; }
+  std::size_t first_parameter_of(std::size_t layer) const { return first_parameter_[layer]; }
+  /// Index of layer i's parameter k among parameters().
+  std::size_t parameter_index(std::size_t i, std::size_t k) const { return parameter_index_[i][k]; }
+
+  /// The start of all parameters, if they lie one after the other without gaps in parameters()' order; else null.
+  T* flat_values() const { return contiguous_ ? flat_values_ : nullptr; }
+  T* flat_grads() const { return contiguous_ ? flat_grads_ : nullptr; }
+  int64_t n_values() const { return n_values_; }
+
+  /// Fills every parameter anew and resets the buffers.
+  void initialize(uint64_t seed);
+  void zero_grad();
+
+  /// Shapes of one sample after the input and after each layer; throws ShapeError.
+  const std::vector<Shape>& build(const Shape& sample);
+
+  /// Outputs for x (N, …). The view is valid until the next call. With pass.training, backward may follow.
+  View<const T> forward(View<const T> x, const Pass& pass);
+  /// The same for x that has been normalised already and outlives the backward pass.
+  View<const T> forward_normalized(View<const T> x, const Pass& pass);
+  /// Adds to the gradients of the last training forward; returns dx, the gradient of the model's own input.
+  View<T> backward(View<const T> dy);
+  /// Output of layer i in the last forward; with i = -1 what the first layer was given.
+  View<const T> activation(int i) const;
+  void forget() { can_backward_ = false; }
+
+  /// Held by whoever uses the model; a second user gets a StateError.
+  class Use {
+   public:
+    explicit Use(Model& model) : model_(model) {
+      if (model_.in_use_.exchange(true)) throw StateError("[Sequential] the model is in use by another thread");
+    }
+    ~Use() { model_.in_use_.store(false); }
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+   private:
+    Model& model_;
+  };
+
+ private:
+  void place_storage();
+  void collect();
+  void fill(Parameter<T>& parameter, const std::string& name, uint64_t seed);
+
+  std::vector<Place> places_;
+  std::vector<std::unique_ptr<Layer<T>>> layers_;
+  std::optional<Normalization<T>> input_;
+  uint64_t seed_;
+  std::vector<Parameter<T>*> trained_, buffers_;
+  std::vector<std::string> trained_names_, buffer_names_;
+  std::vector<std::size_t> first_parameter_;
+  std::vector<std::vector<std::size_t>> parameter_index_;
+  bool contiguous_ = false;
+  T *flat_values_ = nullptr, *flat_grads_ = nullptr;
+  int64_t n_values_ = 0;
+  Shape built_for_;
+  std::vector<Shape> shapes_;
+  std::vector<Buffer<T>> outputs_;          // [0] the normalised input, [i + 1] the output of layer i
+  std::vector<View<const T>> activations_;  // what they hold, the same indices
+  Buffer<T> upstream_, downstream_;         // gradients on their way back
+  bool can_backward_ = false;
+  std::atomic<bool> in_use_{false};
+};
+
+}  // namespace nncore

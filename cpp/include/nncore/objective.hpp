@@ -1,0 +1,22 @@
+/// Objective: a plain function of a few variables with its gradient, for minimize.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "nncore/registry.hpp"
+
+namespace nncore {
+
+class Objective {
+ public:
+  virtual ~Objective() = default;
+  /// f(x); the gradient goes to g.
+  virtual double value_and_gradient(const std::vector<double>& x, std::vector<double>& g) const = 0;
+  virtual void check(int64_t dimension) const = 0;  ///< throws ShapeError
+  virtual std::vector<double> start() const = 0;    ///< the usual starting point
+  virtual std::vector<double> minimum() const = 0;  ///< where f is least
+  virtual double minimum_value() const { return 0.0; }
+};
+
+}  // namespace nncore

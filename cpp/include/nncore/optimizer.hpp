@@ -1,0 +1,67 @@
+/// Optimizer: owns the step count, the rate and the state; a rule says how one step changes a range of elements.
+/// Gradients are const to it, and the rule is a const function, so no state can age once per tensor.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nncore/buffer.hpp"
+#include "nncore/parameter.hpp"
+#include "nncore/registry.hpp"
+#include "nncore/schedule.hpp"
+
+namespace nncore {
+
+/// The constants of one step: worked out once, used for every range.
+struct StepConstants {
+  int64_t t = 1;  ///< counts from 1, as bias corrections want it
+  double rate = 0;
+  double correction1 = 1, correction2 = 1;
+};
+
+template <class T>
+class Optimizer {
+ public:
+  static constexpr int kMaxSlots = 3;
+
+  explicit Optimizer(const Args& args) : schedule_(make_schedule(args.at("lr"))) {}
+  virtual ~Optimizer() = default;
+
+  /// Names of the state arrays kept for each parameter, PyTorch's where it has them.
+  virtual std::vector<std::string> slot_names() const = 0;
+  /// Fills the constants that depend on t and the rate.
+  virtual void prepare(StepConstants&) const {}
+  /// The rule on n elements: w and the slots change. Any range of a parameter may come alone.
+  virtual void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* slots) const = 0;
+
+  /// Allocates the state of these parameters; done once.
+  void attach(const std::vector<Parameter<T>*>& parameters);
+  bool attached() const { return attached_; }
+  T* slot(int parameter, int k) { return slots_[static_cast<std::size_t>(parameter * n_slots_ + k)].data(); }
+  int64_t slot_size(int parameter) const { return sizes_[static_cast<std::size_t>(parameter)]; }
+  int n_slots() const { return n_slots_; }
+  int n_parameters() const { return static_cast<int>(sizes_.size()); }
+
+  /// The constants of the step to come; counts it as done.
+  StepConstants begin_step();
+  /// One whole step by hand, for parameters in their natural layout.
+  void step(const std::vector<Parameter<T>*>& parameters);
+
+  double rate() const { return schedule_->rate(t_, epoch_); }
+  void set_rate(double rate) { schedule_ = make_schedule(Value(rate)); }
+  int64_t t() const { return t_; }
+  void set_t(int64_t t) { t_ = t; }
+  int64_t epoch() const { return epoch_; }
+  void set_epoch(int64_t epoch) { epoch_ = epoch; }
+
+ private:
+  std::unique_ptr<Schedule> schedule_;
+  int64_t t_ = 0, epoch_ = 0;
+  bool attached_ = false;
+  int n_slots_ = 0;
+  std::vector<int64_t> sizes_;
+  std::vector<Buffer<T>> slots_;
+};
+
+}  // namespace nncore

@@ -1,0 +1,109 @@
+/// Plan: how a model trains. Built once for (model, largest batch); every buffer lies in one arena, parameters stay
+/// in the layout their kernels like, an activation is applied to what the layer before it has in cache, and each
+/// finished piece of a weight gradient meets its update while it is in cache. Same kernels, same order, same bits
+/// as the layerwise way.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nncore/buffer.hpp"
+#include "nncore/loss.hpp"
+#include "nncore/model.hpp"
+#include "nncore/optimizer.hpp"
+
+namespace nncore {
+
+/// What happens to a gradient between backward and the update.
+struct GradientOptions {
+  double l1 = 0, l2 = 0;         ///< adds l1 |W|_1 + l2/2 |W|² to the loss; weights only
+  double clip_norm = 0;          ///< 0: off
+  double clip_value = 0;         ///< 0: off
+  bool check_finite = true;      ///< look at every piece before it is used
+};
+
+struct StepResult {
+  double loss = 0;       ///< with penalties, before the update
+  double grad_norm = 0;  ///< only with clip_norm
+  bool finite = true;    ///< false: the parameters may be half updated, restore a snapshot
+};
+
+template <class T>
+class Plan final : private GradientSink<T> {
+ public:
+  Plan(Model<T>& model, Optimizer<T>& optimizer, Loss<T>& loss, const Shape& sample, int64_t max_batch,
+       const GradientOptions& options);
+  ~Plan() override;
+
+  int64_t max_batch() const { return max_batch_; }
+  const Shape& sample() const { return sample_; }
+  T* input() { return input_; }  ///< room for max_batch normalised samples
+  /// The outputs of the last step's forward pass.
+  View<const T> outputs(int64_t N) const;
+
+  void enter();  ///< takes parameters and optimizer state over from the model
+  void leave();  ///< gives them back
+  StepResult step(int64_t N, const Target<T>& target, const Pass& pass);
+
+  /// Copies all that a step changes, to return to it later.
+  void save(Buffer<T>& snapshot, int64_t& t);
+  void restore(const Buffer<T>& snapshot, int64_t t);
+  std::string nonfinite_parameter() const;  ///< names one that is not finite; empty: all are
+
+ private:
+  /// One parameter as the plan holds it.
+  struct Held {
+    Parameter<T>* natural;
+    T* w;
+    T* slots[Optimizer<T>::kMaxSlots];
+    T* g;  ///< gathers the gradient until the whole step is known; null: updated piece by piece
+    const Lowered<T>* layout;  ///< null: the natural one
+    int layout_index;
+    int64_t n;
+    int index;
+  };
+  /// One layer, or a layer with the activation after it.
+  struct Node {
+    Layer<T>* layer;
+    std::unique_ptr<Lowered<T>> lowered;
+    Elementwise<T> after;
+    std::vector<std::size_t> held;  ///< its parameters, in the layer's order
+    std::vector<T*> w;
+    Shape in, out;
+    T *x, *y;
+  };
+
+  void make_nodes();
+  void hold_parameters();
+  void place_buffers();
+  void take(int parameter, int64_t offset, int64_t n, T* g) override;
+  void finish(Held& held, int64_t offset, int64_t n, T* g);
+  void prepare(const Held& held, int64_t offset, int64_t n, T* g) const;
+  void forward(int64_t N, const Pass& pass);
+  void backward(int64_t N);
+  void update_deferred(StepResult& result);
+  double penalty() const;
+  template <class F>
+  void for_each_state(F f);
+
+  Model<T>& model_;
+  Optimizer<T>& optimizer_;
+  Loss<T>& loss_;
+  Shape sample_;
+  int64_t max_batch_;
+  GradientOptions options_;
+  bool deferred_ = false;
+  std::vector<Node> nodes_;
+  std::vector<Held> held_;
+  std::size_t first_trained_ = 0;  ///< nodes before it have no backward
+  Node* current_ = nullptr;
+  StepConstants constants_;
+  std::atomic<bool> finite_{true};
+  Buffer<T> arena_;
+  T* input_ = nullptr;
+  T* gradients_[2] = {nullptr, nullptr};
+};
+
+}  // namespace nncore

@@ -1,0 +1,36 @@
+/// Counter-based random numbers: Philox4x32-10 (Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3, 2011).
+/// A number depends on (seed, stream name, epoch, step, element) and on nothing else: not on threads, not on order.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace nncore {
+
+class Stream {
+ public:
+  Stream(uint64_t seed, std::string_view name, uint32_t epoch = 0, uint32_t step = 0);
+
+  /// The four 32-bit words of block `index`.
+  std::array<uint32_t, 4> block(uint64_t index) const;
+  /// Element i as a number in [0, 1) with 32 random bits.
+  double uniform32(uint64_t i) const { return word(i) * 0x1p-32; }
+  /// Element i as a number in [0, 1) with 53 random bits.
+  double uniform(uint64_t i) const;
+  /// Element i of a standard normal sequence (Box, Muller, 1958).
+  double normal(uint64_t i) const;
+  uint32_t word(uint64_t i) const { return block(i / 4)[i % 4]; }
+  uint64_t word64(uint64_t i) const;
+  /// Element i as an integer below n, n > 0 (multiply-shift: bias below n / 2^64).
+  uint64_t below(uint64_t i, uint64_t n) const;
+
+ private:
+  std::array<uint32_t, 2> key_;
+  uint32_t epoch_, step_;
+};
+
+/// The identity permutation of n indices shuffled by Fisher and Yates' method.
+void shuffle(const Stream& stream, int64_t n, int64_t* indices);
+
+}  // namespace nncore

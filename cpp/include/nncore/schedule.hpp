@@ -1,0 +1,30 @@
+/// Schedule: the learning rate as a function of the step or the epoch.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "nncore/registry.hpp"
+
+namespace nncore {
+
+class Schedule {
+ public:
+  virtual ~Schedule() = default;
+  /// The rate at index 0, 1, … of whatever the schedule counts.
+  virtual double at(int64_t index) const = 0;
+
+  double rate(int64_t step, int64_t epoch) const { return at(per_epoch_ ? epoch : step); }
+  bool per_epoch() const { return per_epoch_; }
+
+ protected:
+  explicit Schedule(bool per_epoch) : per_epoch_(per_epoch) {}
+
+ private:
+  bool per_epoch_;
+};
+
+/// A schedule from a rate argument: a number stands for itself, an object for what it computes.
+std::unique_ptr<Schedule> make_schedule(const Value& rate);
+
+}  // namespace nncore

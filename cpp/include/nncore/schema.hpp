@@ -1,0 +1,101 @@
+/// Schema: what a registered thing is called, what it takes and what it means. Python's classes, signatures,
+/// documentation and stubs, the checks of arguments and the contract tests all come from here.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "nncore/view.hpp"
+
+namespace nncore {
+
+struct Spec;
+
+/// One argument as it crosses the border. monostate stands for Python's None.
+using Value = std::variant<std::monostate, bool, int64_t, double, std::string, std::vector<double>,
+                           std::shared_ptr<const Spec>>;
+std::string to_string(const Value& value);  ///< as Python would write it
+
+/// Checked arguments, every field present.
+class Args {
+ public:
+  Args() = default;
+  explicit Args(std::map<std::string, Value> values) : values_(std::move(values)) {}
+
+  const Value& at(const std::string& name) const { return values_.at(name); }
+  bool is_none(const std::string& name) const { return std::holds_alternative<std::monostate>(at(name)); }
+  template <class V>
+  V get(const std::string& name) const {
+    if constexpr (std::is_same_v<V, float>) {
+      return static_cast<float>(std::get<double>(at(name)));
+    } else {
+      return std::get<V>(at(name));
+    }
+  }
+  const std::map<std::string, Value>& all() const { return values_; }
+
+ private:
+  std::map<std::string, Value> values_;
+};
+
+/// A registered thing with its arguments: the recipe from which objects of either dtype are made.
+struct Spec {
+  std::string kind, name;
+  Args args;
+};
+
+/// What a field admits. `accept` returns the value in its own type (an int given for a float becomes one) or nothing.
+struct Rule {
+  std::string expected;    ///< "a number in [0, 1)"
+  std::string annotation;  ///< Python type: "float", "int", "str | None"
+  std::function<std::optional<Value>(const Value&)> accept;
+};
+
+namespace rule {
+Rule boolean();
+Rule integer(int64_t low, int64_t high = INT64_MAX);
+Rule number();                            ///< any finite number
+Rule positive();                          ///< (0, inf)
+Rule non_negative();                      ///< [0, inf)
+Rule in_range(double low, double high);   ///< [low, high)
+Rule in_closed(double low, double high);  ///< [low, high]
+Rule pair_in_range(double low, double high);
+Rule one_of(std::vector<std::string> names);
+Rule initializer();                       ///< None, an initialiser or the name of one
+Rule rate();                         ///< a positive number or a schedule
+Rule numbers();                      ///< a one-dimensional array of non-negative numbers
+Rule optional(Rule inner);           ///< None or what inner admits
+}  // namespace rule
+
+struct Field {
+  std::string name;
+  Rule rule;
+  std::optional<Value> fallback;  ///< the default; none: required
+  std::string doc;
+  bool keyword_only = false;
+};
+
+/// A configuration the contract tests try, with the shape of one sample it takes.
+struct Example {
+  std::map<std::string, Value> args;
+  Shape sample;
+};
+
+struct Schema {
+  std::string kind, name;
+  std::string summary, formula, shapes, notes, source, doctest;
+  std::vector<Field> fields;
+  std::vector<Example> examples;
+  std::map<std::string, bool> traits;  ///< facts for tests: "stochastic", "takes_labels" …
+};
+
+/// Fills defaults and checks every argument. Throws ConfigError: `[name] field: expected …, got …`.
+Args bind_arguments(const Schema& schema, const std::map<std::string, Value>& given);
+
+}  // namespace nncore

@@ -1,0 +1,126 @@
+/// Trainer: the epoch loop.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nncore/data.hpp"
+#include "nncore/plan.hpp"
+
+namespace nncore {
+
+enum class OnNonfinite { raise, stop, ignore };
+
+struct TrainerOptions {
+  int64_t batch_size = 32;  ///< 0: all samples at once
+  bool shuffle = true;
+  uint64_t seed = 0;
+  bool drop_last = false;
+  OnNonfinite on_nonfinite = OnNonfinite::raise;
+  int num_threads = 0;  ///< 0: as many as nncore uses
+  GradientOptions gradient;
+};
+
+/// A loss and, where outputs stand for classes, the fraction classified right.
+struct Evaluation {
+  double loss = 0;
+  double accuracy = -1;  ///< -1: the loss has no notion of it
+};
+
+/// One epoch. loss is the mean over its steps, each before its update, weighted by the batch's size.
+struct EpochRecord {
+  int64_t epoch = 0, steps = 0;
+  Evaluation train;
+  std::optional<Evaluation> validation, test;
+  double rate = 0, seconds = 0;
+};
+
+/// Numbers by step: all of them up to a million, then every second, every fourth …
+class Trace {
+ public:
+  void add(double value);
+  const std::vector<double>& values() const { return values_; }
+  int64_t stride() const { return stride_; }
+
+ private:
+  static constexpr std::size_t kMost = 1000000;
+  std::vector<double> values_;
+  int64_t stride_ = 1, count_ = 0;
+};
+
+struct FitResult {
+  std::vector<EpochRecord> epochs;
+  Trace losses, rates, grad_norms;
+  int64_t first_step = 0, steps = 0;
+  double seconds = 0;
+  bool interrupted = false;
+  std::string nonfinite;  ///< what was not finite, with on_nonfinite = stop
+};
+
+/// Where a fit stands, for those who watch it.
+struct Progress {
+  int64_t epoch, epochs, step, steps_per_epoch;
+  double loss;
+};
+
+/// Watches a fit from outside the step. Every method may throw: the fit then ends with a usable model.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual bool poll(const Progress&) = 0;            ///< at a step boundary, some 20 ms apart; true: stop
+  virtual bool epoch_done(const EpochRecord&) = 0;   ///< true: stop
+};
+
+template <class T>
+class Trainer {
+ public:
+  Trainer(Model<T>& model, std::unique_ptr<Loss<T>> loss, Optimizer<T>& optimizer, const TrainerOptions& options);
+
+  /// Trains for `epochs` more epochs. The data have been checked against the model and the loss.
+  FitResult fit(const Dataset<T>& train, const std::optional<Dataset<T>>& validation,
+                const std::optional<Dataset<T>>& test, int64_t epochs, bool accuracy, Observer& observer);
+  /// One update on one batch; the loss with penalties before it. Throws NumericError.
+  double step(const Dataset<T>& batch);
+  Evaluation evaluate(const Dataset<T>& data, bool accuracy);
+
+  Loss<T>& loss() { return *loss_; }
+  int64_t epoch() const { return epoch_; }  ///< epochs done
+  void set_epoch(int64_t epoch) { epoch_ = epoch; }
+
+ private:
+  struct Cursor;
+  /// Which rows each step of an epoch takes.
+  struct Batches {
+    const int64_t* order;  ///< null: as they stand
+    int64_t N, size;
+    uint32_t first_step;
+  };
+  Plan<T>& plan_for(const Shape& sample, int64_t batch);
+  void run_epoch(const Dataset<T>& data, Cursor& cursor, FitResult& result, Observer& observer);
+  StepResult run_step(const Dataset<T>& data, const Batches& batches, uint32_t step);
+  std::string find_nonfinite(const Dataset<T>& data, const Batches& batches, uint32_t first, uint32_t last);
+  std::string name_nonfinite(uint32_t step);
+  int64_t batch_size(int64_t N) const;
+
+  Model<T>& model_;
+  std::unique_ptr<Loss<T>> loss_;
+  Optimizer<T>& optimizer_;
+  TrainerOptions options_;
+  std::unique_ptr<Plan<T>> plan_;
+  TargetBatch<T> targets_;
+  Target<T> target_;  ///< of the step under way
+  Buffer<T> snapshot_, previous_, evaluation_input_;
+  int64_t snapshot_t_ = 0;
+  std::vector<int64_t> order_;
+  int64_t epoch_ = 0;       ///< epochs done
+  uint32_t hand_steps_ = 0; ///< calls of step() since the last epoch
+};
+
+/// The number of rows of z whose class is the target's, as the link reads outputs; -1 where there are no classes.
+template <class T>
+int64_t count_correct(Link link, View<const T> z, const Target<T>& y);
+
+}  // namespace nncore

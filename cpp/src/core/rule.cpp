@@ -1,0 +1,123 @@
+#include <algorithm>
+#include <cmath>
+
+#include "nncore/initializer.hpp"
+#include "nncore/schema.hpp"
+
+namespace nncore::rule {
+namespace {
+
+/// A number given as int or float; bool is not a number here.
+std::optional<double> as_number(const Value& v) {
+  if (const auto* i = std::get_if<int64_t>(&v)) return static_cast<double>(*i);
+  if (const auto* d = std::get_if<double>(&v)) return *d;
+  return std::nullopt;
+}
+
+template <class Test>
+Rule number_that(std::string wanted, Test test) {
+  return {std::move(wanted), "float", [test](const Value& v) -> std::optional<Value> {
+            const auto x = as_number(v);
+            return x && std::isfinite(*x) && test(*x) ? std::optional<Value>(*x) : std::nullopt;
+          }};
+}
+
+std::string short_text(double x) {
+  const std::string text = to_string(Value(x));
+  return text.ends_with(".0") ? text.substr(0, text.size() - 2) : text;
+}
+
+}  // namespace
+
+Rule boolean() {
+  return {"True or False", "bool", [](const Value& v) -> std::optional<Value> {
+            return std::holds_alternative<bool>(v) ? std::optional<Value>(v) : std::nullopt;
+          }};
+}
+
+Rule integer(int64_t low, int64_t high) {
+  const std::string range = high == INT64_MAX ? "an integer >= " + std::to_string(low)
+                                              : "an integer in [" + std::to_string(low) + ", " + std::to_string(high) + "]";
+  return {range, "int", [low, high](const Value& v) -> std::optional<Value> {
+            const auto* i = std::get_if<int64_t>(&v);
+            return i != nullptr && *i >= low && *i <= high ? std::optional<Value>(v) : std::nullopt;
+          }};
+}
+
+Rule number() {
+  return number_that("a finite number", [](double) { return true; });
+}
+Rule positive() {
+  return number_that("a number > 0", [](double x) { return x > 0; });
+}
+Rule non_negative() {
+  return number_that("a number >= 0", [](double x) { return x >= 0; });
+}
+Rule in_range(double low, double high) {
+  return number_that("a number in [" + short_text(low) + ", " + short_text(high) + ")",
+                     [low, high](double x) { return x >= low && x < high; });
+}
+Rule in_closed(double low, double high) {
+  return number_that("a number in [" + short_text(low) + ", " + short_text(high) + "]",
+                     [low, high](double x) { return x >= low && x <= high; });
+}
+
+Rule pair_in_range(double low, double high) {
+  return {"two numbers in [" + short_text(low) + ", " + short_text(high) + ")", "tuple[float, float]",
+          [low, high](const Value& v) -> std::optional<Value> {
+            const auto* pair = std::get_if<std::vector<double>>(&v);
+            const auto inside = [=](double x) { return x >= low && x < high; };
+            const bool good = pair != nullptr && pair->size() == 2 && std::all_of(pair->begin(), pair->end(), inside);
+            return good ? std::optional<Value>(v) : std::nullopt;
+          }};
+}
+
+Rule one_of(std::vector<std::string> names) {
+  std::string wanted;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    wanted += (i == 0 ? "'" : i + 1 == names.size() ? " or '" : ", '") + names[i] + "'";
+  }
+  return {wanted, "str", [names = std::move(names)](const Value& v) -> std::optional<Value> {
+            const auto* text = std::get_if<std::string>(&v);
+            const bool known = text != nullptr && std::find(names.begin(), names.end(), *text) != names.end();
+            return known ? std::optional<Value>(v) : std::nullopt;
+          }};
+}
+
+Rule initializer() {
+  return {"an initialiser of nncore.init or the name of one", "str | Initializer | None",
+          [](const Value& v) -> std::optional<Value> {
+            if (std::holds_alternative<std::monostate>(v)) return v;
+            const auto* given = std::get_if<std::shared_ptr<const Spec>>(&v);
+            if (given != nullptr) return (*given)->kind == "initializer" ? std::optional<Value>(v) : std::nullopt;
+            const auto* name = std::get_if<std::string>(&v);
+            return name != nullptr && is_initializer(*name) ? std::optional<Value>(v) : std::nullopt;
+          }};
+}
+
+Rule rate() {
+  Rule rule = positive();
+  return {"a number > 0 or a schedule", "float | Schedule",
+          [accept = rule.accept](const Value& v) -> std::optional<Value> {
+            const auto* given = std::get_if<std::shared_ptr<const Spec>>(&v);
+            if (given == nullptr) return accept(v);
+            return (*given)->kind == "schedule" ? std::optional<Value>(v) : std::nullopt;
+          }};
+}
+
+Rule numbers() {
+  return {"a one-dimensional array of finite numbers >= 0", "ArrayLike", [](const Value& v) -> std::optional<Value> {
+            const auto* xs = std::get_if<std::vector<double>>(&v);
+            const auto good = [](double x) { return std::isfinite(x) && x >= 0; };
+            return xs != nullptr && std::all_of(xs->begin(), xs->end(), good) ? std::optional<Value>(v) : std::nullopt;
+          }};
+}
+
+Rule optional(Rule inner) {
+  return {inner.expected + " or None", inner.annotation + " | None",
+          [accept = std::move(inner.accept)](const Value& v) -> std::optional<Value> {
+            return std::holds_alternative<std::monostate>(v) ? std::optional<Value>(v) : accept(v);
+          }};
+}
+
+}  // namespace nncore::rule

@@ -1,0 +1,36 @@
+#include "nncore/initializer.hpp"
+
+#include <map>
+
+namespace nncore {
+namespace {
+
+/// The short names stand for the uniform scheme, and for biases that start at zero.
+const std::map<std::string, std::string>& short_names() {
+  static const std::map<std::string, std::string> names{{"xavier", "xavier_uniform"}, {"kaiming", "kaiming_uniform"}};
+  return names;
+}
+
+std::string full_name(const std::string& name) {
+  const auto found = short_names().find(name);
+  return found == short_names().end() ? name : found->second;
+}
+
+}  // namespace
+
+bool has_zero_bias(const std::string& name) { return short_names().count(name) > 0; }
+
+bool is_initializer(const std::string& name) { return schemas().count({"initializer", full_name(name)}) > 0; }
+
+std::shared_ptr<const Spec> initializer_spec(const std::string& name, const std::map<std::string, Value>& args) {
+  const Schema& schema = find_schema("initializer", full_name(name));
+  return std::make_shared<const Spec>(Spec{"initializer", schema.name, bind_arguments(schema, args)});
+}
+
+std::shared_ptr<const Spec> initializer_or(const Value& given, std::shared_ptr<const Spec> fallback) {
+  if (const auto* spec = std::get_if<std::shared_ptr<const Spec>>(&given)) return *spec;
+  if (const auto* name = std::get_if<std::string>(&given)) return initializer_spec(*name);
+  return fallback;
+}
+
+}  // namespace nncore

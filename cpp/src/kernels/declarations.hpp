@@ -1,0 +1,62 @@
+/// The kernels of one instruction set, so that table.cpp can put them together.
+///
+/// Every kernel is a pair of overloads, one for float and one for double, with exactly the types of its entry in
+/// table.hpp. A kernel file writes the body once, as a template in an anonymous namespace, and ends with the two
+/// overloads that call it. They are overloads and not explicit instantiations because those make weak symbols, and
+/// weak symbols may be merged across files; a name or type that does not match the table fails to link.
+#pragma once
+
+#include "kernels/table.hpp"
+
+namespace nncore::NNCORE_ISA {
+
+template <class Pointer>
+struct Pointee;
+template <class Function>
+struct Pointee<Function*> {
+  using type = Function;
+};
+
+#define NNCORE_KERNEL(name)                             \
+  Pointee<decltype(Kernels<float>::name)>::type name;   \
+  Pointee<decltype(Kernels<double>::name)>::type name
+
+NNCORE_KERNEL(gemm_forward);
+NNCORE_KERNEL(gemm_dw);
+NNCORE_KERNEL(gemm_dx);
+NNCORE_KERNEL(column_sums);
+
+NNCORE_KERNEL(relu);
+NNCORE_KERNEL(leaky_relu);
+NNCORE_KERNEL(tanh);
+NNCORE_KERNEL(sigmoid);
+NNCORE_KERNEL(relu_backward);
+NNCORE_KERNEL(leaky_relu_backward);
+NNCORE_KERNEL(tanh_backward);
+NNCORE_KERNEL(sigmoid_backward);
+NNCORE_KERNEL(exp);
+NNCORE_KERNEL(log);
+
+NNCORE_KERNEL(softmax);
+NNCORE_KERNEL(log_softmax);
+NNCORE_KERNEL(softmax_backward);
+NNCORE_KERNEL(log_softmax_backward);
+NNCORE_KERNEL(softmax_cross_entropy);
+
+NNCORE_KERNEL(sgd);
+NNCORE_KERNEL(adam);
+
+NNCORE_KERNEL(sum_squares);
+NNCORE_KERNEL(sum_absolute);
+NNCORE_KERNEL(all_finite);
+NNCORE_KERNEL(add);
+NNCORE_KERNEL(add_penalty);
+NNCORE_KERNEL(normalize_u8);
+NNCORE_KERNEL(normalize);
+
+#undef NNCORE_KERNEL
+
+extern const Kernels<float> kTableF32;
+extern const Kernels<double> kTableF64;
+
+}  // namespace nncore::NNCORE_ISA

@@ -1,0 +1,236 @@
+/// Products with packed weights whose lanes run along the columns: y = x W^T + bias, dw = x^T dy, and column sums.
+/// (The third product, dx = dy W, sums along the lanes: gemm_dx.cpp.)
+///
+/// Both products are the same tile: c[r, j] = start[j] + sum_l a[r, l] b[l, j] with up to 2 vectors of columns and
+/// kTileRows rows in registers from the first l to the last. They differ in how they walk through a = x.
+#include "kernels/declarations.hpp"
+#include "kernels/simd.hpp"
+
+namespace nncore::NNCORE_ISA {
+namespace {
+
+// Rows in a tile. 2 columns of accumulators + 2 vectors of b + 1 broadcast of a:
+// AVX-512 14 * 2 + 3 = 31 of 32 registers, per l 16 loads for 28 FMA; AVX2 6 * 2 + 3 = 15 of 16, 8 loads for 12 FMA;
+// baseline 5 * 2 + 2 + 2 (the product needs a register of its own) = 14 of 16, 7 loads for 10 multiply-adds.
+constexpr int kTileRows = NNCORE_AVX512 ? 14 : NNCORE_AVX2 ? 6 : 5;
+
+// AVX-512 masks loads at no cost; elsewhere a partial vector is loaded whole wherever the bytes behind it exist.
+constexpr bool kMaskedLoadsAreFree = NNCORE_AVX512;
+
+/// Up to this many columns, most lanes of a register of columns would be idle.
+template <class T>
+constexpr int64_t kNarrow = Vec<T>::lanes / 4 > 1 ? Vec<T>::lanes / 4 : 1;
+
+/// One call. length: terms of the sum; whole: how many of them may load whole vectors of b; width: columns.
+/// lda, ldb, ldc: distance of rows; start: null for zeros.
+template <class T>
+struct Problem {
+  int64_t length, whole, width;
+  const T* a;
+  int64_t lda;
+  const T* b;
+  int64_t ldb;
+  const T* start;
+  T* c;
+  int64_t ldc;
+};
+
+/// How many of the `length` rows of b may be read to the end of `columns` >= width lanes: the bytes behind the row's
+/// last column have to belong to a later row.
+template <class T>
+int64_t whole_rows(const Problem<T>& p, int64_t columns) {
+  if (kMaskedLoadsAreFree || p.width == columns) return p.length;
+  const int64_t at_the_end = (columns - p.width + p.ldb - 1) / p.ldb;
+  return p.length > at_the_end ? p.length - at_the_end : 0;
+}
+
+/// a as it is stored: rows are rows (forward). Pointers to every third row and offsets of one and two rows address
+/// all of them with a third of the registers.
+template <class T, int R>
+struct RowsOfA {
+  const T* third[(R + 2) / 3];
+  int64_t lda;
+  NNCORE_INLINE RowsOfA(const T* a, int64_t stride) : lda(stride) {
+#pragma GCC unroll 16
+    for (int i = 0; i < (R + 2) / 3; ++i) third[i] = a + 3 * i * stride;
+  }
+  NNCORE_INLINE const T* row(int r) const { return third[r / 3] + r % 3 * lda; }
+  NNCORE_INLINE void next() {
+#pragma GCC unroll 16
+    for (int i = 0; i < (R + 2) / 3; ++i) ++third[i];
+  }
+};
+
+/// a as it is stored, transposed: its columns are the tile's rows, so they are neighbours (weight gradient).
+template <class T, int R>
+struct ColumnsOfA {
+  const T* first;
+  int64_t lda;
+  NNCORE_INLINE ColumnsOfA(const T* a, int64_t stride) : first(a), lda(stride) {}
+  NNCORE_INLINE const T* row(int r) const { return first + r; }
+  NNCORE_INLINE void next() { first += lda; }
+};
+
+/// R rows x `vectors` vectors of c, the last vector partial.
+template <template <class, int> class Walk, class T, int R, int vectors>
+[[gnu::noinline]] void tile(const Problem<T>& problem, const T* a_start, T* c) {
+  constexpr int lanes = Vec<T>::lanes, last = vectors - 1;
+  const Problem<T> p = problem;  // a copy, so that stores to c cannot be suspected of changing it
+  const FirstLanes<T> partial(p.width - last * lanes);
+  Vec<T> sum[R][vectors];
+#pragma GCC unroll 16
+  for (int v = 0; v < vectors; ++v) {
+    const Vec<T> start = !p.start   ? Vec<T>::zero()
+                         : v < last ? Vec<T>::load(p.start + v * lanes)
+                                    : Vec<T>::load(p.start + v * lanes, partial);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) sum[r][v] = start;
+  }
+
+  Walk<T, R> a(a_start, p.lda);
+  const T* b = p.b;
+  const auto add_term = [&](Vec<T> last_of_b) __attribute__((always_inline)) {
+    Vec<T> row_of_b[vectors];
+#pragma GCC unroll 16
+    for (int v = 0; v < last; ++v) row_of_b[v] = Vec<T>::load(b + v * lanes);
+    row_of_b[last] = last_of_b;
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      const Vec<T> x = Vec<T>::broadcast(a.row(r));
+#pragma GCC unroll 16
+      for (int v = 0; v < vectors; ++v) sum[r][v] = fma(x, row_of_b[v], sum[r][v]);
+    }
+    a.next();
+    b += p.ldb;
+  };
+  int64_t l = 0;
+  if constexpr (!kMaskedLoadsAreFree)
+    for (; l < p.whole; ++l) add_term(Vec<T>::load(b + last * lanes));
+  for (; l < p.length; ++l) add_term(Vec<T>::load(b + last * lanes, partial));
+
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r, c += p.ldc) {
+#pragma GCC unroll 16
+    for (int v = 0; v < last; ++v) sum[r][v].store(c + v * lanes);
+    if (kMaskedLoadsAreFree || p.width < vectors * lanes) sum[r][last].store(c + last * lanes, partial);
+    else sum[r][last].store(c + last * lanes);
+  }
+}
+
+/// The tile of `rows` <= R rows, R counted down at compile time.
+template <template <class, int> class Walk, class T, int vectors, int R = kTileRows>
+NNCORE_INLINE void tile_of(int64_t rows, const Problem<T>& p, const T* a, T* c) {
+  if constexpr (R > 0) {
+    if (rows == R) tile<Walk, T, R, vectors>(p, a, c);
+    else tile_of<Walk, T, vectors, R - 1>(rows, p, a, c);
+  }
+}
+
+/// All rows in tiles as equal as possible: 15 rows are 8 + 7, because a tile of one row would wait for its own sums.
+template <template <class, int> class Walk, class T, int vectors>
+void tiles(int64_t rows, int64_t most, int64_t a_row, Problem<T>& p) {
+  p.whole = whole_rows(p, vectors * Vec<T>::lanes);
+  if (rows <= most) return tile_of<Walk, T, vectors>(rows, p, p.a, p.c);
+  const int64_t count = (rows + most - 1) / most, least = rows / count, one_more = rows % count;
+  const T* a = p.a;
+  T* c = p.c;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t now = least + (i < one_more ? 1 : 0);
+    tile_of<Walk, T, vectors>(now, p, a, c);
+    a += now * a_row;
+    c += now * p.ldc;
+  }
+}
+
+template <template <class, int> class Walk, class T>
+NNCORE_INLINE void product(int64_t rows, int64_t most, int64_t a_row, Problem<T> p) {
+  if (p.width > Vec<T>::lanes) tiles<Walk, T, 2>(rows, most, a_row, p);
+  else if (p.width > 0) tiles<Walk, T, 1>(rows, most, a_row, p);
+}
+
+template <class T>
+NNCORE_INLINE void forward(int64_t M, int64_t width, int64_t K, const T* x, int64_t ldx, const T* b, const T* bias,
+                           T* y, int64_t ldy) {
+  // rows a multiple of 4 KiB apart share one set of the first cache, which has 8 lines or more
+  const bool one_set = ldx * static_cast<int64_t>(sizeof(T)) % 4096 == 0;
+  product<RowsOfA, T>(M, one_set && kTileRows > 8 ? 8 : kTileRows, ldx, {K, 0, width, x, ldx, b, width, bias, y, ldy});
+}
+
+/// The weight gradient of a few columns with the lanes along k, where they are all used: dw^T = dy^T x, a block of
+/// columns at a time, then turned round. The sums are the same, term by term.
+template <class T>
+void narrow_weight_gradient(int64_t M, int64_t width, int64_t K, const T* x, int64_t ldx, const T* dy, int64_t lddy,
+                            T* dw) {
+  constexpr int64_t block = 2 * Vec<T>::lanes;
+  alignas(kVectorBytes) T turned[kNarrow<T> * block];
+  for (int64_t k0 = 0; k0 < K; k0 += block, dw += block * width) {
+    const int64_t columns = K - k0 < block ? K - k0 : block;
+    product<ColumnsOfA, T>(width, kTileRows, 1, {M, 0, columns, dy, lddy, x + k0, ldx, nullptr, turned, columns});
+    for (int64_t k = 0; k < columns; ++k)
+      for (int64_t j = 0; j < width; ++j) dw[k * width + j] = turned[j * columns + k];
+  }
+}
+
+template <class T>
+NNCORE_INLINE void weight_gradient(int64_t M, int64_t width, int64_t K, const T* x, int64_t ldx, const T* dy,
+                                   int64_t lddy, T* dw) {
+  if (width <= kNarrow<T> && M > 2 && K >= 4 * width) narrow_weight_gradient(M, width, K, x, ldx, dy, lddy, dw);
+  else product<ColumnsOfA, T>(K, kTileRows, 1, {M, 0, width, x, ldx, dy, lddy, nullptr, dw, width});
+}
+
+/// `vectors` vectors of columns from column j on, the last one partial. One addition per load: the loads bind.
+template <class T, int vectors>
+NNCORE_INLINE void sum_strip(int64_t M, const T* x, int64_t ldx, T* out, FirstLanes<T> partial) {
+  constexpr int lanes = Vec<T>::lanes, last = vectors - 1;
+  Vec<T> total[vectors];
+#pragma GCC unroll 8
+  for (int v = 0; v < vectors; ++v) total[v] = Vec<T>::zero();
+  for (int64_t m = 0; m < M; ++m, x += ldx) {
+#pragma GCC unroll 8
+    for (int v = 0; v < last; ++v) total[v] = total[v] + Vec<T>::load(x + v * lanes);
+    total[last] = total[last] + Vec<T>::load(x + last * lanes, partial);
+  }
+#pragma GCC unroll 8
+  for (int v = 0; v < last; ++v) total[v].store(out + v * lanes);
+  total[last].store(out + last * lanes, partial);
+}
+
+template <class T>
+NNCORE_INLINE void sum_columns(int64_t M, int64_t N, const T* x, int64_t ldx, T* out) {
+  constexpr int64_t lanes = Vec<T>::lanes;
+  int64_t j = 0;
+  for (; j + 3 * lanes < N; j += 4 * lanes) {
+    const int64_t rest = N - j - 3 * lanes;
+    const FirstLanes<T> partial(rest < lanes ? rest : lanes);
+    sum_strip<T, 4>(M, x + j, ldx, out + j, partial);
+  }
+  for (; j < N; j += lanes) {
+    const FirstLanes<T> partial(N - j < lanes ? N - j : lanes);
+    sum_strip<T, 1>(M, x + j, ldx, out + j, partial);
+  }
+}
+
+}  // namespace
+
+void gemm_forward(int64_t M, int64_t width, int64_t K, const float* x, int64_t ldx, const float* b, const float* bias,
+                  float* y, int64_t ldy) {
+  forward(M, width, K, x, ldx, b, bias, y, ldy);
+}
+void gemm_forward(int64_t M, int64_t width, int64_t K, const double* x, int64_t ldx, const double* b,
+                  const double* bias, double* y, int64_t ldy) {
+  forward(M, width, K, x, ldx, b, bias, y, ldy);
+}
+
+void gemm_dw(int64_t M, int64_t width, int64_t K, const float* x, int64_t ldx, const float* dy, int64_t lddy,
+             float* dw) {
+  weight_gradient(M, width, K, x, ldx, dy, lddy, dw);
+}
+void gemm_dw(int64_t M, int64_t width, int64_t K, const double* x, int64_t ldx, const double* dy, int64_t lddy,
+             double* dw) {
+  weight_gradient(M, width, K, x, ldx, dy, lddy, dw);
+}
+
+void column_sums(int64_t M, int64_t N, const float* x, int64_t ldx, float* out) { sum_columns(M, N, x, ldx, out); }
+void column_sums(int64_t M, int64_t N, const double* x, int64_t ldx, double* out) { sum_columns(M, N, x, ldx, out); }
+
+}  // namespace nncore::NNCORE_ISA

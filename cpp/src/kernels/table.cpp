@@ -1,0 +1,54 @@
+/// The table of one instruction set: compiled once per set, beside the kernels it names.
+#include "kernels/declarations.hpp"
+#include "kernels/simd_types.hpp"
+
+#define NNCORE_TEXT_OF(name) #name
+#define NNCORE_TEXT(name) NNCORE_TEXT_OF(name)
+
+namespace nncore::NNCORE_ISA {
+namespace {
+
+template <class T>
+constexpr Kernels<T> make_table() {
+  return {
+      .isa = NNCORE_TEXT(NNCORE_ISA),
+      .lanes = Vec<T>::lanes,
+      .panel = 2 * Vec<T>::lanes,
+      .gemm_forward = gemm_forward,
+      .gemm_dw = gemm_dw,
+      .gemm_dx = gemm_dx,
+      .column_sums = column_sums,
+      .relu = relu,
+      .leaky_relu = leaky_relu,
+      .tanh = tanh,
+      .sigmoid = sigmoid,
+      .relu_backward = relu_backward,
+      .leaky_relu_backward = leaky_relu_backward,
+      .tanh_backward = tanh_backward,
+      .sigmoid_backward = sigmoid_backward,
+      .exp = exp,
+      .log = log,
+      .softmax = softmax,
+      .log_softmax = log_softmax,
+      .softmax_backward = softmax_backward,
+      .log_softmax_backward = log_softmax_backward,
+      .softmax_cross_entropy = softmax_cross_entropy,
+      .sgd = sgd,
+      .adam = adam,
+      .sum_squares = sum_squares,
+      .sum_absolute = sum_absolute,
+      .all_finite = all_finite,
+      .add = add,
+      .add_penalty = add_penalty,
+      .normalize_u8 = normalize_u8,
+      .normalize = normalize,
+  };
+}
+
+}  // namespace
+
+// constinit: a table that ran code to fill itself would run that code on machines without its instruction set.
+constinit const Kernels<float> kTableF32 = make_table<float>();
+constinit const Kernels<double> kTableF64 = make_table<double>();
+
+}  // namespace nncore::NNCORE_ISA

@@ -1,0 +1,90 @@
+/// The one door to the kernels: pure functions on pointers and sizes, compiled once per instruction set and
+/// chosen when the library is loaded. No kernel allocates, throws, starts a thread or knows of a layer.
+///
+/// Conventions. Sizes and strides count elements. An elementwise kernel may work in place (output = input).
+/// Each element's result depends on its value alone, never on its position, so a range may be cut anywhere
+/// without changing a bit. Sums run in an order fixed by the sizes.
+#pragma once
+
+#include <cstdint>
+
+namespace nncore {
+
+/// One step of stochastic gradient descent; `first` says that the velocity has not been set yet.
+struct SgdStep {
+  double rate, momentum, dampening, weight_decay;
+  bool nesterov, first;
+};
+
+/// One step of Adam. correction1 = 1 - beta1^t and correction2 = 1 - beta2^t (1 without bias correction).
+struct AdamStep {
+  double rate, beta1, beta2, eps, weight_decay, correction1, correction2;
+  bool eps_inside_sqrt;
+};
+
+template <class T>
+struct Kernels {
+  const char* isa;  ///< "baseline", "avx2" or "avx512"
+  int64_t lanes;    ///< elements in one vector register
+  int64_t panel;    ///< columns in one panel of packed weights, a multiple of `lanes`
+
+  // ---- Products with packed weights -------------------------------------------------------------------------
+  // W^T of shape (K, N) is packed as panels of `panel` columns: panel p holds columns [p*panel, min(N, (p+1)*panel))
+  // and starts at element p*panel*K; inside it the K rows follow one another without padding, so a panel of
+  // `width` columns has `width` elements a row, and all panels together have K*N elements: a permutation of W.
+  // Every sum runs over its index in ascending order (gemm_dx: by lanes, then across lanes in a fixed tree), so a
+  // row or column of the result does not depend on how the others are cut into calls.
+
+  /// y[m, j] = bias[j] + sum_k x[m, k] b[k, j] for one panel: m < M, j < width <= panel. bias may be null (zeros).
+  void (*gemm_forward)(int64_t M, int64_t width, int64_t K, const T* x, int64_t ldx, const T* b, const T* bias, T* y,
+                       int64_t ldy);
+  /// dw[k, j] = sum_m x[m, k] dy[m, j] for one panel, k < K, j < width: dw is contiguous (K, width), assigned.
+  void (*gemm_dw)(int64_t M, int64_t width, int64_t K, const T* x, int64_t ldx, const T* dy, int64_t lddy, T* dw);
+  /// dx[m, k] = sum_j dy[m, j] b[k, j] over all N columns of all panels, for m < M and k0 <= k < k1 out of K rows.
+  /// dx points at column 0 of row 0; only columns k0..k1-1 are written.
+  void (*gemm_dx)(int64_t M, int64_t N, int64_t K, int64_t k0, int64_t k1, const T* dy, int64_t lddy, const T* b,
+                  T* dx, int64_t lddx);
+  /// out[j] = sum_m x[m, j], j < N.
+  void (*column_sums)(int64_t M, int64_t N, const T* x, int64_t ldx, T* out);
+
+  // ---- Elementwise functions: y = f(x) and dx = dy * f'(x), f' taken from the saved output y ---------------
+  // `a` points at the function's constants (leaky_relu: the slope); null where there are none.
+  using Forward = void (*)(int64_t n, const T* a, const T* x, T* y);
+  using Backward = void (*)(int64_t n, const T* a, const T* y, const T* dy, T* dx);
+  Forward relu, leaky_relu, tanh, sigmoid;
+  Backward relu_backward, leaky_relu_backward, tanh_backward, sigmoid_backward;
+  Forward exp, log;  ///< <= 2 ulp, with the right values at 0, negative numbers, inf and NaN
+
+  // ---- Softmax over rows of C contiguous elements ------------------------------------------------------------
+  void (*softmax)(int64_t rows, int64_t C, const T* z, T* y);
+  void (*log_softmax)(int64_t rows, int64_t C, const T* z, T* y);
+  void (*softmax_backward)(int64_t rows, int64_t C, const T* y, const T* dy, T* dz);
+  void (*log_softmax_backward)(int64_t rows, int64_t C, const T* y, const T* dy, T* dz);
+  /// Sum over the rows of -log softmax(z)[label], in double; dz (unless null) = scale * (softmax(z) - onehot(label)).
+  double (*softmax_cross_entropy)(int64_t rows, int64_t C, const T* z, const int64_t* labels, T scale, T* dz);
+
+  // ---- Parameter updates: w changes, g is read only ---------------------------------------------------------
+  /// velocity may be null when momentum is 0. PyTorch's SGD: g' = g + weight_decay w; v = momentum v + (1 -
+  /// dampening) g' (v = g' on the first step); w -= rate (nesterov ? g' + momentum v : v).
+  void (*sgd)(int64_t n, const SgdStep& step, T* w, const T* g, T* velocity);
+  /// m, v as in Kingma and Ba; v_max (AMSGrad) may be null. PyTorch's Adam: w -= rate / correction1 * m /
+  /// (sqrt(v / correction2) + eps), or sqrt(v / correction2 + eps) with eps_inside_sqrt.
+  void (*adam)(int64_t n, const AdamStep& step, T* w, const T* g, T* m, T* v, T* v_max);
+
+  // ---- Reductions and small helpers -------------------------------------------------------------------------
+  double (*sum_squares)(int64_t n, const T* x);   ///< in double
+  double (*sum_absolute)(int64_t n, const T* x);  ///< in double
+  bool (*all_finite)(int64_t n, const T* x);
+  void (*add)(int64_t n, const T* x, T* y);       ///< y += x
+  /// g += l2 * w + l1 * sign(w), the gradient of l2/2 |w|^2 + l1 |w|_1.
+  void (*add_penalty)(int64_t n, T l2, T l1, const T* w, T* g);
+  /// y[j] = (x[j] - mean[j * step]) * inverse_std[j * step]; step 0 (one number for all) or 1. From bytes and numbers.
+  void (*normalize_u8)(int64_t n, const uint8_t* x, const T* mean, const T* inverse_std, int64_t step, T* y);
+  void (*normalize)(int64_t n, const T* x, const T* mean, const T* inverse_std, int64_t step, T* y);
+};
+
+/// The kernel set in use, chosen once: the best the CPU has, or the one named by the environment variable NNCORE_ISA.
+template <class T>
+const Kernels<T>& kernels();
+
+}  // namespace nncore

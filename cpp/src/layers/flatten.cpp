@@ -1,0 +1,30 @@
+#include <algorithm>
+
+#include "kernels/table.hpp"
+#include "nncore/layer.hpp"
+
+namespace nncore {
+namespace {
+
+/// (N, …) -> (N, D): the same numbers, another shape.
+template <class T>
+class Flatten final : public Layer<T> {
+ public:
+  explicit Flatten(const Args&) {}
+  Shape build(const Shape& in) override { return {in.size()}; }
+  void forward(View<const T> x, View<T> y, const Pass&) override { std::copy_n(x.data, x.size(), y.data); }
+  void backward(View<const T> dy, View<T> dx) override {
+    if (dx.data != nullptr) std::copy_n(dy.data, dy.size(), dx.data);
+  }
+};
+
+const auto registered = layer<Flatten>("Flatten")
+                            .summary("Lays all features of a sample in one row.")
+                            .formula("y[n] = x[n].ravel()")
+                            .shapes("(N, *) -> (N, D), D the product of *")
+                            .doctest(">>> nc.Flatten()(np.zeros((5, 1, 28, 28))).shape\n(5, 784)")
+                            .example({}, {3})
+                            .example({}, {2, 5, 7});
+
+}  // namespace
+}  // namespace nncore

@@ -1,0 +1,49 @@
+#include <string>
+
+#include "kernels/table.hpp"
+#include "nncore/layer.hpp"
+
+namespace nncore {
+namespace {
+
+/// y_i = x_i - log Σ_j e^{x_j} over the last axis; dx = dy - e^y Σ_j dy_j.
+template <class T>
+class LogSoftmax final : public Layer<T> {
+ public:
+  explicit LogSoftmax(const Args& args) : dim_(args.get<int64_t>("dim")) {}
+
+  Shape build(const Shape& in) override {
+    if (in.rank() < 1 || in.back() < 1) this->shape_error("(N, *, C) with C >= 1", in);
+    if (dim_ != -1 && dim_ != in.rank()) {
+      this->shape_error("an array whose last axis is " + std::to_string(dim_), in, "only the last axis, dim=-1, is supported");
+    }
+    return in;
+  }
+  void forward(View<const T> x, View<T> y, const Pass& pass) override {
+    const int64_t C = x.shape.back();
+    kernels<T>().log_softmax(x.size() / C, C, x.data, y.data);
+    if (pass.training) y_ = y;
+  }
+  void backward(View<const T> dy, View<T> dx) override {
+    const int64_t C = dy.shape.back();
+    if (dx.data != nullptr) kernels<T>().log_softmax_backward(dy.size() / C, C, y_.data, dy.data, dx.data);
+  }
+
+ private:
+  int64_t dim_;
+  View<const T> y_;
+};
+
+const auto registered =
+    layer<LogSoftmax>("LogSoftmax")
+        .summary("Logarithm of the softmax over the last axis, without its overflow.")
+        .formula("y_i = x_i - log(sum_j exp(x_j))")
+        .field("dim", int64_t{-1}, rule::integer(-1, Shape::kMaxRank), "the axis, which has to be the last")
+        .shapes("(N, *, C) -> (N, *, C)")
+        .source("Bridle, 1990; computed with the maximum subtracted")
+        .doctest(">>> nc.LogSoftmax()(np.zeros((1, 1)))\narray([[0.]])")
+        .example({}, {3})
+        .example({}, {2, 5, 7});
+
+}  // namespace
+}  // namespace nncore

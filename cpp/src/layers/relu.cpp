@@ -1,0 +1,26 @@
+#include "kernels/table.hpp"
+#include "nncore/layer.hpp"
+
+namespace nncore {
+namespace {
+
+/// y = max(x, 0); dx = dy where y > 0, 0 elsewhere.
+template <class T>
+class ReLU final : public ElementwiseLayer<T> {
+ public:
+  explicit ReLU(const Args&) {}
+  Elementwise<T> elementwise() const override { return {kernels<T>().relu, kernels<T>().relu_backward, nullptr}; }
+};
+
+const auto registered = layer<ReLU>("ReLU")
+                            .summary("Rectified linear unit.")
+                            .formula("y = max(x, 0)")
+                            .shapes("(N, *) -> (N, *)")
+                            .notes("The derivative at 0 is taken as 0.")
+                            .source("Nair, Hinton, Rectified Linear Units Improve Restricted Boltzmann Machines, 2010")
+                            .doctest(">>> nc.ReLU()(np.array([[-1.0, 2.0]]))\narray([[0., 2.]])")
+                            .example({}, {3})
+                            .example({}, {2, 5, 7});
+
+}  // namespace
+}  // namespace nncore

@@ -1,0 +1,27 @@
+#include "kernels/table.hpp"
+#include "nncore/layer.hpp"
+
+namespace nncore {
+namespace {
+
+/// y = 1 / (1 + e^-x); dx = dy y (1 - y).
+template <class T>
+class Sigmoid final : public ElementwiseLayer<T> {
+ public:
+  explicit Sigmoid(const Args&) {}
+  Elementwise<T> elementwise() const override {
+    return {kernels<T>().sigmoid, kernels<T>().sigmoid_backward, nullptr};
+  }
+};
+
+const auto registered = layer<Sigmoid>("Sigmoid")
+                            .summary("Logistic function, to 2 units in the last place.")
+                            .formula("y = 1 / (1 + e^-x)")
+                            .shapes("(N, *) -> (N, *)")
+                            .source("Rumelhart, Hinton, Williams, 1986")
+                            .doctest(">>> nc.Sigmoid()(np.array([[0.0]]))\narray([[0.5]])")
+                            .example({}, {3})
+                            .example({}, {2, 5, 7});
+
+}  // namespace
+}  // namespace nncore

@@ -1,0 +1,25 @@
+#include "kernels/table.hpp"
+#include "nncore/layer.hpp"
+
+namespace nncore {
+namespace {
+
+/// y = tanh x; dx = dy (1 - y²).
+template <class T>
+class Tanh final : public ElementwiseLayer<T> {
+ public:
+  explicit Tanh(const Args&) {}
+  Elementwise<T> elementwise() const override { return {kernels<T>().tanh, kernels<T>().tanh_backward, nullptr}; }
+};
+
+const auto registered = layer<Tanh>("Tanh")
+                            .summary("Hyperbolic tangent, to 2 units in the last place.")
+                            .formula("y = (e^x - e^-x) / (e^x + e^-x)")
+                            .shapes("(N, *) -> (N, *)")
+                            .source("LeCun, Bottou, Orr, Müller, Efficient BackProp, 1998")
+                            .doctest(">>> nc.Tanh()(np.array([[0.0]]))\narray([[0.]])")
+                            .example({}, {3})
+                            .example({}, {2, 5, 7});
+
+}  // namespace
+}  // namespace nncore

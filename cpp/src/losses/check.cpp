@@ -1,0 +1,35 @@
+#include "nncore/loss.hpp"
+
+namespace nncore {
+
+template <class T>
+void check_labels(const char* where, const Shape& z, const Target<T>& y, const int64_t* ignored) {
+  if (z.rank() != 2) throw ShapeError(expected(where, "z", "(N, C)", z.str()));
+  const int64_t N = z[0], C = z[1];
+  if (!(y.shape == Shape{N})) {
+    const bool column = y.shape == Shape{N, 1};
+    throw ShapeError(expected(where, "y", Shape{N}.str(), y.shape.str(), column ? "use y.ravel()" : ""));
+  }
+  for (int64_t n = 0; n < N; ++n) {
+    const int64_t label = y.labels[n];
+    if (ignored != nullptr && label == *ignored) continue;
+    if (label < 0 || label >= C) {
+      throw ConfigError(expected(where, "y", "labels 0 to " + std::to_string(C - 1),
+                                 std::to_string(label) + " at index " + std::to_string(n)));
+    }
+  }
+}
+
+template <class T>
+void check_values(const char* where, const Shape& z, const Target<T>& y) {
+  if (y.shape == z) return;
+  const bool flat = y.shape.rank() + 1 == z.rank() && z.back() == 1 && y.shape == z.rows();
+  throw ShapeError(expected(where, "y", z.str(), y.shape.str(), flat ? "use y[:, None]" : ""));
+}
+
+template void check_labels(const char*, const Shape&, const Target<float>&, const int64_t*);
+template void check_labels(const char*, const Shape&, const Target<double>&, const int64_t*);
+template void check_values(const char*, const Shape&, const Target<float>&);
+template void check_values(const char*, const Shape&, const Target<double>&);
+
+}  // namespace nncore

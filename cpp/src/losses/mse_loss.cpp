@@ -1,0 +1,43 @@
+#include "losses/reduction.hpp"
+#include "nncore/loss.hpp"
+
+namespace nncore {
+namespace {
+
+/// L = Σ (z - y)² / n over all n elements; dz = 2 (z - y) / n.
+template <class T>
+class MSELoss final : public Loss<T> {
+ public:
+  explicit MSELoss(const Args& args) : mean_(takes_mean(args)) {}
+
+  void check(const Shape& z, const Target<T>& y) const override { check_values("[MSELoss]", z, y); }
+
+  double value_and_gradient(View<const T> z, const Target<T>& y, T* dz) override {
+    const int64_t n = z.size();
+    const double weight = mean_ ? 1.0 / static_cast<double>(n) : 1.0;
+    const T scale = static_cast<T>(2.0 * weight);
+    double sum = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      const T d = z.data[i] - y.values[i];
+      sum += static_cast<double>(d) * static_cast<double>(d);
+      if (dz != nullptr) dz[i] = scale * d;
+    }
+    return sum * weight;
+  }
+
+ private:
+  bool mean_;
+};
+
+const auto registered = add_reduction(loss<MSELoss>("MSELoss")
+                                          .summary("Mean squared error over all elements.")
+                                          .formula("L = sum (z - y)^2 / n,  n the number of elements"))
+                            .shapes("z (N, *), y (N, *) -> a number and dz (N, *)")
+                            .source("Legendre, 1805")
+                            .doctest(">>> nc.MSELoss()(np.array([[1.0, 3.0]]), np.array([[1.0, 1.0]]))\n"
+                                     "(2.0, array([[0., 2.]]))")
+                            .example({}, {3})
+                            .example({{"reduction", std::string("sum")}}, {2, 2});
+
+}  // namespace
+}  // namespace nncore

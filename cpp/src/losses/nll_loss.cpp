@@ -1,0 +1,72 @@
+#include <algorithm>
+#include <vector>
+
+#include "losses/reduction.hpp"
+#include "nncore/loss.hpp"
+
+namespace nncore {
+namespace {
+
+/// L = -Σ_n w[y_n] z[n, y_n] / Σ_n w[y_n]; dz[n, y_n] = -w[y_n] / Σ w, 0 elsewhere.
+template <class T>
+class NLLLoss final : public Loss<T> {
+ public:
+  explicit NLLLoss(const Args& args) : ignored_(args.get<int64_t>("ignore_index")), mean_(takes_mean(args)) {
+    if (!args.is_none("weight")) weight_ = args.get<std::vector<double>>("weight");
+  }
+
+  bool takes_labels() const override { return true; }
+  Link link() const override { return Link::log_softmax; }
+
+  void check(const Shape& z, const Target<T>& y) const override {
+    if (y.labels == nullptr) throw ShapeError(expected("[NLLLoss]", "y", "integer labels (N,)", "numbers " + y.shape.str()));
+    check_labels("[NLLLoss]", z, y, &ignored_);
+    if (!weight_.empty() && static_cast<int64_t>(weight_.size()) != z[1]) {
+      throw ShapeError(expected("[NLLLoss]", "weight", "one number for each of " + std::to_string(z[1]) + " classes",
+                                std::to_string(weight_.size())));
+    }
+  }
+
+  double value_and_gradient(View<const T> z, const Target<T>& y, T* dz) override {
+    const int64_t N = z.batch(), C = z.shape[1];
+    double total = 0;
+    for (int64_t n = 0; n < N; ++n) total += weight_of(y.labels[n]);
+    const double scale = mean_ ? 1.0 / total : 1.0;
+    if (dz != nullptr) std::fill_n(dz, N * C, T(0));
+    double sum = 0;
+    for (int64_t n = 0; n < N; ++n) {
+      const double w = weight_of(y.labels[n]);
+      if (w == 0.0) continue;
+      const int64_t at = n * C + y.labels[n];
+      sum -= w * static_cast<double>(z.data[at]);
+      if (dz != nullptr) dz[at] = static_cast<T>(-w * scale);
+    }
+    return sum * scale;
+  }
+
+ private:
+  double weight_of(int64_t label) const {
+    if (label == ignored_) return 0.0;
+    return weight_.empty() ? 1.0 : weight_[static_cast<std::size_t>(label)];
+  }
+
+  std::vector<double> weight_;
+  int64_t ignored_;
+  bool mean_;
+};
+
+const auto registered =
+    add_reduction(loss<NLLLoss>("NLLLoss")
+                      .summary("Negative log-likelihood of labels under log-probabilities, the output of LogSoftmax.")
+                      .formula("L = -sum_n w[y_n] z[n, y_n] / sum_n w[y_n]")
+                      .field("weight", Value(), rule::optional(rule::numbers()), "weight w of each class; None: 1")
+                      .field("ignore_index", int64_t{-100}, rule::integer(INT64_MIN, INT64_MAX),
+                             "label of samples that do not count"))
+        .shapes("z (N, C), y (N,) integers -> a number and dz (N, C)")
+        .source("Fisher, On the Mathematical Foundations of Theoretical Statistics, 1922")
+        .doctest(">>> nc.NLLLoss()(np.log([[0.25, 0.75]]), np.array([1]))[0].__round__(6)\n0.287682")
+        .example({}, {3})
+        .example({{"weight", std::vector<double>{1.0, 2.0, 0.5}}, {"ignore_index", int64_t{1}}}, {3});
+
+}  // namespace
+}  // namespace nncore

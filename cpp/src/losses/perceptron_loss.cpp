@@ -1,0 +1,56 @@
+#include "losses/reduction.hpp"
+#include "nncore/loss.hpp"
+
+namespace nncore {
+namespace {
+
+/// L = Σ max(0, -y z) / N; dz = -y / N where y z < 0, else 0.
+template <class T>
+class PerceptronLoss final : public Loss<T> {
+ public:
+  explicit PerceptronLoss(const Args& args) : mean_(takes_mean(args)) {}
+
+  Link link() const override { return Link::sign; }
+
+  void check(const Shape& z, const Target<T>& y) const override {
+    if (z.rank() != 2 || z[1] != 1) throw ShapeError(expected("[PerceptronLoss]", "z", "(N, 1)", z.str()));
+    if (!(y.shape == z) && !(y.shape == z.rows())) {
+      throw ShapeError(expected("[PerceptronLoss]", "y", z.rows().str(), y.shape.str()));
+    }
+    for (int64_t n = 0; n < z[0]; ++n) {
+      if (y.values[n] == T(1) || y.values[n] == T(-1)) continue;
+      throw ConfigError(expected("[PerceptronLoss]", "y", "labels -1 and 1", to_string(Value(double(y.values[n]))),
+                                 "for labels 0 and 1 use 2 * y - 1"));
+    }
+  }
+
+  double value_and_gradient(View<const T> z, const Target<T>& y, T* dz) override {
+    const int64_t N = z.batch();
+    const double weight = mean_ ? 1.0 / static_cast<double>(N) : 1.0;
+    double sum = 0;
+    for (int64_t n = 0; n < N; ++n) {
+      const T margin = y.values[n] * z.data[n];
+      if (!(margin >= 0)) sum -= static_cast<double>(margin);  // NaN counts, so that it is seen
+      if (dz != nullptr) dz[n] = margin < 0 ? static_cast<T>(-weight) * y.values[n] : T(0);
+    }
+    return sum * weight;
+  }
+
+ private:
+  bool mean_;
+};
+
+const auto registered =
+    add_reduction(loss<PerceptronLoss>("PerceptronLoss")
+                      .summary("Rosenblatt's criterion: how far misclassified samples lie on the wrong side.")
+                      .formula("L = sum max(0, -y z) / N,  y in {-1, 1}"))
+        .shapes("z (N, 1), y (N,) of -1 and 1 -> a number and dz (N, 1)")
+        .notes("The derivative at z = 0 is taken as 0.")
+        .source("Rosenblatt, The Perceptron, 1958")
+        .doctest(">>> nc.PerceptronLoss()(np.array([[-2.0], [3.0]]), np.array([1, 1]))\n"
+                 "(1.0, array([[-0.5],\n       [ 0. ]]))")
+        .example({}, {1})
+        .trait("signs");
+
+}  // namespace
+}  // namespace nncore

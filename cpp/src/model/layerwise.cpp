@@ -1,0 +1,85 @@
+/// The layerwise way: one layer after the other, every output kept.
+#include <algorithm>
+
+#include "kernels/table.hpp"
+#include "nncore/model.hpp"
+
+namespace nncore {
+
+template <class T>
+View<const T> Model<T>::forward(View<const T> x, const Pass& pass) {
+  if (x.shape.rank() < 1) throw ShapeError(expected("[Sequential]", "x", "(N, …)", x.shape.str()));
+  build(x.shape.sample());
+  can_backward_ = false;
+  if (!input_ && !pass.training) return forward_normalized(x, pass);
+  const int64_t D = x.shape.sample().size();
+  T* own = outputs_[0].reserve(x.size());
+  if (input_) {
+    for (int64_t i = 0; i < x.size(); i += D) {
+      kernels<T>().normalize(D, x.data + i, input_->mean.data(), input_->inverse_std.data(), input_->step(), own + i);
+    }
+  } else {
+    std::copy_n(x.data, x.size(), own);
+  }
+  return forward_normalized({own, x.shape}, pass);
+}
+
+template <class T>
+View<const T> Model<T>::forward_normalized(View<const T> x, const Pass& pass) {
+  const int64_t N = x.batch();
+  const auto& shapes = build(x.shape.sample());
+  can_backward_ = false;
+  activations_[0] = x;
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    const Shape shape = shapes[i + 1].with_batch(N);
+    const View<T> y{outputs_[i + 1].reserve(shape.size()), shape};
+    layers_[i]->forward(activations_[i], y, pass);
+    activations_[i + 1] = y;
+  }
+  can_backward_ = pass.training;
+  return activations_.back();
+}
+
+template <class T>
+View<T> Model<T>::backward(View<const T> dy) {
+  if (!can_backward_) {
+    throw StateError("[Sequential] backward needs a forward(x, training=True) before it; net(x) keeps nothing");
+  }
+  const View<const T> last = activations_.back();
+  if (!(dy.shape == last.shape)) {
+    throw ShapeError(expected("[Sequential]", "dy", last.shape.str(), dy.shape.str()));
+  }
+  int64_t largest = 0;
+  for (const auto& a : activations_) largest = std::max(largest, a.size());
+  T* from = upstream_.reserve(largest);
+  T* to = downstream_.reserve(largest);
+  std::copy_n(dy.data, dy.size(), from);
+  for (std::size_t i = layers_.size(); i-- > 0;) {
+    layers_[i]->backward({from, activations_[i + 1].shape}, {to, activations_[i].shape});
+    std::swap(from, to);
+  }
+  const View<T> dx{from, activations_[0].shape};
+  if (input_) {
+    const int64_t D = dx.shape.sample().size();
+    for (int64_t i = 0; i < dx.size(); ++i) {
+      dx.data[i] *= input_->inverse_std[static_cast<std::size_t>(input_->step() * (i % D))];
+    }
+  }
+  return dx;
+}
+
+template <class T>
+View<const T> Model<T>::activation(int i) const {
+  return activations_[static_cast<std::size_t>(i + 1)];
+}
+
+template View<const float> Model<float>::forward(View<const float>, const Pass&);
+template View<const double> Model<double>::forward(View<const double>, const Pass&);
+template View<const float> Model<float>::forward_normalized(View<const float>, const Pass&);
+template View<const double> Model<double>::forward_normalized(View<const double>, const Pass&);
+template View<float> Model<float>::backward(View<const float>);
+template View<double> Model<double>::backward(View<const double>);
+template View<const float> Model<float>::activation(int) const;
+template View<const double> Model<double>::activation(int) const;
+
+}  // namespace nncore

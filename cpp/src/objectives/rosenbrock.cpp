@@ -1,0 +1,25 @@
+#include "objectives/plane.hpp"
+
+namespace nncore {
+namespace {
+
+class Rosenbrock final : public PlaneObjective {
+ public:
+  explicit Rosenbrock(const Args&) : PlaneObjective("rosenbrock", {-4.0, -2.0}, {1.0, 1.0}) {}
+
+  double value_and_gradient(const std::vector<double>& p, std::vector<double>& g) const override {
+    const double x = p[0], y = p[1];
+    const double d = y - x * x;
+    g[0] = -2.0 * (1.0 - x) - 400.0 * x * d;
+    g[1] = 200.0 * d;
+    return (1.0 - x) * (1.0 - x) + 100.0 * (d * d);
+  }
+};
+
+const auto registered = objective<Rosenbrock>("rosenbrock")
+                            .summary("A long, bent, flat valley.")
+                            .formula("f = (1 - x)^2 + 100 (y - x^2)^2")
+                            .source("Rosenbrock, An Automatic Method for Finding the Greatest or Least Value of a Function, 1960");
+
+}  // namespace
+}  // namespace nncore

@@ -1,0 +1,178 @@
+/// Building a plan: nodes, parameters, memory.
+#include "nncore/plan.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "kernels/table.hpp"
+
+namespace nncore {
+
+template <class T>
+Plan<T>::Plan(Model<T>& model, Optimizer<T>& optimizer, Loss<T>& loss, const Shape& sample, int64_t max_batch,
+              const GradientOptions& options)
+    : model_(model), optimizer_(optimizer), loss_(loss), sample_(sample), max_batch_(max_batch), options_(options) {
+  make_nodes();
+  hold_parameters();
+  place_buffers();
+}
+
+template <class T>
+Plan<T>::~Plan() = default;
+
+template <class T>
+void Plan<T>::make_nodes() {
+  const auto& shapes = model_.build(sample_);
+  // A parameter used in two places has its whole gradient only when backward is over, and every place reads the
+  // same memory: such layers run as they stand.
+  std::vector<int> uses(model_.parameters().size(), 0);
+  for (std::size_t i = 0; i < model_.n_layers(); ++i) {
+    for (std::size_t k = 0; k < model_.layer(i).parameters().size(); ++k) {
+      if (model_.layer(i).parameters()[k].role != Role::buffer) ++uses[model_.parameter_index(i, k)];
+    }
+  }
+  const bool shared = std::any_of(uses.begin(), uses.end(), [](int n) { return n > 1; });
+  deferred_ = shared || options_.clip_norm > 0;
+  for (std::size_t i = 0; i < model_.n_layers(); ++i) {
+    Node node{&model_.layer(i), nullptr, {}, {}, {}, shapes[i], shapes[i + 1], nullptr, nullptr};
+    const auto& parameters = node.layer->parameters();
+    for (std::size_t k = 0; k < parameters.size(); ++k) {
+      if (parameters[k].role != Role::buffer) node.held.push_back(model_.parameter_index(i, k));
+    }
+    const bool own = std::all_of(node.held.begin(), node.held.end(), [&](std::size_t h) { return uses[h] == 1; });
+    if (own) node.lowered = node.layer->lower();
+    if (node.lowered && i + 1 < model_.n_layers()) node.after = model_.layer(i + 1).elementwise();
+    if (node.after) ++i;
+    nodes_.push_back(std::move(node));
+  }
+  first_trained_ = nodes_.size();
+  for (std::size_t i = nodes_.size(); i-- > 0;) {
+    if (!nodes_[i].held.empty()) first_trained_ = i;
+  }
+}
+
+template <class T>
+void Plan<T>::hold_parameters() {
+  if (!optimizer_.attached()) optimizer_.attach(model_.parameters());
+  for (std::size_t i = 0; i < model_.parameters().size(); ++i) {
+    Parameter<T>* p = model_.parameters()[i];
+    Held held{p, p->value, {}, nullptr, nullptr, 0, p->shape.size(), static_cast<int>(i)};
+    for (int k = 0; k < optimizer_.n_slots(); ++k) held.slots[k] = optimizer_.slot(held.index, k);
+    if (deferred_) held.g = p->grad;
+    held_.push_back(held);
+  }
+  for (Node& node : nodes_) {
+    for (std::size_t k = 0; node.lowered && k < node.held.size(); ++k) {
+      held_[node.held[k]].layout = node.lowered.get();
+      held_[node.held[k]].layout_index = static_cast<int>(k);
+    }
+  }
+}
+
+/// One arena: packed parameters with their state, the input, each node's output, two gradients in turn.
+template <class T>
+void Plan<T>::place_buffers() {
+  constexpr int64_t kLine = 64 / sizeof(T);
+  const auto rounded = [](int64_t n) { return (n + kLine - 1) / kLine * kLine; };
+  int64_t largest = 0, total = rounded(max_batch_ * sample_.size());
+  for (const Node& node : nodes_) {
+    largest = std::max({largest, max_batch_ * node.in.size(), max_batch_ * node.out.size()});
+    total += rounded(max_batch_ * node.out.size());
+  }
+  const int copies = 1 + optimizer_.n_slots() + (deferred_ ? 1 : 0);
+  for (const Held& held : held_) total += held.layout != nullptr ? copies * rounded(held.n) : 0;
+  T* at = arena_.reserve(total + 2 * rounded(largest));
+  const auto place = [&](int64_t n) { return std::exchange(at, at + rounded(n)); };
+  input_ = place(max_batch_ * sample_.size());
+  T* x = input_;
+  for (Node& node : nodes_) {
+    node.x = x;
+    x = node.y = place(max_batch_ * node.out.size());
+  }
+  for (T*& gradient : gradients_) gradient = place(largest);
+  for (Held& held : held_) {
+    if (held.layout == nullptr) continue;
+    held.w = place(held.n);
+    for (int k = 0; k < optimizer_.n_slots(); ++k) held.slots[k] = place(held.n);
+    if (deferred_) held.g = place(held.n);
+  }
+  for (Node& node : nodes_) {
+    for (const std::size_t h : node.held) node.w.push_back(held_[h].w);
+  }
+}
+
+template <class T>
+View<const T> Plan<T>::outputs(int64_t N) const {
+  if (nodes_.empty()) return {input_, sample_.with_batch(N)};
+  return {nodes_.back().y, nodes_.back().out.with_batch(N)};
+}
+
+template <class T>
+void Plan<T>::enter() {
+  for (Held& held : held_) {
+    if (held.layout == nullptr) continue;
+    held.layout->pack(held.layout_index, held.natural->value, held.w);
+    for (int k = 0; k < optimizer_.n_slots(); ++k) {
+      held.layout->pack(held.layout_index, optimizer_.slot(held.index, k), held.slots[k]);
+    }
+  }
+  model_.zero_grad();
+}
+
+template <class T>
+void Plan<T>::leave() {
+  for (Held& held : held_) {
+    if (held.layout == nullptr) continue;
+    held.layout->unpack(held.layout_index, held.w, held.natural->value);
+    for (int k = 0; k < optimizer_.n_slots(); ++k) {
+      held.layout->unpack(held.layout_index, held.slots[k], optimizer_.slot(held.index, k));
+    }
+  }
+  model_.zero_grad();
+}
+
+/// Every array that a step changes: parameters, optimizer state, running statistics.
+template <class T>
+template <class F>
+void Plan<T>::for_each_state(F f) {
+  for (Held& held : held_) {
+    f(held.w, held.n);
+    for (int k = 0; k < optimizer_.n_slots(); ++k) f(held.slots[k], held.n);
+  }
+  for (const Parameter<T>* buffer : model_.buffers()) f(buffer->value, buffer->shape.size());
+}
+
+template <class T>
+void Plan<T>::save(Buffer<T>& snapshot, int64_t& t) {
+  int64_t total = 0;
+  for_each_state([&](T*, int64_t n) { total += n; });
+  T* to = snapshot.reserve(total);
+  for_each_state([&](const T* values, int64_t n) { to = std::copy_n(values, n, to); });
+  t = optimizer_.t();
+}
+
+template <class T>
+void Plan<T>::restore(const Buffer<T>& snapshot, int64_t t) {
+  const T* from = snapshot.data();
+  for_each_state([&](T* values, int64_t n) {
+    std::copy_n(from, n, values);
+    from += n;
+  });
+  optimizer_.set_t(t);
+  model_.zero_grad();
+}
+
+template <class T>
+std::string Plan<T>::nonfinite_parameter() const {
+  for (const Node& node : nodes_) {
+    for (const std::size_t h : node.held) {
+      if (!kernels<T>().all_finite(held_[h].n, held_[h].w)) return node.layer->label() + " " + held_[h].natural->name;
+    }
+  }
+  return "";
+}
+
+template class Plan<float>;
+template class Plan<double>;
+
+}  // namespace nncore

@@ -1,0 +1,138 @@
+/// Running a plan: one training step.
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/table.hpp"
+#include "nncore/plan.hpp"
+#include "nncore/thread_pool.hpp"
+
+namespace nncore {
+
+template <class T>
+StepResult Plan<T>::step(int64_t N, const Target<T>& target, const Pass& pass) {
+  StepResult result;
+  forward(N, pass);
+  const View<const T> z = outputs(N);
+  result.loss = loss_.value_and_gradient(z, target, gradients_[0]) + penalty();
+  if (options_.check_finite && !std::isfinite(result.loss)) {  // nothing has been updated yet
+    result.finite = false;
+    return result;
+  }
+  finite_.store(true, std::memory_order_relaxed);
+  constants_ = optimizer_.begin_step();
+  backward(N);
+  if (deferred_) update_deferred(result);
+  result.finite = finite_.load(std::memory_order_relaxed);
+  return result;
+}
+
+template <class T>
+void Plan<T>::forward(int64_t N, const Pass& pass) {
+  for (Node& node : nodes_) {
+    if (node.lowered) {
+      node.lowered->forward(N, node.x, node.y, node.w.data(), node.after);
+    } else {
+      node.layer->forward({node.x, node.in.with_batch(N)}, {node.y, node.out.with_batch(N)}, pass);
+    }
+  }
+}
+
+template <class T>
+void Plan<T>::backward(int64_t N) {
+  T *dy = gradients_[0], *dx = gradients_[1];
+  for (std::size_t i = nodes_.size(); i-- > first_trained_;) {
+    Node& node = nodes_[i];
+    current_ = &node;
+    T* const wanted = i == first_trained_ ? nullptr : dx;  // nobody asks for the gradient of the data
+    if (node.lowered) {
+      if (node.after) node.after.backward(N * node.out.size(), node.after.a, node.y, dy, dy);
+      node.lowered->backward(N, node.x, dy, wanted, node.w.data(), *this);
+    } else {
+      node.layer->backward({dy, node.out.with_batch(N)}, {wanted, node.in.with_batch(N)});
+      for (std::size_t k = 0; !deferred_ && k < node.held.size(); ++k) {
+        Held& held = held_[node.held[k]];
+        finish(held, 0, held.n, held.natural->grad);
+        std::fill_n(held.natural->grad, held.n, T(0));
+      }
+    }
+    std::swap(dy, dx);
+  }
+}
+
+/// A piece of a lowered layer's gradient is ready.
+template <class T>
+void Plan<T>::take(int parameter, int64_t offset, int64_t n, T* g) {
+  Held& held = held_[current_->held[static_cast<std::size_t>(parameter)]];
+  if (deferred_) {
+    std::copy_n(g, n, held.g + offset);
+  } else {
+    finish(held, offset, n, g);
+  }
+}
+
+/// Penalties and clipping by value, the steps between a gradient and its update that look at one element at a time.
+template <class T>
+void Plan<T>::prepare(const Held& held, int64_t offset, int64_t n, T* g) const {
+  if (held.natural->role == Role::weight && (options_.l1 > 0 || options_.l2 > 0)) {
+    kernels<T>().add_penalty(n, static_cast<T>(options_.l2), static_cast<T>(options_.l1), held.w + offset, g);
+  }
+  if (options_.clip_value > 0) {
+    const T bound = static_cast<T>(options_.clip_value);
+    for (int64_t i = 0; i < n; ++i) g[i] = g[i] > bound ? bound : g[i] < -bound ? -bound : g[i];
+  }
+}
+
+template <class T>
+void Plan<T>::finish(Held& held, int64_t offset, int64_t n, T* g) {
+  prepare(held, offset, n, g);
+  if (options_.check_finite && !kernels<T>().all_finite(n, g)) {
+    finite_.store(false, std::memory_order_relaxed);
+    return;
+  }
+  T* slots[Optimizer<T>::kMaxSlots];
+  for (int k = 0; k < Optimizer<T>::kMaxSlots; ++k) slots[k] = held.slots[k] == nullptr ? nullptr : held.slots[k] + offset;
+  optimizer_.update(constants_, n, held.w + offset, g, slots);
+}
+
+/// All gradients are known: clip by their common norm, then update.
+template <class T>
+void Plan<T>::update_deferred(StepResult& result) {
+  double squares = 0;
+  for (Held& held : held_) {
+    prepare(held, 0, held.n, held.g);
+    squares += kernels<T>().sum_squares(held.n, held.g);
+  }
+  result.grad_norm = std::sqrt(squares);
+  if (options_.check_finite && !std::isfinite(squares)) {
+    finite_.store(false, std::memory_order_relaxed);
+    return;
+  }
+  // PyTorch's clip_grad_norm_: the 1e-6 keeps the quotient finite.
+  const double factor = options_.clip_norm > 0 ? options_.clip_norm / (result.grad_norm + 1e-6) : 1.0;
+  for (Held& held : held_) {
+    if (factor < 1.0) {
+      for (int64_t i = 0; i < held.n; ++i) held.g[i] *= static_cast<T>(factor);
+    }
+    optimizer_.update(constants_, held.n, held.w, held.g, held.slots);
+    std::fill_n(held.g, held.n, T(0));
+  }
+}
+
+template <class T>
+double Plan<T>::penalty() const {
+  if (options_.l1 == 0 && options_.l2 == 0) return 0;
+  double sum = 0;
+  for (const Held& held : held_) {
+    if (held.natural->role != Role::weight) continue;
+    if (options_.l2 > 0) sum += 0.5 * options_.l2 * kernels<T>().sum_squares(held.n, held.w);
+    if (options_.l1 > 0) sum += options_.l1 * kernels<T>().sum_absolute(held.n, held.w);
+  }
+  return sum;
+}
+
+template StepResult Plan<float>::step(int64_t, const Target<float>&, const Pass&);
+template StepResult Plan<double>::step(int64_t, const Target<double>&, const Pass&);
+template void Plan<float>::take(int, int64_t, int64_t, float*);
+template void Plan<double>::take(int, int64_t, int64_t, double*);
+
+}  // namespace nncore

@@ -1,0 +1,50 @@
+"""nncore: small neural networks, trained fast on a CPU, with everything inside to be seen."""
+
+from nncore import datasets, functional, init, layers, losses, objectives, optim, plot, schedules
+from nncore._core import __version__
+from nncore._gradcheck import GradientReport, gradcheck, numeric_gradient
+from nncore._history import History
+from nncore._minimize import OptimizeResult, minimize
+from nncore._normalize import Normalize
+from nncore._parameter import Parameter
+from nncore._perceptron import Perceptron
+from nncore._runtime import get_num_threads, info, set_num_threads
+from nncore._sequential import Sequential
+from nncore._trainer import Trainer
+from nncore.errors import ConfigError, FormatError, NumericError, ShapeError, StateError
+from nncore.layers import *  # noqa: F403
+from nncore.losses import *  # noqa: F403
+from nncore.optim import *  # noqa: F403
+from nncore.schedules import *  # noqa: F403
+
+__all__ = [
+    "ConfigError",
+    "FormatError",
+    "GradientReport",
+    "History",
+    "Normalize",
+    "NumericError",
+    "OptimizeResult",
+    "Parameter",
+    "Perceptron",
+    "Sequential",
+    "ShapeError",
+    "StateError",
+    "Trainer",
+    "__version__",
+    "datasets",
+    "functional",
+    "get_num_threads",
+    "gradcheck",
+    "info",
+    "init",
+    "minimize",
+    "numeric_gradient",
+    "objectives",
+    "plot",
+    "set_num_threads",
+    *layers.__all__,
+    *losses.__all__,
+    *optim.__all__,
+    *schedules.__all__,
+]

@@ -1,0 +1,84 @@
+"""Argument checks of the Python face: the checked value, or an error `[function] argument: expected …, got …`."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import numbers
+import operator
+import reprlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nncore.errors import ConfigError, ShapeError
+
+_LARGEST_SEED = 2**64 - 1
+
+
+def describe(value: object) -> str:
+    """A short text for an error message, whatever the value."""
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # Python refuses to print integers of many thousand digits
+        return f"a {type(value).__name__}"
+
+
+def integer(where: str, name: str, value: object, low: int, high: int, *, or_none: bool = False) -> int:
+    """`value` as an int in [low, high]; Python and NumPy integers pass, bools and floats do not."""
+    try:
+        result = operator.index(value)  # type: ignore[arg-type]
+        valid = not isinstance(value, (bool, np.bool_)) and low <= result <= high
+    except TypeError:
+        valid = False
+    if not valid:
+        none = " or None" if or_none else ""
+        raise ConfigError(f"[{where}] {name}: expected an integer in [{low}, {high}]{none}, got {describe(value)}")
+    return result
+
+
+def number(where: str, name: str, value: object, low: float = -math.inf, below: float = math.inf) -> float:
+    """`value` as a finite float in [low, below)."""
+    result = math.nan
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        with contextlib.suppress(OverflowError):  # an int beyond the largest float
+            result = float(value)
+    if not (math.isfinite(result) and low <= result < below):
+        if math.isfinite(below):
+            expected = f"a number in [{low:g}, {below:g})"
+        else:
+            expected = f"a number >= {low:g}" if math.isfinite(low) else "a finite number"
+        raise ConfigError(f"[{where}] {name}: expected {expected}, got {describe(value)}")
+    return result
+
+
+def flag(where: str, name: str, value: object) -> bool:
+    """`value` when it is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ConfigError(f"[{where}] {name}: expected True or False, got {describe(value)}")
+    return bool(value)
+
+
+def generator(where: str, seed: object, random_state: object) -> np.random.Generator:
+    """The random generator of `seed`, or of `random_state`, scikit-learn's name for it; None draws from the system."""
+    if seed is not None and random_state is not None:
+        raise ConfigError(f"[{where}] random_state: expected seed or random_state, got both")
+    name, value = ("seed", seed) if random_state is None else ("random_state", random_state)
+    entropy = None if value is None else integer(where, name, value, 0, _LARGEST_SEED, or_none=True)
+    return np.random.Generator(np.random.PCG64(entropy))
+
+
+def real_array(where: str, name: str, value: object, kinds: str = "biuf") -> NDArray[Any]:
+    """`value` as an array whose dtype kind is one of `kinds`; lists are converted, arrays are not copied."""
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError, OverflowError):
+        raise ShapeError(f"[{where}] {name}: expected a rectangular array, got {describe(value)}") from None
+    if array.dtype.kind not in kinds:
+        expected = "integers" if set(kinds) <= set("biu") else "real numbers"
+        got = f"dtype {array.dtype}" if array.ndim else describe(value)
+        raise ConfigError(f"[{where}] {name}: expected {expected}, got {got}")
+    return array

@@ -1,0 +1,112 @@
+"""Python classes from the registry of the compiled core: signature, documentation, checks and repr."""
+
+from __future__ import annotations
+
+import copyreg
+import inspect
+from typing import Any, TypeVar
+
+from nncore import _core
+
+Schema = dict[str, Any]
+_Class = TypeVar("_Class", bound="Registered")
+
+
+class Registered:
+    """Base of the generated classes: an immutable recipe with checked arguments."""
+
+    __signature__: inspect.Signature
+    _kind: str
+    _spec: _core.Spec
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        name = type(self).__name__
+        try:
+            bound = self.__signature__.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{name}{self.__signature__}: {error}") from None
+        self._config: dict[str, Any] = dict(bound.arguments)
+        self._spec = _core.Spec(self._kind, name, self._config)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The arguments that were given."""
+        return dict(self._config)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{key}={value!r}" for key, value in self._config.items())
+        return f"{type(self).__name__}({shown})"
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    __hash__ = object.__hash__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self._config)
+
+
+def _rebuild(cls: type[_Class], config: dict[str, Any]) -> _Class:
+    return cls(**config)
+
+
+def schemas(kind: str) -> list[Schema]:
+    """The schemas of one kind, by name."""
+    return [schema for schema in _core.schemas() if schema["kind"] == kind]
+
+
+def signature_of(schema: Schema) -> inspect.Signature:
+    """The signature that a schema's fields make."""
+    parameters = [
+        inspect.Parameter(
+            field["name"],
+            inspect.Parameter.KEYWORD_ONLY if field["keyword_only"] else inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            default=field.get("default", inspect.Parameter.empty),
+            annotation=field["annotation"],
+        )
+        for field in schema["fields"]
+    ]
+    return inspect.Signature(parameters)
+
+
+def docstring_of(schema: Schema) -> str:
+    """A NumPy-style docstring."""
+    parts = [schema["summary"], _indented(schema["formula"])]
+    if schema["fields"]:
+        rows = []
+        for field in schema["fields"]:
+            default = f", default {field['default']!r}" if "default" in field else ""
+            rows.append(f"{field['name']} : {field['annotation']}{default}\n    {field['doc']}; {field['expected']}")
+        parts.append("Parameters\n----------\n" + "\n".join(rows))
+        parts.append("Raises\n------\nConfigError\n    an argument outside its range")
+    if schema["shapes"]:
+        parts.append("Shapes\n------\n" + schema["shapes"])
+    notes = [text for text in (schema["notes"], schema["source"] and f"Source: {schema['source']}.") if text]
+    if notes:
+        parts.append("Notes\n-----\n" + "\n".join(notes))
+    if schema["doctest"]:
+        parts.append("Examples\n--------\n" + schema["doctest"])
+    return "\n\n".join(part for part in parts if part)
+
+
+def _indented(text: str) -> str:
+    return "\n".join("    " + line for line in text.splitlines())
+
+
+def make_classes(kind: str, base: type[_Class], module: str) -> dict[str, type[_Class]]:
+    """A class for each registered thing of a kind, as if it had been written in `module`."""
+    made = {}
+    for schema in schemas(kind):
+        namespace = {
+            "__doc__": docstring_of(schema),
+            "__module__": module,
+            "__qualname__": schema["name"],
+            "__signature__": signature_of(schema),
+            "_kind": kind,
+        }
+        made[schema["name"]] = type(schema["name"], (base,), namespace)
+    return made
+
+
+# Specs that travel inside configurations (an initialiser in a layer's arguments) pickle as what made them.
+copyreg.pickle(_core.Spec, lambda spec: (_core.Spec, (spec.kind, spec.name, spec.args)))  # type: ignore[arg-type]

@@ -1,0 +1,156 @@
+"""Gradients against central differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nncore import _core
+from nncore._checks import describe, integer, number, real_array
+from nncore._sequential import Sequential
+from nncore.errors import ConfigError
+from nncore.layers import Layer
+from nncore.losses import Loss
+
+_OK = 1e-6
+
+
+class WorstElement(NamedTuple):
+    """The element of one tensor where analytic and numeric gradient differ most."""
+
+    name: str
+    max_relative_error: float
+    index: int
+    analytic: float
+    numeric: float
+
+
+class GradientReport:
+    """What gradcheck found.
+
+    Attributes
+    ----------
+    per_parameter : dict name -> WorstElement
+        One entry for each parameter and "x" for the input.
+    max_relative_error : float
+        The largest of all.
+    ok : bool
+        It is below 1e-6.
+    """
+
+    def __init__(self, worst: list[WorstElement]) -> None:
+        self.per_parameter = {entry.name: entry for entry in worst}
+
+    @property
+    def max_relative_error(self) -> float:
+        """The largest relative error of all tensors; NaN if there is one."""
+        return float(np.max([entry.max_relative_error for entry in self.per_parameter.values()]))
+
+    @property
+    def ok(self) -> bool:
+        """Every relative error is below 1e-6."""
+        return self.max_relative_error < _OK
+
+    def __str__(self) -> str:
+        width = max(len(name) for name in self.per_parameter)
+        lines = [f"{'':<{width}}  max relative error  at index       analytic        numeric"]
+        for e in self.per_parameter.values():
+            lines.append(
+                f"{e.name:<{width}}  {e.max_relative_error:18.3e}  {e.index:8d}  {e.analytic:13.6e}  {e.numeric:13.6e}"
+            )
+        lines.append(f"{'ok' if self.ok else 'NOT ok'}: largest {self.max_relative_error:.3e}, limit {_OK:.0e}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def gradcheck(
+    model: Sequential | Layer, loss: Loss, X: Any, y: Any, *, eps: float = 1e-5, seed: int = 0
+) -> GradientReport:
+    """Compares every analytic gradient of a model with central differences, on a float64 copy.
+
+        n = (L(w + eps) - L(w - eps)) / (2 eps),   error = |a - n| / max(1e-8, |a| + |n|)
+
+    Parameters
+    ----------
+    model : Sequential or Layer
+        Nothing in it changes.
+    loss : Loss
+    X : array (N, …)
+    y : labels (N,) or what the loss wants
+    eps : float, default 1e-5
+    seed : int, default 0
+        Fixes the masks of Dropout: the same in every pass.
+
+    Returns
+    -------
+    GradientReport
+        `.ok`, `.max_relative_error`, `.per_parameter`; prints as a table.
+
+    Examples
+    --------
+    >>> net = nc.Sequential(nc.Linear(2, 3), nc.Tanh(), nc.Linear(3, 2), seed=0)
+    >>> nc.gradcheck(net, nc.CrossEntropyLoss(), np.array([[0.5, -1.0]]), np.array([1])).ok
+    True
+    """
+    if isinstance(model, Layer):
+        twin = Sequential({"0": type(model)(**model.config)}, dtype="float64", seed=0)
+        for own, given in zip(twin.parameters(), model.parameters(), strict=True):
+            own.value = given.value
+    elif isinstance(model, Sequential):
+        twin = model.copy().to("float64")
+    else:
+        raise ConfigError(f"[gradcheck] model: expected a Sequential or a layer, got {describe(model)}")
+    if not isinstance(loss, Loss):
+        raise ConfigError(f"[gradcheck] loss: expected a Loss, got {describe(loss)}")
+    step = _positive("gradcheck", eps)
+    seed = integer("gradcheck", "seed", seed, 0, 2**64 - 1)
+    return GradientReport([WorstElement(*e) for e in _core.gradcheck(twin._core, loss._spec, X, y, step, seed)])
+
+
+def numeric_gradient(
+    f: Callable[[NDArray[np.float64]], float], x: ArrayLike, eps: float = 1e-5
+) -> NDArray[np.float64]:
+    """The gradient of a function by central differences.
+
+        g_i = (f(x + eps e_i) - f(x - eps e_i)) / (2 eps)
+
+    Parameters
+    ----------
+    f : function of an array like x that returns a number
+    x : array of any shape; it is not changed
+    eps : float, default 1e-5
+
+    Returns
+    -------
+    ndarray of x's shape, float64
+
+    Examples
+    --------
+    >>> nc.numeric_gradient(lambda x: (x ** 2).sum(), [1.0, 3.0]).round(6)
+    array([2., 6.])
+    """
+    step = _positive("numeric_gradient", eps)
+    if not callable(f):
+        raise ConfigError(f"[numeric_gradient] f: expected a function, got {describe(f)}")
+    at = np.array(real_array("numeric_gradient", "x", x), dtype=np.float64)
+    gradient = np.empty_like(at)
+    for index in np.ndindex(at.shape):
+        kept = at[index]
+        at[index] = kept + step
+        above = f(at)
+        at[index] = kept - step
+        below = f(at)
+        at[index] = kept
+        gradient[index] = (above - below) / (2 * step)
+    return gradient
+
+
+def _positive(where: str, eps: float) -> float:
+    step = number(where, "eps", eps, 0.0)
+    if step == 0.0:
+        raise ConfigError(f"[{where}] eps: expected a number > 0, got {eps!r}")
+    return step

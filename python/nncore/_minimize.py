@@ -1,0 +1,137 @@
+"""minimize: the library's optimizers on plain functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nncore import _core, objectives
+from nncore._checks import describe, integer, number, real_array
+from nncore.errors import ConfigError, ShapeError
+from nncore.optim import Optimizer
+
+_MESSAGES = ("all steps done", "gradient within tol", "diverged at step {}", "interrupted at step {}")
+
+
+class OptimizeResult(dict[str, Any]):
+    """What minimize found, as SciPy's result: attributes are keys.
+
+    x, fun: the last point where all was finite, and f there. nit: steps done. success: it did not diverge.
+    status, message: 0 all steps done, 1 gradient within tol, 2 diverged. path: rows of x from the start to the end
+    (steps + 1 of them with record="all"). values: f at these rows.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __repr__(self) -> str:
+        shown = {key: value for key, value in self.items() if key not in ("path", "values")}
+        return f"OptimizeResult({', '.join(f'{k}={v!r}' for k, v in shown.items())}, path {self['path'].shape})"
+
+
+def minimize(
+    objective: str | objectives.Objective | Callable[[NDArray[np.float64]], Any] | None = None,
+    x0: ArrayLike | None = None,
+    optimizer: Optimizer | None = None,
+    steps: int = 1000,
+    *,
+    fun: Callable[[NDArray[np.float64]], float] | None = None,
+    jac: Callable[[NDArray[np.float64]], ArrayLike] | None = None,
+    record: str | int | None = "all",
+    tol: float | None = None,
+) -> OptimizeResult:
+    """Minimises a function of a few variables with one of the library's optimizers.
+
+    Parameters
+    ----------
+    objective : str, Objective or function
+        A name ("rosenbrock", "himmelblau", "beale", "booth", "ackley", "rastrigin", "saddle", "quadratic"), compiled;
+        or a function x -> (f, gradient). Instead: `fun` and `jac`.
+    x0 : array (d,)
+        Start; None: the objective's own.
+    optimizer : Optimizer
+        Only its settings are used: it stays as it is.
+    steps : int, default 1000
+        Updates.
+    fun, jac : functions x -> f and x -> gradient
+    record : "all", int k or None
+        Keep every point, every k-th, or only the end.
+    tol : float, optional
+        Stop when no component of the gradient is larger.
+
+    Returns
+    -------
+    OptimizeResult
+        Divergence is a result: success is False, and the path keeps the values up to there.
+
+    Examples
+    --------
+    >>> result = nc.minimize("rosenbrock", [-4.0, -2.0], nc.SGD(lr=1e-4, momentum=0.9), 20_000)
+    >>> result.x.round(3)
+    array([1., 1.])
+    """
+    if not isinstance(optimizer, Optimizer):
+        raise ConfigError(f"[minimize] optimizer: expected an Optimizer, got {describe(optimizer)}")
+    function, start = _function(objective, fun, jac)
+    x = start if x0 is None else x0
+    if x is None:
+        raise ConfigError("[minimize] x0: expected a starting point, got None")
+    array = real_array("minimize", "x0", x).astype(np.float64)
+    if array.ndim != 1 or array.size == 0:
+        raise ShapeError(f"[minimize] x0: expected (d,) with d >= 1, got {array.shape}")
+    if not np.isfinite(array).all():
+        raise ConfigError(f"[minimize] x0: expected finite numbers, got {x0!r}")
+    steps = integer("minimize", "steps", steps, 0, 2**40)
+    if record == "all":
+        every = 1
+    else:
+        every = 0 if record is None else integer("minimize", "record", record, 1, 2**62, or_none=True)
+    tolerance = -1.0 if tol is None else number("minimize", "tol", tol, 0.0)
+    spec = _core.Spec("optimizer", type(optimizer).__name__, {**optimizer.config, **_rate(optimizer)})
+    found = _core.minimize(function, array.tolist(), spec, steps, every, tolerance)
+    status = found["status"]
+    return OptimizeResult(
+        x=found["x"],
+        fun=found["fun"],
+        nit=found["nit"],
+        success=status < 2,
+        status=status,
+        message=_MESSAGES[status].format(found["nit"]),
+        path=found["path"],
+        values=found["values"],
+    )
+
+
+def _rate(optimizer: Optimizer) -> dict[str, Any]:
+    """The rate set on the optimizer after it was made, if any."""
+    return {"lr": optimizer._pending["lr"]} if "lr" in optimizer._pending else {}
+
+
+def _function(objective: Any, fun: Any, jac: Any) -> tuple[Any, list[float] | None]:
+    """What the core takes: a compiled objective's spec or a function x -> (f, g); and the usual start."""
+    if objective is None:
+        if not callable(fun) or not callable(jac):
+            raise ConfigError("[minimize] objective: expected a name, a function x -> (f, g), or fun= and jac=")
+        return lambda x: (fun(x.copy()), jac(x.copy())), None
+    if fun is not None or jac is not None:
+        raise ConfigError("[minimize] fun, jac: expected them instead of an objective, got both")
+    if isinstance(objective, str):
+        objective = objectives.get(objective)
+    if isinstance(objective, objectives.Objective):
+        return objective._spec, objective.start
+    if not callable(objective):
+        raise ConfigError(f"[minimize] objective: expected a name or a function x -> (f, g), got {describe(objective)}")
+
+    def function(x: NDArray[np.float64]) -> tuple[Any, Any]:
+        answer = objective(x)
+        if not isinstance(answer, tuple) or len(answer) != 2:
+            raise ConfigError(f"[minimize] objective: expected it to return (f, gradient), got {describe(answer)}")
+        return answer
+
+    return function, None

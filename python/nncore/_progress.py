@@ -1,0 +1,69 @@
+"""The progress bar of fit: at most ten updates a second, silent when nobody watches."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Any
+
+_WIDTH = 24
+
+
+class Progress:
+    """Draws where a fit stands, in a terminal or a notebook."""
+
+    def __init__(self, wanted: bool | str) -> None:
+        self._notebook = _in_notebook()
+        self._on = wanted is True or (wanted == "auto" and (self._notebook or sys.stderr.isatty()))
+        self._handle: Any = None
+        self._last = 0.0
+        self._length = 0
+        self._start = time.monotonic()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if self._on and self._length and not self._notebook:
+            sys.stderr.write("\n")
+            sys.stderr.flush()
+
+    def update(self, epoch: int, epochs: int, step: int, steps: int, text: str, final: bool = False) -> None:
+        """`epoch` epochs of `epochs` are done, and `step` steps of the next."""
+        if not self._on:
+            return
+        now = time.monotonic()
+        if not final and now - self._last < 0.1:
+            return
+        self._last = now
+        done = (epoch + step / max(steps, 1)) / max(epochs, 1)
+        filled = round(_WIDTH * min(done, 1.0))
+        elapsed = now - self._start
+        left = f", {elapsed / done - elapsed:.0f} s left" if 0 < done < 1 and elapsed > 1 else ""
+        bar = "█" * filled + "·" * (_WIDTH - filled)
+        self._write(f"epoch {min(epoch + 1, epochs)}/{epochs} {bar} {text}{left}")
+
+    def _write(self, line: str) -> None:
+        if self._notebook:
+            self._write_notebook(line)
+            return
+        sys.stderr.write("\r" + line + " " * max(0, self._length - len(line)))
+        sys.stderr.flush()
+        self._length = len(line)
+
+    def _write_notebook(self, line: str) -> None:
+        from IPython.display import display
+
+        content = {"text/plain": line}
+        if self._handle is None:
+            self._handle = display(content, raw=True, display_id=True)
+        else:
+            self._handle.update(content, raw=True)
+
+
+def _in_notebook() -> bool:
+    """Is this a kernel of Jupyter's? Looks only at what is loaded already."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return type(shell).__name__ == "ZMQInteractiveShell"

@@ -1,0 +1,49 @@
+"""state_dict and load_state_dict of models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nncore._normalize import Normalize
+from nncore._parameter import checked
+from nncore.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nncore._sequential import Sequential
+
+_OPTIONAL = "num_batches_tracked"  # written by PyTorch; there may be none
+
+
+def model_state(net: Sequential) -> dict[str, NDArray[Any]]:
+    """Copies of parameters and buffers by name; what several places share has the first one's name."""
+    state = {name: value.copy() for name, value, _ in net._core.parameters() + net._core.buffers()}
+    if net.input is not None:
+        state["input.mean"], state["input.std"] = net.input.mean.copy(), net.input.std.copy()
+    return state
+
+
+def load_state(net: Sequential, state: Mapping[str, Any], strict: bool) -> None:
+    """Checks everything, then copies everything."""
+    targets = {name: value for name, value, _ in net._core.parameters() + net._core.buffers()}
+    own = set(targets) | ({"input.mean", "input.std"} if net.input is not None else set())
+    given = {name for name in state if not name.endswith(_OPTIONAL) or name in own}
+    if strict:
+        missing = sorted(name for name in own - given if not name.endswith(_OPTIONAL))
+        unknown = sorted(given - own)
+        if missing or unknown:
+            parts = [f"{what} {names}" for what, names in (("missing", missing), ("unknown", unknown)) if names]
+            raise ConfigError(f"[Sequential] state_dict: expected the keys of this model; {'; '.join(parts)}")
+    copies = [(targets[name], checked(state[name], targets[name].shape, name)) for name in given if name in targets]
+    normalize = net.input
+    if net.input is not None and given & {"input.mean", "input.std"}:
+        mean, std = state.get("input.mean", net.input.mean), state.get("input.std", net.input.std)
+        normalize = Normalize(np.asarray(mean), np.asarray(std))
+    for target, values in copies:
+        np.copyto(target, values, casting="unsafe")
+    if normalize is not net.input:
+        net.input = normalize
+        net._core = net._make_core(net.dtype)

@@ -1,0 +1,100 @@
+"""The table that summary() prints."""
+
+from __future__ import annotations
+
+import html
+import operator
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from nncore._checks import integer
+from nncore.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nncore._sequential import Sequential
+
+
+class Row(NamedTuple):
+    """One layer: its name and kind, the shape of one output sample, how many numbers it learns."""
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    parameters: int
+
+
+class Summary:
+    """Output shapes (without the batch), parameters and memory of a model, layer by layer."""
+
+    def __init__(self, rows: list[Row], input_shape: tuple[int, ...], parameters: int, itemsize: int) -> None:
+        self.rows = rows
+        self.input_shape = input_shape
+        self.parameters = parameters
+        activations = sum(_product(row.output_shape) for row in rows)
+        self.parameter_bytes = parameters * itemsize
+        self.activation_bytes = activations * itemsize
+
+    @classmethod
+    def of(cls, net: Sequential, input_shape: int | Sequence[int] | None) -> Summary:
+        """The summary of a model for samples of a shape; None asks the first layer that knows."""
+        if input_shape is None:
+            shape = _guess(net)
+        else:
+            try:
+                shape = (operator.index(input_shape),)  # type: ignore[arg-type]
+            except TypeError:
+                shape = tuple(integer("summary", "input_shape", n, 0, 2**62) for n in input_shape)  # type: ignore[union-attr]
+        rows = [Row(*row) for row in net._core.describe(list(shape))]
+        own = sum(value.size for _, value, _ in net._core.parameters())
+        return cls(rows, shape, own, 4 if net.dtype == "float32" else 8)
+
+    def __str__(self) -> str:
+        table = [("layer", "output shape", "parameters"), ("input", _shape_text(self.input_shape), "")]
+        table += [(f"{r.name}: {r.kind}", _shape_text(r.output_shape), f"{r.parameters:,}") for r in self.rows]
+        widths = [max(len(row[i]) for row in table) for i in range(3)]
+        lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c in table]
+        lines.insert(1, "-" * len(lines[0]))
+        lines.append("-" * len(lines[0]))
+        lines.append(f"{self.parameters:,} parameters, {_bytes_text(self.parameter_bytes)}")
+        lines.append(f"activations: {_bytes_text(self.activation_bytes)} a sample")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def html_of(net: Sequential) -> str:
+    """A model as a small table for notebooks."""
+    rows = "".join(
+        f"<tr><td>{html.escape(name)}</td><td style='text-align:left'>{html.escape(repr(layer))}</td></tr>"
+        for name, layer in zip(net._layers, net, strict=True)
+    )
+    total = sum(p.value.size for p in net.parameters())
+    caption = html.escape(f"Sequential: {total:,} parameters, {net.dtype}, seed {net.seed}")
+    return f"<table><caption>{caption}</caption>{rows}</table>"
+
+
+def _guess(net: Sequential) -> tuple[int, ...]:
+    for layer in net:
+        config: dict[str, Any] = layer.config
+        if "in_features" in config:
+            return (config["in_features"],)
+    raise ConfigError("[summary] input_shape: expected the shape of one sample, got None and no layer that tells it")
+
+
+def _product(shape: tuple[int, ...]) -> int:
+    total = 1
+    for n in shape:
+        total *= n
+    return total
+
+
+def _shape_text(shape: tuple[int, ...]) -> str:
+    return "(" + ", ".join(["N", *map(str, shape)]) + ")"
+
+
+def _bytes_text(n: float) -> str:
+    for unit in ("B", "KiB", "MiB"):
+        if n < 1024:
+            return f"{n:.0f} B" if unit == "B" else f"{n:.1f} {unit}"
+        n /= 1024
+    return f"{n:.1f} GiB"

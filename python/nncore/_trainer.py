@@ -1,0 +1,233 @@
+"""Trainer: the epoch loop, compiled."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from nncore import _core
+from nncore._checks import describe, flag, integer, number
+from nncore._history import History
+from nncore._interrupt import InterruptGuard
+from nncore._progress import Progress
+from nncore._sequential import Sequential
+from nncore.errors import ConfigError
+from nncore.losses import Loss
+from nncore.optim import Optimizer
+
+#: Losses that apply a link of their own, and the last layers that would apply it a second time.
+_TWICE = {"CrossEntropyLoss": ("Softmax", "LogSoftmax"), "BCEWithLogitsLoss": ("Sigmoid",)}
+_METRICS = ("accuracy",)
+
+
+class Trainer:
+    """Trains a model: the whole epoch loop runs in C++ without the interpreter's lock.
+
+    Parameters
+    ----------
+    model : Sequential
+    loss : Loss
+    optimizer : Optimizer
+        Serves this model alone.
+    batch_size : int or None, default 32
+        Samples a step; None or anything >= N is full batch. The last batch may be shorter.
+    shuffle : bool, default True
+        A new order each epoch.
+    seed : int, default 0
+        Of the order and of Dropout.
+    l2, l1 : float, default 0
+        Adds l2/2 ΣW² + l1 Σ|W| to the loss, of weights, not of biases.
+    clip_grad_norm, clip_grad_value : float, optional
+        Bound on the norm of all gradients together (PyTorch's clip_grad_norm_), on each element's size.
+    drop_last : bool, default False
+        Leave out a last batch that is shorter.
+    on_nonfinite : {"raise", "stop", "ignore"}
+        A loss, gradient or parameter that is not finite: NumericError that names epoch, step, layer and tensor; or
+        an end with a warning; or nothing. With the first two the model holds its last finite parameters.
+    num_threads : int, optional
+        None: as many as nncore uses. Results do not depend on it.
+
+    Examples
+    --------
+    >>> X, y = nc.datasets.make_moons(100, noise=0.1, seed=0)
+    >>> net = nc.Sequential(nc.Linear(2, 20), nc.ReLU(), nc.Linear(20, 2), seed=0)
+    >>> trainer = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=0.5), batch_size=16)
+    >>> history = trainer.fit(X, y, epochs=100)
+    >>> bool(history["accuracy"][-1] > 0.9)
+    True
+    """
+
+    def __init__(
+        self,
+        model: Sequential,
+        loss: Loss,
+        optimizer: Optimizer,
+        *,
+        batch_size: int | None = 32,
+        shuffle: bool = True,
+        seed: int = 0,
+        l2: float = 0.0,
+        l1: float = 0.0,
+        clip_grad_norm: float | None = None,
+        clip_grad_value: float | None = None,
+        drop_last: bool = False,
+        on_nonfinite: str = "raise",
+        num_threads: int | None = None,
+    ) -> None:
+        for name, given, wanted in (("model", model, Sequential), ("loss", loss, Loss), ("optimizer", optimizer, Optimizer)):
+            if not isinstance(given, wanted):
+                article = "an" if wanted is Optimizer else "a"
+                raise ConfigError(f"[Trainer] {name}: expected {article} {wanted.__name__}, got {describe(given)}")
+        _check_end(model, loss)
+        if on_nonfinite not in ("raise", "stop", "ignore"):
+            raise ConfigError(f"[Trainer] on_nonfinite: expected 'raise', 'stop' or 'ignore', got {on_nonfinite!r}")
+        self.model = model
+        self.loss = loss
+        self.optimizer = optimizer
+        self._options = {
+            "batch_size": 0 if batch_size is None else integer("Trainer", "batch_size", batch_size, 1, 2**62, or_none=True),
+            "shuffle": flag("Trainer", "shuffle", shuffle),
+            "seed": integer("Trainer", "seed", seed, 0, 2**64 - 1),
+            "l2": number("Trainer", "l2", l2, 0.0),
+            "l1": number("Trainer", "l1", l1, 0.0),
+            "clip_grad_norm": _bound("clip_grad_norm", clip_grad_norm),
+            "clip_grad_value": _bound("clip_grad_value", clip_grad_value),
+            "drop_last": flag("Trainer", "drop_last", drop_last),
+            "on_nonfinite": on_nonfinite,
+            "num_threads": 0 if num_threads is None else integer("Trainer", "num_threads", num_threads, 1, 256, or_none=True),
+        }
+        optimizer._bind(model)
+        self._core: Any = None
+        self._model_core: Any = None
+        model._link = loss.link
+
+    def _bind(self) -> Any:
+        """The compiled trainer for the model as it is now."""
+        if self._model_core is not self.model._core:
+            epoch = 0 if self._core is None else self._core.epoch
+            make = _core.Trainer32 if self.model.dtype == "float32" else _core.Trainer64
+            optimizer = self.optimizer._bind(self.model)
+            self._core = make(self.model._core, self.loss._spec, optimizer, self._options)
+            self._core.epoch = epoch
+            self._model_core = self.model._core
+        self.model._link = self.loss.link
+        return self._core
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        epochs: int = 10,
+        *,
+        validation_data: tuple[Any, Any] | None = None,
+        test_data: tuple[Any, Any] | None = None,
+        metrics: Iterable[str] = ("accuracy",),
+        callbacks: Iterable[Callable[[dict[str, Any]], bool | None]] = (),
+        progress: bool | str = "auto",
+    ) -> History:
+        """Trains for `epochs` more epochs.
+
+        Parameters
+        ----------
+        X : array (N, …)
+            Real numbers; bytes for a model with a Normalize.
+        y : array
+            Integer labels (N,), or what the loss wants.
+        epochs : int, default 10
+        validation_data, test_data : (X, y), optional
+            Evaluated after each epoch.
+        metrics : names
+            "accuracy" (for losses that have classes), or none.
+        callbacks : functions
+            Each is called with the record of each epoch, a dict; True ends the fit.
+        progress : "auto", True or False
+            A bar: where somebody may watch, always, never.
+
+        Returns
+        -------
+        History
+
+        Raises
+        ------
+        ShapeError, ConfigError
+            Data that do not fit; nothing has changed then.
+        NumericError
+            See `on_nonfinite`.
+        """
+        epochs = integer("fit", "epochs", epochs, 0, 2**31)
+        names = tuple(metrics)
+        for name in names:
+            if name not in _METRICS:
+                raise ConfigError(f"[fit] metrics: expected names of {_METRICS}, got {describe(name)}")
+        functions = tuple(callbacks)
+        for function in functions:
+            if not callable(function):
+                raise ConfigError(f"[fit] callbacks: expected functions, got {describe(function)}")
+        if progress not in (True, False, "auto"):
+            raise ConfigError(f"[fit] progress: expected 'auto', True or False, got {describe(progress)}")
+        pairs = [_pair("validation_data", validation_data), _pair("test_data", test_data)]
+        core = self._bind()
+        before = core.epoch
+        with InterruptGuard() as guard, Progress(progress) as bar:
+
+            def poll(epoch: int, last: int, step: int, steps: int, loss: float) -> bool:
+                bar.update(epoch, last, step, steps, f"loss {loss:.4f}")
+                return guard.requested
+
+            def epoch_done(record: dict[str, Any]) -> bool:
+                known = {key: value for key, value in record.items() if value is not None}
+                bar.update(record["epoch"], before + epochs, 0, 1, _text(known), final=record["epoch"] == before + epochs)
+                stops = [bool(function(known)) for function in functions]
+                return any(stops) or guard.requested
+
+            result = core.fit(X, y, *pairs, epochs, "accuracy" in names, poll, epoch_done)
+        result["interrupted"] = result["interrupted"] or guard.requested
+        if result["nonfinite"]:
+            warnings.warn(f"training stopped: {result['nonfinite']}", RuntimeWarning, stacklevel=2)
+        return History(result)
+
+    def step(self, xb: Any, yb: Any) -> float:
+        """One update on one batch; returns the loss with penalties before it."""
+        loss: float = self._bind().step(xb, yb)
+        return loss
+
+    def evaluate(self, X: Any, y: Any) -> dict[str, float]:
+        """The loss without penalties, and the accuracy where there are classes."""
+        loss, accuracy = self._bind().evaluate(X, y)
+        return {"loss": loss} if accuracy is None else {"loss": loss, "accuracy": accuracy}
+
+    def __repr__(self) -> str:
+        return f"Trainer({self.loss!r}, {self.optimizer!r}, batch_size={self._options['batch_size'] or None})"
+
+
+def _check_end(model: Sequential, loss: Loss) -> None:
+    last = type(model[len(model) - 1]).__name__ if len(model) else ""
+    if last in _TWICE.get(type(loss).__name__, ()):
+        other = ", or use NLLLoss after LogSoftmax" if last == "LogSoftmax" else ""
+        raise ConfigError(
+            f"[Trainer] model: expected raw outputs for {type(loss).__name__}, got a model that ends in {last} "
+            f"(the loss applies it: drop the layer{other})"
+        )
+
+
+def _bound(name: str, value: float | None) -> float:
+    if value is None:
+        return 0.0
+    result = number("Trainer", name, value, 0.0)
+    if result == 0.0:
+        raise ConfigError(f"[Trainer] {name}: expected a number > 0 or None, got {value!r}")
+    return result
+
+
+def _pair(name: str, given: Any) -> Any:
+    if given is None:
+        return None
+    if not isinstance(given, (tuple, list)) or len(given) != 2:
+        raise ConfigError(f"[fit] {name}: expected a pair (X, y), got {describe(given)}")
+    return tuple(given)
+
+
+def _text(record: dict[str, Any]) -> str:
+    names = ("loss", "accuracy", "val_loss", "val_accuracy")
+    return ", ".join(f"{name} {record[name]:.4f}" for name in names if name in record)

@@ -1,0 +1,127 @@
+"""Where the files of a data set lie on this machine, and how they are fetched when asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nncore import _checks
+from nncore.errors import ConfigError, FormatError
+
+_TIMEOUT = 30.0  # seconds without an answer
+_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One file of a data set; size and SHA-256 are those of the compressed file `name`.gz its publisher offers."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+def data_folder(where: str, root: str | os.PathLike[str] | None) -> Path:
+    """The folder data sets are looked for in: `root`, else $NNCORE_DATA, else the user's cache folder."""
+    if root is None:
+        root = os.environ.get("NNCORE_DATA") or _cache_folder()
+    try:
+        folder = os.fspath(root)
+    except TypeError:
+        folder = ""
+    if not isinstance(folder, str) or not folder or "\0" in folder:
+        raise ConfigError(f"[{where}] root: expected the path of a folder or None, got {_checks.describe(root)}")
+    return Path(os.path.expanduser(folder))
+
+
+def _cache_folder() -> str:
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return os.path.join(base if os.path.isabs(base) else os.path.expanduser("~/.cache"), "nncore")
+
+
+def locate(
+    where: str, files: tuple[DataFile, ...], base: Path, subfolder: str, url: str, *, download: bool
+) -> tuple[Path, ...]:
+    """Paths of `files`, raw or .gz, all from base/subfolder or all from base; download fetches into the former."""
+    for folder in (base / subfolder, base):
+        found = tuple(path for path in (_existing(folder, file) for file in files) if path is not None)
+        if len(found) == len(files):
+            return found
+    if download:
+        return tuple(_existing(base / subfolder, file) or fetch(where, file, url, base / subfolder) for file in files)
+    names = ", ".join(file.name for file in files)
+    raise FileNotFoundError(
+        f"[{where}] expected {names} (raw or .gz) in one of the folders\n"
+        f"  {base / subfolder}\n"
+        f"  {base}\n"
+        f"Pass download=True, or put the files from {url} there, or name their folder by root= or $NNCORE_DATA."
+    )
+
+
+def _existing(folder: Path, file: DataFile) -> Path | None:
+    for path in (folder / file.name, folder / f"{file.name}.gz"):
+        if path.is_file():
+            return path
+    return None
+
+
+def fetch(where: str, file: DataFile, url: str, folder: Path) -> Path:
+    """Download url + `name`.gz into folder; it appears there only when whole and of the right SHA-256."""
+    address = f"{url}{file.name}.gz"
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{file.name}.gz"
+    # beside the target, so that the rename is atomic; a name of its own, so that two downloads do not mix
+    part = folder / f".{target.name}.{secrets.token_hex(8)}.part"
+    try:
+        _download(where, address, file, part)
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def _download(where: str, address: str, file: DataFile, part: Path) -> None:
+    digest = hashlib.sha256()
+    received = 0
+    with open(part, "xb") as output:
+        for piece in _pieces(where, address, part.parent):
+            received += len(piece)
+            if received > file.size:
+                break
+            digest.update(piece)
+            output.write(piece)
+        output.flush()
+        os.fsync(output.fileno())
+    if received < file.size:
+        raise _unreachable(where, address, part.parent, f"{received} of {file.size} bytes")
+    if received > file.size or digest.hexdigest() != file.sha256:
+        raise FormatError(
+            f"[{where}] {address}: expected {file.size} bytes with SHA-256 {file.sha256}, "
+            f"got another file; it was not kept"
+        )
+
+
+def _pieces(where: str, address: str, folder: Path) -> Iterator[bytes]:
+    """The content of address; only the network's errors, not those of the disk, become ConnectionError."""
+    import http.client  # these three take longer to import than the rest of the package, and most never download
+    import urllib.error
+    import urllib.request
+
+    try:
+        with urllib.request.urlopen(address, timeout=_TIMEOUT) as response:
+            while piece := response.read(_CHUNK):
+                yield piece
+    except (OSError, http.client.HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it holds the connection
+        raise _unreachable(where, address, folder, error) from error
+
+
+def _unreachable(where: str, address: str, folder: Path, reason: object) -> ConnectionError:
+    return ConnectionError(
+        f"[{where}] expected to download {address}, got {reason}; the file can be put into {folder} by hand"
+    )

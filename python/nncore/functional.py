@@ -1,0 +1,131 @@
+"""Layers as functions: NumPy arrays in and out, computed by the compiled kernels.
+
+float32 arrays stay float32; everything else is computed in float64.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nncore import _core
+from nncore._checks import integer, real_array
+from nncore.errors import ConfigError, ShapeError
+
+Array = NDArray[Any]
+
+#: Names that activation and activation_derivative know, and the layers behind them.
+_ACTIVATIONS = {"tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "ReLU", "leaky_relu": "LeakyReLU", "identity": "Identity"}
+
+
+def _apply(layer: str, z: ArrayLike, dy: Array | None = None, **config: Any) -> Array:
+    result: Array = _core.apply(_core.Spec("layer", layer, config), z, dy)
+    return result
+
+
+def tanh(z: ArrayLike) -> Array:
+    """tanh z, element by element."""
+    return _apply("Tanh", z)
+
+
+def sigmoid(z: ArrayLike) -> Array:
+    """1 / (1 + e^-z), element by element."""
+    return _apply("Sigmoid", z)
+
+
+def relu(z: ArrayLike) -> Array:
+    """max(z, 0), element by element."""
+    return _apply("ReLU", z)
+
+
+def leaky_relu(z: ArrayLike, negative_slope: float = 0.01) -> Array:
+    """max(z, 0) + negative_slope min(z, 0), element by element."""
+    return _apply("LeakyReLU", z, negative_slope=negative_slope)
+
+
+def softmax(z: ArrayLike) -> Array:
+    """e^z / Σ e^z over the last axis."""
+    return _apply("Softmax", z)
+
+
+def log_softmax(z: ArrayLike) -> Array:
+    """z - log Σ e^z over the last axis."""
+    return _apply("LogSoftmax", z)
+
+
+def _activation_layer(where: str, name: str) -> str:
+    if not isinstance(name, str) or name.lower() not in _ACTIVATIONS:
+        raise ConfigError(f"[{where}] name: expected one of {sorted(_ACTIVATIONS)}, got {name!r}")
+    return _ACTIVATIONS[name.lower()]
+
+
+def activation(z: ArrayLike, name: str) -> Array:
+    """An activation by name: "tanh", "sigmoid", "relu", "leaky_relu", "identity".
+
+    >>> nc.functional.activation([-1.0, 2.0], "relu")
+    array([0., 2.])
+    """
+    return _apply(_activation_layer("activation", name), z)
+
+
+def activation_derivative(z: ArrayLike, name: str) -> Array:
+    """The derivative of an activation at z; 0 at the kink of relu and negative_slope at that of leaky_relu.
+
+    >>> nc.functional.activation_derivative([-1.0, 2.0], "relu")
+    array([0., 1.])
+    """
+    array = real_array("activation_derivative", "z", z)
+    dtype = np.float32 if array.dtype == np.float32 else np.float64
+    return _apply(_activation_layer("activation_derivative", name), z, np.ones(array.shape, dtype))
+
+
+def linear(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> Array:
+    """x W^T + b for x (N, K), W (C, K), b (C,).
+
+    >>> nc.functional.linear([[1.0, 2.0]], [[3.0, 4.0]], [0.5])
+    array([[11.5]])
+    """
+    arrays = [real_array("linear", name, a) for name, a in (("x", x), ("weight", weight))]
+    if arrays[0].ndim != 2 or arrays[1].ndim != 2 or arrays[0].shape[1] != arrays[1].shape[1]:
+        raise ShapeError(f"[linear] x, weight: expected (N, K), (C, K), got {arrays[0].shape}, {arrays[1].shape}")
+    y: Array = _core.product(arrays[0], np.ascontiguousarray(arrays[1].T))
+    if bias is None:
+        return y
+    b = real_array("linear", "bias", bias)
+    if b.shape != (y.shape[1],):
+        raise ShapeError(f"[linear] bias: expected ({y.shape[1]},), got {b.shape}")
+    return y + b.astype(y.dtype)
+
+
+def one_hot(y: ArrayLike, n: int) -> NDArray[np.float64]:
+    """Rows of zeros with a one at each label: (N,) -> (N, n).
+
+    >>> nc.functional.one_hot([1, 0], 2)
+    array([[0., 1.],
+           [1., 0.]])
+    """
+    labels = real_array("one_hot", "y", y, kinds="biu")
+    n = integer("one_hot", "n", n, 1, 2**31)
+    if labels.ndim != 1:
+        raise ShapeError(f"[one_hot] y: expected (N,), got {labels.shape}")
+    if labels.size and not (0 <= labels.min() and labels.max() < n):
+        raise ConfigError(f"[one_hot] y: expected labels 0 to {n - 1}, got {labels.min()} to {labels.max()}")
+    out = np.zeros((len(labels), n))
+    out[np.arange(len(labels)), labels.astype(np.int64)] = 1.0
+    return out
+
+
+__all__ = [
+    "activation",
+    "activation_derivative",
+    "leaky_relu",
+    "linear",
+    "log_softmax",
+    "one_hot",
+    "relu",
+    "sigmoid",
+    "softmax",
+    "tanh",
+]

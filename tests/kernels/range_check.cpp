@@ -1,0 +1,268 @@
+/// Compares the kernels on ranges (elementwise functions, parameter updates, reductions) with plain scalar loops in a
+/// wider type, on arrays that end at guard pages; and checks that cutting a range changes no bit.
+#include "problems.hpp"
+#include "values.hpp"
+
+namespace nncore::check {
+namespace {
+
+using Wide = long double;
+
+/// run(begin, end) over [0, n) in one piece into `whole`, then again in pieces; both must agree to the bit.
+template <class T, class Run>
+int check_cuts(int64_t n, const Guarded<T>& whole, Guarded<T>& pieces, Run run) {
+  int failures = 0;
+  for (int64_t step : {1, 3, 16, 17, 64}) {
+    pieces.clear();
+    for (int64_t i = 0; i < n; i += step) run(i, i + step < n ? i + step : n, pieces.data());
+    for (int64_t i = 0; i < n; ++i)
+      if (!same_bits(whole[i], pieces[i])) return fail("cutting changes the bits", i);
+    if (step > n) break;
+  }
+  return failures + (whole.intact() && pieces.intact() ? 0 : fail("write in front of the output", 0));
+}
+
+template <class T>
+struct Activation {
+  const char* name;
+  typename Kernels<T>::Forward Kernels<T>::*forward;
+  typename Kernels<T>::Backward Kernels<T>::*backward;  ///< null where there is none
+  Wide (*f)(Wide x, Wide a);
+  Wide (*df)(Wide y, Wide dy, Wide a);
+};
+
+template <class T>
+std::vector<Activation<T>> activations() {
+  using K = Kernels<T>;
+  return {{"relu", &K::relu, &K::relu_backward, [](Wide x, Wide) { return x <= 0 ? Wide(0) : x; },
+           [](Wide y, Wide dy, Wide) { return y <= 0 ? Wide(0) : dy; }},
+          {"leaky_relu", &K::leaky_relu, &K::leaky_relu_backward, [](Wide x, Wide a) { return x > 0 ? x : a * x; },
+           [](Wide y, Wide dy, Wide a) { return y > 0 ? dy : a * dy; }},
+          {"tanh", &K::tanh, &K::tanh_backward, [](Wide x, Wide) { return std::tanh(x); },
+           [](Wide y, Wide dy, Wide) { return dy * (1 - y * y); }},
+          {"sigmoid", &K::sigmoid, &K::sigmoid_backward, [](Wide x, Wide) { return 1 / (1 + std::exp(-x)); },
+           [](Wide y, Wide dy, Wide) { return dy * y * (1 - y); }},
+          {"exp", &K::exp, nullptr, [](Wide x, Wide) { return std::exp(x); }, nullptr},
+          {"log", &K::log, nullptr, [](Wide x, Wide) { return std::log(x); }, nullptr}};
+}
+
+template <class T>
+int check_activation(const Kernels<T>& kernels, const Activation<T>& f, int64_t n) {
+  const T a = T(0.125);
+  Guarded<T> x(n), y(n), again(n), dy(n), dx(n);
+  Numbers numbers(static_cast<uint64_t>(n));
+  numbers.fill(x, 3, true), numbers.fill(dy, 2, true);
+  const auto forward = kernels.*f.forward;
+  forward(n, &a, x.data(), y.data());
+  for (int64_t i = 0; i < n; ++i)
+    if (!close(y[i], f.f(x[i], a), 2)) return fail("wrong value", i);
+  int failures = check_cuts(n, y, again, [&](int64_t i, int64_t end, T* out) {
+    forward(end - i, &a, x.data() + i, out + i);
+  });
+  copy(x, again);
+  forward(n, &a, again.data(), again.data());
+  for (int64_t i = 0; i < n; ++i)
+    if (!same_bits(y[i], again[i])) return failures + fail("in place differs", i);
+  if (!f.backward) return failures;
+
+  const auto backward = kernels.*f.backward;
+  backward(n, &a, y.data(), dy.data(), dx.data());
+  for (int64_t i = 0; i < n; ++i)  // 1 - y^2 cancels where the function is flat: the error is measured against dy
+    if (!close(dx[i], f.df(y[i], dy[i], a), 4) && !(std::fabs(dx[i] - static_cast<T>(f.df(y[i], dy[i], a))) <=
+                                                   4 * std::numeric_limits<T>::epsilon() * std::fabs(dy[i])))
+      return failures + fail("wrong gradient", i);
+  failures += check_cuts(n, dx, again, [&](int64_t i, int64_t end, T* out) {
+    backward(end - i, &a, y.data() + i, dy.data() + i, out + i);
+  });
+  backward(n, &a, y.data(), dy.data(), dy.data());
+  for (int64_t i = 0; i < n; ++i)
+    if (!same_bits(dx[i], dy[i])) return failures + fail("gradient in place differs", i);
+  return failures;
+}
+
+/// The state of one parameter under SGD or Adam: w, g and three slots, of which some may go unused.
+template <class T>
+struct Parameter {
+  Guarded<T> w, g, a, b, c;
+  explicit Parameter(int64_t n) : w(n), g(n), a(n), b(n), c(n) {
+    Numbers numbers(static_cast<uint64_t>(n) + 9);
+    numbers.fill(w, 1), numbers.fill(a, 1), numbers.fill(b, 1), numbers.fill(c, 1);
+    for (int64_t i = 0; i < n; ++i) b[i] = std::fabs(b[i]), c[i] = std::fabs(c[i]) / 2;
+  }
+  void new_gradient(int t) { Numbers(static_cast<uint64_t>(t) + 77).fill(g, 0.5); }
+};
+
+/// Five steps of `kernel`, whole and cut in two, against `rule` in double.
+template <class T, class Kernel, class Rule>
+int check_update(int64_t n, Kernel kernel, Rule rule) {
+  Parameter<T> whole(n), cut(n);
+  Parameter<double> twin(n);
+  for (int64_t i = 0; i < n; ++i) {
+    twin.w[i] = whole.w[i], twin.a[i] = whole.a[i], twin.b[i] = whole.b[i], twin.c[i] = whole.c[i];
+  }
+  for (int t = 1; t <= 5; ++t) {
+    whole.new_gradient(t), cut.new_gradient(t);
+    kernel(t, n, whole.w.data(), whole.g.data(), whole.a.data(), whole.b.data(), whole.c.data());
+    for (int64_t i = 0, step = 1; i < n; i += step, step = 1 + (step * 7) % 19) {
+      const int64_t count = i + step < n ? step : n - i;
+      kernel(t, count, cut.w.data() + i, cut.g.data() + i, cut.a.data() + i, cut.b.data() + i, cut.c.data() + i);
+    }
+    for (int64_t i = 0; i < n; ++i) rule(t, twin.w[i], double{whole.g[i]}, twin.a[i], twin.b[i], twin.c[i]);
+  }
+  Guarded<T> gradient(n);
+  Numbers(5 + 77).fill(gradient, 0.5);
+  for (int64_t i = 0; i < n; ++i) {
+    if (!same_bits(gradient[i], whole.g[i])) return fail("the gradient was changed", i);
+    const Wide scale = std::fmax(1.0, std::fabs(twin.w[i]) + std::fabs(twin.a[i]));
+    const Wide allowed = 40 * static_cast<Wide>(std::numeric_limits<T>::epsilon()) * scale;
+    for (const auto& [got, want] : {std::pair{whole.w[i], twin.w[i]}, {whole.a[i], twin.a[i]}, {whole.b[i], twin.b[i]},
+                                    {whole.c[i], twin.c[i]}})
+      if (!(std::fabs(static_cast<Wide>(got) - want) <= allowed)) return fail("wrong update", i);
+    if (!same_bits(whole.w[i], cut.w[i]) || !same_bits(whole.a[i], cut.a[i]) || !same_bits(whole.b[i], cut.b[i]) ||
+        !same_bits(whole.c[i], cut.c[i]))
+      return fail("cutting changes the bits", i);
+  }
+  return whole.w.intact() && whole.g.intact() && whole.a.intact() && whole.b.intact() && whole.c.intact()
+             ? 0
+             : fail("write in front of an array", 0);
+}
+
+template <class T>
+int check_sgd(const Kernels<T>& kernels, int64_t n) {
+  int failures = 0;
+  for (double momentum : {0.0, 0.9})
+    for (double dampening : {0.0, 0.5})
+      for (double decay : {0.0, 0.01})
+        for (bool nesterov : {false, true}) {
+          const auto kernel = [&](int t, int64_t count, T* w, const T* g, T* a, T*, T*) {
+            const SgdStep step{0.1, momentum, dampening, decay, nesterov, t == 1};
+            kernels.sgd(count, step, w, g, momentum == 0 ? nullptr : a);
+          };
+          failures += check_update<T>(n, kernel, [&](int t, double& w, double g, double& v, double&, double&) {
+            const double d = g + decay * w;
+            if (momentum == 0) return void(w -= 0.1 * d);
+            v = t == 1 ? d : momentum * v + (1 - dampening) * d;
+            w -= 0.1 * (nesterov ? d + momentum * v : v);
+          });
+        }
+  return failures;
+}
+
+template <class T>
+int check_adam(const Kernels<T>& kernels, int64_t n) {
+  int failures = 0;
+  for (bool amsgrad : {false, true})
+    for (bool inside : {false, true})
+      for (double decay : {0.0, 0.01}) {
+        const auto correction = [](double beta, int t) { return 1 - std::pow(beta, t); };
+        const double eps = 1e-3;
+        const auto kernel = [&](int t, int64_t count, T* w, const T* g, T* m, T* v, T* v_max) {
+          const AdamStep step{0.01, 0.8, 0.9, eps, decay, correction(0.8, t), correction(0.9, t), inside};
+          kernels.adam(count, step, w, g, m, v, amsgrad ? v_max : nullptr);
+        };
+        failures += check_update<T>(n, kernel, [&](int t, double& w, double g, double& m, double& v, double& v_max) {
+          const double d = g + decay * w;
+          m = 0.8 * m + (1 - 0.8) * d;
+          v = 0.9 * v + (1 - 0.9) * d * d;
+          if (amsgrad) v_max = std::fmax(v_max, v);
+          const double corrected = (amsgrad ? v_max : v) / correction(0.9, t);
+          const double root = inside ? std::sqrt(corrected + eps) : std::sqrt(corrected) + eps;
+          w -= 0.01 / correction(0.8, t) * m / root;
+        });
+      }
+  return failures;
+}
+
+template <class T>
+int check_sums(const Kernels<T>& kernels, int64_t n) {
+  using Limits = std::numeric_limits<T>;
+  Guarded<T> x(n);
+  Numbers(static_cast<uint64_t>(n) + 3).fill(x, 5);
+  Wide squares = 0, absolute = 0;
+  for (int64_t i = 0; i < n; ++i) squares += static_cast<Wide>(x[i]) * x[i], absolute += std::fabs(x[i]);
+  const Wide tolerance = 4 + static_cast<Wide>(n);
+  if (!close(kernels.sum_squares(n, x.data()), squares, tolerance)) return fail("sum_squares", n);
+  if (!close(kernels.sum_absolute(n, x.data()), absolute, tolerance)) return fail("sum_absolute", n);
+  for (int64_t i = 0; i < n; ++i) {
+    const T kept = x[i];
+    for (T good : {Limits::max(), Limits::lowest(), Limits::denorm_min(), -T(0)}) {
+      x[i] = good;
+      if (!kernels.all_finite(n, x.data())) return fail("all_finite denies a finite number", i);
+    }
+    for (T bad : {Limits::infinity(), -Limits::infinity(), Limits::quiet_NaN()}) {
+      x[i] = bad;
+      if (kernels.all_finite(n, x.data())) return fail("all_finite misses a number", i);
+    }
+    x[i] = kept;
+  }
+  return kernels.all_finite(n, x.data()) ? 0 : fail("all_finite", n);
+}
+
+template <class T>
+int check_helpers(const Kernels<T>& kernels, int64_t n) {
+  Guarded<T> x(n), y(n), out(n), again(n), mean(n), factor(n);
+  Guarded<uint8_t> bytes(n);
+  Numbers numbers(static_cast<uint64_t>(n) + 4);
+  numbers.fill(x, 2, true), numbers.fill(y, 2), numbers.fill(mean, 2), numbers.fill(factor, 2);
+  for (int64_t i = 0; i < n; ++i) bytes[i] = static_cast<uint8_t>(numbers.bits());
+
+  copy(y, out);
+  kernels.add(n, x.data(), out.data());
+  for (int64_t i = 0; i < n; ++i)
+    if (!same_bits(out[i], y[i] + x[i])) return fail("add", i);
+
+  numbers.fill(x, 2);
+  if (n > 2) x[0] = T(0), x[2] = -T(0);
+  copy(y, out);
+  const T l2 = T(0.25), l1 = T(0.5);
+  kernels.add_penalty(n, l2, l1, x.data(), out.data());
+  for (int64_t i = 0; i < n; ++i) {
+    const Wide sign = x[i] > 0 ? 1 : x[i] < 0 ? -1 : 0, want = y[i] + Wide(l2) * x[i] + Wide(l1) * sign;
+    const Wide allowed = 8 * static_cast<Wide>(std::numeric_limits<T>::epsilon());
+    if (!(std::fabs(out[i] - want) <= allowed)) return fail("add_penalty", i);
+  }
+  int failures = check_cuts(n, out, again, [&](int64_t i, int64_t end, T* to) {
+    for (int64_t k = i; k < end; ++k) to[k] = y[k];
+    kernels.add_penalty(end - i, l2, l1, x.data() + i, to + i);
+  });
+
+  for (int64_t step : {0, 1}) {
+    if (n == 0) break;
+    kernels.normalize(n, x.data(), mean.data(), factor.data(), step, out.data());
+    kernels.normalize_u8(n, bytes.data(), mean.data(), factor.data(), step, again.data());
+    for (int64_t i = 0; i < n; ++i) {
+      const T center = mean[i * step], by = factor[i * step];
+      if (!same_bits(out[i], (x[i] - center) * by)) return failures + fail("normalize", i);
+      if (!same_bits(again[i], (static_cast<T>(bytes[i]) - center) * by)) return failures + fail("normalize_u8", i);
+    }
+  }
+  return failures + (out.intact() && again.intact() ? 0 : fail("write in front of an array", 0));
+}
+
+template <class T>
+int check_all(const Set& set) {
+  const Kernels<T>& kernels = set.kernels<T>();
+  const std::string where = std::string(set.isa) + (sizeof(T) == 4 ? " f32 " : " f64 ");
+  int failures = 0;
+  for (int64_t n : sizes()) {
+    const auto now = [&](const char* name) { current() = where + name + " n=" + std::to_string(n); };
+    for (const auto& f : activations<T>()) now(f.name), failures += check_activation(kernels, f, n);
+    now("sgd"), failures += check_sgd(kernels, n);
+    now("adam"), failures += check_adam(kernels, n);
+    now("sums"), failures += check_sums(kernels, n);
+    now("helpers"), failures += check_helpers(kernels, n);
+  }
+  return failures;
+}
+
+}  // namespace
+}  // namespace nncore::check
+
+int main() {
+  nncore::check::report_faults();
+  int failures = 0;
+  for (const auto& set : nncore::check::usable_sets())
+    failures += nncore::check::check_all<float>(set) + nncore::check::check_all<double>(set);
+  std::printf("range kernels: %d failures\n", failures);
+  return failures ? 1 : 0;
+}
