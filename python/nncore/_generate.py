@@ -17,7 +17,7 @@ class Registered:
 
     __signature__: inspect.Signature
     _kind: str
-    _spec: _core.Spec
+    _spec: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         name = type(self).__name__
@@ -109,4 +109,4 @@ def make_classes(kind: str, base: type[_Class], module: str) -> dict[str, type[_
 
 
 # Specs that travel inside configurations (an initialiser in a layer's arguments) pickle as what made them.
-copyreg.pickle(_core.Spec, lambda spec: (_core.Spec, (spec.kind, spec.name, spec.args)))  # type: ignore[arg-type]
+copyreg.pickle(_core.Spec, lambda spec: (_core.Spec, (spec.kind, spec.name, spec.args)))

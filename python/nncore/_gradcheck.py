@@ -12,8 +12,8 @@ from nncore import _core
 from nncore._checks import describe, integer, number, real_array
 from nncore._sequential import Sequential
 from nncore.errors import ConfigError
-from nncore.layers import Layer
-from nncore.losses import Loss
+from nncore._layer import Layer
+from nncore._loss import Loss
 
 _OK = 1e-6
 
@@ -23,7 +23,7 @@ class WorstElement(NamedTuple):
 
     name: str
     max_relative_error: float
-    index: int
+    position: int
     analytic: float
     numeric: float
 
@@ -59,7 +59,7 @@ class GradientReport:
         lines = [f"{'':<{width}}  max relative error  at index       analytic        numeric"]
         for e in self.per_parameter.values():
             lines.append(
-                f"{e.name:<{width}}  {e.max_relative_error:18.3e}  {e.index:8d}  {e.analytic:13.6e}  {e.numeric:13.6e}"
+                f"{e.name:<{width}}  {e.max_relative_error:18.3e}  {e.position:8d}  {e.analytic:13.6e}  {e.numeric:13.6e}"
             )
         lines.append(f"{'ok' if self.ok else 'NOT ok'}: largest {self.max_relative_error:.3e}, limit {_OK:.0e}")
         return "\n".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,32 +12,53 @@ from numpy.typing import ArrayLike, NDArray
 from nncore import _core, objectives
 from nncore._checks import describe, integer, number, real_array
 from nncore.errors import ConfigError, ShapeError
-from nncore.optim import Optimizer
+from nncore._objective import Objective
+from nncore._optimizer import Optimizer
 
 _MESSAGES = ("all steps done", "gradient within tol", "diverged at step {}", "interrupted at step {}")
 
 
-class OptimizeResult(dict[str, Any]):
-    """What minimize found, as SciPy's result: attributes are keys.
+@dataclass(frozen=True, repr=False)
+class OptimizeResult:
+    """What minimize found; fields can be read as `result.x` and as `result["x"]`.
 
-    x, fun: the last point where all was finite, and f there. nit: steps done. success: it did not diverge.
-    status, message: 0 all steps done, 1 gradient within tol, 2 diverged. path: rows of x from the start to the end
-    (steps + 1 of them with record="all"). values: f at these rows.
+    Attributes
+    ----------
+    x, fun : ndarray (d,), float
+        The last point where all was finite, and f there.
+    nit : int
+        Steps done.
+    success : bool
+        It neither diverged nor was stopped.
+    status, message : int, str
+        0 all steps done, 1 gradient within tol, 2 diverged.
+    path, values : ndarray (rows, d), (rows,)
+        Points from the start to the end, and f there; steps + 1 of them with record="all".
     """
 
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(name) from None
+    x: NDArray[np.float64]
+    fun: float
+    nit: int
+    success: bool
+    status: int
+    message: str
+    path: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self.__dataclass_fields__:
+            raise KeyError(key)
+        return getattr(self, key)
 
     def __repr__(self) -> str:
-        shown = {key: value for key, value in self.items() if key not in ("path", "values")}
-        return f"OptimizeResult({', '.join(f'{k}={v!r}' for k, v in shown.items())}, path {self['path'].shape})"
+        return (
+            f"OptimizeResult(x={self.x}, fun={self.fun!r}, nit={self.nit}, success={self.success}, "
+            f"message={self.message!r}, path of {len(self.path)} points)"
+        )
 
 
 def minimize(
-    objective: str | objectives.Objective | Callable[[NDArray[np.float64]], Any] | None = None,
+    objective: str | Objective | Callable[[NDArray[np.float64]], Any] | None = None,
     x0: ArrayLike | None = None,
     optimizer: Optimizer | None = None,
     steps: int = 1000,
@@ -123,7 +145,7 @@ def _function(objective: Any, fun: Any, jac: Any) -> tuple[Any, list[float] | No
         raise ConfigError("[minimize] fun, jac: expected them instead of an objective, got both")
     if isinstance(objective, str):
         objective = objectives.get(objective)
-    if isinstance(objective, objectives.Objective):
+    if isinstance(objective, Objective):
         return objective._spec, objective.start
     if not callable(objective):
         raise ConfigError(f"[minimize] objective: expected a name or a function x -> (f, g), got {describe(objective)}")

@@ -16,7 +16,7 @@ from nncore._parameter import Parameter, parameters_of
 from nncore._state import load_state, model_state
 from nncore._summary import Summary, html_of
 from nncore.errors import ConfigError, StateError
-from nncore.layers import Layer
+from nncore._layer import Layer
 
 _ENDS = {"Softmax": "probabilities", "LogSoftmax": "log_probabilities", "Sigmoid": "probabilities"}
 
@@ -299,7 +299,7 @@ def _check_layer(name: object, layer: object) -> None:
 
 def _dtype_name(dtype: Any) -> str:
     try:
-        name = np.dtype(dtype).name
+        name = str(np.dtype(dtype).name)
     except TypeError:
         name = describe(dtype)
     if name not in ("float32", "float64"):

@@ -13,8 +13,8 @@ from nncore._interrupt import InterruptGuard
 from nncore._progress import Progress
 from nncore._sequential import Sequential
 from nncore.errors import ConfigError
-from nncore.losses import Loss
-from nncore.optim import Optimizer
+from nncore._loss import Loss
+from nncore._optimizer import Optimizer
 
 #: Losses that apply a link of their own, and the last layers that would apply it a second time.
 _TWICE = {"CrossEntropyLoss": ("Softmax", "LogSoftmax"), "BCEWithLogitsLoss": ("Sigmoid",)}

@@ -1,27 +1,7 @@
 """Initialisers, generated from the compiled core's registry: `nc.Linear(2, 20, weight_init=nc.init.normal(0, 0.1))`."""
 
-from __future__ import annotations
-
-import secrets
-from collections.abc import Sequence
-from typing import Any
-
-from nncore import _core
-from nncore._checks import integer
-from nncore._generate import Registered, make_classes
-
-
-class Initializer(Registered):
-    """Base of all initialisers: a layer's argument, or a function that fills a new array."""
-
-    def __call__(self, shape: int | Sequence[int], seed: int | None = None) -> Any:
-        """A new float64 array; a matrix (out, in) has fan_in = in and fan_out = out."""
-        extents = [shape] if isinstance(shape, int) else list(shape)
-        where = f"init.{type(self).__name__}"
-        extents = [integer(where, "shape", n, 0, 2**31) for n in extents]
-        seed = secrets.randbits(32) if seed is None else integer(where, "seed", seed, 0, 2**64 - 1)
-        return _core.initialize_array(self._spec, extents, seed)
-
+from nncore._generate import make_classes
+from nncore._initializer import Initializer
 
 _made = make_classes("initializer", Initializer, __name__)
 globals().update(_made)

@@ -82,12 +82,14 @@ class Measurement {
   }
 
   void flush() {
+    const auto half_eps = std::numeric_limits<T>::epsilon() / typename Wide<T>::Type(2);
     for (size_t i = 0; i < x_.size(); ++i) want_[i] = function_.reference(x_[i]);
     for (size_t s = 0; s < sets_.size(); ++s) {
       const auto kernel = sets_[s].template kernels<T>().*function_.kernel;
       kernel(static_cast<int64_t>(x_.size()), nullptr, x_.data(), y_.data());
       for (size_t i = 0; i < x_.size(); ++i) {
-        if (y_[i] == static_cast<T>(want_[i]) && worst_[s].ulp >= 0.5) continue;  // rounded right: at most 0.5
+        // an ulp is at least eps/2 of the number: most of them cannot be worse
+        if (std::fabs(y_[i] - want_[i]) <= worst_[s].ulp * half_eps * std::fabs(want_[i])) continue;
         const double ulp = error_in_ulp(y_[i], want_[i]);
         if (ulp > worst_[s].ulp) worst_[s] = {ulp, x_[i]};
       }

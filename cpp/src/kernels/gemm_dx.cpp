@@ -18,9 +18,7 @@ template <class T>
 constexpr int64_t kPanel = 2 * Vec<T>::lanes;
 
 // Up to this many columns, and from this many rows of b on, transposing is the quicker way for 4 rows of dy or more.
-template <class T>
-constexpr int64_t kFewColumns = 128 / static_cast<int64_t>(sizeof(T));
-constexpr int64_t kEnoughRows = 5;
+constexpr int64_t kFewColumns = 32, kEnoughRows = 5;
 
 /// Pairs from the lower (upper) half of every 16 bytes: float a0 b0 a1 b1 (a2 b2 a3 b3), double a0 b0 (a1 b1).
 template <class T>
@@ -215,7 +213,7 @@ void transpose(int64_t width, int64_t N, const T* b, T* out) {
 template <class T>
 void few_columns(int64_t M, int64_t k0, int64_t k1, const Problem<T>& p, const T* dy, T* dx) {
   constexpr int64_t panel = kPanel<T>;
-  alignas(kVectorBytes) T transposed[kFewColumns<T> * panel];
+  alignas(kVectorBytes) T transposed[kFewColumns * panel];
   for (int64_t k = k0; k < k1; k += panel) {
     const int64_t rows = k1 - k < panel ? k1 - k : panel;
     for (int64_t j = 0; j < p.N; j += panel) {
@@ -245,7 +243,7 @@ template <class T>
 NNCORE_INLINE void input_gradient(int64_t M, int64_t N, int64_t K, int64_t k0, int64_t k1, const T* dy, int64_t lddy,
                                   const T* b, T* dx, int64_t lddx) {
   const Problem<T> p = {N, K, b, lddy, lddx};
-  if (N <= kFewColumns<T> && K >= kEnoughRows) few_columns(M, k0, k1, p, dy, dx);
+  if (N <= kFewColumns && K >= kEnoughRows) few_columns(M, k0, k1, p, dy, dx);
   else many_columns(M, k0, k1, p, dy, dx);
 }
 

@@ -1,0 +1,118 @@
+"""Optimizer: the base of all optimizers."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from nncore import _core
+from nncore._checks import integer, number
+from nncore._generate import Registered
+from nncore._parameter import checked
+from nncore.errors import ConfigError, StateError
+from nncore._schedule import Schedule
+
+if TYPE_CHECKING:
+    from nncore._sequential import Sequential
+
+
+class Optimizer(Registered):
+    """Base of all optimizers. An optimizer serves one model, the first it meets."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if "learning_rate" in kwargs:
+            if args or "lr" in kwargs:
+                raise ConfigError(f"[{type(self).__name__}] learning_rate: expected lr or learning_rate, got both")
+            kwargs["lr"] = kwargs.pop("learning_rate")
+        super().__init__(*args, **kwargs)
+        self._core: Any = None
+        self._model_core: Any = None
+        self._model: weakref.ref[Sequential] | None = None
+        self._pending: dict[str, Any] = {}
+
+    @property
+    def lr(self) -> float:
+        """The rate of the step to come. Setting it replaces a schedule."""
+        if self._core is not None:
+            rate: float = self._core.rate
+            return rate
+        if "lr" in self._pending:
+            return float(self._pending["lr"])
+        given = self._config.get("lr", self._spec.args["lr"])
+        return given(0) if isinstance(given, Schedule) else float(given)
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        rate = number(type(self).__name__, "lr", value, 0.0)
+        if rate == 0.0:
+            raise ConfigError(f"[{type(self).__name__}] lr: expected a number > 0, got {value!r}")
+        if self._core is None:
+            self._pending["lr"] = rate
+        else:
+            self._core.rate = rate
+
+    def step(self, model: Sequential) -> None:
+        """Changes every parameter by its gradient; gradients stay as they are."""
+        self._bind(model).step(model._core)
+
+    def _bind(self, model: Sequential) -> Any:
+        """The compiled optimizer for this model's parameters."""
+        if self._model is not None and self._model() is not model:
+            raise StateError(f"[{type(self).__name__}] serves another model already; make one for each model")
+        if self._model_core is not model._core:
+            state = self.state_dict() if self._core is not None else self._pending
+            make = _core.Optimizer32 if model.dtype == "float32" else _core.Optimizer64
+            core = make(self._spec, model._core)
+            self._core, self._model_core, self._model = core, model._core, weakref.ref(model)
+            self._pending = {}
+            if state:
+                self.load_state_dict(state)
+        return self._core
+
+    def state_dict(self) -> dict[str, Any]:
+        """Step count, epoch, rate (when it was set) and the state arrays of each parameter, by name."""
+        if self._core is None:
+            return dict(self._pending)
+        state: dict[str, Any] = {"step": self._core.t, "epoch": self._core.epoch}
+        if not isinstance(self._config.get("lr"), Schedule):
+            state["lr"] = self._core.rate
+        state["state"] = {
+            name: {slot: array.reshape(value.shape).copy() for slot, array in self._core.slots(i).items()}
+            for i, (name, value, _) in enumerate(self._model_core.parameters())
+        }
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes over what state_dict gave; all of it or, with an error, nothing."""
+        where = type(self).__name__
+        known = {"step", "epoch", "lr", "state"}
+        unknown = sorted(set(state) - known)
+        if unknown:
+            raise ConfigError(f"[{where}] state_dict: expected keys of {sorted(known)}, got {unknown[0]!r}")
+        counts = {key: integer(where, key, state[key], 0, 2**62) for key in ("step", "epoch") if key in state}
+        if "lr" in state:
+            number(where, "lr", state["lr"], 0.0)
+        if self._core is None:
+            self._pending = dict(state)
+            return
+        copies = self._checked_slots(state.get("state", {}))
+        self._core.t = counts.get("step", self._core.t)
+        self._core.epoch = counts.get("epoch", self._core.epoch)
+        if "lr" in state:
+            self._core.rate = float(state["lr"])
+        for array, values in copies:
+            array[...] = values.ravel()
+
+    def _checked_slots(self, state: dict[str, dict[str, Any]]) -> list[tuple[Any, Any]]:
+        names = {name: (i, value.shape) for i, (name, value, _) in enumerate(self._model_core.parameters())}
+        copies = []
+        for name, slots in state.items():
+            if name not in names:
+                raise ConfigError(f"[{type(self).__name__}] state_dict: the model has no parameter {name!r}")
+            index, shape = names[name]
+            arrays = self._core.slots(index)
+            for slot, values in slots.items():
+                if slot not in arrays:
+                    raise ConfigError(f"[{type(self).__name__}] state_dict: no state is called {slot!r}")
+                copies.append((arrays[slot], checked(values, shape, f"{name} {slot}")))
+        return copies

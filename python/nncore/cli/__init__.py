@@ -1,0 +1,64 @@
+"""The command line: `python -m nncore COMMAND` and the script `nncore`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from nncore import __version__
+from nncore.cli import _demo, _info, _mnist, _moons, _perceptron, _rosenbrock
+from nncore.cli._report import Report
+
+_COMMANDS = (_demo, _perceptron, _moons, _rosenbrock, _mnist, _info)
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit code: 0, 1 after an error, 2 for wrong flags, 130 after Ctrl-C."""
+    args = _parser().parse_args(arguments)
+    try:
+        if args.threads is not None:
+            from nncore import set_num_threads
+
+            set_num_threads(args.threads)
+        report: Report = args.run(args)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except (ValueError, RuntimeError, ArithmeticError, OSError, ImportError, MemoryError) as error:
+        print(f"nncore: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    report.show(as_json=args.json)
+    return _INTERRUPTED if report.interrupted else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="nncore", description="Small neural networks, trained fast on a CPU.")
+    parser.add_argument("--version", action="version", version=f"nncore {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in _COMMANDS:
+        sub = commands.add_parser(
+            command.NAME,
+            help=command.HELP,
+            description=command.HELP,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            allow_abbrev=False,
+        )
+        command.add_arguments(sub)
+        sub.add_argument("--seed", type=int, default=0, help="of data, weights and order")
+        sub.add_argument("--threads", type=int, help="number of threads")
+        sub.add_argument("--json", action="store_true", help="print the results as JSON")
+        sub.set_defaults(run=command.run, parser=sub)
+        sub.error = _error_of(sub)  # type: ignore[method-assign]
+    return parser
+
+
+def _error_of(parser: argparse.ArgumentParser) -> object:
+    """An error handler that says which flags are right."""
+
+    def error(message: str) -> None:
+        flags = sorted(flag for action in parser._actions for flag in action.option_strings if flag.startswith("--"))
+        parser.exit(2, f"{parser.prog}: {message}\nflags: {' '.join(flags)}\n")
+
+    return error

@@ -1,0 +1,78 @@
+"""What a command found: rows of one table, figures, notes; printed as text or JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from nncore._history import History
+
+
+class Report:
+    """Collects rows and figures while a command runs."""
+
+    def __init__(self, folder: str | None = None) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.notes: list[str] = []
+        self.figures: list[str] = []
+        self.interrupted = False
+        self._folder = None if folder is None else Path(folder)
+
+    def add(self, task: str, result: str, steps: int, seconds: float, **facts: Any) -> None:
+        """One row: what was done, what came out, how long it took. Facts appear in JSON only."""
+        micros = 1e6 * seconds / steps if steps else 0.0
+        self.rows.append(
+            {"task": task, "result": result, "steps": steps, "us_per_step": micros, "seconds": seconds, **facts}
+        )
+
+    def add_fit(self, task: str, result: str, history: History, **facts: Any) -> None:
+        """A row for a fit."""
+        self.interrupted = self.interrupted or history.interrupted
+        self.add(task, result, history.n_steps, history.seconds, **facts)
+
+    def save(self, display: Any, name: str) -> None:
+        """Writes a figure into the folder and closes it."""
+        if self._folder is None:
+            return
+        from matplotlib import pyplot
+
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / f"{name}.png"
+        display.figure_.savefig(path, dpi=150)
+        pyplot.close(display.figure_)
+        self.figures.append(str(path))
+
+    def show(self, as_json: bool) -> None:
+        """Prints everything."""
+        if as_json:
+            print(json.dumps({"rows": self.rows, "notes": self.notes, "figures": self.figures}, indent=2))
+            return
+        if self.rows:
+            print(self._table())
+        for note in self.notes:
+            print(note)
+        if self.figures and self._folder is not None:
+            print(f"{len(self.figures)} figures in {self._folder.resolve()}")
+
+    def _table(self) -> str:
+        table = [("task", "result", "steps", "µs/step", "seconds")]
+        for row in self.rows:
+            micros = f"{row['us_per_step']:,.{0 if row['us_per_step'] >= 100 else 3}f}" if row["steps"] else ""
+            table.append((row["task"], row["result"], f"{row['steps']:,}", micros, f"{row['seconds']:.2f}"))
+        widths = [max(len(row[i]) for row in table) for i in range(5)]
+        lines = []
+        for row in table:
+            left = f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}"
+            lines.append(left + "".join(f"  {row[i]:>{widths[i]}}" for i in (2, 3, 4)))
+        lines.insert(1, "-" * len(lines[0]))
+        return "\n".join(lines)
+
+
+def use_file_backend() -> None:
+    """Figures go to files: no window is opened, whatever the machine has."""
+    try:
+        import matplotlib
+    except ImportError:
+        raise ImportError("figures need matplotlib: pip install nncore[plot]") from None
+    matplotlib.use("Agg")

@@ -1,0 +1,117 @@
+"""error_curves: how far from the minimum, step by step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nncore import _checks
+from nncore.errors import ConfigError
+from nncore.plot._paths import Path, minimum_of, paths_of
+from nncore.plot._style import Display, Floats, canvas, colour, legend, spans_decades, thinned, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.lines import Line2D
+
+_WHERE = "plot.error_curves"
+_LEAST = 1e-16
+_MOST_POINTS = 4_000
+
+
+@dataclass(frozen=True)
+class CurvesDisplay(Display):
+    """The picture of `error_curves`.
+
+    Attributes
+    ----------
+    lines_ : dict label -> line; label is "" for a single result
+    """
+
+    lines_: dict[str, Line2D]
+
+
+def error_curves(
+    results: Any, minimum: Any = None, *, ax: Any = None, log_x: bool = False, title: str | None = None
+) -> CurvesDisplay:
+    """Distance to the minimum over the steps, on a logarithmic scale; f itself when the minimum is not known.
+
+    Parameters
+    ----------
+    results : OptimizeResult, or a list or dict label -> OptimizeResult
+        What has `path` (steps + 1, d) and `values` (steps + 1,). A run that diverged ends with a cross.
+    minimum : real (d,), the name of an objective, or None, default None
+        The point distances ‖x_t - x*‖ are measured to; those below 1e-16 are drawn there. None draws f(x_t).
+    ax : matplotlib Axes or None, default None. Where to draw; None makes a new figure.
+    log_x : bool, default False. Logarithmic steps, from step 1 on; step 0 keeps a place at the left.
+    title : str or None, default None. Set above the axes.
+
+    Returns
+    -------
+    CurvesDisplay
+        `ax_`, `figure_`, `lines_`.
+
+    Raises
+    ------
+    ConfigError
+        A result without path (or, without minimum, without values), an unknown name, or a wrong type.
+    ShapeError
+        A path or minimum of the wrong shape.
+    ImportError
+        matplotlib is not installed.
+
+    Examples
+    --------
+    >>> class Halving:
+    ...     path, values = np.array([[4.0], [2.0], [1.0], [0.5]]), np.array([16.0, 4.0, 1.0, 0.25])
+    >>> display = nc.plot.error_curves(Halving(), [0.0])
+    >>> display.lines_[""].get_ydata()
+    array([4. , 2. , 1. , 0.5])
+    """
+    log_x = _checks.flag(_WHERE, "log_x", log_x)
+    paths = paths_of(_WHERE, results, None)
+    best = minimum_of(_WHERE, minimum, next(iter(paths.values())).points.shape[1])
+    errors = {label: _errors(path, best) for label, path in paths.items()}
+    with canvas(_WHERE, ax, (6.4, 3.8)) as (on,):
+        if best is not None or spans_decades(np.concatenate(list(errors.values()))):
+            on.set_yscale("log")
+        if log_x:
+            on.set_xscale("symlog", linthresh=1, linscale=0.4)
+        top = _top(paths, errors)
+        lines = {}
+        for number, (label, path) in enumerate(paths.items()):
+            x, y = thinned(path.step, errors[label], _MOST_POINTS, log_x=log_x)
+            name = f"{label} (diverged)" if path.diverged else label
+            style = {"color": colour(number), "label": name or "_nolegend_"}
+            lines[label] = on.plot(x, y, linewidth=1.4, marker="o" if len(x) == 1 else "", **style)[0]  # type: ignore[arg-type]
+            if path.diverged:
+                end = min(y[np.isfinite(y)][-1], top) if np.isfinite(y).any() else top
+                on.plot(x[-1], end, "x", color=colour(number), markersize=8, markeredgewidth=2, clip_on=False, zorder=5)
+        if np.isfinite(top):
+            on.set_ylim(top=top)
+        on.set(xlabel="step", ylabel="$f(x_t)$" if best is None else r"$\Vert x_t - x^{\ast}\Vert$")
+        on.set_xlim(left=0)
+        tidy(on)
+        if title is not None:
+            on.set_title(title)
+        legend(on, own=ax is None)
+    return CurvesDisplay((on,), lines)
+
+
+def _errors(path: Path, best: Floats | None) -> Floats:
+    if best is None:
+        if path.values is None:
+            raise ConfigError(f"[{_WHERE}] results: expected values beside the path, or a minimum, got neither")
+        return path.values
+    with np.errstate(over="ignore"):
+        return np.maximum(np.linalg.norm(path.points - best, axis=1), _LEAST)
+
+
+def _top(paths: dict[str, Path], errors: dict[str, Floats]) -> float:
+    """Upper limit when a diverged run would squeeze the others together; infinity otherwise."""
+    if not any(path.diverged for path in paths.values()):
+        return np.inf
+    kept = [errors[label][:1] if path.diverged else errors[label] for label, path in paths.items()]
+    usual, most = (float(np.nanmax(np.concatenate(e), initial=0.0)) for e in (kept, list(errors.values())))
+    return 30 * usual if most > 30 * usual > 0 else np.inf
