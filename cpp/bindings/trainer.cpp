@@ -11,9 +11,6 @@
 namespace nncore {
 namespace {
 
-/// Accuracies are never negative: -1 stands for none.
-py::object or_none(double accuracy) { return accuracy < 0 ? py::object(py::none()) : py::object(py::float_(accuracy)); }
-
 /// Calls Python between steps and epochs: `poll(epoch, epochs, step, steps, loss)` and `epoch_done(dict)`, true: stop.
 class PythonObserver final : public Observer {
  public:
@@ -24,6 +21,7 @@ class PythonObserver final : public Observer {
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
     return poll_(p.epoch, p.epochs, p.step, p.steps_per_epoch, p.loss).cast<bool>();
   }
+  bool wants_epochs() const override { return !epoch_done_.is_none(); }
   bool epoch_done(const EpochRecord& record) override {
     const py::gil_scoped_acquire acquire;
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
@@ -32,18 +30,23 @@ class PythonObserver final : public Observer {
 
   static py::dict to_dict(const EpochRecord& r) {
     py::dict d;
+    for_each_number(r, [&](const char* key, double value) { d[key] = value; });
     d["epoch"] = r.epoch;
-    d["loss"] = r.train.loss;
-    d["accuracy"] = or_none(r.train.accuracy);
-    const auto add = [&](const char* loss, const char* accuracy, const std::optional<Evaluation>& e) {
-      d[loss] = e ? py::object(py::float_(e->loss)) : py::none();
-      d[accuracy] = e ? or_none(e->accuracy) : py::none();
-    };
-    add("val_loss", "val_accuracy", r.validation);
-    add("test_loss", "test_accuracy", r.test);
-    d["lr"] = r.rate;
-    d["seconds"] = r.seconds;
     return d;
+  }
+
+  /// f(name, value) for every number of a record that was measured.
+  template <class F>
+  static void for_each_number(const EpochRecord& r, F f) {
+    const auto add = [&](const char* loss, const char* accuracy, const Evaluation& e) {
+      f(loss, e.loss);
+      if (e.accuracy >= 0) f(accuracy, e.accuracy);
+    };
+    add("loss", "accuracy", r.train);
+    if (r.validation) add("val_loss", "val_accuracy", *r.validation);
+    if (r.test) add("test_loss", "test_accuracy", *r.test);
+    f("lr", r.rate);
+    f("seconds", r.seconds);
   }
 
  private:
@@ -97,7 +100,7 @@ class Bound {
     return trainer_.step(batch.data);
   }
 
-  py::tuple evaluate(const py::object& X, const py::object& y) {
+  py::dict evaluate(const py::object& X, const py::object& y) {
     const Checked data = check(X, y, "[evaluate]");
     const typename Model<T>::Use use(*model_);
     Evaluation result;
@@ -105,7 +108,10 @@ class Bound {
       const py::gil_scoped_release release;
       result = trainer_.evaluate(data.data, true);
     }
-    return py::make_tuple(result.loss, or_none(result.accuracy));
+    py::dict out;
+    out["loss"] = result.loss;
+    if (result.accuracy >= 0) out["accuracy"] = result.accuracy;
+    return out;
   }
 
   int64_t epoch() const { return trainer_.epoch(); }
@@ -145,8 +151,17 @@ class Bound {
     const auto array = [](const Trace& trace) {
       return py::array_t<double>(static_cast<py::ssize_t>(trace.values().size()), trace.values().data());
     };
-    py::list epochs;
-    for (const EpochRecord& record : result.epochs) epochs.append(PythonObserver::to_dict(record));
+    std::vector<int64_t> numbers;
+    std::map<std::string, std::vector<double>> columns{{"loss", {}}, {"lr", {}}, {"seconds", {}}};
+    for (const EpochRecord& record : result.epochs) {
+      numbers.push_back(record.epoch);
+      PythonObserver::for_each_number(record, [&](const char* key, double value) { columns[key].push_back(value); });
+    }
+    py::dict epochs;
+    epochs["epoch"] = py::array_t<int64_t>(static_cast<py::ssize_t>(numbers.size()), numbers.data());
+    for (const auto& [key, values] : columns) {
+      epochs[key.c_str()] = py::array_t<double>(static_cast<py::ssize_t>(values.size()), values.data());
+    }
     py::dict d;
     d["epochs"] = epochs;
     d["step_loss"] = array(result.losses);

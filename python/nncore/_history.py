@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_OPTIONAL = ("accuracy", "val_loss", "val_accuracy", "test_loss", "test_accuracy")
+_MEASURES = ("loss", "accuracy", "val_loss", "val_accuracy", "test_loss", "test_accuracy")
+_COLUMNS = ("epoch", *_MEASURES, "lr", "seconds")
 
 
 class History:
@@ -34,14 +35,8 @@ class History:
     """
 
     def __init__(self, result: dict[str, Any]) -> None:
-        records: list[dict[str, Any]] = result["epochs"]
-        self.epochs: dict[str, NDArray[Any]] = {}
-        for key in ("epoch", "loss", *_OPTIONAL, "lr", "seconds"):
-            values = [record[key] for record in records]
-            if key in _OPTIONAL and any(value is None for value in values):
-                continue
-            if key not in _OPTIONAL or values:
-                self.epochs[key] = np.array(values, dtype=np.int64 if key == "epoch" else np.float64)
+        columns: dict[str, NDArray[Any]] = result["epochs"]
+        self.epochs = {key: columns[key] for key in _COLUMNS if key in columns}
         loss = result["step_loss"]
         first, stride = result["first_step"] + 1, result["stride"]
         self.steps: dict[str, NDArray[Any]] = {
@@ -89,7 +84,7 @@ class History:
         micros = 1e6 * self.seconds / self.n_steps if self.n_steps else 0.0
         parts = [f"{n} epoch{'s' if n != 1 else ''}", f"{self.n_steps} steps of {micros:.2f} µs", f"{self.seconds:.2f} s"]
         if n:
-            parts += [f"{k} {self.epochs[k][-1]:.4f}" for k in ("loss", *_OPTIONAL) if k in self.epochs]
+            parts += [f"{k} {self.epochs[k][-1]:.4f}" for k in _MEASURES if k in self.epochs]
         if self.interrupted:
             parts.append("interrupted")
         return f"History({', '.join(parts)})"

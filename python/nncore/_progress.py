@@ -29,27 +29,28 @@ class Progress:
             sys.stderr.write("\n")
             sys.stderr.flush()
 
-    def update(self, epoch: int, epochs: int, step: int, steps: int, text: str, final: bool = False) -> None:
+    def update(self, epoch: int, epochs: int, step: int, steps: int, text: str) -> None:
         """`epoch` epochs of `epochs` are done, and `step` steps of the next."""
-        if not self._on:
-            return
         now = time.monotonic()
-        if not final and now - self._last < 0.1:
+        if not self._on or now - self._last < 0.1:
             return
         self._last = now
         done = (epoch + step / max(steps, 1)) / max(epochs, 1)
-        filled = round(_WIDTH * min(done, 1.0))
         elapsed = now - self._start
         left = f", {elapsed / done - elapsed:.0f} s left" if 0 < done < 1 and elapsed > 1 else ""
-        bar = "█" * filled + "·" * (_WIDTH - filled)
-        self._write(f"epoch {min(epoch + 1, epochs)}/{epochs} {bar} {text}{left}")
+        self._write(f"epoch {min(epoch + 1, epochs)}/{epochs} {_bar(done)} {text}{left}")
+
+    def close(self, text: str) -> None:
+        """The last words, for fits that lasted long enough to be seen."""
+        if self._on and self._length:
+            self._write(f"{time.monotonic() - self._start:.1f} s, {text}")
 
     def _write(self, line: str) -> None:
         if self._notebook:
             self._write_notebook(line)
-            return
-        sys.stderr.write("\r" + line + " " * max(0, self._length - len(line)))
-        sys.stderr.flush()
+        else:
+            sys.stderr.write("\r" + line + " " * max(0, self._length - len(line)))
+            sys.stderr.flush()
         self._length = len(line)
 
     def _write_notebook(self, line: str) -> None:
@@ -60,6 +61,11 @@ class Progress:
             self._handle = display(content, raw=True, display_id=True)
         else:
             self._handle.update(content, raw=True)
+
+
+def _bar(done: float) -> str:
+    filled = round(_WIDTH * min(done, 1.0))
+    return "█" * filled + "·" * (_WIDTH - filled)
 
 
 def _in_notebook() -> bool:

@@ -172,16 +172,16 @@ class Trainer:
         with InterruptGuard() as guard, Progress(progress) as bar:
 
             def poll(epoch: int, last: int, step: int, steps: int, loss: float) -> bool:
-                bar.update(epoch, last, step, steps, f"loss {loss:.4f}")
+                bar.update(epoch - before, last - before, step, steps, f"loss {loss:.4f}")
                 return guard.requested
 
             def epoch_done(record: dict[str, Any]) -> bool:
-                known = {key: value for key, value in record.items() if value is not None}
-                bar.update(record["epoch"], before + epochs, 0, 1, _text(known), final=record["epoch"] == before + epochs)
-                stops = [bool(function(known)) for function in functions]
+                stops = [bool(function(dict(record))) for function in functions]
                 return any(stops) or guard.requested
 
-            result = core.fit(X, y, *pairs, epochs, "accuracy" in names, poll, epoch_done)
+            watched = epoch_done if functions else None
+            result = core.fit(X, y, *pairs, epochs, "accuracy" in names, poll, watched)
+            bar.close(f"loss {result['epochs']['loss'][-1]:.4f}" if len(result["epochs"]["loss"]) else "")
         result["interrupted"] = result["interrupted"] or guard.requested
         if result["nonfinite"]:
             warnings.warn(f"training stopped: {result['nonfinite']}", RuntimeWarning, stacklevel=2)
@@ -194,8 +194,8 @@ class Trainer:
 
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
         """The loss without penalties, and the accuracy where there are classes."""
-        loss, accuracy = self._bind().evaluate(X, y)
-        return {"loss": loss} if accuracy is None else {"loss": loss, "accuracy": accuracy}
+        result: dict[str, float] = self._bind().evaluate(X, y)
+        return result
 
     def __repr__(self) -> str:
         return f"Trainer({self.loss!r}, {self.optimizer!r}, batch_size={self._options['batch_size'] or None})"
@@ -227,7 +227,3 @@ def _pair(name: str, given: Any) -> Any:
         raise ConfigError(f"[fit] {name}: expected a pair (X, y), got {describe(given)}")
     return tuple(given)
 
-
-def _text(record: dict[str, Any]) -> str:
-    names = ("loss", "accuracy", "val_loss", "val_accuracy")
-    return ", ".join(f"{name} {record[name]:.4f}" for name in names if name in record)

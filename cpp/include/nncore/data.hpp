@@ -25,15 +25,28 @@ struct Dataset {
   int64_t size() const { return x.shape[0]; }
 };
 
-/// Gathers the samples rows[0..count), normalised, into `to`. rows == nullptr stands for `first`, first + 1, …
-template <class T>
-void gather_samples(const Model<T>& model, const Samples<T>& x, const int64_t* rows, int64_t first, int64_t count, T* to);
+/// The rows of one step: `count` of them, in the given order or, without one, from `first` on.
+struct Rows {
+  const int64_t* order = nullptr;
+  int64_t first = 0, count = 0;
+};
 
-/// Gathers targets of the same rows; the memory is this object's and stays valid until the next call.
+/// Brings samples together for the model: normalised, and in one piece. Nothing is copied where they lie so already.
+template <class T>
+class SampleBatch {
+ public:
+  /// Valid until the next call.
+  const T* gather(const Model<T>& model, const Samples<T>& x, const Rows& rows);
+
+ private:
+  Buffer<T> values_;
+};
+
 template <class T>
 class TargetBatch {
  public:
-  Target<T> gather(const Target<T>& y, const int64_t* rows, int64_t first, int64_t count);
+  /// Valid until the next call.
+  Target<T> gather(const Target<T>& y, const Rows& rows);
 
  private:
   Buffer<int64_t> labels_;

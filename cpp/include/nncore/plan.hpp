@@ -39,13 +39,13 @@ class Plan final : private GradientSink<T> {
 
   int64_t max_batch() const { return max_batch_; }
   const Shape& sample() const { return sample_; }
-  T* input() { return input_; }  ///< room for max_batch normalised samples
   /// The outputs of the last step's forward pass.
   View<const T> outputs(int64_t N) const;
 
   void enter();  ///< takes parameters and optimizer state over from the model
   void leave();  ///< gives them back
-  StepResult step(int64_t N, const Target<T>& target, const Pass& pass);
+  /// One update with N normalised samples.
+  StepResult step(int64_t N, const T* x, const Target<T>& target, const Pass& pass);
 
   /// Copies all that a step changes, to return to it later.
   void save(Buffer<T>& snapshot, int64_t& t);
@@ -72,7 +72,8 @@ class Plan final : private GradientSink<T> {
     std::vector<std::size_t> held;  ///< its parameters, in the layer's order
     std::vector<T*> w;
     Shape in, out;
-    T *x, *y;
+    const T* x;
+    T* y;
   };
 
   void make_nodes();
@@ -102,7 +103,6 @@ class Plan final : private GradientSink<T> {
   StepConstants constants_;
   std::atomic<bool> finite_{true};
   Buffer<T> arena_;
-  T* input_ = nullptr;
   T* gradients_[2] = {nullptr, nullptr};
 };
 

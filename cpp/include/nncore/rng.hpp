@@ -22,15 +22,13 @@ class Stream {
   double normal(uint64_t i) const;
   uint32_t word(uint64_t i) const { return block(i / 4)[i % 4]; }
   uint64_t word64(uint64_t i) const;
-  /// Element i as an integer below n, n > 0 (multiply-shift: bias below n / 2^64).
-  uint64_t below(uint64_t i, uint64_t n) const;
 
  private:
   std::array<uint32_t, 2> key_;
   uint32_t epoch_, step_;
 };
 
-/// The identity permutation of n indices shuffled by Fisher and Yates' method.
+/// The identity permutation of n < 2^32 indices shuffled by Fisher and Yates' method.
 void shuffle(const Stream& stream, int64_t n, int64_t* indices);
 
 }  // namespace nncore

@@ -71,6 +71,7 @@ class Observer {
  public:
   virtual ~Observer() = default;
   virtual bool poll(const Progress&) = 0;            ///< at a step boundary, some 20 ms apart; true: stop
+  virtual bool wants_epochs() const = 0;             ///< is epoch_done to be called?
   virtual bool epoch_done(const EpochRecord&) = 0;   ///< true: stop
 };
 
@@ -91,17 +92,17 @@ class Trainer {
   void set_epoch(int64_t epoch) { epoch_ = epoch; }
 
  private:
-  struct Cursor;
-  /// Which rows each step of an epoch takes.
-  struct Batches {
-    const int64_t* order;  ///< null: as they stand
-    int64_t N, size;
-    uint32_t first_step;
+  struct Run;  ///< what one fit or one step works on
+  /// A step's place: epochs before it, steps of its epoch before it.
+  struct Position {
+    int64_t epoch = 0;
+    uint32_t step = 0;
   };
   Plan<T>& plan_for(const Shape& sample, int64_t batch);
-  void run_epoch(const Dataset<T>& data, Cursor& cursor, FitResult& result, Observer& observer);
-  StepResult run_step(const Dataset<T>& data, const Batches& batches, uint32_t step);
-  std::string find_nonfinite(const Dataset<T>& data, const Batches& batches, uint32_t first, uint32_t last);
+  void run_epoch(Run& run, FitResult& result, Observer& observer);
+  void begin_epoch(const Run& run);
+  StepResult run_step(const Run& run, uint32_t step);
+  std::string find_nonfinite(const Run& run, Position last);
   std::string name_nonfinite(uint32_t step);
   int64_t batch_size(int64_t N) const;
 
@@ -110,9 +111,12 @@ class Trainer {
   Optimizer<T>& optimizer_;
   TrainerOptions options_;
   std::unique_ptr<Plan<T>> plan_;
+  SampleBatch<T> samples_;
   TargetBatch<T> targets_;
-  Target<T> target_;  ///< of the step under way
-  Buffer<T> snapshot_, previous_, evaluation_input_;
+  const T* x_ = nullptr;  ///< samples and targets of the step under way
+  Target<T> y_;
+  Buffer<T> snapshot_, previous_;
+  Position snapshot_at_;
   int64_t snapshot_t_ = 0;
   std::vector<int64_t> order_;
   int64_t epoch_ = 0;       ///< epochs done

@@ -57,17 +57,42 @@ double Stream::normal(uint64_t i) const {
   return radius * (i % 2 == 0 ? std::cos(angle) : std::sin(angle));
 }
 
-uint64_t Stream::below(uint64_t i, uint64_t n) const {
-  __extension__ using Wide = unsigned __int128;
-  return static_cast<uint64_t>((Wide{word64(i)} * n) >> 64);
-}
+namespace {
+
+/// The words of a stream one after the other, four from each block.
+class Words {
+ public:
+  explicit Words(const Stream& stream) : stream_(stream) {}
+  uint32_t next() {
+    if (at_ == 4) {
+      words_ = stream_.block(index_++);
+      at_ = 0;
+    }
+    return words_[at_++];
+  }
+  /// An integer below n without bias (Lemire, Fast Random Integer Generation in an Interval, 2019).
+  uint32_t below(uint32_t n) {
+    uint64_t product = uint64_t{next()} * n;
+    if (static_cast<uint32_t>(product) < n) {
+      const uint32_t threshold = (0u - n) % n;
+      while (static_cast<uint32_t>(product) < threshold) product = uint64_t{next()} * n;
+    }
+    return static_cast<uint32_t>(product >> 32);
+  }
+
+ private:
+  const Stream& stream_;
+  std::array<uint32_t, 4> words_{};
+  std::size_t at_ = 4;
+  uint64_t index_ = 0;
+};
+
+}  // namespace
 
 void shuffle(const Stream& stream, int64_t n, int64_t* indices) {
   std::iota(indices, indices + n, int64_t{0});
-  for (int64_t i = n - 1; i > 0; --i) {
-    const auto j = stream.below(static_cast<uint64_t>(i), static_cast<uint64_t>(i) + 1);
-    std::swap(indices[i], indices[j]);
-  }
+  Words words(stream);
+  for (int64_t i = n - 1; i > 0; --i) std::swap(indices[i], indices[words.below(static_cast<uint32_t>(i) + 1)]);
 }
 
 }  // namespace nncore

@@ -69,12 +69,12 @@ void Plan<T>::hold_parameters() {
   }
 }
 
-/// One arena: packed parameters with their state, the input, each node's output, two gradients in turn.
+/// One arena: packed parameters with their state, each node's output, two gradients in turn.
 template <class T>
 void Plan<T>::place_buffers() {
   constexpr int64_t kLine = 64 / sizeof(T);
   const auto rounded = [](int64_t n) { return (n + kLine - 1) / kLine * kLine; };
-  int64_t largest = 0, total = rounded(max_batch_ * sample_.size());
+  int64_t largest = 0, total = 0;
   for (const Node& node : nodes_) {
     largest = std::max({largest, max_batch_ * node.in.size(), max_batch_ * node.out.size()});
     total += rounded(max_batch_ * node.out.size());
@@ -83,8 +83,7 @@ void Plan<T>::place_buffers() {
   for (const Held& held : held_) total += held.layout != nullptr ? copies * rounded(held.n) : 0;
   T* at = arena_.reserve(total + 2 * rounded(largest));
   const auto place = [&](int64_t n) { return std::exchange(at, at + rounded(n)); };
-  input_ = place(max_batch_ * sample_.size());
-  T* x = input_;
+  const T* x = nullptr;  // of the first node: each step's own
   for (Node& node : nodes_) {
     node.x = x;
     x = node.y = place(max_batch_ * node.out.size());
@@ -103,7 +102,6 @@ void Plan<T>::place_buffers() {
 
 template <class T>
 View<const T> Plan<T>::outputs(int64_t N) const {
-  if (nodes_.empty()) return {input_, sample_.with_batch(N)};
   return {nodes_.back().y, nodes_.back().out.with_batch(N)};
 }
 

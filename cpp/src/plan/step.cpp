@@ -9,8 +9,9 @@
 namespace nncore {
 
 template <class T>
-StepResult Plan<T>::step(int64_t N, const Target<T>& target, const Pass& pass) {
+StepResult Plan<T>::step(int64_t N, const T* x, const Target<T>& target, const Pass& pass) {
   StepResult result;
+  nodes_.front().x = x;
   forward(N, pass);
   const View<const T> z = outputs(N);
   result.loss = loss_.value_and_gradient(z, target, gradients_[0]) + penalty();
@@ -130,8 +131,8 @@ double Plan<T>::penalty() const {
   return sum;
 }
 
-template StepResult Plan<float>::step(int64_t, const Target<float>&, const Pass&);
-template StepResult Plan<double>::step(int64_t, const Target<double>&, const Pass&);
+template StepResult Plan<float>::step(int64_t, const float*, const Target<float>&, const Pass&);
+template StepResult Plan<double>::step(int64_t, const double*, const Target<double>&, const Pass&);
 template void Plan<float>::take(int, int64_t, int64_t, float*);
 template void Plan<double>::take(int, int64_t, int64_t, double*);
 

@@ -5,43 +5,64 @@
 #include "kernels/table.hpp"
 
 namespace nncore {
+namespace {
 
-template <class T>
-void gather_samples(const Model<T>& model, const Samples<T>& x, const int64_t* rows, int64_t first, int64_t count,
-                    T* to) {
-  const int64_t D = x.shape.sample().size();
-  const auto& norm = model.input();
-  for (int64_t i = 0; i < count; ++i, to += D) {
-    const int64_t row = (rows != nullptr ? rows[i] : first + i) * D;
-    if (x.bytes != nullptr) {  // bytes never reach a model without Normalize
-      kernels<T>().normalize_u8(D, x.bytes + row, norm->mean.data(), norm->inverse_std.data(), norm->step(), to);
-    } else if (norm) {
-      kernels<T>().normalize(D, x.values + row, norm->mean.data(), norm->inverse_std.data(), norm->step(), to);
-    } else {
-      std::copy_n(x.values + row, D, to);
+/// Rows of D elements, one after the other. Short rows are common and not worth a call each.
+template <class V>
+void copy_rows(const V* from, int64_t D, const Rows& rows, V* to) {
+  if (D == 1) {
+    for (int64_t i = 0; i < rows.count; ++i) to[i] = from[rows.order[i]];
+  } else if (D == 2) {
+    for (int64_t i = 0; i < rows.count; ++i) {
+      to[2 * i] = from[2 * rows.order[i]];
+      to[2 * i + 1] = from[2 * rows.order[i] + 1];
     }
+  } else {
+    for (int64_t i = 0; i < rows.count; ++i) std::copy_n(from + rows.order[i] * D, D, to + i * D);
   }
 }
 
+}  // namespace
+
 template <class T>
-Target<T> TargetBatch<T>::gather(const Target<T>& y, const int64_t* rows, int64_t first, int64_t count) {
-  const int64_t D = y.shape.sample().size();
-  Target<T> batch{nullptr, nullptr, y.shape.sample().with_batch(count)};
-  const auto copy = [&](const auto* from, auto* to) {
-    for (int64_t i = 0; i < count; ++i) std::copy_n(from + (rows != nullptr ? rows[i] : first + i) * D, D, to + i * D);
-  };
-  if (y.labels != nullptr) {
-    copy(y.labels, labels_.reserve(count * D));
-    batch.labels = labels_.data();
-  } else {
-    copy(y.values, values_.reserve(count * D));
-    batch.values = values_.data();
+const T* SampleBatch<T>::gather(const Model<T>& model, const Samples<T>& x, const Rows& rows) {
+  const int64_t D = x.shape.sample().size();
+  const auto& norm = model.input();
+  if (!norm && rows.order == nullptr) return x.values + rows.first * D;
+  T* to = values_.reserve(rows.count * D);
+  if (!norm) {
+    copy_rows(x.values, D, rows, to);
+    return to;
   }
+  for (int64_t i = 0; i < rows.count; ++i) {
+    const int64_t at = (rows.order != nullptr ? rows.order[i] : rows.first + i) * D;
+    if (x.bytes != nullptr) {  // bytes never reach a model without Normalize
+      kernels<T>().normalize_u8(D, x.bytes + at, norm->mean.data(), norm->inverse_std.data(), norm->step(), to + i * D);
+    } else {
+      kernels<T>().normalize(D, x.values + at, norm->mean.data(), norm->inverse_std.data(), norm->step(), to + i * D);
+    }
+  }
+  return to;
+}
+
+template <class T>
+Target<T> TargetBatch<T>::gather(const Target<T>& y, const Rows& rows) {
+  const Shape sample = y.shape.sample();
+  const int64_t D = sample.size();
+  Target<T> batch{nullptr, nullptr, sample.with_batch(rows.count)};
+  const auto take = [&](const auto* from, auto& own) {
+    if (from == nullptr || rows.order == nullptr) return from == nullptr ? from : from + rows.first * D;
+    auto* to = own.reserve(rows.count * D);
+    copy_rows(from, D, rows, to);
+    return const_cast<decltype(from)>(to);
+  };
+  batch.labels = take(y.labels, labels_);
+  batch.values = take(y.values, values_);
   return batch;
 }
 
-template void gather_samples(const Model<float>&, const Samples<float>&, const int64_t*, int64_t, int64_t, float*);
-template void gather_samples(const Model<double>&, const Samples<double>&, const int64_t*, int64_t, int64_t, double*);
+template class SampleBatch<float>;
+template class SampleBatch<double>;
 template class TargetBatch<float>;
 template class TargetBatch<double>;
 

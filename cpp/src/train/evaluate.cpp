@@ -44,13 +44,14 @@ Evaluation Trainer<T>::evaluate(const Dataset<T>& data, bool accuracy) {
   const Shape sample = data.x.shape.sample();
   Evaluation result;
   int64_t correct = 0;
+  SampleBatch<T> samples;
   TargetBatch<T> targets;
   for (int64_t first = 0; first < N; first += kPiece) {
     const int64_t count = std::min(kPiece, N - first);
-    T* x = evaluation_input_.reserve(kPiece * sample.size());
-    gather_samples(model_, data.x, nullptr, first, count, x);
+    const Rows rows{nullptr, first, count};
+    const T* x = samples.gather(model_, data.x, rows);
     const View<const T> z = model_.forward_normalized({x, sample.with_batch(count)}, Pass{});
-    const Target<T> y = targets.gather(data.y, nullptr, first, count);
+    const Target<T> y = targets.gather(data.y, rows);
     result.loss += loss_->value_and_gradient(z, y, nullptr) * static_cast<double>(count);
     if (accuracy) correct += count_correct(loss_->link(), z, y);
   }

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
+#include <utility>
 
 #include "nncore/rng.hpp"
 #include "nncore/thread_pool.hpp"
-#include "train/ticker.hpp"
+#include "train/run.hpp"
 
 namespace nncore {
 namespace {
@@ -15,17 +15,24 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-/// Between the plan and its model parameters are in one place only: whatever ends a fit, they go back.
+/// Parameters are either in the plan or in its model: whatever ends a fit, they go back.
 template <class T>
 class InPlan {
  public:
   explicit InPlan(Plan<T>& plan) : plan_(plan) { plan_.enter(); }
-  ~InPlan() { plan_.leave(); }
+  ~InPlan() { leave(); }
   InPlan(const InPlan&) = delete;
   InPlan& operator=(const InPlan&) = delete;
+  void enter() {
+    if (!std::exchange(inside_, true)) plan_.enter();
+  }
+  void leave() {
+    if (std::exchange(inside_, false)) plan_.leave();
+  }
 
  private:
   Plan<T>& plan_;
+  bool inside_ = true;
 };
 
 }  // namespace
@@ -40,14 +47,6 @@ void Trace::add(double value) {
   }
   values_.push_back(value);
 }
-
-template <class T>
-struct Trainer<T>::Cursor {
-  int64_t batch, steps_per_epoch, epoch, last_epoch;
-  bool accuracy;
-  bool stop = false;
-  Ticker ticker{};
-};
 
 template <class T>
 Trainer<T>::Trainer(Model<T>& model, std::unique_ptr<Loss<T>> loss, Optimizer<T>& optimizer,
@@ -71,12 +70,19 @@ Plan<T>& Trainer<T>::plan_for(const Shape& sample, int64_t batch) {
 }
 
 template <class T>
-StepResult Trainer<T>::run_step(const Dataset<T>& data, const Batches& batches, uint32_t step) {
-  const int64_t first = (step - batches.first_step) * batches.size, count = std::min(batches.size, batches.N - first);
-  const int64_t* rows = batches.order == nullptr ? nullptr : batches.order + first;
-  gather_samples(model_, data.x, rows, first, count, plan_->input());
-  target_ = targets_.gather(data.y, rows, first, count);
-  return plan_->step(count, target_, {true, true, options_.seed, static_cast<uint32_t>(epoch_), step});
+void Trainer<T>::begin_epoch(const Run& run) {
+  optimizer_.set_epoch(epoch_);
+  if (run.shuffled) shuffle(Stream(options_.seed, "shuffle", static_cast<uint32_t>(epoch_)), run.data.size(), order_.data());
+}
+
+template <class T>
+StepResult Trainer<T>::run_step(const Run& run, uint32_t step) {
+  const int64_t first = (step - run.first_step) * run.batch;
+  const int64_t count = std::min(run.batch, run.data.size() - first);
+  const Rows rows{run.shuffled ? order_.data() + first : nullptr, first, count};
+  x_ = samples_.gather(model_, run.data.x, rows);
+  y_ = targets_.gather(run.data.y, rows);
+  return plan_->step(count, x_, y_, {true, true, options_.seed, static_cast<uint32_t>(epoch_), step});
 }
 
 template <class T>
@@ -85,33 +91,31 @@ FitResult Trainer<T>::fit(const Dataset<T>& train, const std::optional<Dataset<T
   const ThreadLimit threads(options_.num_threads);
   const auto start = Clock::now();
   const int64_t N = train.size(), batch = batch_size(N);
-  const int64_t steps = options_.drop_last ? N / batch : (N + batch - 1) / batch;
-  Plan<T>& plan = plan_for(train.x.shape.sample(), batch);
-  order_.resize(static_cast<std::size_t>(N));
   FitResult result;
+  Run run{train, batch, options_.drop_last ? N / batch : (N + batch - 1) / batch, epoch_ + epochs};
+  run.accuracy = accuracy;
+  run.shuffled = options_.shuffle && batch < N;  // a full batch is the same in any order
+  order_.resize(static_cast<std::size_t>(run.shuffled ? N : 0));
   result.first_step = optimizer_.t();
-  Cursor cursor{batch, steps, epoch_, epoch_ + epochs, accuracy};
-  while (cursor.epoch < cursor.last_epoch && !cursor.stop) {
+  InPlan<T> in_plan(plan_for(train.x.shape.sample(), batch));
+  while (epoch_ < run.last_epoch && !run.stop) {
     const auto epoch_start = Clock::now();
-    const Stream stream(options_.seed, "shuffle", static_cast<uint32_t>(epoch_));
-    if (options_.shuffle) shuffle(stream, N, order_.data());
-    optimizer_.set_epoch(epoch_);
+    in_plan.enter();
+    begin_epoch(run);
     result.epochs.push_back({epoch_ + 1, 0, {}, {}, {}, optimizer_.rate(), 0});
-    {
-      const InPlan<T> in_plan(plan);
-      run_epoch(train, cursor, result, observer);
-    }
+    run_epoch(run, result, observer);
     EpochRecord& record = result.epochs.back();
-    if (record.steps < steps) {  // stopped on the way: an epoch that is not whole is not reported
+    if (record.steps < run.steps_per_epoch) {  // stopped on the way: an epoch that is not whole is not reported
       result.epochs.pop_back();
       break;
     }
-    cursor.epoch = ++epoch_;
+    ++epoch_;
     hand_steps_ = 0;
+    if (validation || test || observer.wants_epochs()) in_plan.leave();
     if (validation) record.validation = evaluate(*validation, accuracy);
     if (test) record.test = evaluate(*test, accuracy);
     record.seconds = seconds_since(epoch_start);
-    if (observer.epoch_done(record)) cursor.stop = true;
+    if (observer.wants_epochs() && observer.epoch_done(record)) run.stop = true;
   }
   optimizer_.set_epoch(epoch_);
   result.seconds = seconds_since(start);
@@ -119,57 +123,54 @@ FitResult Trainer<T>::fit(const Dataset<T>& train, const std::optional<Dataset<T
 }
 
 template <class T>
-void Trainer<T>::run_epoch(const Dataset<T>& data, Cursor& cursor, FitResult& result, Observer& observer) {
-  constexpr uint32_t kSnapshotEvery = 1000;
-  const Batches batches{options_.shuffle ? order_.data() : nullptr, data.size(), cursor.batch, 0};
+void Trainer<T>::run_epoch(Run& run, FitResult& result, Observer& observer) {
+  constexpr int64_t kSnapshotEvery = 1000;
   EpochRecord& record = result.epochs.back();
   double loss_sum = 0;
   int64_t seen = 0, correct = 0;
-  uint32_t snapshot_step = 0;
-  for (uint32_t s = 0; s < cursor.steps_per_epoch; ++s) {
-    if (options_.gradient.check_finite && s % kSnapshotEvery == 0) {
+  for (uint32_t s = 0; s < run.steps_per_epoch; ++s) {
+    if (options_.gradient.check_finite && result.steps % kSnapshotEvery == 0) {
       plan_->save(snapshot_, snapshot_t_);
-      snapshot_step = s;
+      snapshot_at_ = {epoch_, s};
     }
     const double rate = optimizer_.rate();
-    const StepResult step = run_step(data, batches, s);
+    const StepResult step = run_step(run, s);
     if (!step.finite) {
-      result.nonfinite = find_nonfinite(data, batches, snapshot_step, s);
-      cursor.stop = true;
+      result.nonfinite = find_nonfinite(run, {epoch_, s});
+      run.stop = true;
       if (options_.on_nonfinite == OnNonfinite::raise) throw NumericError(result.nonfinite);
       return;
     }
-    const int64_t count = target_.shape[0];
+    const int64_t count = y_.shape[0];
     loss_sum += step.loss * static_cast<double>(count);
     seen += count;
-    if (cursor.accuracy) correct += count_correct(loss_->link(), plan_->outputs(count), target_);
+    if (run.accuracy) correct += count_correct(loss_->link(), plan_->outputs(count), y_);
     result.losses.add(step.loss);
     result.rates.add(rate);
     if (options_.gradient.clip_norm > 0) result.grad_norms.add(step.grad_norm);
     ++result.steps;
     record.steps = s + 1;
     record.train.loss = loss_sum / static_cast<double>(seen);
-    if (cursor.ticker.due()) {
-      const Progress progress{cursor.epoch, cursor.last_epoch, record.steps, cursor.steps_per_epoch, record.train.loss};
-      if (observer.poll(progress)) {
-        result.interrupted = cursor.stop = true;
-        break;
-      }
+    if (run.ticker.due() &&
+        observer.poll({epoch_, run.last_epoch, record.steps, run.steps_per_epoch, record.train.loss})) {
+      result.interrupted = run.stop = true;
+      break;
     }
   }
-  if (cursor.accuracy && correct >= 0) record.train.accuracy = static_cast<double>(correct) / static_cast<double>(seen);
+  if (run.accuracy && correct >= 0) record.train.accuracy = static_cast<double>(correct) / static_cast<double>(seen);
 }
 
 template <class T>
 double Trainer<T>::step(const Dataset<T>& batch) {
   const ThreadLimit threads(options_.num_threads);
   const int64_t N = batch.size();
-  Plan<T>& plan = plan_for(batch.x.shape.sample(), std::max(N, batch_size(N)));
-  const InPlan<T> in_plan(plan);
-  if (options_.gradient.check_finite) plan.save(snapshot_, snapshot_t_);
-  const Batches whole{nullptr, N, N, hand_steps_};
-  const StepResult result = run_step(batch, whole, hand_steps_);
-  if (!result.finite) throw NumericError(find_nonfinite(batch, whole, hand_steps_, hand_steps_));
+  const InPlan<T> in_plan(plan_for(batch.x.shape.sample(), std::max(N, batch_size(N))));
+  if (options_.gradient.check_finite) plan_->save(snapshot_, snapshot_t_);
+  snapshot_at_ = {epoch_, hand_steps_};
+  Run run{batch, N, 1, epoch_};
+  run.first_step = hand_steps_;
+  const StepResult result = run_step(run, hand_steps_);
+  if (!result.finite) throw NumericError(find_nonfinite(run, snapshot_at_));
   ++hand_steps_;
   return result.loss;
 }

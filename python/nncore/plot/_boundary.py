@@ -142,7 +142,8 @@ def _ask(answer: Any, grid: Floats) -> NDArray[Any]:
         got = values.shape
         raise ShapeError(f"[{_WHERE}] model: expected an answer ({len(grid)},) or ({len(grid)}, C), got {got}")
     if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise NumericError(f"[{_WHERE}] model: expected finite answers, got {np.count_nonzero(~np.isfinite(values))} others")
+        others = np.count_nonzero(~np.isfinite(values))
+        raise NumericError(f"[{_WHERE}] model: expected finite answers, got {others} others")
     return values
 
 
@@ -215,7 +216,7 @@ def _draw_regions(
     from matplotlib.colors import to_rgb
 
     tints = np.array([to_rgb(colours[int(c)]) for c in surface.classes])
-    strength = 0.10 + 0.50 * surface.lead.max(axis=0)[..., None]
+    strength = 0.08 + 0.40 * surface.lead.max(axis=0)[..., None]
     colour_there = 1 - strength * (1 - tints[surface.lead.argmax(axis=0)])
     dx, dy = (columns[1] - columns[0]) / 2, (rows[1] - rows[0]) / 2
     image = ax.imshow(
@@ -234,14 +235,14 @@ def _draw_regions(
 
 
 def _draw_points(ax: Axes, points: Floats, label: int, face: str, total: int) -> PathCollection:
-    size = float(np.clip(9000 / total, 4, 34))
+    size = float(np.clip(9000 / total, 5, 34))
     return ax.scatter(
         points[:, 0],
         points[:, 1],
         s=size,
         color=face,
-        edgecolors="white",
-        linewidths=0.7 if size > 10 else 0.3,
+        edgecolors="white" if size > 9 else "none",
+        linewidths=0.7,
         label=f"class {label}",
         zorder=3,
     )

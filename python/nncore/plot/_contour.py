@@ -123,7 +123,8 @@ def _window(paths: dict[str, Path], best: Floats | None) -> Floats:
     span = np.maximum(high - low, 0.25 * (high - low).max() or 1.0)
     near, far = (np.stack([low - k * span, high + k * span]) for k in (0.5, 3.0))
     seen = [np.clip(path.points, *(near if path.diverged else far)) for path in paths.values()]
-    low, high = np.min([low, *(s.min(axis=0) for s in seen)], axis=0), np.max([high, *(s.max(axis=0) for s in seen)], axis=0)
+    low = np.min([low, *(points.min(axis=0) for points in seen)], axis=0)
+    high = np.max([high, *(points.max(axis=0) for points in seen)], axis=0)
     span = np.maximum(high - low, 0.4 * (high - low).max() or 1.0)
     middle = (low + high) / 2
     return np.column_stack([middle - 0.58 * span, middle + 0.58 * span])
@@ -182,10 +183,22 @@ def _draw_path(ax: Axes, path: Path, label: str, number: int, window: Floats) ->
 
 def _draw_marks(ax: Axes, paths: dict[str, Path], best: Floats | None, name: str) -> None:
     starts = np.unique([path.points[0] for path in paths.values()], axis=0)
-    ring = {"linestyle": "none", "marker": "o", "markersize": 7, "markerfacecolor": "white", "markeredgewidth": 1.6}
-    ax.plot(starts[:, 0], starts[:, 1], color=INK, label="start", zorder=7, **ring)  # type: ignore[arg-type]
+    ring: Any = {
+        "linestyle": "none",
+        "marker": "o",
+        "markersize": 7,
+        "markerfacecolor": "white",
+        "markeredgewidth": 1.6,
+    }
+    ax.plot(starts[:, 0], starts[:, 1], color=INK, label="start", zorder=7, **ring)
     if best is not None:
-        star = {"linestyle": "none", "marker": "*", "markersize": 15, "markeredgecolor": INK, "markeredgewidth": 0.9}
+        star: Any = {
+            "linestyle": "none",
+            "marker": "*",
+            "markersize": 15,
+            "markeredgecolor": INK,
+            "markeredgewidth": 0.9,
+        }
         ax.plot(*best, color="#F0E442", label=name, zorder=5, **star)
 
 

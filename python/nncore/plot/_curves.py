@@ -83,8 +83,8 @@ def error_curves(
         for number, (label, path) in enumerate(paths.items()):
             x, y = thinned(path.step, errors[label], _MOST_POINTS, log_x=log_x)
             name = f"{label} (diverged)" if path.diverged else label
-            style = {"color": colour(number), "label": name or "_nolegend_"}
-            lines[label] = on.plot(x, y, linewidth=1.4, marker="o" if len(x) == 1 else "", **style)[0]  # type: ignore[arg-type]
+            style: Any = {"color": colour(number), "label": name or "_nolegend_"}
+            lines[label] = on.plot(x, y, linewidth=1.4, marker="o" if len(x) == 1 else "", **style)[0]
             if path.diverged:
                 end = min(y[np.isfinite(y)][-1], top) if np.isfinite(y).any() else top
                 on.plot(x[-1], end, "x", color=colour(number), markersize=8, markeredgewidth=2, clip_on=False, zorder=5)
@@ -105,7 +105,8 @@ def _errors(path: Path, best: Floats | None) -> Floats:
             raise ConfigError(f"[{_WHERE}] results: expected values beside the path, or a minimum, got neither")
         return path.values
     with np.errstate(over="ignore"):
-        return np.maximum(np.linalg.norm(path.points - best, axis=1), _LEAST)
+        distance: Floats = np.linalg.norm(path.points - best, axis=1)
+        return np.maximum(distance, _LEAST)
 
 
 def _top(paths: dict[str, Path], errors: dict[str, Floats]) -> float:

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nncore.errors import ConfigError
-from nncore.plot._style import Display, Floats, canvas, colour, given_axes, legend, runs_of, spans_decades, thinned, tidy
+from nncore.plot._style import (
+    Display,
+    Floats,
+    canvas,
+    colour,
+    given_axes,
+    legend,
+    runs_of,
+    spans_decades,
+    thinned,
+    tidy,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,7 +85,7 @@ def history(h: Any, *, ax: Any = None) -> HistoryDisplay:
     Examples
     --------
     >>> class Fit:
-    ...     epochs = {"epoch": np.arange(1, 4), "loss": np.array([0.7, 0.5, 0.4]), "val_loss": np.array([0.8, 0.6, 0.6])}
+    ...     epochs = {"epoch": [1, 2, 3], "loss": [0.7, 0.5, 0.4], "val_loss": [0.8, 0.6, 0.6]}
     ...     steps = {"loss": np.linspace(0.8, 0.4, 30)}
     >>> display = nc.plot.history(Fit())
     >>> [text.get_text() for text in display.ax_.get_legend().get_texts()]
@@ -136,8 +147,8 @@ def _draw_run(ax: Axes, run: _Run, key: str, label: str, number: int, *, alone: 
     few = len(run.epoch) < len(run.step_loss) <= _MOST_STEPS
     if key == "loss" and (len(run.epoch) == 0 or (alone and few)):
         x, y = thinned(run.step_epoch, run.step_loss, _MOST_POINTS)
-        behind = {"linewidth": 0.6, "alpha": 0.30, "zorder": 1} if len(run.epoch) else {"linewidth": 1.2}
-        drawn[label, "steps"] = ax.plot(x, y, color=colour(number), label="single steps", **behind)[0]  # type: ignore[arg-type]
+        behind: Any = {"linewidth": 0.6, "alpha": 0.30, "zorder": 1} if len(run.epoch) else {"linewidth": 1.2}
+        drawn[label, "steps"] = ax.plot(x, y, color=colour(number), label="single steps", **behind)[0]
     return drawn
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nncore import _checks
+from nncore import _checks, objectives
 from nncore.errors import ConfigError, ShapeError
 from nncore.plot._style import Floats, runs_of
 
@@ -27,8 +27,6 @@ class Path:
 
 def objective_named(name: str) -> Any:
     """The objective registered under this name: called, it gives f(x); `minimum` is a list."""
-    from nncore import objectives
-
     return objectives.get(name)
 
 
@@ -66,6 +64,7 @@ def _path(where: str, result: Any, points: Floats) -> Path:
     if rows == 0:
         raise ConfigError(f"[{where}] results: expected a path with a finite start, got {points[0].tolist()}")
     values = getattr(result, "values", None)
+    values = result.get("values") if callable(values) else values  # the attribute is a dict's method on a dict
     if values is not None:
         values = np.asarray(values, dtype=np.float64)
         if values.shape != (len(points),):

@@ -26,7 +26,7 @@ PALETTE = (
 )  # fmt: skip
 INK, GREY, GRID = "#222222", "#6E6E6E", "#B0B0B0"
 
-_SIZES = {
+_SIZES: Any = {
     "font.size": 10.0,
     "axes.titlesize": 11.0,
     "axes.labelsize": 10.0,
@@ -37,7 +37,7 @@ _SIZES = {
     "lines.solid_capstyle": "round",
     "lines.solid_joinstyle": "round",
 }
-_NEW_FIGURE = {
+_NEW_FIGURE: Any = {
     "figure.dpi": 110.0,
     "figure.facecolor": "white",
     "axes.facecolor": "white",
@@ -130,9 +130,10 @@ def legend(ax: Axes, own: bool, handles: Any = None, labels: Any = None) -> None
     if own:
         ax.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, frameon=False)
         return
-    points = sum(len(np.asarray(c.get_offsets())) for c in ax.collections) + sum(len(l.get_xydata()) for l in ax.lines)
-    place = "best" if points <= 5000 else "upper right"  # the search for the best place is slow among many points
-    ax.legend(handles, labels, loc=place, framealpha=0.85, edgecolor="none", facecolor="white", labelcolor=INK)
+    points = sum(np.size(of.get_offsets()) for of in ax.collections) + sum(np.size(of.get_xdata()) for of in ax.lines)
+    frame = {"framealpha": 0.85, "edgecolor": "none", "facecolor": "white", "labelcolor": INK}
+    # the search for the best place is slow among many points
+    ax.legend(handles, labels, loc="best" if points <= 10_000 else "upper right", **frame)
 
 
 def runs_of(where: str, name: str, value: Any, attribute: str, expected: str) -> dict[str, Any]:

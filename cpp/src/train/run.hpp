@@ -1,0 +1,19 @@
+/// Run: what one fit works on; a step by hand is a run of one batch.
+#pragma once
+
+#include "nncore/trainer.hpp"
+#include "train/ticker.hpp"
+
+namespace nncore {
+
+template <class T>
+struct Trainer<T>::Run {
+  const Dataset<T>& data;
+  int64_t batch, steps_per_epoch, last_epoch;
+  bool accuracy = false, shuffled = false;
+  uint32_t first_step = 0;  ///< the number of the step that takes the first batch
+  bool stop = false;
+  Ticker ticker{};
+};
+
+}  // namespace nncore
