@@ -87,23 +87,24 @@ Input<T> values_of(const py::handle& given, const std::string& where, const std:
 }
 
 template <class T>
-SamplesInput<T> samples_of(const Model<T>& model, const py::handle& given, const std::string& where, bool finite) {
-  const py::array array = real_array(given, where, "X");
+SamplesInput<T> samples_of(const Model<T>& model, const py::handle& given, const std::string& where,
+                           const std::string& argument, bool finite) {
+  const py::array array = real_array(given, where, argument);
   const Shape shape = shape_of(array);
   if (shape.rank() < 2) {
-    throw ShapeError(expected(where, "X", "(N, …), a row for each sample", shape.str(),
+    throw ShapeError(expected(where, argument, "(N, …), a row for each sample", shape.str(),
                               shape.rank() == 1 ? "one feature: X[:, None]; one sample: X[None, :]" : ""));
   }
   if (array.dtype().is(py::dtype::of<uint8_t>())) {
     if (!model.input()) {
-      throw ConfigError(expected(where, "X", "numbers, or a model that turns bytes into numbers", "uint8",
+      throw ConfigError(expected(where, argument, "numbers, or a model that turns bytes into numbers", "uint8",
                                  "Sequential(…, input=nc.Normalize.from_data(X, \"scale\"))"));
     }
     const auto bytes = py::array_t<uint8_t, py::array::c_style>::ensure(array);
     if (!bytes) throw py::error_already_set();
     return {bytes, {nullptr, bytes.data(), shape}};
   }
-  const Input<T> values = values_of<T>(array, where, "X", finite);
+  const Input<T> values = values_of<T>(array, where, argument, finite);
   return {values.array, {values.view.data, nullptr, shape}};
 }
 
@@ -133,7 +134,8 @@ py::array_t<T> view_out(T* data, const Shape& shape, const py::object& owner) {
 
 #define NNCORE_INSTANTIATE(T)                                                                                   \
   template Input<T> values_of(const py::handle&, const std::string&, const std::string&, bool);                 \
-  template SamplesInput<T> samples_of(const Model<T>&, const py::handle&, const std::string&, bool);            \
+  template SamplesInput<T> samples_of(const Model<T>&, const py::handle&, const std::string&,                   \
+                                      const std::string&, bool);                                                \
   template TargetInput<T> target_of(const Loss<T>&, const py::handle&, const std::string&, bool);               \
   template py::array_t<T> copy_out(View<const T>);                                                              \
   template py::array_t<T> view_out(T*, const Shape&, const py::object&);

@@ -37,7 +37,8 @@ struct SamplesInput {
   Samples<T> samples;
 };
 template <class T>
-SamplesInput<T> samples_of(const Model<T>& model, const py::handle& given, const std::string& where, bool finite);
+SamplesInput<T> samples_of(const Model<T>& model, const py::handle& given, const std::string& where,
+                           const std::string& argument, bool finite);
 /// Labels where the loss takes labels and is given integers, else values.
 template <class T>
 struct TargetInput {

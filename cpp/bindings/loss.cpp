@@ -47,7 +47,7 @@ py::tuple evaluate_any(const Spec& spec, const py::object& z, const py::object& 
 py::list check_gradients(const std::shared_ptr<Model<double>>& model, const Spec& spec, const py::object& X,
                          const py::object& y_given, double eps, uint64_t seed) {
   const auto loss = make<Loss<double>>(spec);
-  const auto samples = samples_of<double>(*model, X, "[gradcheck]", true);
+  const auto samples = samples_of<double>(*model, X, "[gradcheck]", "X", true);
   const auto x = values_of<double>(samples.array, "[gradcheck]", "X");
   const auto y = target_of<double>(*loss, y_given, "[gradcheck]", true);
   if (x.view.shape[0] == 0) throw ShapeError(expected("[gradcheck]", "X", "at least one sample", x.view.shape.str()));

@@ -38,7 +38,7 @@ ModelPointer<T> make_model(const Places& given, uint64_t seed, const py::object&
 
 template <class T>
 py::array_t<T> forward(Model<T>& model, const py::object& given, bool training, uint64_t seed, uint32_t step) {
-  const auto x = samples_of<T>(model, given, "[Sequential]", false);
+  const auto x = samples_of<T>(model, given, "[Sequential]", "x", false);
   const auto values = values_of<T>(x.array, "[Sequential]", "x");
   const typename Model<T>::Use use(model);
   View<const T> y;
@@ -63,7 +63,7 @@ py::array_t<T> backward(Model<T>& model, const py::object& given) {
 
 template <class T>
 py::dict activations(Model<T>& model, const py::object& given) {
-  const auto x = samples_of<T>(model, given, "[Sequential]", false);
+  const auto x = samples_of<T>(model, given, "[Sequential]", "x", false);
   const auto values = values_of<T>(x.array, "[Sequential]", "x");
   const typename Model<T>::Use use(model);
   model.forward(values.view, {});

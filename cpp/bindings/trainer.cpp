@@ -125,7 +125,7 @@ class Bound {
 
   /// All that can be wrong with the data is found here, before anything changes.
   Checked check(const py::object& X, const py::object& y, const std::string& where) {
-    const auto x = samples_of<T>(*model_, X, where, check_finite_);
+    const auto x = samples_of<T>(*model_, X, where, "X", check_finite_);
     const auto target = target_of<T>(trainer_.loss(), y, where, check_finite_);
     const int64_t N = x.samples.shape[0];
     if (N == 0) throw ShapeError(expected(where, "X", "at least one sample", x.samples.shape.str()));
@@ -133,7 +133,7 @@ class Bound {
     if (wanted.rank() < 1 || wanted[0] != N) {
       throw ShapeError(expected(where, "y", "as many as the samples of X, " + std::to_string(N), wanted.str()));
     }
-    const Shape z = model_->build(x.samples.shape.sample()).back().with_batch(N);
+    const Shape z = model_->build(x.samples.shape.sample(), std::to_string(N)).back().with_batch(N);
     trainer_.loss().check(z, target.target);
     return {x.array, target.array, {x.samples, target.target}};
   }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copyreg
 import inspect
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from nncore import _core
@@ -62,11 +63,21 @@ def signature_of(schema: Schema) -> inspect.Signature:
             field["name"],
             inspect.Parameter.KEYWORD_ONLY if field["keyword_only"] else inspect.Parameter.POSITIONAL_OR_KEYWORD,
             default=field.get("default", inspect.Parameter.empty),
-            annotation=field["annotation"],
+            annotation=_annotation(field["annotation"]),
         )
         for field in schema["fields"]
     ]
     return inspect.Signature(parameters)
+
+
+def _annotation(text: str) -> Any:
+    """A schema's annotation as types, so that signatures read well."""
+    if "Schedule" in text or "Initializer" in text:
+        from nncore._initializer import Initializer
+        from nncore._schedule import Schedule
+
+        return eval(text, {"Schedule": Schedule, "Initializer": Initializer})
+    return eval(text, {"ArrayLike": Sequence[float]})
 
 
 def docstring_of(schema: Schema) -> str:
@@ -95,6 +106,7 @@ def _indented(text: str) -> str:
 
 def make_classes(kind: str, base: type[_Class], module: str) -> dict[str, type[_Class]]:
     """A class for each registered thing of a kind, as if it had been written in `module`."""
+    base.__module__ = module  # where users find it
     made = {}
     for schema in schemas(kind):
         namespace = {

@@ -25,9 +25,9 @@ class OptimizeResult:
     Attributes
     ----------
     x, fun : ndarray (d,), float
-        The last point where all was finite, and f there.
+        The last finite point, and f there.
     nit : int
-        Steps done.
+        Steps done; after a divergence the last of them led out of the finite numbers.
     success : bool
         It neither diverged nor was stopped.
     status, message : int, str

@@ -75,6 +75,12 @@ class Layer {
   /// The planned form; null: the plan runs forward and backward as they stand.
   virtual std::unique_ptr<Lowered<T>> lower() { return nullptr; }
 
+  /// build, with N for the text of an error.
+  Shape build_for(const std::string& N, const Shape& in) {
+    batch_ = N;
+    return build(in);
+  }
+
   std::vector<Parameter<T>>& parameters() { return parameters_; }  ///< and buffers, in order of declaration
   void set_label(const std::string& kind, std::string name) {
     label_ = std::string("[").append(kind).append(" \"").append(name).append("\"]");
@@ -89,12 +95,12 @@ class Layer {
     parameters_.push_back({std::move(name), shape, role, fan, std::move(init), nullptr, nullptr});
   }
   [[noreturn]] void shape_error(const std::string& wanted, const Shape& got, const std::string& hint = "") const {
-    throw ShapeError(expected(label_, "x", wanted, got.str_with_batch(), hint));
+    throw ShapeError(expected(label_, "x", wanted, got.str_with_batch(batch_.c_str()), hint));
   }
 
  private:
   std::vector<Parameter<T>> parameters_;
-  std::string label_, name_;
+  std::string label_, name_, batch_ = "N";
 };
 
 /// Base of the layers that act on each element alone: a class gives the kernels, this gives all the rest.

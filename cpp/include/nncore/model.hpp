@@ -88,8 +88,8 @@ class Model {
   void initialize(uint64_t seed);
   void zero_grad();
 
-  /// Shapes of one sample after the input and after each layer; throws ShapeError.
-  const std::vector<Shape>& build(const Shape& sample);
+  /// Shapes of one sample after the input and after each layer; throws ShapeError, whose text says N samples.
+  const std::vector<Shape>& build(const Shape& sample, const std::string& N = "N");
 
   /// Outputs for x (N, …). The view is valid until the next call. With pass.training, backward may follow.
   View<const T> forward(View<const T> x, const Pass& pass);

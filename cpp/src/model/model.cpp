@@ -172,16 +172,16 @@ void Model<T>::zero_grad() {
 }
 
 template <class T>
-const std::vector<Shape>& Model<T>::build(const Shape& sample) {
+const std::vector<Shape>& Model<T>::build(const Shape& sample, const std::string& N) {
   if (!shapes_.empty() && sample == built_for_) return shapes_;
   if (input_ && input_->step() == 1 && static_cast<int64_t>(input_->mean.size()) != sample.size()) {
     throw ShapeError(expected("[Normalize]", "x", "samples of " + std::to_string(input_->mean.size()) + " features",
-                              sample.str_with_batch()));
+                              sample.str_with_batch(N.c_str())));
   }
   shapes_.clear();
   can_backward_ = false;
   std::vector<Shape> shapes{sample};
-  for (auto& layer : layers_) shapes.push_back(layer->build(shapes.back()));
+  for (auto& layer : layers_) shapes.push_back(layer->build_for(N, shapes.back()));
   built_for_ = sample;
   shapes_ = std::move(shapes);
   return shapes_;

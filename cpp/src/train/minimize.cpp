@@ -53,19 +53,12 @@ Minimum run(const F& function, std::vector<double> x, Optimizer<double>& optimiz
   optimizer.attach({&parameter});
   double* slots[Optimizer<double>::kMaxSlots] = {};
   for (int k = 0; k < optimizer.n_slots(); ++k) slots[k] = optimizer.slot(0, k);
-  std::vector<double> g(x.size()), before = x;
+  std::vector<double> g(x.size()), next = x;
   Minimum result;
   Recorder recorder(result, options, x.size());
   Ticker ticker;
-  double f = function(x, g), f_before = f;
+  double f = function(x, g);
   for (int64_t step = 0;; ++step) {
-    if (!std::isfinite(f) || !all_finite(g) || !all_finite(x)) {
-      result.status = MinimizeStatus::diverged;  // x is the last point where all was finite
-      result.steps = step;
-      x = before;
-      f = f_before;
-      break;
-    }
     result.steps = step;
     recorder.add(step, x, f);
     if (largest(g) <= options.tolerance) {
@@ -77,12 +70,16 @@ Minimum run(const F& function, std::vector<double> x, Optimizer<double>& optimiz
       result.status = MinimizeStatus::interrupted;
       break;
     }
-    before = x;
-    f_before = f;
-    optimizer.update(optimizer.begin_step(), n, x.data(), g.data(), slots);
+    optimizer.update(optimizer.begin_step(), n, next.data(), g.data(), slots);
+    if (!all_finite(next)) {  // x stays the last finite point
+      result.status = MinimizeStatus::diverged;
+      result.steps = step + 1;
+      break;
+    }
+    x = next;
     f = function(x, g);
   }
-  if (result.status != MinimizeStatus::diverged) recorder.close(result.steps, x, f);
+  recorder.close(result.steps - (result.status == MinimizeStatus::diverged ? 1 : 0), x, f);
   result.x = std::move(x);
   result.fun = f;
   return result;
