@@ -190,6 +190,6 @@ tools=$("$venv" -c 'from scikit_build_core.build import get_requires_for_build_w
 # shellcheck disable=SC2086
 [ -z "$tools" ] || pip_install $tools || fail "$lost"
 pip_install --no-build-isolation --config-settings=build-dir="$build" '.[test]' || fail "nncore could not be installed."
-works || { rm -f "$stamp"; "$venv" -c 'import nncore' || fail "nncore was installed but does not import."; }
+"$venv" -c 'import nncore' || fail "nncore was installed but does not import; to start from nothing, remove .venv."
 echo "$environment $sources" > "$stamp"
 say "done"

@@ -75,12 +75,30 @@ bool holds_integers(const py::array& array) {
   return kind == 'i' || kind == 'u' || kind == 'b';
 }
 
+/// float64 to float32 by hand: NumPy warns of numbers that become infinite, which may be an error somewhere.
+template <class T>
+py::array_t<T> convert(const py::array& array) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (array.dtype().is(py::dtype::of<double>())) {
+      const auto doubles = py::array_t<double, py::array::c_style>::ensure(array);
+      if (!doubles) throw py::error_already_set();
+      py::array_t<float> out(extents_of(shape_of(array)));
+      std::transform(doubles.data(), doubles.data() + doubles.size(), out.mutable_data(),
+                     [](double v) { return static_cast<float>(v); });
+      return out;
+    }
+  }
+  const py::object converted =
+      py::module_::import("numpy").attr("asarray")(array, py::dtype::of<T>(), py::arg("order") = "C");
+  return py::reinterpret_borrow<py::array_t<T>>(converted);
+}
+
 template <class T>
 Input<T> values_of(const py::handle& given, const std::string& where, const std::string& argument, bool finite) {
   const py::array array = real_array(given, where, argument);
   const Shape shape = shape_of(array);
-  const auto converted = py::array_t<T, py::array::c_style | py::array::forcecast>::ensure(array);
-  if (!converted) throw py::error_already_set();
+  const bool ready = py::isinstance<py::array_t<T, py::array::c_style>>(array);
+  const py::array_t<T> converted = ready ? py::reinterpret_borrow<py::array_t<T>>(array) : convert<T>(array);
   const View<const T> view{converted.data(), shape};
   if (finite) require_finite(view, where, argument);
   return {converted, view};
@@ -112,8 +130,12 @@ template <class T>
 TargetInput<T> target_of(const Loss<T>& loss, const py::handle& given, const std::string& where, bool finite) {
   const py::array array = real_array(given, where, "y");
   if (loss.takes_labels() && holds_integers(array)) {
-    const auto labels = py::array_t<int64_t, py::array::c_style | py::array::forcecast>::ensure(array);
+    auto labels = py::array_t<int64_t, py::array::c_style | py::array::forcecast>::ensure(array);
     if (!labels) throw py::error_already_set();
+    if (array.dtype().kind() == 'u' && array.itemsize() == 8) {  // beyond 2^63 is no label, and not a negative one
+      int64_t* own = labels.mutable_data();
+      std::transform(own, own + labels.size(), own, [](int64_t v) { return v < 0 ? INT64_MAX : v; });
+    }
     return {labels, {labels.data(), nullptr, shape_of(array)}};
   }
   const Input<T> values = values_of<T>(array, where, "y", finite);

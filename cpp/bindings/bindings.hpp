@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 
 #include <memory>
+#include <optional>
 
 #include "nncore/schema.hpp"
 
@@ -11,7 +12,7 @@ namespace py = pybind11;
 
 namespace nncore {
 
-Value to_value(const py::handle& given);     ///< throws ConfigError for what no schema can hold
+std::optional<Value> to_value(const py::handle& given);  ///< nothing: no schema can hold it
 py::object to_python(const Value& value);
 using SpecPointer = std::shared_ptr<const Spec>;
 

@@ -3,6 +3,9 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+
+#include "array.hpp"
 #include "bindings.hpp"
 #include "nncore/error.hpp"
 #include "nncore/initializer.hpp"
@@ -16,9 +19,29 @@
 namespace nncore {
 namespace {
 
-std::map<std::string, Value> to_values(const py::dict& given) {
+/// A short repr, whatever the object.
+std::string repr_of(const py::handle& given) {
+  try {
+    const auto text = py::repr(given).cast<std::string>();
+    return text.size() <= 200 ? text : text.substr(0, 200) + "…";
+  } catch (const std::exception&) {
+    return std::string("a ") + Py_TYPE(given.ptr())->tp_name;
+  }
+}
+
+std::map<std::string, Value> to_values(const Schema& schema, const py::dict& given) {
   std::map<std::string, Value> values;
-  for (const auto& [name, value] : given) values[name.cast<std::string>()] = to_value(value);
+  for (const auto& [key, object] : given) {
+    const auto name = key.cast<std::string>();
+    const auto value = to_value(object);
+    if (!value) {
+      const auto field = std::find_if(schema.fields.begin(), schema.fields.end(),
+                                      [&](const Field& f) { return f.name == name; });
+      const std::string wanted = field == schema.fields.end() ? "nothing" : field->rule.expected;
+      throw ConfigError(expected("[" + schema.name + "]", name, wanted, repr_of(object)));
+    }
+    values[name] = *value;
+  }
   return values;
 }
 
@@ -40,7 +63,7 @@ void try_out(const Spec& spec) {
 
 std::shared_ptr<Spec> make_spec(const std::string& kind, const std::string& name, const py::dict& args) {
   const Schema& schema = find_schema(kind, name);
-  auto spec = std::make_shared<Spec>(Spec{kind, name, bind_arguments(schema, to_values(args))});
+  auto spec = std::make_shared<Spec>(Spec{kind, name, bind_arguments(schema, to_values(schema, args))});
   try_out(*spec);
   return spec;
 }
@@ -79,35 +102,31 @@ py::dict describe(const Schema& schema) {
 
 }  // namespace
 
-Value to_value(const py::handle& given) {
-  if (given.is_none()) return {};
-  if (py::isinstance<py::bool_>(given)) return given.cast<bool>();
-  if (py::hasattr(given, "_spec")) return SpecPointer(given.attr("_spec").cast<std::shared_ptr<Spec>>());
-  if (py::isinstance<Spec>(given)) return SpecPointer(given.cast<std::shared_ptr<Spec>>());
-  if (py::isinstance<py::str>(given)) return given.cast<std::string>();
+std::optional<Value> to_value(const py::handle& given) {
   const auto numpy = py::module_::import("numpy");
-  if (py::isinstance(given, numpy.attr("bool_"))) return given.cast<bool>();
-  if (py::isinstance<py::int_>(given) || py::isinstance(given, numpy.attr("integer"))) {
-    const auto number = py::int_(py::reinterpret_borrow<py::object>(given));
-    int overflow = 0;
-    const long long value = PyLong_AsLongLongAndOverflow(number.ptr(), &overflow);
-    if (overflow != 0) throw ConfigError(py::repr(number).cast<std::string>() + " does not fit 64 bits");
-    return static_cast<int64_t>(value);
-  }
-  if (py::isinstance<py::float_>(given) || py::isinstance(given, numpy.attr("floating"))) {
-    return py::float_(py::reinterpret_borrow<py::object>(given)).cast<double>();
-  }
-  if (py::isinstance<py::sequence>(given) || py::isinstance<py::array>(given)) {
-    try {
-      const auto array = py::array_t<double, py::array::c_style | py::array::forcecast>(
-          py::reinterpret_borrow<py::object>(given));
-      if (array.ndim() == 1) return std::vector<double>(array.data(), array.data() + array.size());
-    } catch (py::error_already_set&) {
-      // not numbers: refused below
+  try {
+    if (given.is_none()) return Value();
+    if (py::isinstance<py::bool_>(given) || py::isinstance(given, numpy.attr("bool_"))) return given.cast<bool>();
+    if (py::isinstance<Spec>(given)) return SpecPointer(given.cast<std::shared_ptr<Spec>>());
+    if (py::hasattr(given, "_spec")) return SpecPointer(given.attr("_spec").cast<std::shared_ptr<Spec>>());
+    if (py::isinstance<py::str>(given)) return given.cast<std::string>();
+    if (py::isinstance<py::int_>(given) || py::isinstance(given, numpy.attr("integer"))) {
+      int overflow = 0;
+      const int64_t value =
+          PyLong_AsLongLongAndOverflow(py::int_(py::reinterpret_borrow<py::object>(given)).ptr(), &overflow);
+      return overflow == 0 ? std::optional<Value>(value) : std::nullopt;
     }
+    if (py::isinstance<py::float_>(given) || py::isinstance(given, numpy.attr("floating"))) {
+      return static_cast<double>(py::float_(py::reinterpret_borrow<py::object>(given)));
+    }
+    if (py::isinstance<py::sequence>(given)) {
+      const auto row = values_of<double>(given, "", "");
+      if (row.view.shape.rank() == 1) return std::vector<double>(row.view.data, row.view.data + row.view.size());
+    }
+  } catch (const std::exception&) {
+    // too large, not text, not numbers: refused
   }
-  throw ConfigError("expected a number, a text, a row of numbers or an object of nncore, got " +
-                    py::repr(given).cast<std::string>().substr(0, 200));
+  return std::nullopt;
 }
 
 py::object to_python(const Value& value) {
@@ -162,7 +181,8 @@ void bind_registry(py::module_& m) {
       "initialize_array",
       [](const Spec& spec, const std::vector<int64_t>& extents, uint64_t seed) {
         const Shape shape(extents.data(), static_cast<int64_t>(extents.size()));
-        const int64_t receptive = shape.rank() > 2 ? shape.size() / (shape[0] * shape[1]) : 1;
+        int64_t receptive = 1;  // of a convolution's weight
+        for (int axis = 2; axis < shape.rank(); ++axis) receptive *= shape[axis];
         const Fan fan = shape.rank() < 2 ? Fan{shape.size(), shape.size()} : Fan{shape[1] * receptive, shape[0] * receptive};
         py::array_t<double> out(extents);
         make<Initializer>(spec)->fill(shape, fan, Stream(seed, "init"), out.mutable_data());

@@ -12,20 +12,25 @@ namespace nncore {
 namespace {
 
 /// Calls Python between steps and epochs: `poll(epoch, epochs, step, steps, loss)` and `epoch_done(dict)`, true: stop.
+template <class T>
 class PythonObserver final : public Observer {
  public:
-  PythonObserver(py::object poll, py::object epoch_done) : poll_(std::move(poll)), epoch_done_(std::move(epoch_done)) {}
+  PythonObserver(py::object poll, py::object epoch_done, typename Model<T>::Use& use)
+      : poll_(std::move(poll)), epoch_done_(std::move(epoch_done)), use_(use) {}
 
   bool poll(const Progress& p) override {
     const py::gil_scoped_acquire acquire;
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-    return poll_(p.epoch, p.epochs, p.step, p.steps_per_epoch, p.loss).cast<bool>();
+    return poll_(p.epoch, p.epochs, p.step, p.steps_per_epoch, p.loss).template cast<bool>();
   }
   bool wants_epochs() const override { return !epoch_done_.is_none(); }
   bool epoch_done(const EpochRecord& record) override {
     const py::gil_scoped_acquire acquire;
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-    return epoch_done_(to_dict(record)).cast<bool>();
+    use_.let_go();  // a callback may use the model
+    const bool stop = epoch_done_(to_dict(record)).template cast<bool>();
+    use_.take();
+    return stop;
   }
 
   static py::dict to_dict(const EpochRecord& r) {
@@ -51,6 +56,7 @@ class PythonObserver final : public Observer {
 
  private:
   py::object poll_, epoch_done_;
+  typename Model<T>::Use& use_;
 };
 
 TrainerOptions to_options(const py::dict& d) {
@@ -83,8 +89,9 @@ class Bound {
                int64_t epochs, bool accuracy, py::object poll, py::object epoch_done) {
     const Checked train = check(X, y, "[fit]");
     const auto val = check_pair(validation, "[fit] validation_data:"), tst = check_pair(test, "[fit] test_data:");
-    PythonObserver observer(std::move(poll), std::move(epoch_done));
-    const typename Model<T>::Use use(*model_);
+    typename Model<T>::Use use(*model_);
+    const Fitting fitting(*this);
+    PythonObserver<T> observer(std::move(poll), std::move(epoch_done), use);
     FitResult result;
     {
       const py::gil_scoped_release release;
@@ -96,6 +103,7 @@ class Bound {
   double step(const py::object& X, const py::object& y) {
     const Checked batch = check(X, y, "[step]");
     const typename Model<T>::Use use(*model_);
+    const Fitting fitting(*this);
     const py::gil_scoped_release release;
     return trainer_.step(batch.data);
   }
@@ -118,6 +126,21 @@ class Bound {
   void set_epoch(int64_t epoch) { trainer_.set_epoch(epoch); }
 
  private:
+  /// A callback may look at the model and evaluate it, but not train it in the middle of its training.
+  class Fitting {
+   public:
+    explicit Fitting(Bound& bound) : bound_(bound) {
+      if (bound_.fitting_) throw StateError("[Trainer] fit: a fit of this trainer is under way");
+      bound_.fitting_ = true;
+    }
+    ~Fitting() { bound_.fitting_ = false; }
+    Fitting(const Fitting&) = delete;
+    Fitting& operator=(const Fitting&) = delete;
+
+   private:
+    Bound& bound_;
+  };
+
   struct Checked {
     py::array x, y;  // keep the memory
     Dataset<T> data;
@@ -155,7 +178,7 @@ class Bound {
     std::map<std::string, std::vector<double>> columns{{"loss", {}}, {"lr", {}}, {"seconds", {}}};
     for (const EpochRecord& record : result.epochs) {
       numbers.push_back(record.epoch);
-      PythonObserver::for_each_number(record, [&](const char* key, double value) { columns[key].push_back(value); });
+      PythonObserver<T>::for_each_number(record, [&](const char* key, double value) { columns[key].push_back(value); });
     }
     py::dict epochs;
     epochs["epoch"] = py::array_t<int64_t>(static_cast<py::ssize_t>(numbers.size()), numbers.data());
@@ -178,7 +201,7 @@ class Bound {
 
   std::shared_ptr<Model<T>> model_;
   std::shared_ptr<Optimizer<T>> optimizer_;
-  bool check_finite_;
+  bool check_finite_, fitting_ = false;
   Trainer<T> trainer_;
 };
 

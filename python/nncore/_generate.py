@@ -26,8 +26,11 @@ class Registered:
             bound = self.__signature__.bind(*args, **kwargs)
         except TypeError as error:
             raise TypeError(f"{name}{self.__signature__}: {error}") from None
-        self._config: dict[str, Any] = dict(bound.arguments)
-        self._spec = _core.Spec(self._kind, name, self._config)
+        given: dict[str, Any] = dict(bound.arguments)
+        self._spec = _core.Spec(self._kind, name, given)
+        checked = self._spec.args
+        # Rows of numbers as the core holds them: what was given may change later.
+        self._config = {key: checked[key] if isinstance(checked[key], tuple) else given[key] for key in given}
 
     @property
     def config(self) -> dict[str, Any]:

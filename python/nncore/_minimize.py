@@ -94,7 +94,7 @@ def minimize(
 
     Examples
     --------
-    >>> result = nc.minimize("rosenbrock", [-4.0, -2.0], nc.SGD(lr=1e-4, momentum=0.9), 20_000)
+    >>> result = nc.minimize("rosenbrock", [-4.0, -2.0], nc.SGD(lr=1e-4, momentum=0.9), 60_000)
     >>> result.x.round(3)
     array([1., 1.])
     """

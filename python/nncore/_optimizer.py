@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nncore import _core
-from nncore._checks import integer, number
+from nncore._checks import describe, integer, number
 from nncore._generate import Registered
 from nncore._parameter import checked
-from nncore.errors import ConfigError, StateError
 from nncore._schedule import Schedule
-
-if TYPE_CHECKING:
-    from nncore._sequential import Sequential
+from nncore._sequential import Sequential
+from nncore.errors import ConfigError, StateError
 
 
 class Optimizer(Registered):
@@ -29,6 +27,7 @@ class Optimizer(Registered):
         self._model_core: Any = None
         self._model: weakref.ref[Sequential] | None = None
         self._pending: dict[str, Any] = {}
+        self._follows_schedule = isinstance(self._config.get("lr"), Schedule)
 
     @property
     def lr(self) -> float:
@@ -50,6 +49,7 @@ class Optimizer(Registered):
             self._pending["lr"] = rate
         else:
             self._core.rate = rate
+            self._follows_schedule = False
 
     def step(self, model: Sequential) -> None:
         """Changes every parameter by its gradient; gradients stay as they are."""
@@ -57,6 +57,8 @@ class Optimizer(Registered):
 
     def _bind(self, model: Sequential) -> Any:
         """The compiled optimizer for this model's parameters."""
+        if not isinstance(model, Sequential):
+            raise ConfigError(f"[{type(self).__name__}] model: expected a Sequential, got {describe(model)}")
         if self._model is not None and self._model() is not model:
             raise StateError(f"[{type(self).__name__}] serves another model already; make one for each model")
         if self._model_core is not model._core:
@@ -74,7 +76,7 @@ class Optimizer(Registered):
         if self._core is None:
             return dict(self._pending)
         state: dict[str, Any] = {"step": self._core.t, "epoch": self._core.epoch}
-        if not isinstance(self._config.get("lr"), Schedule):
+        if not self._follows_schedule:
             state["lr"] = self._core.rate
         state["state"] = {
             name: {slot: array.reshape(value.shape).copy() for slot, array in self._core.slots(i).items()}
@@ -100,6 +102,7 @@ class Optimizer(Registered):
         self._core.epoch = counts.get("epoch", self._core.epoch)
         if "lr" in state:
             self._core.rate = float(state["lr"])
+            self._follows_schedule = False
         for array, values in copies:
             array[...] = values.ravel()
 

@@ -299,9 +299,9 @@ def _check_layer(name: object, layer: object) -> None:
 
 def _dtype_name(dtype: Any) -> str:
     try:
-        name = str(np.dtype(dtype).name)
+        name = "" if dtype is None else str(np.dtype(dtype).name)
     except TypeError:
-        name = describe(dtype)
+        name = ""
     if name not in ("float32", "float64"):
-        raise ConfigError(f"[Sequential] dtype: expected 'float32' or 'float64', got {name!r}")
+        raise ConfigError(f"[Sequential] dtype: expected 'float32' or 'float64', got {describe(dtype)}")
     return name

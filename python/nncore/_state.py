@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nncore._checks import describe
 from nncore._normalize import Normalize
 from nncore._parameter import checked
 from nncore.errors import ConfigError
@@ -19,16 +20,32 @@ _OPTIONAL = "num_batches_tracked"  # written by PyTorch; there may be none
 
 
 def model_state(net: Sequential) -> dict[str, NDArray[Any]]:
-    """Copies of parameters and buffers by name; what several places share has the first one's name."""
-    state = {name: value.copy() for name, value, _ in net._core.parameters() + net._core.buffers()}
+    """Copies of parameters and buffers by name; a layer in two places is there under both names, as in PyTorch."""
+    state = {name: value.copy() for name, value in _arrays(net).items()}
     if net.input is not None:
         state["input.mean"], state["input.std"] = net.input.mean.copy(), net.input.std.copy()
     return state
 
 
+def _arrays(net: Sequential) -> dict[str, NDArray[Any]]:
+    """The arrays themselves, place by place."""
+    by_place: dict[str, list[tuple[str, NDArray[Any]]]] = {}
+    for name, value, _ in net._core.parameters() + net._core.buffers():
+        place, own_name = name.split(".", 1)
+        by_place.setdefault(place, []).append((own_name, value))
+    first: dict[int, str] = {}
+    arrays = {}
+    for place, layer in net._layers.items():
+        for name, value in by_place.get(first.setdefault(id(layer), place), []):
+            arrays[f"{place}.{name}"] = value
+    return arrays
+
+
 def load_state(net: Sequential, state: Mapping[str, Any], strict: bool) -> None:
     """Checks everything, then copies everything."""
-    targets = {name: value for name, value, _ in net._core.parameters() + net._core.buffers()}
+    if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
+        raise ConfigError(f"[Sequential] state_dict: expected a dict of arrays by name, got {describe(state)}")
+    targets = _arrays(net)
     own = set(targets) | ({"input.mean", "input.std"} if net.input is not None else set())
     given = {name for name in state if not name.endswith(_OPTIONAL) or name in own}
     if strict:

@@ -156,11 +156,11 @@ class Trainer:
             See `on_nonfinite`.
         """
         epochs = integer("fit", "epochs", epochs, 0, 2**31)
-        names = tuple(metrics)
+        names = _listed("metrics", metrics, "names")
         for name in names:
             if name not in _METRICS:
                 raise ConfigError(f"[fit] metrics: expected names of {_METRICS}, got {describe(name)}")
-        functions = tuple(callbacks)
+        functions = _listed("callbacks", callbacks, "functions")
         for function in functions:
             if not callable(function):
                 raise ConfigError(f"[fit] callbacks: expected functions, got {describe(function)}")
@@ -218,6 +218,13 @@ def _bound(name: str, value: float | None) -> float:
     if result == 0.0:
         raise ConfigError(f"[Trainer] {name}: expected a number > 0 or None, got {value!r}")
     return result
+
+
+def _listed(name: str, given: Iterable[Any], of: str) -> tuple[Any, ...]:
+    try:
+        return tuple(given)
+    except TypeError:
+        raise ConfigError(f"[fit] {name}: expected a list of {of}, got {describe(given)}") from None
 
 
 def _pair(name: str, given: Any) -> Any:

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nncore/buffer.hpp"
@@ -101,18 +102,24 @@ class Model {
   View<const T> activation(int i) const;
   void forget() { can_backward_ = false; }
 
-  /// Held by whoever uses the model; a second user gets a StateError.
+  /// Held by whoever uses the model; a second user gets a StateError. Let go while strangers' code runs.
   class Use {
    public:
-    explicit Use(Model& model) : model_(model) {
-      if (model_.in_use_.exchange(true)) throw StateError("[Sequential] the model is in use by another thread");
-    }
-    ~Use() { model_.in_use_.store(false); }
+    explicit Use(Model& model) : model_(model) { take(); }
+    ~Use() { let_go(); }
     Use(const Use&) = delete;
     Use& operator=(const Use&) = delete;
+    void take() {
+      if (model_.in_use_.exchange(true)) throw StateError("[Sequential] the model is in use by another thread");
+      held_ = true;
+    }
+    void let_go() {
+      if (std::exchange(held_, false)) model_.in_use_.store(false);
+    }
 
    private:
     Model& model_;
+    bool held_ = false;
   };
 
  private:
@@ -122,6 +129,7 @@ class Model {
 
   std::vector<Place> places_;
   std::vector<std::unique_ptr<Layer<T>>> layers_;
+  std::vector<std::shared_ptr<Storage<T>>> storages_;  ///< keeps the memory even when handles have moved on
   std::optional<Normalization<T>> input_;
   uint64_t seed_;
   std::vector<Parameter<T>*> trained_, buffers_;

@@ -102,6 +102,7 @@ class Trainer {
   void run_epoch(Run& run, FitResult& result, Observer& observer);
   void begin_epoch(const Run& run);
   StepResult run_step(const Run& run, uint32_t step);
+  void fail(Run& run, FitResult& result, Position last);
   std::string find_nonfinite(const Run& run, Position last);
   std::string name_nonfinite(uint32_t step);
   int64_t batch_size(int64_t N) const;
@@ -115,7 +116,7 @@ class Trainer {
   TargetBatch<T> targets_;
   const T* x_ = nullptr;  ///< samples and targets of the step under way
   Target<T> y_;
-  Buffer<T> snapshot_, previous_;
+  Buffer<T> snapshot_, previous_, outputs_;
   Position snapshot_at_;
   int64_t snapshot_t_ = 0;
   std::vector<int64_t> order_;
@@ -123,8 +124,14 @@ class Trainer {
   uint32_t hand_steps_ = 0; ///< calls of step() since the last epoch
 };
 
-/// The number of rows of z whose class is the target's, as the link reads outputs; -1 where there are no classes.
+/// How many samples were classified right, of how many that have a class; counted is 0 where the loss has none.
+struct Score {
+  int64_t correct = 0, counted = 0;
+  double accuracy() const { return counted == 0 ? -1 : static_cast<double>(correct) / static_cast<double>(counted); }
+};
+
+/// Adds the rows of z to the score, as the link reads outputs; labels that are no class (ignored ones) do not count.
 template <class T>
-int64_t count_correct(Link link, View<const T> z, const Target<T>& y);
+void add_score(Link link, View<const T> z, const Target<T>& y, Score& score);
 
 }  // namespace nncore

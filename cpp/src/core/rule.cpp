@@ -109,7 +109,7 @@ Rule numbers() {
   return {"a one-dimensional array of finite numbers >= 0", "ArrayLike", [](const Value& v) -> std::optional<Value> {
             const auto* xs = std::get_if<std::vector<double>>(&v);
             const auto good = [](double x) { return std::isfinite(x) && x >= 0; };
-            return xs != nullptr && std::all_of(xs->begin(), xs->end(), good) ? std::optional<Value>(v) : std::nullopt;
+            return xs != nullptr && !xs->empty() && std::all_of(xs->begin(), xs->end(), good) ? std::optional<Value>(v) : std::nullopt;
           }};
 }
 

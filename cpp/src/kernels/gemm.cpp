@@ -4,7 +4,9 @@
 /// Both products are the same tile: c[r, j] = start[j] + sum_l a[r, l] b[l, j] with up to 2 vectors of columns and
 /// kTileRows rows in registers from the first l to the last. They differ in how they walk through a = x.
 #include "kernels/declarations.hpp"
-#include "kernels/simd.hpp"
+#include "kernels/pieces.hpp"
+#include "kernels/range.hpp"
+#include "kernels/turn.hpp"
 
 namespace nncore::NNCORE_ISA {
 namespace {
@@ -20,6 +22,9 @@ constexpr bool kMaskedLoadsAreFree = NNCORE_AVX512;
 /// Up to this many columns, most lanes of a register of columns would be idle.
 template <class T>
 constexpr int64_t kNarrow = Vec<T>::lanes / 4 > 1 ? Vec<T>::lanes / 4 : 1;
+
+template <class T>
+constexpr int64_t kNarrowForward = Vec<T>::lanes / 2 < 4 ? Vec<T>::lanes / 2 : 4;
 
 /// One call. length: terms of the sum; whole: how many of them may load whole vectors of b; width: columns.
 /// lda, ldb, ldc: distance of rows; start: null for zeros.
@@ -71,18 +76,23 @@ struct ColumnsOfA {
   NNCORE_INLINE void next() { first += lda; }
 };
 
-/// R rows x `vectors` vectors of c, the last vector partial.
+/// R rows x `vectors` vectors of c, the last one partial. Where masks cost, the last of several starts early enough to
+/// be whole instead and computes some columns twice, to the same bits.
 template <template <class, int> class Walk, class T, int R, int vectors>
 [[gnu::noinline]] void tile(const Problem<T>& problem, const T* a_start, T* c) {
   constexpr int lanes = Vec<T>::lanes, last = vectors - 1;
   const Problem<T> p = problem;  // a copy, so that stores to c cannot be suspected of changing it
-  const FirstLanes<T> partial(p.width - last * lanes);
+  constexpr bool early = vectors > 1 && !kMaskedLoadsAreFree;
+  const int64_t last_at = early ? p.width - lanes : last * lanes;
+  const FirstLanes<T> partial(p.width - last_at);
+  const auto load_last = [&](const T* row) __attribute__((always_inline)) {
+    if constexpr (early) return Vec<T>::load(row + last_at);
+    else return Vec<T>::load(row + last_at, partial);
+  };
   Vec<T> sum[R][vectors];
 #pragma GCC unroll 16
   for (int v = 0; v < vectors; ++v) {
-    const Vec<T> start = !p.start   ? Vec<T>::zero()
-                         : v < last ? Vec<T>::load(p.start + v * lanes)
-                                    : Vec<T>::load(p.start + v * lanes, partial);
+    const Vec<T> start = !p.start ? Vec<T>::zero() : v < last ? Vec<T>::load(p.start + v * lanes) : load_last(p.start);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) sum[r][v] = start;
   }
@@ -104,16 +114,16 @@ template <template <class, int> class Walk, class T, int R, int vectors>
     b += p.ldb;
   };
   int64_t l = 0;
-  if constexpr (!kMaskedLoadsAreFree)
-    for (; l < p.whole; ++l) add_term(Vec<T>::load(b + last * lanes));
-  for (; l < p.length; ++l) add_term(Vec<T>::load(b + last * lanes, partial));
+  if constexpr (!kMaskedLoadsAreFree && vectors == 1)
+    for (; l < p.whole; ++l) add_term(Vec<T>::load(b));
+  for (; l < p.length; ++l) add_term(load_last(b));
 
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r, c += p.ldc) {
 #pragma GCC unroll 16
     for (int v = 0; v < last; ++v) sum[r][v].store(c + v * lanes);
-    if (kMaskedLoadsAreFree || p.width < vectors * lanes) sum[r][last].store(c + last * lanes, partial);
-    else sum[r][last].store(c + last * lanes);
+    if (!early && (kMaskedLoadsAreFree || p.width < lanes)) sum[r][last].store(c + last_at, partial);
+    else sum[r][last].store(c + last_at);
   }
 }
 
@@ -148,9 +158,63 @@ NNCORE_INLINE void product(int64_t rows, int64_t most, int64_t a_row, Problem<T>
   else if (p.width > 0) tiles<Walk, T, 1>(rows, most, a_row, p);
 }
 
+/// `lanes` rows of y with `width` columns, the lanes along the rows. The sums are the tile's, term by term.
+template <class T, int width>
+NNCORE_INLINE void narrow_block(int64_t K, const T* x, int64_t ldx, const T* b, const T* bias, T* y, int64_t ldy) {
+  constexpr int lanes = Vec<T>::lanes, piece = kPiece<T>;
+  Vec<T> sum[width];
+#pragma GCC unroll 4
+  for (int j = 0; j < width; ++j) sum[j] = bias ? Vec<T>::broadcast(bias + j) : Vec<T>::zero();
+  int64_t k = 0;
+  for (; k + piece <= K; k += piece) {
+    Vec<T> column[piece];
+    turn_piece(x + k, ldx, column);
+#pragma GCC unroll 4
+    for (int i = 0; i < piece; ++i, b += width)
+#pragma GCC unroll 4
+      for (int j = 0; j < width; ++j) sum[j] = fma(column[i], Vec<T>::broadcast(b + j), sum[j]);
+  }
+  if (k < K) {  // the last piece starts early enough to be whole; its first columns are done
+    Vec<T> column[piece];
+    turn_piece(x + K - piece, ldx, column);
+#pragma GCC unroll 4
+    for (int i = 1; i < piece; ++i) {
+      if (i < piece - (K - k)) continue;
+#pragma GCC unroll 4
+      for (int j = 0; j < width; ++j) sum[j] = fma(column[i], Vec<T>::broadcast(b + j), sum[j]);
+      b += width;
+    }
+  }
+  if (width == 1 && ldy == 1) return sum[0].store(y);
+  if (width == 2 && ldy == 2) return turn_pairs_back(lanes, sum, y);
+  alignas(kVectorBytes) T turned[width][lanes];
+#pragma GCC unroll 4
+  for (int j = 0; j < width; ++j) sum[j].store(turned[j]);
+  for (int64_t r = 0; r < lanes; ++r)
+#pragma GCC unroll 4
+    for (int j = 0; j < width; ++j) y[r * ldy + j] = turned[j][r];
+}
+
+/// M >= lanes rows, K >= one piece. The last block starts early enough to be whole and computes some rows again.
+template <class T, int width>
+[[gnu::noinline]] void narrow_forward(int64_t M, int64_t K, const T* x, int64_t ldx, const T* b, const T* bias, T* y,
+                                      int64_t ldy) {
+  constexpr int64_t lanes = Vec<T>::lanes;
+  for (int64_t m = 0; m < M; m += lanes) {
+    const int64_t row = m + lanes <= M ? m : M - lanes;
+    narrow_block<T, width>(K, x + row * ldx, ldx, b, bias, y + row * ldy, ldy);
+  }
+}
+
 template <class T>
 NNCORE_INLINE void forward(int64_t M, int64_t width, int64_t K, const T* x, int64_t ldx, const T* b, const T* bias,
                            T* y, int64_t ldy) {
+  if (width <= kNarrowForward<T> && M >= Vec<T>::lanes && K >= kPiece<T>) {
+    if (width == 1) return narrow_forward<T, 1>(M, K, x, ldx, b, bias, y, ldy);
+    if (width == 2) return narrow_forward<T, 2>(M, K, x, ldx, b, bias, y, ldy);
+    if (width == 3) return narrow_forward<T, 3>(M, K, x, ldx, b, bias, y, ldy);
+    if (width == 4) return narrow_forward<T, 4>(M, K, x, ldx, b, bias, y, ldy);
+  }
   // rows a multiple of 4 KiB apart share one set of the first cache, which has 8 lines or more
   const bool one_set = ldx * static_cast<int64_t>(sizeof(T)) % 4096 == 0;
   product<RowsOfA, T>(M, one_set && kTileRows > 8 ? 8 : kTileRows, ldx, {K, 0, width, x, ldx, b, width, bias, y, ldy});
@@ -178,36 +242,97 @@ NNCORE_INLINE void weight_gradient(int64_t M, int64_t width, int64_t K, const T*
   else product<ColumnsOfA, T>(K, kTileRows, 1, {M, 0, width, x, ldx, dy, lddy, nullptr, dw, width});
 }
 
-/// `vectors` vectors of columns from column j on, the last one partial. One addition per load: the loads bind.
-template <class T, int vectors>
-NNCORE_INLINE void sum_strip(int64_t M, const T* x, int64_t ldx, T* out, FirstLanes<T> partial) {
+// A column's sum is kChains sums, of the rows m = 0, 1, ... modulo kChains: one addition after the other would wait for
+// its own result. More chains, or fewer vectors in a strip, would cost wide rows more than they give narrow ones.
+constexpr int kChains = NNCORE_AVX512 ? 4 : 2, kStrip = 4;
+
+/// The sum of the chains; chain(i) is the i-th.
+template <class Chain>
+NNCORE_INLINE auto join(const Chain& chain) {
+  if constexpr (kChains == 4) return (chain(0) + chain(1)) + (chain(2) + chain(3));
+  else return chain(0) + chain(1);
+}
+
+/// `vectors` vectors of columns; the last one holds `lanes_of_last` and starts at column last_at.
+template <class T, int vectors, class Lanes>
+NNCORE_INLINE void sum_strip(int64_t M, const T* x, int64_t ldx, T* out, int64_t last_at, Lanes lanes_of_last) {
   constexpr int lanes = Vec<T>::lanes, last = vectors - 1;
-  Vec<T> total[vectors];
+  Vec<T> sum[kChains][vectors];
+#pragma GCC unroll 4
+  for (auto& chain : sum)
+#pragma GCC unroll 4
+    for (auto& s : chain) s = Vec<T>::zero();
+  const auto add_row = [&](Vec<T>(&chain)[vectors], const T* row) __attribute__((always_inline)) {
+#pragma GCC unroll 4
+    for (int v = 0; v < last; ++v) chain[v] = chain[v] + Vec<T>::load(row + v * lanes);
+    chain[last] = chain[last] + load(row + last_at, lanes_of_last);
+  };
+  int64_t m = 0;
+  for (; m + kChains <= M; m += kChains, x += kChains * ldx)
+#pragma GCC unroll 4
+    for (int i = 0; i < kChains; ++i) add_row(sum[i], x + i * ldx);
+#pragma GCC unroll 4
+  for (int i = 0; i < kChains - 1; ++i)
+    if (m + i < M) add_row(sum[i], x + i * ldx);
+#pragma GCC unroll 4
+  for (int v = 0; v < last; ++v) join([&](int i) { return sum[i][v]; }).store(out + v * lanes);
+  store(out + last_at, lanes_of_last, join([&](int i) { return sum[i][last]; }));
+}
+
+/// The strip of `width` columns in at most `vectors` vectors. Where masks cost, the last vector starts early enough to
+/// be whole and sums some columns twice.
+template <class T, int vectors = kStrip>
+NNCORE_INLINE void strip_of(int64_t width, int64_t M, const T* x, int64_t ldx, T* out) {
+  constexpr int64_t lanes = Vec<T>::lanes, last_at = (vectors - 1) * lanes;
+  if constexpr (vectors > 1)
+    if (width <= last_at) return strip_of<T, vectors - 1>(width, M, x, ldx, out);
+  if (kMaskedLoadsAreFree || width < lanes)
+    sum_strip<T, vectors>(M, x, ldx, out, last_at, FirstLanes<T>(width - last_at));
+  else sum_strip<T, vectors>(M, x, ldx, out, width - lanes, Whole{});
+}
+
+// Up to this many vectors for kChains rows without gaps, and from this many rows on.
+constexpr int kGaplessVectors = 8, kManyRows = 24;
+
+/// Rows without gaps: kChains of them are read as one row of kChains * N numbers, in `vectors` vectors.
+template <class T, int vectors>
+[[gnu::noinline]] void sum_gapless(int64_t M, int64_t N, const T* x, T* out) {
+  constexpr int64_t lanes = Vec<T>::lanes, last = vectors - 1;
+  Vec<T> sum[vectors];
 #pragma GCC unroll 8
-  for (int v = 0; v < vectors; ++v) total[v] = Vec<T>::zero();
-  for (int64_t m = 0; m < M; ++m, x += ldx) {
+  for (auto& s : sum) s = Vec<T>::zero();
+  const FirstLanes<T> partial(kChains * N - last * lanes);
+  int64_t m = 0;
+  for (; m + kChains <= M; m += kChains, x += kChains * N) {
 #pragma GCC unroll 8
-    for (int v = 0; v < last; ++v) total[v] = total[v] + Vec<T>::load(x + v * lanes);
-    total[last] = total[last] + Vec<T>::load(x + last * lanes, partial);
+    for (int v = 0; v < last; ++v) sum[v] = sum[v] + Vec<T>::load(x + v * lanes);
+    sum[last] = sum[last] + Vec<T>::load(x + last * lanes, partial);
   }
+  alignas(kVectorBytes) T chains[(vectors + 1) * lanes];
 #pragma GCC unroll 8
-  for (int v = 0; v < last; ++v) total[v].store(out + v * lanes);
-  total[last].store(out + last * lanes, partial);
+  for (int v = 0; v < vectors; ++v) sum[v].store(chains + v * lanes);
+  Vec<T>::zero().store(chains + vectors * lanes);
+  for (int64_t i = 0; i < (M - m) * N; ++i) chains[i] += x[i];
+  for (int64_t j = 0; j < N; j += lanes) {
+    const Vec<T> total = join([&](int i) { return Vec<T>::load(chains + i * N + j); });
+    total.store(out + j, FirstLanes<T>(N - j < lanes ? N - j : lanes));
+  }
+}
+
+template <class T, int vectors = kGaplessVectors>
+NNCORE_INLINE void gapless_of(int64_t count, int64_t M, int64_t N, const T* x, T* out) {
+  if constexpr (vectors > 1)
+    if (count < vectors) return gapless_of<T, vectors - 1>(count, M, N, x, out);
+  sum_gapless<T, vectors>(M, N, x, out);
 }
 
 template <class T>
 NNCORE_INLINE void sum_columns(int64_t M, int64_t N, const T* x, int64_t ldx, T* out) {
-  constexpr int64_t lanes = Vec<T>::lanes;
-  int64_t j = 0;
-  for (; j + 3 * lanes < N; j += 4 * lanes) {
-    const int64_t rest = N - j - 3 * lanes;
-    const FirstLanes<T> partial(rest < lanes ? rest : lanes);
-    sum_strip<T, 4>(M, x + j, ldx, out + j, partial);
-  }
-  for (; j < N; j += lanes) {
-    const FirstLanes<T> partial(N - j < lanes ? N - j : lanes);
-    sum_strip<T, 1>(M, x + j, ldx, out + j, partial);
-  }
+  constexpr int64_t lanes = Vec<T>::lanes, strip = kStrip * lanes;
+  if (M == 1) return each_register<T>(N, [=](int64_t j, auto some) { store(out + j, some, load(x + j, some) + Vec<T>::zero()); });
+  if (ldx == N && N > 0 && kChains * N <= kGaplessVectors * lanes && M >= kManyRows)
+    return gapless_of<T>((kChains * N + lanes - 1) / lanes, M, N, x, out);
+  for (int64_t j = 0; j < N; j += strip) strip_of(N - j < strip ? N - j : strip, M, x + j, ldx, out + j);
 }
 
 }  // namespace

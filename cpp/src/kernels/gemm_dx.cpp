@@ -4,7 +4,7 @@
 /// few, adding up the lanes would cost more than the products: there a block of b is transposed and gemm_forward
 /// does the rest. N and K alone decide, so rows and cuts keep their bits.
 #include "kernels/declarations.hpp"
-#include "kernels/simd.hpp"
+#include "kernels/pieces.hpp"
 
 namespace nncore::NNCORE_ISA {
 namespace {
@@ -19,44 +19,6 @@ constexpr int64_t kPanel = 2 * Vec<T>::lanes;
 
 // Up to this many columns, and from this many rows of b on, transposing is the quicker way for 4 rows of dy or more.
 constexpr int64_t kFewColumns = 32, kEnoughRows = 5;
-
-/// Pairs from the lower (upper) half of every 16 bytes: float a0 b0 a1 b1 (a2 b2 a3 b3), double a0 b0 (a1 b1).
-template <class T>
-NNCORE_INLINE Vec<T> lower_pairs(Vec<T> a, Vec<T> b) {
-#if NNCORE_AVX512
-  if constexpr (sizeof(T) == 4) return {_mm512_unpacklo_ps(a.v, b.v)};
-  else return {_mm512_unpacklo_pd(a.v, b.v)};
-#elif NNCORE_AVX2
-  if constexpr (sizeof(T) == 4) return {_mm256_unpacklo_ps(a.v, b.v)};
-  else return {_mm256_unpacklo_pd(a.v, b.v)};
-#else
-  if constexpr (sizeof(T) == 4) return {__builtin_shufflevector(a.v, b.v, 0, 4, 1, 5)};
-  else return {__builtin_shufflevector(a.v, b.v, 0, 2)};
-#endif
-}
-template <class T>
-NNCORE_INLINE Vec<T> upper_pairs(Vec<T> a, Vec<T> b) {
-#if NNCORE_AVX512
-  if constexpr (sizeof(T) == 4) return {_mm512_unpackhi_ps(a.v, b.v)};
-  else return {_mm512_unpackhi_pd(a.v, b.v)};
-#elif NNCORE_AVX2
-  if constexpr (sizeof(T) == 4) return {_mm256_unpackhi_ps(a.v, b.v)};
-  else return {_mm256_unpackhi_pd(a.v, b.v)};
-#else
-  if constexpr (sizeof(T) == 4) return {__builtin_shufflevector(a.v, b.v, 2, 6, 3, 7)};
-  else return {__builtin_shufflevector(a.v, b.v, 1, 3)};
-#endif
-}
-
-/// The same for pairs of floats seen as one lane of double width: a0 a1 b0 b1 (a2 a3 b2 b3).
-NNCORE_INLINE Vec<float> lower_halves(Vec<float> a, Vec<float> b) {
-  using D = Vec<double>;
-  return {(Vec<float>::N)lower_pairs(D{(D::N)a.v}, D{(D::N)b.v}).v};
-}
-NNCORE_INLINE Vec<float> upper_halves(Vec<float> a, Vec<float> b) {
-  using D = Vec<double>;
-  return {(Vec<float>::N)upper_pairs(D{(D::N)a.v}, D{(D::N)b.v}).v};
-}
 
 /// out[i] = sum of the lanes of a[i], i < 4. Adding transposed halves costs 2 shuffles a sum instead of the 4 of one
 /// register on its own; the tree is the same for all four.
@@ -145,56 +107,11 @@ void strip(int64_t M, const Problem<T>& p, int64_t k, const T* dy, T* dx) {
   if (M - m == 1) tile<T, 1, RK>(p, k, dy + m * p.lddy, dx + m * p.lddx);
 }
 
-/// One register of 16-byte pieces, `stride` elements apart.
-template <class T>
-NNCORE_INLINE Vec<T> load_pieces(const T* p, int64_t stride) {
-#if NNCORE_AVX512 || NNCORE_AVX2
-  const auto piece = [&](int i) __attribute__((always_inline)) {
-    typename Part<T>::N part;
-    __builtin_memcpy(&part, p + i * stride, sizeof part);
-    return (__m128)part;
-  };
-  const auto two = [&](int i) __attribute__((always_inline)) {
-    return _mm256_insertf128_ps(_mm256_castps128_ps256(piece(i)), piece(i + 1), 1);
-  };
-#if NNCORE_AVX512
-  const __m512 all = _mm512_insertf32x8(_mm512_castps256_ps512(two(0)), two(2), 1);
-#else
-  const __m256 all = two(0);
-#endif
-  return {(typename Vec<T>::N)all};
-#else
-  static_cast<void>(stride);  // a register is one piece
-  return Vec<T>::load(p);
-#endif
-}
-
-/// out[j, i] = b[i, j] for i < lanes and one piece of j: the pieces of the rows i, i + piece, ... side by side, then
-/// a transposition inside every 16 bytes.
-template <class T>
-NNCORE_INLINE void transpose_piece(const T* b, int64_t ldb, T* out, int64_t ldout) {
-  if constexpr (sizeof(T) == 4) {
-    Vec<T> row[4];
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) row[i] = load_pieces(b + i * ldb, 4 * ldb);
-    const Vec<T> a = lower_pairs(row[0], row[1]), c = lower_pairs(row[2], row[3]);
-    const Vec<T> d = upper_pairs(row[0], row[1]), e = upper_pairs(row[2], row[3]);
-    lower_halves(a, c).store(out);
-    upper_halves(a, c).store(out + ldout);
-    lower_halves(d, e).store(out + 2 * ldout);
-    upper_halves(d, e).store(out + 3 * ldout);
-  } else {
-    const Vec<T> even = load_pieces(b, 2 * ldb), odd = load_pieces(b + ldb, 2 * ldb);
-    lower_pairs(even, odd).store(out);
-    upper_pairs(even, odd).store(out + ldout);
-  }
-}
-
 /// out (N, width) = the transpose of b (width, N), both without gaps. The last block of rows or columns starts early
 /// enough to be a whole one; what is too small for a block goes one by one.
 template <class T>
 void transpose(int64_t width, int64_t N, const T* b, T* out) {
-  constexpr int64_t lanes = Vec<T>::lanes, piece = 16 / static_cast<int64_t>(sizeof(T));
+  constexpr int64_t lanes = Vec<T>::lanes, piece = kPiece<T>;
   if (width < lanes || N < piece) {
     for (int64_t i = 0; i < width; ++i)
       for (int64_t j = 0; j < N; ++j) out[j * width + i] = b[i * N + j];
@@ -204,7 +121,10 @@ void transpose(int64_t width, int64_t N, const T* b, T* out) {
     const int64_t row = i + lanes <= width ? i : width - lanes;
     for (int64_t j = 0; j < N; j += piece) {
       const int64_t column = j + piece <= N ? j : N - piece;
-      transpose_piece(b + row * N + column, N, out + column * width + row, width);
+      Vec<T> turned[piece];
+      turn_piece(b + row * N + column, N, turned);
+#pragma GCC unroll 4
+      for (int64_t c = 0; c < piece; ++c) turned[c].store(out + (column + c) * width + row);
     }
   }
 }

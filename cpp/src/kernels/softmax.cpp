@@ -73,10 +73,18 @@ NNCORE_INLINE Vec<T> cross_entropy_block(int64_t C, Vec<T> label, Vec<T> scale, 
   const Vec<T> zero = Vec<T>::zero(), one = Vec<T>::all(T(1)), m = largest_column(C, z);
   Vec<T> total = zero, picked = zero;
   for (int64_t c = 0; c < C; ++c) {
-    const Vec<T> shifted = z[c] - m;
-    picked = select(label == Vec<T>::all(static_cast<T>(c)), shifted, picked);
-    z[c] = exp(shifted);
-    total = total + z[c];
+    z[c] = z[c] - m;
+    picked = select(label == Vec<T>::all(static_cast<T>(c)), z[c], picked);
+  }
+  if (C == 2) {  // one of the two is 0 (or NaN), so their sum is the other and its exponential serves both
+    const Vec<T> e = exp(z[0] + z[1]);
+    for (int64_t c = 0; c < 2; ++c) z[c] = select(z[c] == zero, one, e);
+    total = one + e;
+  } else {
+    for (int64_t c = 0; c < C; ++c) {
+      z[c] = exp(z[c]);
+      total = total + z[c];
+    }
   }
   const Vec<T> factor = one / total;
   for (int64_t c = 0; c < C; ++c) {
@@ -256,6 +264,17 @@ void log_softmax_backward_rows(int64_t rows, int64_t C, const T* y, const T* dy,
 /// Labels as numbers, zeros behind them; exact, for a block has few columns.
 template <class T>
 NNCORE_INLINE Vec<T> load_labels(int64_t count, const int64_t* labels) {
+#if NNCORE_AVX512
+  // in registers: numbers stored one by one would have to reach the cache before a load can join them
+  if constexpr (sizeof(T) == 4) {
+    const FirstLanes<T> some(count);
+    const __m512i low = _mm512_maskz_loadu_epi64(static_cast<__mmask8>(some.m.v), labels);
+    const __m512i high = _mm512_maskz_loadu_epi64(static_cast<__mmask8>(some.m.v >> 8), labels + 8);
+    return {_mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtepi64_ps(low)), _mm512_cvtepi64_ps(high), 1)};
+  } else {
+    return {_mm512_cvtepi64_pd(_mm512_maskz_loadu_epi64(FirstLanes<T>(count).m.v, labels))};
+  }
+#else
   constexpr int L = Vec<T>::lanes;
   T label[L] = {};
   if (count == L) {
@@ -264,6 +283,7 @@ NNCORE_INLINE Vec<T> load_labels(int64_t count, const int64_t* labels) {
     for (int64_t r = 0; r < count; ++r) label[r] = static_cast<T>(labels[r]);
   }
   return Vec<T>::load(label);
+#endif
 }
 
 template <class T>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <new>
 
 #include "nncore/initializer.hpp"
 #include "nncore/rng.hpp"
@@ -9,10 +10,17 @@
 namespace nncore {
 namespace {
 
+/// Sizes of one parameter fit an int64; those of a whole model may not.
+int64_t checked_sum(int64_t a, int64_t b) {
+  int64_t sum = 0;
+  if (__builtin_add_overflow(a, b, &sum)) throw std::bad_alloc();
+  return sum;
+}
+
 template <class T>
 int64_t trained_size(Layer<T>& layer) {
   int64_t n = 0;
-  for (const auto& p : layer.parameters()) n += p.role == Role::buffer ? 0 : p.shape.size();
+  for (const auto& p : layer.parameters()) n = checked_sum(n, p.role == Role::buffer ? 0 : p.shape.size());
   return n;
 }
 
@@ -78,7 +86,7 @@ void Model<T>::place_storage() {
       throw ConfigError(layers_[i]->label() + " belongs to a model of the other dtype; copy() that model first");
     }
     fresh.push_back(i);
-    total += trained_size(*layers_[i]);
+    total = checked_sum(total, trained_size(*layers_[i]));
   }
   auto block = std::make_shared<Block<T>>();
   block->values.reserve(total);
@@ -114,7 +122,8 @@ void Model<T>::place_storage() {
     ++handle.generation;
   }
   for (std::size_t i = 0; i < layers_.size(); ++i) {
-    const auto& storage = *places_[i].handle->template storage<T>();
+    storages_.push_back(places_[i].handle->template storage<T>());
+    const Storage<T>& storage = *storages_.back();
     auto& parameters = layers_[i]->parameters();
     for (std::size_t k = 0; k < parameters.size(); ++k) {
       parameters[k].value = storage.values[k];

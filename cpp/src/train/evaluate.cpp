@@ -19,50 +19,48 @@ int64_t argmax(const T* values, int64_t C) {
 }  // namespace
 
 template <class T>
-int64_t count_correct(Link link, View<const T> z, const Target<T>& y) {
+void add_score(Link link, View<const T> z, const Target<T>& y, Score& score) {
   const int64_t N = z.batch();
-  int64_t correct = 0;
   if (link == Link::sign) {
-    for (int64_t n = 0; n < N; ++n) correct += (z.data[n] >= 0) == (y.values[n] > 0);
-    return correct;
+    for (int64_t n = 0; n < N; ++n) score.correct += (z.data[n] >= 0) == (y.values[n] > 0);
+    score.counted += N;
   }
-  if (link != Link::softmax && link != Link::log_softmax) return -1;
+  if (link != Link::softmax && link != Link::log_softmax) return;
   const int64_t C = z.shape[1];
   for (int64_t n = 0; n < N; ++n) {
     const int64_t wanted = y.labels != nullptr ? y.labels[n] : argmax(y.values + n * C, C);
-    correct += argmax(z.data + n * C, C) == wanted;
+    if (wanted < 0 || wanted >= C) continue;
+    ++score.counted;
+    score.correct += argmax(z.data + n * C, C) == wanted;
   }
-  return correct;
 }
 
-/// In inference, in pieces that bound memory; the mean is weighted by the pieces' sizes.
+/// In inference, in pieces that bound the memory of the layers; the loss sees all outputs together.
 template <class T>
 Evaluation Trainer<T>::evaluate(const Dataset<T>& data, bool accuracy) {
   constexpr int64_t kPiece = 512;
   const ThreadLimit threads(options_.num_threads);
   const int64_t N = data.size();
-  const Shape sample = data.x.shape.sample();
-  Evaluation result;
-  int64_t correct = 0;
+  const Shape sample = data.x.shape.sample(), out = model_.build(sample).back();
   SampleBatch<T> samples;
-  TargetBatch<T> targets;
+  T* z = outputs_.reserve(N * out.size());
   for (int64_t first = 0; first < N; first += kPiece) {
     const int64_t count = std::min(kPiece, N - first);
-    const Rows rows{nullptr, first, count};
-    const T* x = samples.gather(model_, data.x, rows);
-    const View<const T> z = model_.forward_normalized({x, sample.with_batch(count)}, Pass{});
-    const Target<T> y = targets.gather(data.y, rows);
-    result.loss += loss_->value_and_gradient(z, y, nullptr) * static_cast<double>(count);
-    if (accuracy) correct += count_correct(loss_->link(), z, y);
+    const T* x = samples.gather(model_, data.x, {nullptr, first, count});
+    const View<const T> piece = model_.forward_normalized({x, sample.with_batch(count)}, Pass{});
+    std::copy_n(piece.data, piece.size(), z + first * out.size());
   }
-  result.loss /= static_cast<double>(N);
-  const bool classes = loss_->link() == Link::sign || loss_->link() == Link::softmax || loss_->link() == Link::log_softmax;
-  if (accuracy && classes) result.accuracy = static_cast<double>(correct) / static_cast<double>(N);
+  const View<const T> all{z, out.with_batch(N)};
+  Evaluation result;
+  result.loss = loss_->value_and_gradient(all, data.y, nullptr);
+  Score score;
+  if (accuracy) add_score(loss_->link(), all, data.y, score);
+  result.accuracy = score.accuracy();
   return result;
 }
 
-template int64_t count_correct(Link, View<const float>, const Target<float>&);
-template int64_t count_correct(Link, View<const double>, const Target<double>&);
+template void add_score(Link, View<const float>, const Target<float>&, Score&);
+template void add_score(Link, View<const double>, const Target<double>&, Score&);
 template Evaluation Trainer<float>::evaluate(const Dataset<float>&, bool);
 template Evaluation Trainer<double>::evaluate(const Dataset<double>&, bool);
 

@@ -7,6 +7,14 @@
 
 namespace nncore {
 
+/// Ends a fit as the policy says.
+template <class T>
+void Trainer<T>::fail(Run& run, FitResult& result, Position last) {
+  result.nonfinite = find_nonfinite(run, last);
+  run.stop = true;
+  if (options_.on_nonfinite == OnNonfinite::raise) throw NumericError(result.nonfinite);
+}
+
 /// Leaves the parameters, and the count of epochs, as they were before the step that broke them or that could not be
 /// done with them.
 template <class T>
@@ -63,6 +71,8 @@ std::string Trainer<T>::name_nonfinite(uint32_t step) {
   return name;
 }
 
+template void Trainer<float>::fail(Run&, FitResult&, Position);
+template void Trainer<double>::fail(Run&, FitResult&, Position);
 template std::string Trainer<float>::find_nonfinite(const Run&, Position);
 template std::string Trainer<double>::find_nonfinite(const Run&, Position);
 template std::string Trainer<float>::name_nonfinite(uint32_t);

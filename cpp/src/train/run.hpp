@@ -12,7 +12,7 @@ struct Trainer<T>::Run {
   int64_t batch, steps_per_epoch, last_epoch;
   bool accuracy = false, shuffled = false;
   uint32_t first_step = 0;  ///< the number of the step that takes the first batch
-  bool stop = false;
+  bool stop = false, touched = false;
   Ticker ticker{};
 };
 

@@ -115,7 +115,15 @@ FitResult Trainer<T>::fit(const Dataset<T>& train, const std::optional<Dataset<T
     if (validation) record.validation = evaluate(*validation, accuracy);
     if (test) record.test = evaluate(*test, accuracy);
     record.seconds = seconds_since(epoch_start);
-    if (observer.wants_epochs() && observer.epoch_done(record)) run.stop = true;
+    if (observer.wants_epochs()) {
+      run.touched = true;  // a callback may change parameters or the rate: a replay has to begin after it
+      if (observer.epoch_done(record)) run.stop = true;
+    }
+  }
+  // What the last step broke no later step has met.
+  if (options_.gradient.check_finite && result.nonfinite.empty() && !plan_->nonfinite_parameter().empty()) {
+    in_plan.enter();
+    fail(run, result, {epoch_, static_cast<uint32_t>(run.steps_per_epoch) - 1});
   }
   optimizer_.set_epoch(epoch_);
   result.seconds = seconds_since(start);
@@ -127,24 +135,21 @@ void Trainer<T>::run_epoch(Run& run, FitResult& result, Observer& observer) {
   constexpr int64_t kSnapshotEvery = 1000;
   EpochRecord& record = result.epochs.back();
   double loss_sum = 0;
-  int64_t seen = 0, correct = 0;
+  int64_t seen = 0;
+  Score score;
   for (uint32_t s = 0; s < run.steps_per_epoch; ++s) {
-    if (options_.gradient.check_finite && result.steps % kSnapshotEvery == 0) {
+    if (options_.gradient.check_finite && (result.steps % kSnapshotEvery == 0 || std::exchange(run.touched, false))) {
+      if (result.steps > 0 && !plan_->nonfinite_parameter().empty()) return fail(run, result, {epoch_, s});
       plan_->save(snapshot_, snapshot_t_);
       snapshot_at_ = {epoch_, s};
     }
     const double rate = optimizer_.rate();
     const StepResult step = run_step(run, s);
-    if (!step.finite) {
-      result.nonfinite = find_nonfinite(run, {epoch_, s});
-      run.stop = true;
-      if (options_.on_nonfinite == OnNonfinite::raise) throw NumericError(result.nonfinite);
-      return;
-    }
+    if (!step.finite) return fail(run, result, {epoch_, s});
     const int64_t count = y_.shape[0];
     loss_sum += step.loss * static_cast<double>(count);
     seen += count;
-    if (run.accuracy) correct += count_correct(loss_->link(), plan_->outputs(count), y_);
+    if (run.accuracy) add_score(loss_->link(), plan_->outputs(count), y_, score);
     result.losses.add(step.loss);
     result.rates.add(rate);
     if (options_.gradient.clip_norm > 0) result.grad_norms.add(step.grad_norm);
@@ -157,7 +162,7 @@ void Trainer<T>::run_epoch(Run& run, FitResult& result, Observer& observer) {
       break;
     }
   }
-  if (run.accuracy && correct >= 0) record.train.accuracy = static_cast<double>(correct) / static_cast<double>(seen);
+  record.train.accuracy = score.accuracy();
 }
 
 template <class T>
@@ -170,7 +175,9 @@ double Trainer<T>::step(const Dataset<T>& batch) {
   Run run{batch, N, 1, epoch_};
   run.first_step = hand_steps_;
   const StepResult result = run_step(run, hand_steps_);
-  if (!result.finite) throw NumericError(find_nonfinite(run, snapshot_at_));
+  if (options_.gradient.check_finite && (!result.finite || !plan_->nonfinite_parameter().empty())) {
+    throw NumericError(find_nonfinite(run, snapshot_at_));
+  }
   ++hand_steps_;
   return result.loss;
 }

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nncore import _checks
 from nncore.errors import ConfigError, NumericError, ShapeError, StateError
-from nncore.plot._style import INK, Display, Floats, canvas, colour, legend, tidy
+from nncore.plot._style import INK, Display, Floats, canvas, colour, finish, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -98,17 +98,11 @@ def decision_boundary(
     columns, rows = _window(points, resolution)
     grid = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
     surface = _surface(model, grid, labels, (resolution, resolution))
-    classes = np.union1d(surface.classes, labels)
-    colours = {int(c): colour(i) for i, c in enumerate(classes)}
     with canvas(_WHERE, ax, (5.8, 4.2)) as (on,):
-        image, borders = _draw_regions(on, surface, columns, rows, colours)
-        shown = {c: _draw_points(on, points[labels == c], c, colours[c], len(points)) for c in colours if c in labels}
-        on.set(xlim=columns[[0, -1]], ylim=rows[[0, -1]], xlabel="$x_1$", ylabel="$x_2$")
-        tidy(on, grid=False)
-        if title is not None:
-            on.set_title(title)
-        legend(on, own=ax is None)
-    return BoundaryDisplay((on,), image, borders, shown)
+        display = _draw(on, surface, columns, rows, points, labels)
+        dot = next(iter(display.points_.values())).get_sizes()[0]
+        finish(on, ax is None, title, markerscale=max(1.0, (20 / dot) ** 0.5))
+    return display
 
 
 def _samples(X: Any, y: Any) -> tuple[Floats, NDArray[np.int64]]:
@@ -136,7 +130,7 @@ def _window(points: Floats, resolution: int) -> tuple[Floats, Floats]:
 
 def _ask(answer: Any, grid: Floats) -> NDArray[Any]:
     """What the model says of the grid, a slice at a time."""
-    parts = [np.asarray(answer(grid[i : i + _ROWS_AT_ONCE])) for i in range(0, len(grid), _ROWS_AT_ONCE)]
+    parts = [np.atleast_1d(answer(grid[i : i + _ROWS_AT_ONCE])) for i in range(0, len(grid), _ROWS_AT_ONCE)]
     values = np.concatenate(parts)
     if values.ndim not in (1, 2) or len(values) != len(grid):
         got = values.shape
@@ -210,8 +204,27 @@ def _leads(p: Floats, shape: tuple[int, int]) -> Floats:
     return np.ascontiguousarray(lead.T).reshape(-1, *shape)
 
 
+def _draw(
+    ax: Axes, surface: _Surface, columns: Floats, rows: Floats, points: Floats, labels: NDArray[np.int64]
+) -> BoundaryDisplay:
+    classes = np.union1d(surface.classes, labels)
+    colours = {int(c): colour(i) for i, c in enumerate(classes)}
+    size = float(np.clip(14000 / len(points), 5, 34))
+    dense = size < 9  # points without a rim, and the borders above them
+    image, borders = _draw_regions(ax, surface, columns, rows, colours, dense)
+    rim: Any = {"s": size, "edgecolors": "none" if dense else "white", "linewidths": 0.12 * size**0.5, "zorder": 3}
+    shown = {
+        c: ax.scatter(*points[labels == c].T, color=face, label=f"class {c}", **rim)
+        for c, face in colours.items()
+        if c in labels
+    }
+    ax.set(xlim=columns[[0, -1]], ylim=rows[[0, -1]], xlabel="$x_1$", ylabel="$x_2$")
+    tidy(ax, grid=False)
+    return BoundaryDisplay((ax,), image, borders, shown)
+
+
 def _draw_regions(
-    ax: Axes, surface: _Surface, columns: Floats, rows: Floats, colours: dict[int, str]
+    ax: Axes, surface: _Surface, columns: Floats, rows: Floats, colours: dict[int, str], dense: bool
 ) -> tuple[AxesImage, list[QuadContourSet]]:
     from matplotlib.colors import to_rgb
 
@@ -230,19 +243,7 @@ def _draw_regions(
     borders = []
     for lead in surface.lead[1:] if len(surface.lead) == 2 else surface.lead:
         if lead.min() < 0 < lead.max():
-            borders.append(ax.contour(columns, rows, lead, levels=[0.0], colors=INK, linewidths=1.3, zorder=2))
+            borders.append(
+                ax.contour(columns, rows, lead, levels=[0.0], colors=INK, linewidths=1.3, zorder=4 if dense else 2)
+            )
     return image, borders
-
-
-def _draw_points(ax: Axes, points: Floats, label: int, face: str, total: int) -> PathCollection:
-    size = float(np.clip(9000 / total, 5, 34))
-    return ax.scatter(
-        points[:, 0],
-        points[:, 1],
-        s=size,
-        color=face,
-        edgecolors="white" if size > 9 else "none",
-        linewidths=0.7,
-        label=f"class {label}",
-        zorder=3,
-    )

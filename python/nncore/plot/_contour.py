@@ -10,7 +10,7 @@ import numpy as np
 from nncore import _checks
 from nncore.errors import ConfigError, ShapeError
 from nncore.plot._paths import Function, Path, minimum_of, objective_named, paths_of
-from nncore.plot._style import INK, Display, Floats, canvas, colour, legend, tidy
+from nncore.plot._style import INK, Display, Floats, canvas, colour, finish, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _WHERE = "plot.contour_path"
 _CELLS = 2000  # points closer than a cell of this grid over the window are one point to the eye
-_DECADES = 7  # shown below the largest value
+_DECADES = 7  # shown below the largest value, unless so little of the window is lower that its contours would fray:
+_FRAYED = 0.01
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def contour_path(
     ax: Any = None,
     minimum: Any = None,
     limits: Any = None,
-    resolution: int = 200,
+    resolution: int = 250,
     title: str | None = None,
 ) -> ContourDisplay:
     """Paths of `minimize` over the contours of the function: start as a ring, end as a dot, minimum as a star.
@@ -57,9 +58,9 @@ def contour_path(
         A name such as "rosenbrock", or x (2,) -> f or (f, gradient).
     results : OptimizeResult, or a list or dict label -> OptimizeResult. What has `path` (steps + 1, 2).
     ax : matplotlib Axes or None, default None. Where to draw; None makes a new figure.
-    minimum : real (2,) or None, default None. Where f is least, to be marked; a named objective knows its own.
+    minimum : real (2,) or None, default None. Where f is least; a named objective knows its own.
     limits : ((x low, x high), (y low, y high)) or None, default None. The window; None chooses it.
-    resolution : int in [2, 2000], default 200. Points per axis at which f is evaluated.
+    resolution : int in [2, 2000], default 250. Points per axis at which f is evaluated.
     title : str or None, default None. Set above the axes.
 
     Returns
@@ -69,10 +70,8 @@ def contour_path(
 
     Raises
     ------
-    ShapeError
-        A path, minimum or limits of the wrong shape.
-    ConfigError
-        An unknown name, a result without path, or an argument of the wrong type or range.
+    ShapeError, ConfigError
+        An argument of the wrong shape, or of the wrong type or range; an unknown name; a result without path.
     ImportError
         matplotlib is not installed.
 
@@ -84,10 +83,7 @@ def contour_path(
     >>> [text.get_text() for text in display.ax_.get_legend().get_texts()]
     ['start', 'minimum']
     """
-    if isinstance(objective, str):
-        objective = objective_named(objective)
-    if not callable(objective):
-        raise ConfigError(f"[{_WHERE}] objective: expected a name or a callable, got {_checks.describe(objective)}")
+    objective = _function(objective)
     best = minimum_of(_WHERE, getattr(objective, "minimum", None) if minimum is None else minimum, 2)
     resolution = _checks.integer(_WHERE, "resolution", resolution, 2, 2000)
     paths = paths_of(_WHERE, results, 2)
@@ -97,13 +93,16 @@ def contour_path(
     with canvas(_WHERE, ax, (6.6, 4.4)) as (on,):
         contours = _draw_contours(on, x, y, z)
         lines = {label: _draw_path(on, p, label, i, window) for i, (label, p) in enumerate(paths.items())}
-        _draw_marks(on, paths, best, "saddle point" if saddle else "minimum")
-        on.set(xlim=window[0], ylim=window[1], xlabel="$x_1$", ylabel="$x_2$")
-        tidy(on, grid=False)
-        if title is not None:
-            on.set_title(title)
-        legend(on, own=ax is None)
+        _draw_marks(on, paths, window, best, "saddle point" if saddle else "minimum")
+        finish(on, ax is None, title)
     return ContourDisplay((on,), contours, lines)
+
+
+def _function(objective: Any) -> Function:
+    function: Any = objective_named(objective) if isinstance(objective, str) else objective
+    if not callable(function):
+        raise ConfigError(f"[{_WHERE}] objective: expected a name or a callable, got {_checks.describe(objective)}")
+    return function  # type: ignore[no-any-return]
 
 
 def _limits(limits: Any) -> Floats:
@@ -121,13 +120,16 @@ def _window(paths: dict[str, Path], best: Floats | None) -> Floats:
     anchors += [path.points[-1] for path in paths.values() if best is None and not path.diverged]
     low, high = np.min(anchors, axis=0), np.max(anchors, axis=0)
     span = np.maximum(high - low, 0.25 * (high - low).max() or 1.0)
-    near, far = (np.stack([low - k * span, high + k * span]) for k in (0.5, 3.0))
-    seen = [np.clip(path.points, *(near if path.diverged else far)) for path in paths.values()]
+    near, far = (np.column_stack([low - k * span, high + k * span]) for k in (0.5, 3.0))
+    seen = [
+        _in_sight(path.points, near)[0].clip(*near.T) if path.diverged else path.points.clip(*far.T)
+        for path in paths.values()
+    ]
     low = np.min([low, *(points.min(axis=0) for points in seen)], axis=0)
     high = np.max([high, *(points.max(axis=0) for points in seen)], axis=0)
     span = np.maximum(high - low, 0.4 * (high - low).max() or 1.0)
     middle = (low + high) / 2
-    return np.column_stack([middle - 0.58 * span, middle + 0.58 * span])
+    return np.column_stack([middle - 0.62 * span, middle + 0.62 * span])
 
 
 def _heights(function: Function, x: Floats, y: Floats, best: Floats | None) -> tuple[Floats, bool]:
@@ -148,19 +150,21 @@ def _heights(function: Function, x: Floats, y: Floats, best: Floats | None) -> t
         if known - least > 1e-3 * wide:
             return np.arcsinh((f - known) / (0.02 * wide)), True
         z = np.log10(np.maximum(f - min(least, known), 1e-300))
-    high = float(np.nanmax(z))
-    low = max(high - _DECADES, float(np.nanmin(z[z > -300], initial=high)))
+    low = max(float(np.nanmax(z)) - _DECADES, float(np.nanquantile(z, _FRAYED)))
     return np.maximum(z, low), False
 
 
 def _draw_contours(ax: Axes, x: Floats, y: Floats, z: Floats) -> QuadContourSet:
+    """Filled contours over the whole of the axes, and thin lines between them."""
     from matplotlib.colors import LinearSegmentedColormap
 
     low, high = float(np.nanmin(z)), float(np.nanmax(z))
     levels = np.linspace(low, high if high > low else low + 1.0, 19)
-    shades = LinearSegmentedColormap.from_list("depth", ["#9DB4CC", "#C9D7E4", "#E6EDF3", "#F8FAFB"])
+    shades = LinearSegmentedColormap.from_list("depth", ["#8FA9C4", "#BCCDDD", "#DDE6EE", "#F5F8FA"])
     filled = ax.contourf(x, y, z, levels=levels, cmap=shades, zorder=0)
-    ax.contour(x, y, z, levels=levels[1:-1], colors="white", linewidths=0.6, alpha=0.9, zorder=1)
+    ax.contour(x, y, z, levels=levels[1:-1], colors="white", linewidths=0.6, linestyles="solid", zorder=1)
+    ax.set(xlim=x[[0, -1]], ylim=y[[0, -1]], xlabel="$x_1$", ylabel="$x_2$")
+    tidy(ax, grid=False)
     return filled
 
 
@@ -170,8 +174,8 @@ def _draw_path(ax: Axes, path: Path, label: str, number: int, window: Floats) ->
 
     points, gone = _in_sight(path.points, window)
     shown = _without_repeats(points, window)
-    name = (f"{label} (diverged)" if path.diverged else label) or "_nolegend_"
-    line = ax.plot(shown[:, 0], shown[:, 1], color=colour(number), linewidth=1.5, label=name, zorder=3)[0]
+    style: Any = {"color": colour(number), "label": path.named(label)}
+    line = ax.plot(shown[:, 0], shown[:, 1], linewidth=1.5, zorder=3, **style)[0]
     line.set_path_effects([patheffects.withStroke(linewidth=2.8, foreground="white", alpha=0.7)])
     at_edge = path.diverged and gone
     end = _exit(points[-2], points[-1], window) if at_edge else path.points[-1]
@@ -181,8 +185,10 @@ def _draw_path(ax: Axes, path: Path, label: str, number: int, window: Floats) ->
     return line
 
 
-def _draw_marks(ax: Axes, paths: dict[str, Path], best: Floats | None, name: str) -> None:
+def _draw_marks(ax: Axes, paths: dict[str, Path], window: Floats, best: Floats | None, name: str) -> None:
+    """The starts and the minimum, where the window shows them."""
     starts = np.unique([path.points[0] for path in paths.values()], axis=0)
+    starts = starts[~_outside(starts, window)]
     ring: Any = {
         "linestyle": "none",
         "marker": "o",
@@ -190,8 +196,9 @@ def _draw_marks(ax: Axes, paths: dict[str, Path], best: Floats | None, name: str
         "markerfacecolor": "white",
         "markeredgewidth": 1.6,
     }
-    ax.plot(starts[:, 0], starts[:, 1], color=INK, label="start", zorder=7, **ring)
-    if best is not None:
+    if starts.size:
+        ax.plot(starts[:, 0], starts[:, 1], color=INK, label="start", zorder=7, **ring)
+    if best is not None and not _outside(best, window):
         star: Any = {
             "linestyle": "none",
             "marker": "*",
@@ -202,10 +209,14 @@ def _draw_marks(ax: Axes, paths: dict[str, Path], best: Floats | None, name: str
         ax.plot(*best, color="#F0E442", label=name, zorder=5, **star)
 
 
+def _outside(points: Floats, window: Floats) -> Any:
+    return ((points < window[:, 0]) | (points > window[:, 1])).any(axis=-1)
+
+
 def _in_sight(points: Floats, window: Floats) -> tuple[Floats, bool]:
     """The path up to its first point far outside the window, drawn in towards it, and whether there is one."""
-    middle, span = window.mean(axis=1), window[:, 1] - window[:, 0]
-    outside = (np.abs(points / span - middle / span) > 0.5).any(axis=1)
+    span = window[:, 1] - window[:, 0]
+    outside = _outside(points, window)
     back = np.flatnonzero(~outside)
     if not outside[-1] or back.size == 0:
         return points, False

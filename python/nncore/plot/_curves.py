@@ -10,9 +10,10 @@ import numpy as np
 from nncore import _checks
 from nncore.errors import ConfigError
 from nncore.plot._paths import Path, minimum_of, paths_of
-from nncore.plot._style import Display, Floats, canvas, colour, legend, spans_decades, thinned, tidy
+from nncore.plot._style import Display, Floats, canvas, colour, finish, spans_decades, thinned, tidy
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
 _WHERE = "plot.error_curves"
@@ -79,24 +80,44 @@ def error_curves(
         if log_x:
             on.set_xscale("symlog", linthresh=1, linscale=0.4)
         top = _top(paths, errors)
-        lines = {}
-        for number, (label, path) in enumerate(paths.items()):
-            x, y = thinned(path.step, errors[label], _MOST_POINTS, log_x=log_x)
-            name = f"{label} (diverged)" if path.diverged else label
-            style: Any = {"color": colour(number), "label": name or "_nolegend_"}
-            lines[label] = on.plot(x, y, linewidth=1.4, marker="o" if len(x) == 1 else "", **style)[0]
-            if path.diverged:
-                end = min(y[np.isfinite(y)][-1], top) if np.isfinite(y).any() else top
-                on.plot(x[-1], end, "x", color=colour(number), markersize=8, markeredgewidth=2, clip_on=False, zorder=5)
+        lines = {
+            label: _draw(on, path, errors[label], label, number, top)
+            for number, (label, path) in enumerate(paths.items())
+        }
         if np.isfinite(top):
             on.set_ylim(top=top)
-        on.set(xlabel="step", ylabel="$f(x_t)$" if best is None else r"$\Vert x_t - x^{\ast}\Vert$")
+        distance = r"distance to the minimum $\Vert x_t - x^{\ast}\Vert$"
+        on.set(xlabel="step", ylabel="$f(x_t)$" if best is None else distance)
         on.set_xlim(left=0)
         tidy(on)
-        if title is not None:
-            on.set_title(title)
-        legend(on, own=ax is None)
+        finish(on, ax is None, title)
     return CurvesDisplay((on,), lines)
+
+
+def _draw(ax: Axes, path: Path, error: Floats, label: str, number: int, top: float) -> Line2D:
+    """The curve, and for a diverged run the cross where it ends or leaves the picture."""
+    logarithmic = ax.get_yscale() == "log"
+    x, y = _up_to(path.step, error, top, logarithmic)
+    style: Any = {"color": colour(number), "label": path.named(label), "linewidth": 1.3}
+    x, y = thinned(x, y, _MOST_POINTS, log_x=ax.get_xscale() != "linear")
+    rough = float(np.nanmean(np.abs(np.diff(np.log10(y))))) if logarithmic and len(y) > 1 else 0.0
+    line = ax.plot(x, y, marker="o" if len(x) == 1 else "", zorder=3 - min(rough, 0.9), **style)[0]  # smooth over rough
+    if path.diverged and np.isfinite(y).any():
+        end = np.flatnonzero(np.isfinite(y))[-1]
+        cross: Any = {"marker": "X", "markersize": 10, "markeredgecolor": "white", "clip_on": False, "zorder": 6}
+        ax.plot(x[end], y[end], color=colour(number), **cross)
+    return line
+
+
+def _up_to(x: Floats, y: Floats, top: float, logarithmic: bool) -> tuple[Floats, Floats]:
+    """The curve up to where it first crosses `top`."""
+    above = np.flatnonzero(~(y <= top))
+    if above.size == 0 or above[0] == 0 or not np.isfinite(top):
+        return x, y
+    i = above[0]
+    low, edge, high = np.log([y[i - 1], top, y[i]]) if logarithmic else (y[i - 1], top, y[i])
+    part = (edge - low) / (high - low) if np.isfinite(high) else 0.0
+    return np.append(x[:i], x[i - 1] + part * (x[i] - x[i - 1])), np.append(y[:i], top)
 
 
 def _errors(path: Path, best: Floats | None) -> Floats:

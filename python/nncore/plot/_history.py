@@ -141,6 +141,7 @@ def _draw_run(ax: Axes, run: _Run, key: str, label: str, number: int, *, alone: 
             linestyle="-" if alone else ("--" if prefix else "-"),
             marker="o" if len(run.epoch) <= 12 else "",
             markersize=4,
+            linewidth=1.2 if prefix and not alone else 1.6,
             label=_SPLITS[prefix],
             zorder=3,
         )[0]
@@ -158,7 +159,7 @@ def _finish(ax: Axes, key: str, runs: dict[str, _Run]) -> None:
 
     whole = any(len(run.epoch) for run in runs.values())
     ax.set(xlabel="epoch" if whole else "step", ylabel=key.replace("_", " "))
-    ax.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(nbins="auto", steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
     tidy(ax)
     if key != "loss":
         return

@@ -24,6 +24,12 @@ class Path:
     step: Floats
     diverged: bool
 
+    def named(self, label: str) -> str:
+        """Its name in a legend; one path alone needs none."""
+        if self.diverged:
+            return f"{label} (diverged)" if label else "diverged"
+        return label or "_nolegend_"
+
 
 def objective_named(name: str) -> Any:
     """The objective registered under this name: called, it gives f(x); `minimum` is a list."""
@@ -64,7 +70,6 @@ def _path(where: str, result: Any, points: Floats) -> Path:
     if rows == 0:
         raise ConfigError(f"[{where}] results: expected a path with a finite start, got {points[0].tolist()}")
     values = getattr(result, "values", None)
-    values = result.get("values") if callable(values) else values  # the attribute is a dict's method on a dict
     if values is not None:
         values = np.asarray(values, dtype=np.float64)
         if values.shape != (len(points),):

@@ -121,19 +121,25 @@ def tidy(ax: Axes, *, grid: bool = True) -> None:
     ax.tick_params(which="minor", length=2)
 
 
-def legend(ax: Axes, own: bool, handles: Any = None, labels: Any = None) -> None:
+def finish(ax: Axes, own: bool, title: str | None, markerscale: float = 1.0) -> None:
+    """The title and the legend of what is drawn."""
+    if title is not None:
+        ax.set_title(title)
+    legend(ax, own, *ax.get_legend_handles_labels(), markerscale)
+
+
+def legend(ax: Axes, own: bool, handles: Any, labels: Any, markerscale: float = 1.0) -> None:
     """Beside the axes in a figure of our own; within axes that were given, where little is hidden."""
-    if handles is None:
-        handles, labels = ax.get_legend_handles_labels()
     if not handles:
         return
-    if own:
-        ax.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, frameon=False)
-        return
-    points = sum(np.size(of.get_offsets()) for of in ax.collections) + sum(np.size(of.get_xdata()) for of in ax.lines)
-    frame = {"framealpha": 0.85, "edgecolor": "none", "facecolor": "white", "labelcolor": INK}
-    # the search for the best place is slow among many points
-    ax.legend(handles, labels, loc="best" if points <= 10_000 else "upper right", **frame)
+    place: Any = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0, "frameon": False}
+    if not own:
+        points = sum(np.size(of.get_offsets()) for of in ax.collections) + sum(
+            np.size(of.get_xdata()) for of in ax.lines
+        )
+        place = {"framealpha": 0.85, "edgecolor": "none", "facecolor": "white", "labelcolor": INK}
+        place["loc"] = "best" if points <= 10_000 else "upper right"  # the best is slow to find among many points
+    ax.legend(handles, labels, markerscale=markerscale, **place)
 
 
 def runs_of(where: str, name: str, value: Any, attribute: str, expected: str) -> dict[str, Any]:
@@ -159,7 +165,7 @@ def thinned(x: Floats, y: Floats, most: int, *, log_x: bool = False) -> tuple[Fl
         return x, y
     place = np.log1p(x - x[0]) if log_x else x - x[0]
     bins = np.minimum((place / place[-1] * (most // 2)).astype(np.int64), most // 2 - 1)
-    order = np.lexsort((np.where(np.isnan(y), np.inf, y), bins))  # NaN counts as high: a gap stays a gap
+    order = np.lexsort((y, bins))  # NaN comes last, as the highest: a gap stays a gap
     first = np.flatnonzero(np.diff(bins[order], prepend=-1))
     last = np.append(first[1:], len(order)) - 1
     keep = np.unique(np.concatenate([order[first], order[last], [0, len(x) - 1]]))

@@ -1,0 +1,119 @@
+"""What the Trainer runs (packed weights, fused activations, updates inside gradients) gives the bits of the plain way."""
+
+import numpy as np
+import pytest
+
+import nncore as nc
+
+NETS = {
+    "tiny": lambda: [nc.Linear(2, 3), nc.Tanh(), nc.Linear(3, 2)],
+    "one layer": lambda: [nc.Linear(5, 4)],
+    "relu": lambda: [nc.Linear(20, 33), nc.ReLU(), nc.Linear(33, 17), nc.ReLU(), nc.Linear(17, 3)],
+    "sigmoid, no bias": lambda: [nc.Linear(9, 31, bias=False), nc.Sigmoid(), nc.Linear(31, 5, bias=False)],
+    "leaky, flatten": lambda: [nc.Flatten(), nc.Linear(12, 40), nc.LeakyReLU(0.2), nc.Linear(40, 4)],
+    "two activations": lambda: [nc.Linear(6, 8), nc.Tanh(), nc.Sigmoid(), nc.Identity(), nc.Linear(8, 3), nc.Tanh()],
+    "activation first": lambda: [nc.Tanh(), nc.Linear(6, 8), nc.ReLU(), nc.Linear(8, 3)],
+    "softmax inside": lambda: [nc.Linear(6, 8), nc.Softmax(), nc.Linear(8, 3)],
+    "dropout": lambda: [nc.Dropout(0.2), nc.Linear(10, 30), nc.ReLU(), nc.Dropout(0.5), nc.Linear(30, 4)],
+    "wide": lambda: [nc.Linear(150, 260), nc.ReLU(), nc.Linear(260, 100), nc.Tanh(), nc.Linear(100, 10)],
+    "rows": lambda: [nc.Linear(4, 6), nc.Tanh(), nc.Flatten(), nc.Linear(18, 3)],
+}
+SAMPLES = {"leaky, flatten": (3, 4), "rows": (3, 4)}
+OPTIMIZERS = {
+    "SGD": lambda: nc.SGD(lr=0.1),
+    "momentum": lambda: nc.SGD(lr=0.05, momentum=0.9, weight_decay=0.01),
+    "nesterov": lambda: nc.SGD(lr=0.05, momentum=0.9, nesterov=True),
+    "Adam": lambda: nc.Adam(lr=0.01),
+    "amsgrad": lambda: nc.Adam(lr=0.01, amsgrad=True, weight_decay=0.1),
+}
+SEED = 23
+
+
+def sample_shape(name, net):
+    if name in SAMPLES:
+        return SAMPLES[name]
+    first = next(layer for layer in net if isinstance(layer, nc.Linear))
+    return (first.config["in_features"],)
+
+
+def batches(name, net, rng, sizes=(7, 64, 1, 130, 33)):
+    shape = sample_shape(name, net)
+    classes = net(np.zeros((1, *shape))).shape[1]
+    return [(rng.normal(size=(n, *shape)), rng.integers(0, classes, n)) for n in sizes]
+
+
+def layerwise_step(net, loss, optimizer, X, y, step):
+    """Forward, loss, backward, update, each on its own; the masks are those of (seed, epoch 0, step)."""
+    z = net._core.forward(X, True, SEED, step)
+    value, dz = loss(z, y)
+    net.zero_grad()
+    net.backward(dz)
+    optimizer.step(net)
+    return value
+
+
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_same_bits(name, optimizer, dtype, rng):
+    planned = nc.Sequential(*NETS[name](), dtype=dtype, seed=1)
+    plain = planned.copy()
+    loss, hand = nc.CrossEntropyLoss(), OPTIMIZERS[optimizer]()
+    trainer = nc.Trainer(planned, loss, OPTIMIZERS[optimizer](), seed=SEED)
+    for step, (X, y) in enumerate(batches(name, planned, rng)):
+        value = trainer.step(X, y)
+        assert value == layerwise_step(plain, loss, hand, X, y, step)
+        assert np.array_equal(planned.flat_parameters, plain.flat_parameters), f"step {step}"
+    states = trainer.optimizer.state_dict()["state"], hand.state_dict()["state"]
+    for key, slots in states[0].items():
+        for slot, values in slots.items():
+            assert np.array_equal(values, states[1][key][slot]), (key, slot)
+
+
+@pytest.mark.parametrize("name", ["relu", "wide", "dropout"])
+def test_a_fit_is_its_steps(name, rng):
+    """One epoch of fit without shuffling against Trainer.step on the same batches: the same bits, losses too."""
+    fitted = nc.Sequential(*NETS[name](), seed=1)
+    stepped = fitted.copy()
+    ((X, y),) = batches(name, fitted, rng, sizes=(50,))
+    make = OPTIMIZERS["Adam"]
+    history = nc.Trainer(fitted, nc.CrossEntropyLoss(), make(), batch_size=16, shuffle=False, seed=SEED).fit(X, y, epochs=1)
+    trainer = nc.Trainer(stepped, nc.CrossEntropyLoss(), make(), seed=SEED)
+    losses = [trainer.step(X[i : i + 16], y[i : i + 16]) for i in range(0, 50, 16)]
+    assert history.steps["loss"].tolist() == losses
+    assert np.array_equal(fitted.flat_parameters, stepped.flat_parameters)
+
+
+@pytest.mark.parametrize("loss", [nc.MSELoss(), nc.CrossEntropyLoss(label_smoothing=0.1, weight=[1, 2, 3]), nc.NLLLoss()])
+def test_every_loss_by_either_way(loss, rng):
+    layers = [nc.Linear(4, 8), nc.Tanh(), nc.Linear(8, 3)] + ([nc.LogSoftmax()] if isinstance(loss, nc.NLLLoss) else [])
+    planned = nc.Sequential(*layers, seed=1)
+    plain, hand = planned.copy(), nc.SGD(lr=0.1)
+    trainer = nc.Trainer(planned, loss, nc.SGD(lr=0.1), seed=SEED)
+    for step in range(4):
+        X = rng.normal(size=(9, 4))
+        y = rng.normal(size=(9, 3)).astype(np.float32) if isinstance(loss, nc.MSELoss) else rng.integers(0, 3, 9)
+        assert trainer.step(X, y) == layerwise_step(plain, loss, hand, X, y, step)
+    assert np.array_equal(planned.flat_parameters, plain.flat_parameters)
+
+
+def test_gradients_read_zero_after_training_and_are_neither_read_nor_added_to(rng):
+    net = nc.Sequential(*NETS["relu"](), seed=1)
+    other = net.copy()
+    net.flat_gradients[:] = 1e6
+    ((X, y),) = batches("relu", net, rng, sizes=(20,))
+    for model in (net, other):
+        nc.Trainer(model, nc.CrossEntropyLoss(), nc.SGD(lr=0.1)).step(X, y)
+        assert np.all(model.flat_gradients == 0)
+    assert np.array_equal(net.flat_parameters, other.flat_parameters)
+
+
+def test_parameters_changed_between_steps_are_those_that_train(rng):
+    net = nc.Sequential(*NETS["relu"](), dtype="float64", seed=1)
+    ((X, y),) = batches("relu", net, rng, sizes=(20,))
+    trainer = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=1e-300))
+    trainer.step(X, y)
+    net.flat_parameters[:] = rng.normal(size=net.flat_parameters.size)
+    kept = net.flat_parameters.copy()
+    assert trainer.step(X, y) == pytest.approx(nc.CrossEntropyLoss().value(net(X), y), rel=1e-13)
+    assert np.array_equal(net.flat_parameters, kept)
