@@ -27,7 +27,7 @@ def means(batch_size, epochs, seeds, **init):
 @pytest.mark.parametrize(
     ("init", "last"),
     [
-        # the report ends at 0.3123 in training; a start with small weights, where the loss is ln 2, ends there
+        # the report ends at 0.3123 in training; its start is unknown: small weights end there, the default does not
         pytest.param({"weight_init": nc.init.normal(0.0, 0.1), "bias_init": "zeros"}, (0.30, 0.32), id="small weights"),
         pytest.param({}, (0.27, 0.30), id="default weights"),
     ],
