@@ -4,9 +4,8 @@
 /// Both products are the same tile: c[r, j] = start[j] + sum_l a[r, l] b[l, j] with up to 2 vectors of columns and
 /// kTileRows rows in registers from the first l to the last. They differ in how they walk through a = x.
 #include "kernels/declarations.hpp"
-#include "kernels/pieces.hpp"
+#include "kernels/gemm_narrow.hpp"
 #include "kernels/range.hpp"
-#include "kernels/turn.hpp"
 
 namespace nncore::NNCORE_ISA {
 namespace {
@@ -22,9 +21,6 @@ constexpr bool kMaskedLoadsAreFree = NNCORE_AVX512;
 /// Up to this many columns, most lanes of a register of columns would be idle.
 template <class T>
 constexpr int64_t kNarrow = Vec<T>::lanes / 4 > 1 ? Vec<T>::lanes / 4 : 1;
-
-template <class T>
-constexpr int64_t kNarrowForward = Vec<T>::lanes / 2 < 4 ? Vec<T>::lanes / 2 : 4;
 
 /// One call. length: terms of the sum; whole: how many of them may load whole vectors of b; width: columns.
 /// lda, ldb, ldc: distance of rows; start: null for zeros.
@@ -158,65 +154,12 @@ NNCORE_INLINE void product(int64_t rows, int64_t most, int64_t a_row, Problem<T>
   else if (p.width > 0) tiles<Walk, T, 1>(rows, most, a_row, p);
 }
 
-/// `lanes` rows of y with `width` columns, the lanes along the rows. The sums are the tile's, term by term.
-template <class T, int width>
-NNCORE_INLINE void narrow_block(int64_t K, const T* x, int64_t ldx, const T* b, const T* bias, T* y, int64_t ldy) {
-  constexpr int lanes = Vec<T>::lanes, piece = kPiece<T>;
-  Vec<T> sum[width];
-#pragma GCC unroll 4
-  for (int j = 0; j < width; ++j) sum[j] = bias ? Vec<T>::broadcast(bias + j) : Vec<T>::zero();
-  int64_t k = 0;
-  for (; k + piece <= K; k += piece) {
-    Vec<T> column[piece];
-    turn_piece(x + k, ldx, column);
-#pragma GCC unroll 4
-    for (int i = 0; i < piece; ++i, b += width)
-#pragma GCC unroll 4
-      for (int j = 0; j < width; ++j) sum[j] = fma(column[i], Vec<T>::broadcast(b + j), sum[j]);
-  }
-  if (k < K) {  // the last piece starts early enough to be whole; its first columns are done
-    Vec<T> column[piece];
-    turn_piece(x + K - piece, ldx, column);
-#pragma GCC unroll 4
-    for (int i = 1; i < piece; ++i) {
-      if (i < piece - (K - k)) continue;
-#pragma GCC unroll 4
-      for (int j = 0; j < width; ++j) sum[j] = fma(column[i], Vec<T>::broadcast(b + j), sum[j]);
-      b += width;
-    }
-  }
-  if (width == 1 && ldy == 1) return sum[0].store(y);
-  if (width == 2 && ldy == 2) return turn_pairs_back(lanes, sum, y);
-  alignas(kVectorBytes) T turned[width][lanes];
-#pragma GCC unroll 4
-  for (int j = 0; j < width; ++j) sum[j].store(turned[j]);
-  for (int64_t r = 0; r < lanes; ++r)
-#pragma GCC unroll 4
-    for (int j = 0; j < width; ++j) y[r * ldy + j] = turned[j][r];
-}
-
-/// M >= lanes rows, K >= one piece. The last block starts early enough to be whole and computes some rows again.
-template <class T, int width>
-[[gnu::noinline]] void narrow_forward(int64_t M, int64_t K, const T* x, int64_t ldx, const T* b, const T* bias, T* y,
-                                      int64_t ldy) {
-  constexpr int64_t lanes = Vec<T>::lanes;
-  for (int64_t m = 0; m < M; m += lanes) {
-    const int64_t row = m + lanes <= M ? m : M - lanes;
-    narrow_block<T, width>(K, x + row * ldx, ldx, b, bias, y + row * ldy, ldy);
-  }
-}
-
 template <class T>
 NNCORE_INLINE void forward(int64_t M, int64_t width, int64_t K, const T* x, int64_t ldx, const T* b, const T* bias,
                            T* y, int64_t ldy) {
-  if (width <= kNarrowForward<T> && M >= Vec<T>::lanes && K >= kPiece<T>) {
-    if (width == 1) return narrow_forward<T, 1>(M, K, x, ldx, b, bias, y, ldy);
-    if (width == 2) return narrow_forward<T, 2>(M, K, x, ldx, b, bias, y, ldy);
-    if (width == 3) return narrow_forward<T, 3>(M, K, x, ldx, b, bias, y, ldy);
-    if (width == 4) return narrow_forward<T, 4>(M, K, x, ldx, b, bias, y, ldy);
-  }
   // rows a multiple of 4 KiB apart share one set of the first cache, which has 8 lines or more
   const bool one_set = ldx * static_cast<int64_t>(sizeof(T)) % 4096 == 0;
+  if (!one_set && narrow_forward(M, width, K, x, ldx, b, bias, y, ldy)) return;
   product<RowsOfA, T>(M, one_set && kTileRows > 8 ? 8 : kTileRows, ldx, {K, 0, width, x, ldx, b, width, bias, y, ldy});
 }
 
@@ -329,7 +272,8 @@ NNCORE_INLINE void gapless_of(int64_t count, int64_t M, int64_t N, const T* x, T
 template <class T>
 NNCORE_INLINE void sum_columns(int64_t M, int64_t N, const T* x, int64_t ldx, T* out) {
   constexpr int64_t lanes = Vec<T>::lanes, strip = kStrip * lanes;
-  if (M == 1) return each_register<T>(N, [=](int64_t j, auto some) { store(out + j, some, load(x + j, some) + Vec<T>::zero()); });
+  if (M == 1)
+    return each_register<T>(N, [=](int64_t j, auto some) { store(out + j, some, Vec<T>::zero() + load(x + j, some)); });
   if (ldx == N && N > 0 && kChains * N <= kGaplessVectors * lanes && M >= kManyRows)
     return gapless_of<T>((kChains * N + lanes - 1) / lanes, M, N, x, out);
   for (int64_t j = 0; j < N; j += strip) strip_of(N - j < strip ? N - j : strip, M, x + j, ldx, out + j);

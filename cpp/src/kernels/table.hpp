@@ -32,8 +32,9 @@ struct Kernels {
   // W^T of shape (K, N) is packed as panels of `panel` columns: panel p holds columns [p*panel, min(N, (p+1)*panel))
   // and starts at element p*panel*K; inside it the K rows follow one another without padding, so a panel of
   // `width` columns has `width` elements a row, and all panels together have K*N elements: a permutation of W.
-  // The order of every sum follows from N and K alone (ascending; gemm_dx of wide layers: by lanes, then across
-  // lanes in a fixed tree), so a row or column of the result does not depend on how the others are cut into calls.
+  // The order of every sum follows from N and K alone (ascending; column_sums: by rows modulo 2 or 4, then these sums;
+  // gemm_dx of wide layers: by lanes, then across lanes in a fixed tree), so a row or column of the result does not
+  // depend on how the others are cut into calls.
 
   /// y[m, j] = bias[j] + sum_k x[m, k] b[k, j] for one panel: m < M, j < width <= panel. bias may be null (zeros).
   void (*gemm_forward)(int64_t M, int64_t width, int64_t K, const T* x, int64_t ldx, const T* b, const T* bias, T* y,
