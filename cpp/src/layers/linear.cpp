@@ -41,9 +41,9 @@ class PackedLinear final : public Lowered<T> {
   void forward(int64_t N, const T* x, T* y, T* const* w, const Elementwise<T>& after) override {
     const int64_t M = N * rows_per_sample_;
     const int64_t panels = divide_up(C_, panel()), groups = divide_up(panels, kPanelGroup);
-    const int64_t blocks = divide_up(M, kRowBlock);
+    const int64_t block = row_block(), blocks = divide_up(M, block);
     parallel_for(blocks * groups, flops(M), [&](int64_t piece) {
-      const int64_t m0 = piece / groups * kRowBlock, rows = std::min(kRowBlock, M - m0);
+      const int64_t m0 = piece / groups * block, rows = std::min(block, M - m0);
       const int64_t p0 = piece % groups * kPanelGroup, p1 = std::min(panels, p0 + kPanelGroup);
       const int64_t j0 = p0 * panel(), j1 = std::min(C_, p1 * panel());
       for (int64_t j = j0; j < j1; j += panel()) {
@@ -63,10 +63,10 @@ class PackedLinear final : public Lowered<T> {
   void backward(int64_t N, const T* x, const T* dz, T* dx, T* const* w, GradientSink<T>& sink) override {
     const int64_t M = N * rows_per_sample_;
     if (dx != nullptr) {
-      const int64_t blocks = divide_up(M, kRowBlock), columns = divide_up(K_, kColumnBlock);
+      const int64_t block = row_block(), blocks = divide_up(M, block), columns = divide_up(K_, kColumnBlock);
       parallel_for(blocks * columns, flops(M), [&](int64_t piece) {
-        const int64_t m0 = piece / columns * kRowBlock, k0 = piece % columns * kColumnBlock;
-        kernels<T>().gemm_dx(std::min(kRowBlock, M - m0), C_, K_, k0, std::min(K_, k0 + kColumnBlock), dz + m0 * C_, C_,
+        const int64_t m0 = piece / columns * block, k0 = piece % columns * kColumnBlock;
+        kernels<T>().gemm_dx(std::min(block, M - m0), C_, K_, k0, std::min(K_, k0 + kColumnBlock), dz + m0 * C_, C_,
                              w[0], dx + m0 * K_, K_);
       });
     }
@@ -86,7 +86,10 @@ class PackedLinear final : public Lowered<T> {
 
  private:
   // Pieces of work are cut by sizes alone: the same for any number of threads.
-  static constexpr int64_t kRowBlock = 56, kPanelGroup = 4, kColumnBlock = 128, kTileRows = 64, kMaxPanel = 32;
+  static constexpr int64_t kPanelGroup = 4, kColumnBlock = 128, kTileRows = 64, kMaxPanel = 32;
+
+  /// Small layers are all overhead: fewer, longer calls.
+  int64_t row_block() const { return K_ * C_ <= 2048 ? 448 : 56; }
 
   static int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
   static int64_t panel() { return kernels<T>().panel; }

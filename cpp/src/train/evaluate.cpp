@@ -9,6 +9,7 @@ namespace {
 
 template <class T>
 int64_t argmax(const T* values, int64_t C) {
+  if (C == 2) return values[1] > values[0];  // without a branch: with two classes it is a coin toss
   int64_t best = 0;
   for (int64_t c = 1; c < C; ++c) {
     if (values[c] > values[best]) best = c;
