@@ -108,6 +108,12 @@ class Bound {
     return trainer_.step(batch.data);
   }
 
+  /// Of the plan in use: "samples", "features", or None before the first step.
+  py::object layout() const {
+    if (trainer_.plan() == nullptr) return py::none();
+    return py::str(trainer_.plan()->layout() == Layout::features ? "features" : "samples");
+  }
+
   py::dict evaluate(const py::object& X, const py::object& y) {
     const Checked data = check(X, y, "[evaluate]");
     const typename Model<T>::Use use(*model_);
@@ -214,6 +220,7 @@ void bind_trainer_of(py::module_& m, const char* name) {
            py::arg("accuracy"), py::arg("poll"), py::arg("epoch_done"))
       .def("step", &Bound<T>::step, py::arg("X"), py::arg("y"))
       .def("evaluate", &Bound<T>::evaluate, py::arg("X"), py::arg("y"))
+      .def_property_readonly("layout", &Bound<T>::layout)
       .def_property("epoch", &Bound<T>::epoch, &Bound<T>::set_epoch);
 }
 

@@ -11,6 +11,7 @@
 
 #include "guarded.hpp"
 #include "problems.hpp"
+#include "sums.hpp"
 
 namespace nncore::check {
 namespace {
@@ -62,19 +63,6 @@ void pack(const Matrix<T>& w, int64_t panel, Guarded<T>& packed) {
   for (int64_t j0 = 0; j0 < w.columns; j0 += panel)
     for (int64_t k = 0; k < w.rows; ++k)
       for (int64_t j = j0; j < std::min(w.columns, j0 + panel); ++j) *out++ = w.at(k, j);
-}
-
-/// |got - start - sum a b| <= (terms + 1) eps (|start| + sum |a b|), the bound of any order of the sum.
-template <class T, class Term>
-bool close(T got, long double start, int64_t terms, Term term) {
-  long double sum = start, size = std::fabs(start);
-  for (int64_t i = 0; i < terms; ++i) {
-    const long double t = term(i);
-    sum += t;
-    size += std::fabs(t);
-  }
-  const long double eps = std::numeric_limits<T>::epsilon();
-  return std::fabs(static_cast<long double>(got) - sum) <= eps * static_cast<long double>(terms + 1) * size;
 }
 
 template <class T>

@@ -1,4 +1,7 @@
-"""What the Trainer runs (packed weights, fused activations, updates inside gradients) gives the bits of the plain way."""
+"""What the Trainer runs (packed weights, fused activations, updates inside gradients) gives the bits of the plain way.
+
+With the samples of a batch in vector lanes, which narrow nets get, sums have another order: then it agrees to rounding.
+"""
 
 import numpy as np
 import pytest
@@ -27,6 +30,8 @@ OPTIMIZERS = {
     "amsgrad": lambda: nc.Adam(lr=0.01, amsgrad=True, weight_decay=0.1),
 }
 SEED = 23
+SIZES = (7, 64, 1, 130, 33)
+TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 
 
 def sample_shape(name, net):
@@ -36,7 +41,7 @@ def sample_shape(name, net):
     return (first.config["in_features"],)
 
 
-def batches(name, net, rng, sizes=(7, 64, 1, 130, 33)):
+def batches(name, net, rng, sizes=SIZES):
     shape = sample_shape(name, net)
     classes = net(np.zeros((1, *shape))).shape[1]
     return [(rng.normal(size=(n, *shape)), rng.integers(0, classes, n)) for n in sizes]
@@ -52,6 +57,14 @@ def layerwise_step(net, loss, optimizer, X, y, step):
     return value
 
 
+def assert_same(a, b, tolerance):
+    """The same bits, unless rounding is allowed for."""
+    if tolerance == 0:
+        assert np.array_equal(a, b)
+    else:
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+
+
 @pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -60,14 +73,53 @@ def test_same_bits(name, optimizer, dtype, rng):
     plain = planned.copy()
     loss, hand = nc.CrossEntropyLoss(), OPTIMIZERS[optimizer]()
     trainer = nc.Trainer(planned, loss, OPTIMIZERS[optimizer](), seed=SEED)
+    tolerance = 0.0
     for step, (X, y) in enumerate(batches(name, planned, rng)):
         value = trainer.step(X, y)
-        assert value == layerwise_step(plain, loss, hand, X, y, step)
-        assert np.array_equal(planned.flat_parameters, plain.flat_parameters), f"step {step}"
+        if trainer._core.layout == "features":
+            tolerance = TOLERANCE[dtype]
+        assert value == pytest.approx(layerwise_step(plain, loss, hand, X, y, step), rel=tolerance, abs=tolerance)
+        assert_same(planned.flat_parameters, plain.flat_parameters, tolerance)
     states = trainer.optimizer.state_dict()["state"], hand.state_dict()["state"]
     for key, slots in states[0].items():
         for slot, values in slots.items():
-            assert np.array_equal(values, states[1][key][slot]), (key, slot)
+            assert_same(values, states[1][key][slot], tolerance)
+
+
+NARROW = {
+    "tiny": lambda: [nc.Linear(2, 3), nc.Tanh(), nc.Linear(3, 2)],
+    "moons": lambda: [nc.Linear(2, 20), nc.ReLU(), nc.Linear(20, 2)],
+    "deeper": lambda: [nc.Linear(3, 9), nc.Sigmoid(), nc.Linear(9, 5, bias=False), nc.LeakyReLU(), nc.Linear(5, 3)],
+    "two activations": lambda: [nc.Identity(), nc.Linear(2, 5), nc.Tanh(), nc.Sigmoid(), nc.Linear(5, 2), nc.Tanh()],
+}
+
+
+@pytest.mark.parametrize("name", NARROW)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_samples_in_lanes(name, optimizer, dtype, rng):
+    """Twenty steps with batches that fill registers and that leave lanes empty."""
+    planned = nc.Sequential(*NARROW[name](), dtype=dtype, seed=1)
+    plain = planned.copy()
+    loss, hand, tolerance = nc.CrossEntropyLoss(), OPTIMIZERS[optimizer](), TOLERANCE[dtype]
+    trainer = nc.Trainer(planned, loss, OPTIMIZERS[optimizer](), seed=SEED, l2=1e-3)
+    inputs, outputs = next(iter(planned.parameters())).value.shape[1], planned.parameters()[-1].value.shape[0]
+    for step in range(20):
+        n = (160, 16, 33, 1, 700)[step % 5]
+        X, y = rng.normal(size=(n, inputs)), rng.integers(0, outputs, n)
+        value = trainer.step(X, y)
+        penalty = sum(0.5e-3 * np.sum(p.value.astype(float) ** 2) for p in plain.parameters() if p.value.ndim == 2)
+        z = plain._core.forward(X, True, SEED, step)
+        expected, dz = loss(z, y)
+        plain.zero_grad()
+        plain.backward(dz)
+        for p in plain.parameters():
+            if p.value.ndim == 2:
+                p.grad += np.asarray(1e-3, dtype=dtype) * p.value
+        hand.step(plain)
+        assert value == pytest.approx(expected + penalty, rel=tolerance, abs=tolerance)
+        np.testing.assert_allclose(planned.flat_parameters, plain.flat_parameters, rtol=tolerance, atol=tolerance)
+    assert trainer._core.layout == "features" or name != "tiny"  # for the others it is up to the registers' size
 
 
 @pytest.mark.parametrize("name", ["relu", "wide", "dropout"])

@@ -43,15 +43,21 @@ class GradientSink {
   virtual void take(int parameter, int64_t offset, int64_t n, T* g) = 0;
 };
 
+/// How a plan lays out a batch: one sample after the other, or one feature after the other with the samples in vector
+/// lanes, padded to whole registers.
+enum class Layout { samples, features };
+
 /// The planned form of a layer: parameters in the layout its kernels like, kept so from step to step.
 template <class T>
 class Lowered {
  public:
   virtual ~Lowered() = default;
+  /// What one step with N samples costs, roughly, in vector instructions: how a plan chooses its layout.
+  virtual double cost(int64_t N) const = 0;
   /// Permutes parameter i (or its optimizer state) from its natural order, and back.
   virtual void pack(int i, const T* natural, T* packed) const = 0;
   virtual void unpack(int i, const T* packed, T* natural) const = 0;
-  /// y = after(layer(x)) for N samples; w[i] is parameter i, packed.
+  /// y = after(layer(x)) for N samples, padding included; w[i] is parameter i, packed.
   virtual void forward(int64_t N, const T* x, T* y, T* const* w, const Elementwise<T>& after) = 0;
   /// dz is the gradient of what the layer alone computed. dx may be null; it is finished before the sink hears of w.
   virtual void backward(int64_t N, const T* x, const T* dz, T* dx, T* const* w, GradientSink<T>& sink) = 0;
@@ -72,8 +78,9 @@ class Layer {
 
   /// Set when the layer acts on each element alone; constant for the layer's life.
   virtual Elementwise<T> elementwise() const { return {}; }
-  /// The planned form; null: the plan runs forward and backward as they stand.
-  virtual std::unique_ptr<Lowered<T>> lower() { return nullptr; }
+  /// The planned form; null: the plan runs forward and backward as they stand, which for Layout::features only layers
+  /// that act on each element alone can do.
+  virtual std::unique_ptr<Lowered<T>> lower(Layout) { return nullptr; }
 
   /// build, with N for the text of an error.
   Shape build_for(const std::string& N, const Shape& in) {

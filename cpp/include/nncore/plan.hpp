@@ -39,8 +39,9 @@ class Plan final : private GradientSink<T> {
 
   int64_t max_batch() const { return max_batch_; }
   const Shape& sample() const { return sample_; }
+  Layout layout() const { return layout_; }
   /// The outputs of the last step's forward pass.
-  View<const T> outputs(int64_t N) const;
+  View<const T> outputs(int64_t N) const { return {layout_ == Layout::features ? z_ : nodes_.back().y, z_shape_.first(N)}; }
 
   void enter();  ///< takes parameters and optimizer state over from the model
   void leave();  ///< gives them back
@@ -77,12 +78,15 @@ class Plan final : private GradientSink<T> {
   };
 
   void make_nodes();
+  Layout choose_layout();
   void hold_parameters();
   void place_buffers();
   void take(int parameter, int64_t offset, int64_t n, T* g) override;
   void finish(Held& held, int64_t offset, int64_t n, T* g);
   void prepare(const Held& held, int64_t offset, int64_t n, T* g) const;
+  int64_t padded(int64_t N) const;
   void forward(int64_t N, const Pass& pass);
+  double loss_and_gradient(int64_t N, const Target<T>& target);
   void backward(int64_t N);
   void update_deferred(StepResult& result);
   double penalty() const;
@@ -92,10 +96,11 @@ class Plan final : private GradientSink<T> {
   Model<T>& model_;
   Optimizer<T>& optimizer_;
   Loss<T>& loss_;
-  Shape sample_;
+  Shape sample_, z_shape_;  ///< of one sample; of the outputs of the largest batch
   int64_t max_batch_;
   GradientOptions options_;
   bool deferred_ = false;
+  Layout layout_ = Layout::samples;
   std::vector<Node> nodes_;
   std::vector<Held> held_;
   std::size_t first_trained_ = 0;  ///< nodes before it have no backward
@@ -104,6 +109,7 @@ class Plan final : private GradientSink<T> {
   std::atomic<bool> finite_{true};
   Buffer<T> arena_;
   T* gradients_[2] = {nullptr, nullptr};
+  T *x_ = nullptr, *z_ = nullptr, *dz_ = nullptr;  ///< with samples in lanes: x by features, z and dz by samples
 };
 
 }  // namespace nncore

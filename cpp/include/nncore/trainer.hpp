@@ -88,6 +88,7 @@ class Trainer {
   Evaluation evaluate(const Dataset<T>& data, bool accuracy);
 
   Loss<T>& loss() { return *loss_; }
+  const Plan<T>* plan() const { return plan_.get(); }  ///< null before the first step
   int64_t epoch() const { return epoch_; }  ///< epochs done
   void set_epoch(int64_t epoch) { epoch_ = epoch; }
 

@@ -26,6 +26,14 @@ class Shape {
 
   Shape with_batch(int64_t N) const;  ///< (N, extents…)
   Shape sample() const;               ///< all but the first extent
+  /// The first n of the first extent, which is at least n: cheap enough for every step.
+  Shape first(int64_t n) const {
+    Shape result = *this;
+    result.extents_[0] = n;
+    result.size_ = n * row_size();
+    return result;
+  }
+  int64_t row_size() const { return extents_[0] == 0 ? 0 : size_ / extents_[0]; }  ///< elements in one of them
   Shape rows() const;                 ///< all but the last extent
   Shape with_last(int64_t C) const;   ///< the last extent replaced by C
 

@@ -26,6 +26,13 @@ NNCORE_KERNEL(gemm_dw);
 NNCORE_KERNEL(gemm_dx);
 NNCORE_KERNEL(column_sums);
 
+NNCORE_KERNEL(lanes_forward);
+NNCORE_KERNEL(lanes_dx);
+NNCORE_KERNEL(lanes_dw);
+NNCORE_KERNEL(lanes_db);
+NNCORE_KERNEL(to_lanes);
+NNCORE_KERNEL(from_lanes);
+
 NNCORE_KERNEL(relu);
 NNCORE_KERNEL(leaky_relu);
 NNCORE_KERNEL(tanh);

@@ -48,6 +48,22 @@ struct Kernels {
   /// out[j] = sum_m x[m, j], j < N.
   void (*column_sums)(int64_t M, int64_t N, const T* x, int64_t ldx, T* out);
 
+  // ---- Products with samples in lanes ------------------------------------------------------------------------
+  // Arrays (F, ld): one row of samples for each feature, ld a multiple of `lanes`; N <= ld too, and what pads the
+  // samples to N has zero gradients. Weights w (C, K) in their natural layout. Sums over samples run by lanes, then
+  // across lanes in a fixed tree; the others in ascending order.
+
+  /// y[c, n] = bias[c] + sum_k w[c, k] x[k, n]; bias may be null (zeros).
+  void (*lanes_forward)(int64_t N, int64_t C, int64_t K, int64_t ld, const T* x, const T* w, const T* bias, T* y);
+  /// dx[k, n] = sum_c w[c, k] dy[c, n].
+  void (*lanes_dx)(int64_t N, int64_t C, int64_t K, int64_t ld, const T* dy, const T* w, T* dx);
+  /// dw[c, k] = sum_n dy[c, n] x[k, n] and db[c] = sum_n dy[c, n], assigned.
+  void (*lanes_dw)(int64_t N, int64_t C, int64_t K, int64_t ld, const T* x, const T* dy, T* dw);
+  void (*lanes_db)(int64_t N, int64_t C, int64_t ld, const T* dy, T* db);
+  /// (N, F) to (F, ld), with zeros up to the next multiple of `lanes`; and back. Here N is any number.
+  void (*to_lanes)(int64_t N, int64_t F, const T* x, int64_t ld, T* y);
+  void (*from_lanes)(int64_t N, int64_t F, const T* x, int64_t ld, T* y);
+
   // ---- Elementwise functions: y = f(x) and dx = dy * f'(x), f' taken from the saved output y ---------------
   // `a` points at the function's constants (leaky_relu: the slope); null where there are none.
   using Forward = void (*)(int64_t n, const T* a, const T* x, T* y);

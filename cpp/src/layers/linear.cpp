@@ -16,6 +16,10 @@ class PackedLinear final : public Lowered<T> {
   PackedLinear(int64_t K, int64_t C, int64_t rows_per_sample, bool bias)
       : K_(K), C_(C), rows_per_sample_(rows_per_sample), bias_(bias), db_(C) {}
 
+  double cost(int64_t N) const override {
+    return 3.0 * static_cast<double>(N * rows_per_sample_ * K_ * divide_up(C_, kernels<T>().lanes));
+  }
+
   void pack(int i, const T* natural, T* packed) const override {
     if (i == 1) {
       std::copy_n(natural, C_, packed);
@@ -105,6 +109,63 @@ class PackedLinear final : public Lowered<T> {
   Buffer<T> db_;
 };
 
+/// The same with samples in lanes, for layers too narrow to fill lanes with outputs. Parameters stay as they are.
+template <class T>
+class LanesLinear final : public Lowered<T> {
+ public:
+  LanesLinear(int64_t K, int64_t C, bool bias) : K_(K), C_(C), bias_(bias), gradient_(K * C + C) {}
+
+  double cost(int64_t N) const override {  // three products, and a tree of sums for each weight
+    const int64_t registers = (N + kernels<T>().lanes - 1) / kernels<T>().lanes;
+    return static_cast<double>((3 * registers + 5) * K_ * C_);
+  }
+
+  void pack(int i, const T* natural, T* packed) const override { std::copy_n(natural, size(i), packed); }
+  void unpack(int i, const T* packed, T* natural) const override { std::copy_n(packed, size(i), natural); }
+
+  void forward(int64_t N, const T* x, T* y, T* const* w, const Elementwise<T>& after) override {
+    for_each_block(N, [&](int64_t n, int64_t count) {
+      kernels<T>().lanes_forward(count, C_, K_, N, x + n, w[0], bias_ ? w[1] : nullptr, y + n);
+      if (!after) return;
+      if (count == N) return after.forward(N * C_, after.a, y, y);
+      for (int64_t c = 0; c < C_; ++c) after.forward(count, after.a, y + c * N + n, y + c * N + n);
+    });
+  }
+
+  // dx = W^T dz, dW = dz x^T, db = the sum of dz over the samples
+  void backward(int64_t N, const T* x, const T* dz, T* dx, T* const* w, GradientSink<T>& sink) override {
+    if (dx != nullptr) {
+      for_each_block(N, [&](int64_t n, int64_t count) {
+        kernels<T>().lanes_dx(count, C_, K_, N, dz + n, w[0], dx + n);
+      });
+    }
+    T *dw = gradient_.data(), *db = dw + K_ * C_;
+    parallel_for((C_ + kRows - 1) / kRows, flops(N), [&](int64_t piece) {
+      const int64_t c = piece * kRows, rows = std::min(kRows, C_ - c);
+      kernels<T>().lanes_dw(N, rows, K_, N, x, dz + c * N, dw + c * K_);
+      if (bias_) kernels<T>().lanes_db(N, rows, N, dz + c * N, db + c);
+    });
+    sink.take(0, 0, K_ * C_, dw);
+    if (bias_) sink.take(1, 0, C_, db);
+  }
+
+ private:
+  static constexpr int64_t kBlock = 512, kRows = 32;
+
+  template <class F>
+  void for_each_block(int64_t N, F f) const {
+    parallel_for((N + kBlock - 1) / kBlock, flops(N), [&](int64_t piece) {
+      f(piece * kBlock, std::min(kBlock, N - piece * kBlock));
+    });
+  }
+  int64_t size(int i) const { return i == 0 ? K_ * C_ : C_; }
+  double flops(int64_t N) const { return 2.0 * static_cast<double>(N) * static_cast<double>(K_) * static_cast<double>(C_); }
+
+  int64_t K_, C_;
+  bool bias_;
+  Buffer<T> gradient_;
+};
+
 /// Collects the packed gradient, then adds it to the natural one.
 template <class T>
 class AddToGradients final : public GradientSink<T> {
@@ -157,7 +218,10 @@ class Linear final : public Layer<T> {
     if (bias_) kernels<T>().add(C_, gradient[1], this->parameters()[1].grad);
   }
 
-  std::unique_ptr<Lowered<T>> lower() override {
+  std::unique_ptr<Lowered<T>> lower(Layout layout) override {
+    if (layout == Layout::features) {
+      return rows_per_sample_ == 1 ? std::make_unique<LanesLinear<T>>(K_, C_, bias_) : nullptr;
+    }
     return std::make_unique<PackedLinear<T>>(K_, C_, rows_per_sample_, bias_);
   }
 

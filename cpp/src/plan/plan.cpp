@@ -20,6 +20,21 @@ Plan<T>::Plan(Model<T>& model, Optimizer<T>& optimizer, Loss<T>& loss, const Sha
 template <class T>
 Plan<T>::~Plan() = default;
 
+/// Samples in lanes where every layer can and all of them together are cheaper so. Sizes alone decide.
+template <class T>
+Layout Plan<T>::choose_layout() {
+  double by_samples = 0, by_features = 0;
+  for (std::size_t i = 0; i < model_.n_layers(); ++i) {
+    Layer<T>& layer = model_.layer(i);
+    if (layer.elementwise()) continue;
+    const auto samples = layer.lower(Layout::samples), features = layer.lower(Layout::features);
+    if (!samples || !features) return Layout::samples;
+    by_samples += samples->cost(max_batch_);
+    by_features += features->cost(max_batch_);
+  }
+  return by_features < 0.9 * by_samples ? Layout::features : Layout::samples;
+}
+
 template <class T>
 void Plan<T>::make_nodes() {
   const auto& shapes = model_.build(sample_);
@@ -33,6 +48,7 @@ void Plan<T>::make_nodes() {
   }
   const bool shared = std::any_of(uses.begin(), uses.end(), [](int n) { return n > 1; });
   deferred_ = shared || options_.clip_norm > 0;
+  if (!shared) layout_ = choose_layout();
   for (std::size_t i = 0; i < model_.n_layers(); ++i) {
     Node node{&model_.layer(i), nullptr, {}, {}, {}, shapes[i], shapes[i + 1], nullptr, nullptr};
     const auto& parameters = node.layer->parameters();
@@ -40,7 +56,7 @@ void Plan<T>::make_nodes() {
       if (parameters[k].role != Role::buffer) node.held.push_back(model_.parameter_index(i, k));
     }
     const bool own = std::all_of(node.held.begin(), node.held.end(), [&](std::size_t h) { return uses[h] == 1; });
-    if (own) node.lowered = node.layer->lower();
+    if (own) node.lowered = node.layer->lower(layout_);
     if (node.lowered && i + 1 < model_.n_layers()) node.after = model_.layer(i + 1).elementwise();
     if (node.after) ++i;
     nodes_.push_back(std::move(node));
@@ -69,15 +85,23 @@ void Plan<T>::hold_parameters() {
   }
 }
 
+/// How many samples N are with the padding that whole registers need.
+template <class T>
+int64_t Plan<T>::padded(int64_t N) const {
+  const int64_t lanes = layout_ == Layout::features ? kernels<T>().lanes : 1;
+  return (N + lanes - 1) / lanes * lanes;
+}
+
 /// One arena: packed parameters with their state, each node's output, two gradients in turn.
 template <class T>
 void Plan<T>::place_buffers() {
   constexpr int64_t kLine = 64 / sizeof(T);
   const auto rounded = [](int64_t n) { return (n + kLine - 1) / kLine * kLine; };
-  int64_t largest = 0, total = 0;
+  const int64_t N = padded(max_batch_), in = N * nodes_.front().in.size(), out = N * nodes_.back().out.size();
+  int64_t largest = 0, total = layout_ == Layout::features ? rounded(in) + 2 * rounded(out) : 0;
   for (const Node& node : nodes_) {
-    largest = std::max({largest, max_batch_ * node.in.size(), max_batch_ * node.out.size()});
-    total += rounded(max_batch_ * node.out.size());
+    largest = std::max({largest, N * node.in.size(), N * node.out.size()});
+    total += rounded(N * node.out.size());
   }
   const int copies = 1 + optimizer_.n_slots() + (deferred_ ? 1 : 0);
   for (const Held& held : held_) total += held.layout != nullptr ? copies * rounded(held.n) : 0;
@@ -86,8 +110,10 @@ void Plan<T>::place_buffers() {
   const T* x = nullptr;  // of the first node: each step's own
   for (Node& node : nodes_) {
     node.x = x;
-    x = node.y = place(max_batch_ * node.out.size());
+    x = node.y = place(N * node.out.size());
   }
+  if (layout_ == Layout::features) x_ = place(in), z_ = place(out), dz_ = place(out);
+  z_shape_ = nodes_.back().out.with_batch(max_batch_);
   for (T*& gradient : gradients_) gradient = place(largest);
   for (Held& held : held_) {
     if (held.layout == nullptr) continue;
@@ -98,11 +124,6 @@ void Plan<T>::place_buffers() {
   for (Node& node : nodes_) {
     for (const std::size_t h : node.held) node.w.push_back(held_[h].w);
   }
-}
-
-template <class T>
-View<const T> Plan<T>::outputs(int64_t N) const {
-  return {nodes_.back().y, nodes_.back().out.with_batch(N)};
 }
 
 template <class T>

@@ -12,19 +12,33 @@ template <class T>
 StepResult Plan<T>::step(int64_t N, const T* x, const Target<T>& target, const Pass& pass) {
   StepResult result;
   nodes_.front().x = x;
-  forward(N, pass);
-  const View<const T> z = outputs(N);
-  result.loss = loss_.value_and_gradient(z, target, gradients_[0]) + penalty();
+  if (layout_ == Layout::features) {
+    kernels<T>().to_lanes(N, sample_.size(), x, padded(N), x_);
+    nodes_.front().x = x_;
+  }
+  forward(padded(N), pass);
+  result.loss = loss_and_gradient(N, target) + penalty();
   if (options_.check_finite && !std::isfinite(result.loss)) {  // nothing has been updated yet
     result.finite = false;
     return result;
   }
   finite_.store(true, std::memory_order_relaxed);
   constants_ = optimizer_.begin_step();
-  backward(N);
+  backward(padded(N));
   if (deferred_) update_deferred(result);
   result.finite = finite_.load(std::memory_order_relaxed);
   return result;
+}
+
+/// Losses see samples. The padding gets zeros for gradients.
+template <class T>
+double Plan<T>::loss_and_gradient(int64_t N, const Target<T>& target) {
+  if (layout_ == Layout::samples) return loss_.value_and_gradient(outputs(N), target, gradients_[0]);
+  const int64_t C = nodes_.back().out.size();
+  kernels<T>().from_lanes(N, C, nodes_.back().y, padded(N), z_);
+  const double loss = loss_.value_and_gradient(outputs(N), target, dz_);
+  kernels<T>().to_lanes(N, C, dz_, padded(N), gradients_[0]);
+  return loss;
 }
 
 template <class T>

@@ -26,7 +26,7 @@ void copy_rows(const V* from, int64_t D, const Rows& rows, V* to) {
 
 template <class T>
 const T* SampleBatch<T>::gather(const Model<T>& model, const Samples<T>& x, const Rows& rows) {
-  const int64_t D = x.shape.sample().size();
+  const int64_t D = x.shape.row_size();
   const auto& norm = model.input();
   if (!norm && rows.order == nullptr) return x.values + rows.first * D;
   T* to = values_.reserve(rows.count * D);
@@ -47,9 +47,8 @@ const T* SampleBatch<T>::gather(const Model<T>& model, const Samples<T>& x, cons
 
 template <class T>
 Target<T> TargetBatch<T>::gather(const Target<T>& y, const Rows& rows) {
-  const Shape sample = y.shape.sample();
-  const int64_t D = sample.size();
-  Target<T> batch{nullptr, nullptr, sample.with_batch(rows.count)};
+  const int64_t D = y.shape.row_size();
+  Target<T> batch{nullptr, nullptr, y.shape.first(rows.count)};
   const auto take = [&](const auto* from, auto& own) {
     if (from == nullptr || rows.order == nullptr) return from == nullptr ? from : from + rows.first * D;
     auto* to = own.reserve(rows.count * D);

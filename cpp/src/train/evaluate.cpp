@@ -9,7 +9,6 @@ namespace {
 
 template <class T>
 int64_t argmax(const T* values, int64_t C) {
-  if (C == 2) return values[1] > values[0];  // without a branch: with two classes it is a coin toss
   int64_t best = 0;
   for (int64_t c = 1; c < C; ++c) {
     if (values[c] > values[best]) best = c;
@@ -28,6 +27,18 @@ void add_score(Link link, View<const T> z, const Target<T>& y, Score& score) {
   }
   if (link != Link::softmax && link != Link::log_softmax) return;
   const int64_t C = z.shape[1];
+  if (C == 2 && y.labels != nullptr) {  // the same without a branch: which of two classes wins is a coin toss
+    int64_t counted = 0, correct = 0;
+    for (int64_t n = 0; n < N; ++n) {
+      const uint64_t label = static_cast<uint64_t>(y.labels[n]);
+      const bool second = z.data[2 * n + 1] > z.data[2 * n];
+      counted += label < 2;
+      correct += label == static_cast<uint64_t>(second);
+    }
+    score.counted += counted;
+    score.correct += correct;
+    return;
+  }
   for (int64_t n = 0; n < N; ++n) {
     const int64_t wanted = y.labels != nullptr ? y.labels[n] : argmax(y.values + n * C, C);
     if (wanted < 0 || wanted >= C) continue;

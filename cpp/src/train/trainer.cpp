@@ -97,6 +97,7 @@ FitResult Trainer<T>::fit(const Dataset<T>& train, const std::optional<Dataset<T
   run.shuffled = options_.shuffle && batch < N;  // a full batch is the same in any order
   order_.resize(static_cast<std::size_t>(run.shuffled ? N : 0));
   result.first_step = optimizer_.t();
+  result.epochs.reserve(static_cast<std::size_t>(std::min<int64_t>(epochs, 4096)));
   InPlan<T> in_plan(plan_for(train.x.shape.sample(), batch));
   while (epoch_ < run.last_epoch && !run.stop) {
     const auto epoch_start = Clock::now();
