@@ -163,5 +163,6 @@ py::array_t<T> view_out(T* data, const Shape& shape, const py::object& owner) {
   template py::array_t<T> view_out(T*, const Shape&, const py::object&);
 NNCORE_INSTANTIATE(float)
 NNCORE_INSTANTIATE(double)
+template py::array_t<int64_t> copy_out(View<const int64_t>);
 
 }  // namespace nncore

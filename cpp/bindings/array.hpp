@@ -55,6 +55,7 @@ py::array_t<T> copy_out(View<const T> view);
 template <class T>
 py::array_t<T> view_out(T* data, const Shape& shape, const py::object& owner);
 
+const char* link_name(Link link);
 template <class T>
 constexpr const char* dtype_name() {
   return std::is_same_v<T, float> ? "float32" : "float64";

@@ -9,7 +9,6 @@
 #include "nncore/loss.hpp"
 
 namespace nncore {
-namespace {
 
 const char* link_name(Link link) {
   switch (link) {
@@ -21,6 +20,8 @@ const char* link_name(Link link) {
   }
   return "identity";
 }
+
+namespace {
 
 /// (value, dz) of a loss for outputs z of the loss's own type.
 template <class T>

@@ -11,6 +11,8 @@ PYBIND11_MODULE(_core, m) {
   m.attr("__version__") = NNCORE_VERSION;
   bind_errors(m);
   bind_registry(m);
+  bind_python_layer(m);
+  bind_python_loss(m);
   bind_model(m);
   bind_loss(m);
   bind_optimizer(m);

@@ -128,6 +128,7 @@ class Bound {
     return out;
   }
 
+  const char* link() { return link_name(trainer_.loss().link()); }
   int64_t epoch() const { return trainer_.epoch(); }
   void set_epoch(int64_t epoch) { trainer_.set_epoch(epoch); }
 
@@ -221,6 +222,7 @@ void bind_trainer_of(py::module_& m, const char* name) {
       .def("step", &Bound<T>::step, py::arg("X"), py::arg("y"))
       .def("evaluate", &Bound<T>::evaluate, py::arg("X"), py::arg("y"))
       .def_property_readonly("layout", &Bound<T>::layout)
+      .def_property_readonly("link", &Bound<T>::link)
       .def_property("epoch", &Bound<T>::epoch, &Bound<T>::set_epoch);
 }
 

@@ -47,10 +47,11 @@ class Registered:
     __hash__ = object.__hash__
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self._config)
+        return rebuild, (type(self), self._config)
 
 
-def _rebuild(cls: type[_Class], config: dict[str, Any]) -> _Class:
+def rebuild(cls: type[_Class], config: dict[str, Any]) -> _Class:
+    """What pickle calls."""
     return cls(**config)
 
 

@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core
 from nncore._checks import describe, integer, number, real_array
-from nncore._sequential import Sequential
-from nncore.errors import ConfigError
 from nncore._layer import Layer
 from nncore._loss import Loss
+from nncore._sequential import Sequential
+from nncore.errors import ConfigError
 
 _OK = 1e-6
 
@@ -97,7 +97,7 @@ def gradcheck(
     True
     """
     if isinstance(model, Layer):
-        twin = Sequential({"0": type(model)(**model.config)}, dtype="float64", seed=0)
+        twin = Sequential({"0": model._copy()}, dtype="float64", seed=0)
         for own, given in zip(twin.parameters(), model.parameters(), strict=True):
             own.value = given.value
     elif isinstance(model, Sequential):

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nncore._checks import real_array
-from nncore.errors import ShapeError
+from nncore import _core
+from nncore._checks import describe, real_array
+from nncore.errors import ConfigError, ShapeError
 
 
 class Parameter:
@@ -24,34 +25,73 @@ class Parameter:
 
     def __init__(self, name: str, value: NDArray[Any], grad: NDArray[Any]) -> None:
         self.name = name
-        self._value = value
-        self._grad = grad
+        self._own = (value, grad)
+
+    def _arrays(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        return self._own
 
     @property
     def value(self) -> NDArray[Any]:
         """The numbers themselves, as a view."""
-        return self._value
+        return self._arrays()[0]
 
     @value.setter
     def value(self, given: ArrayLike) -> None:
-        assign(self._value, given, self.name)
+        assign(self._arrays()[0], given, self.name)
 
     @property
     def grad(self) -> NDArray[Any]:
         """The gradient, as a view."""
-        return self._grad
+        return self._arrays()[1]
 
     @grad.setter
     def grad(self, given: ArrayLike) -> None:
-        assign(self._grad, given, f"{self.name} grad")
+        assign(self._arrays()[1], given, f"{self.name} grad")
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of value and grad."""
-        return self._value.shape
+        return self._arrays()[0].shape
 
     def __repr__(self) -> str:
-        return f"Parameter({self.name!r}, shape={self.shape}, dtype={self._value.dtype})"
+        return f"Parameter({self.name!r}, shape={self.shape}, dtype={self._arrays()[0].dtype})"
+
+
+class LayerParameter(Parameter):
+    """A parameter of a layer written in Python: follows the layer into whatever model it joins."""
+
+    def __init__(self, name: str, start: ArrayLike, where: str) -> None:
+        if not isinstance(name, str) or not name or "." in name:
+            raise ConfigError(f"[{where}] add_parameter: expected a name without dots, got {describe(name)}")
+        array = real_array(where, name, start)
+        if array.size == 0:
+            raise ShapeError(f"[{where}] {name}: expected at least one number, got shape {array.shape}")
+        self.name = name
+        self._start = np.array(array, dtype=np.float64)
+        self._waiting = self._start  # the value it has before it joins a layer
+        self._handle: Any = None
+        self._views: tuple[int, tuple[NDArray[Any], NDArray[Any]]] | None = None
+
+    def join(self, handle: Any, index: int) -> None:
+        """Becomes parameter `index` of the layer."""
+        _core.add_parameter(handle, self.name, self._start, self._waiting, self._start.ndim > 1)
+        self._handle, self._index, self._waiting = handle, index, self._start
+
+    def _arrays(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        if self._handle is None:  # a copy on its own
+            return self._waiting, np.zeros_like(self._waiting)
+        if self._views is None or self._views[0] != self._handle.generation:
+            self._views = (self._handle.generation, _core.parameter_arrays(self._handle, self._index))
+        return self._views[1]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_parameter, (self.name, self._start, self.value.astype(np.float64))
+
+
+def _rebuild_parameter(name: str, start: NDArray[Any], value: NDArray[Any]) -> LayerParameter:
+    parameter = LayerParameter(name, start, "Layer")
+    parameter._waiting = value
+    return parameter
 
 
 def checked(given: object, shape: tuple[int, ...], name: str) -> NDArray[Any]:

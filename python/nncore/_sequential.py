@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from nncore import _core
 from nncore._checks import describe, flag, integer
+from nncore._layer import Layer
 from nncore._normalize import Normalize
 from nncore._parameter import Parameter, parameters_of
 from nncore._state import load_state, model_state
 from nncore._summary import Summary, html_of
 from nncore.errors import ConfigError, StateError
-from nncore._layer import Layer
 
 _ENDS = {"Softmax": "probabilities", "LogSoftmax": "log_probabilities", "Sigmoid": "probabilities"}
 
@@ -237,21 +237,24 @@ class Sequential:
         """A model of its own with the same numbers."""
         copies: dict[int, Layer] = {}
         for layer in self._layers.values():
-            copies.setdefault(id(layer), type(layer)(**layer.config))
+            copies.setdefault(id(layer), layer._copy())
         layers = {name: copies[id(layer)] for name, layer in self._layers.items()}
         other = Sequential(layers, dtype=self.dtype, seed=self.seed, input=self.input)
         other.load_state_dict(self.state_dict())
         other._link, other._calls = self._link, self._calls
         return other
 
+    def __copy__(self) -> Sequential:
+        return self.copy()
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Sequential:
         return self.copy()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        kinds = {id(layer): (type(layer), layer.config) for layer in self._layers.values()}
+        recipes = {id(layer): layer._recipe() for layer in self._layers.values()}
         names = [(name, id(layer)) for name, layer in self._layers.items()]
         facts = {"dtype": self.dtype, "seed": self.seed, "input": self.input}
-        return _rebuild, (kinds, names, facts, self.state_dict(), self._link, self._calls)
+        return _rebuild, (recipes, names, facts, self.state_dict(), self._link, self._calls)
 
     # ---- Looking at it --------------------------------------------------------------------------------------------
 
@@ -271,14 +274,14 @@ class Sequential:
 
 
 def _rebuild(
-    kinds: dict[int, tuple[type[Layer], dict[str, Any]]],
+    recipes: dict[int, tuple[Callable[..., Layer], tuple[Any, ...]]],
     names: list[tuple[str, int]],
     facts: dict[str, Any],
     state: dict[str, Any],
     link: str | None,
     calls: int,
 ) -> Sequential:
-    layers = {key: cls(**config) for key, (cls, config) in kinds.items()}
+    layers = {key: make(*arguments) for key, (make, arguments) in recipes.items()}
     net = Sequential({name: layers[key] for name, key in names}, **facts)
     net.load_state_dict(state)
     net._link, net._calls = link, calls

@@ -10,11 +10,11 @@ from nncore import _core
 from nncore._checks import describe, flag, integer, number
 from nncore._history import History
 from nncore._interrupt import InterruptGuard
+from nncore._loss import CompiledLoss, Loss
+from nncore._optimizer import Optimizer
 from nncore._progress import Progress
 from nncore._sequential import Sequential
 from nncore.errors import ConfigError
-from nncore._loss import Loss
-from nncore._optimizer import Optimizer
 
 #: Losses that apply a link of their own, and the last layers that would apply it a second time.
 _TWICE = {"CrossEntropyLoss": ("Softmax", "LogSoftmax"), "BCEWithLogitsLoss": ("Sigmoid",)}
@@ -181,6 +181,7 @@ class Trainer:
 
             watched = epoch_done if functions else None
             result = core.fit(X, y, *pairs, epochs, "accuracy" in names, poll, watched)
+            self.model._link = core.link  # some losses know it when they see the targets
             bar.close(f"loss {result['epochs']['loss'][-1]:.4f}" if len(result["epochs"]["loss"]) else "")
         result["interrupted"] = result["interrupted"] or guard.requested
         if result["nonfinite"]:
@@ -189,7 +190,9 @@ class Trainer:
 
     def step(self, xb: Any, yb: Any) -> float:
         """One update on one batch; returns the loss with penalties before it."""
-        loss: float = self._bind().step(xb, yb)
+        core = self._bind()
+        loss: float = core.step(xb, yb)
+        self.model._link = core.link
         return loss
 
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
@@ -203,7 +206,7 @@ class Trainer:
 
 def _check_end(model: Sequential, loss: Loss) -> None:
     last = type(model[len(model) - 1]).__name__ if len(model) else ""
-    if last in _TWICE.get(type(loss).__name__, ()):
+    if isinstance(loss, CompiledLoss) and last in _TWICE.get(type(loss).__name__, ()):
         other = ", or use NLLLoss after LogSoftmax" if last == "LogSoftmax" else ""
         raise ConfigError(
             f"[Trainer] model: expected raw outputs for {type(loss).__name__}, got a model that ends in {last} "

@@ -1,9 +1,11 @@
 """Layers, generated from the compiled core's registry."""
 
 from nncore._generate import make_classes
-from nncore._layer import Layer
+from nncore._layer import CompiledLayer, Layer
 
-_made = make_classes("layer", Layer, __name__)
+_made = make_classes("layer", CompiledLayer, __name__)
 globals().update(_made)
+
+Layer.__module__ = __name__  # where users find it
 
 __all__ = ["Layer", *_made]

@@ -1,9 +1,11 @@
 """Losses, generated from the compiled core's registry."""
 
 from nncore._generate import make_classes
-from nncore._loss import Loss
+from nncore._loss import CompiledLoss, Loss
 
-_made = make_classes("loss", Loss, __name__)
+_made = make_classes("loss", CompiledLoss, __name__)
 globals().update(_made)
+
+Loss.__module__ = __name__  # where users find it
 
 __all__ = ["Loss", *_made]

@@ -81,6 +81,8 @@ class Layer {
   /// The planned form; null: the plan runs forward and backward as they stand, which for Layout::features only layers
   /// that act on each element alone can do.
   virtual std::unique_ptr<Lowered<T>> lower(Layout) { return nullptr; }
+  /// Does it run code that may throw in the middle of a step?
+  virtual bool foreign() const { return false; }
 
   /// build, with N for the text of an error.
   Shape build_for(const std::string& N, const Shape& in) {

@@ -26,6 +26,8 @@ class Loss {
   /// Does the loss take integer labels where it is given integers?
   virtual bool takes_labels() const { return false; }
   virtual Link link() const { return Link::identity; }
+  /// Does it run code that may throw in the middle of a step?
+  virtual bool foreign() const { return false; }
   /// Compares shapes exactly and checks every label; throws ShapeError or ConfigError. Done once, at the border.
   virtual void check(const Shape& z, const Target<T>& y) const = 0;
   /// The value for outputs z (N, …); its gradient goes to dz unless that is null. z and y passed check.

@@ -77,6 +77,7 @@ class Plan final : private GradientSink<T> {
     T* y;
   };
 
+  StepResult run_step(int64_t N, const T* x, const Target<T>& target, const Pass& pass);
   void make_nodes();
   Layout choose_layout();
   void hold_parameters();
@@ -99,15 +100,16 @@ class Plan final : private GradientSink<T> {
   Shape sample_, z_shape_;  ///< of one sample; of the outputs of the largest batch
   int64_t max_batch_;
   GradientOptions options_;
-  bool deferred_ = false;
   Layout layout_ = Layout::samples;
+  bool foreign_ = false;   ///< somebody's code may throw in the middle of a step
+  bool deferred_ = false;  ///< parameters change when all gradients are known
   std::vector<Node> nodes_;
   std::vector<Held> held_;
   std::size_t first_trained_ = 0;  ///< nodes before it have no backward
   Node* current_ = nullptr;
   StepConstants constants_;
   std::atomic<bool> finite_{true};
-  Buffer<T> arena_;
+  Buffer<T> arena_, running_;
   T* gradients_[2] = {nullptr, nullptr};
   T *x_ = nullptr, *z_ = nullptr, *dz_ = nullptr;  ///< with samples in lanes: x by features, z and dz by samples
 };

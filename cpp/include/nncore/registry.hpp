@@ -36,6 +36,7 @@ Factories<Base>& factories();
 /// A new object from checked arguments.
 template <class Base>
 std::unique_ptr<Base> make(const Spec& spec) {
+  if (spec.foreign) return dynamic_cast<const Maker<Base>&>(*spec.foreign).make({});
   return factories<Base>().at(spec.name)(spec.args);
 }
 

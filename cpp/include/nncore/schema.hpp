@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -44,10 +45,20 @@ class Args {
   std::map<std::string, Value> values_;
 };
 
+/// Makes objects that no registry knows: layers and losses written in Python.
+struct Foreign {
+  virtual ~Foreign() = default;
+};
+template <class Base>
+struct Maker : virtual Foreign {
+  virtual std::unique_ptr<Base> make(std::type_identity<Base>) const = 0;
+};
+
 /// A registered thing with its arguments: the recipe from which objects of either dtype are made.
 struct Spec {
   std::string kind, name;
   Args args;
+  std::shared_ptr<const Foreign> foreign = nullptr;  ///< set: makes them instead of the registry
 };
 
 /// What a field admits. `accept` returns the value in its own type (an int given for a float becomes one) or nothing.

@@ -47,7 +47,9 @@ void Plan<T>::make_nodes() {
     }
   }
   const bool shared = std::any_of(uses.begin(), uses.end(), [](int n) { return n > 1; });
-  deferred_ = shared || options_.clip_norm > 0;
+  foreign_ = loss_.foreign();
+  for (std::size_t i = 0; i < model_.n_layers(); ++i) foreign_ = foreign_ || model_.layer(i).foreign();
+  deferred_ = shared || foreign_ || options_.clip_norm > 0;
   if (!shared) layout_ = choose_layout();
   for (std::size_t i = 0; i < model_.n_layers(); ++i) {
     Node node{&model_.layer(i), nullptr, {}, {}, {}, shapes[i], shapes[i + 1], nullptr, nullptr};

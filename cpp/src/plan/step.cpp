@@ -10,6 +10,29 @@ namespace nncore {
 
 template <class T>
 StepResult Plan<T>::step(int64_t N, const T* x, const Target<T>& target, const Pass& pass) {
+  if (!foreign_) return run_step(N, x, target, pass);
+  // Updates wait for the end of backward then; only running statistics and the step count may have moved.
+  const auto for_each_statistic = [&](auto f) {
+    T* at = running_.data();
+    for (const Parameter<T>* buffer : model_.buffers()) at = f(buffer->value, buffer->shape.size(), at);
+  };
+  const int64_t t = optimizer_.t();
+  int64_t total = 0;
+  for (const Parameter<T>* buffer : model_.buffers()) total += buffer->shape.size();
+  running_.reserve(total);
+  for_each_statistic([](const T* value, int64_t n, T* kept) { return std::copy_n(value, n, kept); });
+  try {
+    return run_step(N, x, target, pass);
+  } catch (...) {
+    for_each_statistic([](T* value, int64_t n, T* kept) { return std::copy_n(kept, n, value), kept + n; });
+    optimizer_.set_t(t);
+    model_.zero_grad();
+    throw;
+  }
+}
+
+template <class T>
+StepResult Plan<T>::run_step(int64_t N, const T* x, const Target<T>& target, const Pass& pass) {
   StepResult result;
   nodes_.front().x = x;
   if (layout_ == Layout::features) {
