@@ -1,7 +1,9 @@
-"""Hand-made files in MNIST's format."""
+"""Hand-made files in MNIST's format, and a server to download from."""
 
 import gzip
+import http.server
 import struct
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -38,3 +40,32 @@ def write_set(digits):
             path.write_bytes(gzip.compress(content) if compress else content)
 
     return write
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """Serves .files (path -> bytes); .asked lists the paths; a file in .cut ends after half its bytes."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.server.asked.append(self.path)
+            content = self.server.files.get(self.path)
+            if content is None:
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content[: len(content) // 2] if self.path in self.server.cut else content)
+
+        def log_message(self, *_):
+            pass
+
+    monkeypatch.setenv("no_proxy", "*")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.files, server.asked, server.cut = {}, [], set()
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()

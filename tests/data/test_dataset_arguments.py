@@ -101,6 +101,6 @@ def test_bad_factor_classes_and_turns(call, message):
 
 
 def test_namespace():
-    names = {*GENERATORS, "load_digits", "load_mnist", "train_test_split"}
+    names = {*GENERATORS, "load_cifar10", "load_digits", "load_fashion_mnist", "load_mnist", "train_test_split"}
     assert names <= set(nc.datasets.__all__)
     assert all(callable(getattr(nc.datasets, name)) for name in nc.datasets.__all__)

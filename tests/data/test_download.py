@@ -3,9 +3,7 @@
 import dataclasses
 import gzip
 import hashlib
-import http.server
 import socket
-import threading
 
 import numpy as np
 import pytest
@@ -13,35 +11,6 @@ import pytest
 import nncore as nc
 from nncore.datasets import _mnist
 from nncore.datasets._files import DataFile
-
-
-@pytest.fixture
-def server(monkeypatch):
-    """Serves .files (path -> bytes); .asked lists the paths; a file in .cut ends after half its bytes."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.server.asked.append(self.path)
-            content = self.server.files.get(self.path)
-            if content is None:
-                self.send_error(404)
-                return
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content[: len(content) // 2] if self.path in self.server.cut else content)
-
-        def log_message(self, *_):
-            pass
-
-    monkeypatch.setenv("no_proxy", "*")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.files, server.asked, server.cut = {}, [], set()
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

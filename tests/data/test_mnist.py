@@ -1,7 +1,6 @@
-"""load_mnist: where it looks, what it refuses, and the real files when $NNCORE_DATA has them."""
+"""load_mnist and its twin: where they look, what they refuse, and the real files when they are on this machine."""
 
 import hashlib
-import os
 
 import numpy as np
 import pytest
@@ -9,7 +8,14 @@ import pytest
 import nncore as nc
 
 load_mnist = nc.datasets.load_mnist
-real_data = pytest.mark.skipif(not os.environ.get("NNCORE_DATA"), reason="NNCORE_DATA names no folder with MNIST")
+
+
+def official(load, split):
+    """The files of $NNCORE_DATA or the user's cache folder; the test is skipped where they are not."""
+    try:
+        return load(split)
+    except FileNotFoundError:
+        pytest.skip(f"{load.__name__} finds no files: point NNCORE_DATA to a folder that has them")
 
 
 @pytest.fixture
@@ -110,6 +116,27 @@ def test_wrong_labels_and_mixed_up_files(tmp_path, home, write_set, idx_bytes, d
             assert str(caught.value).startswith(f"[load_mnist] {folder}")
 
 
+@pytest.mark.parametrize("split, size", [("train", 60000), ("test", 10000)])
+def test_the_official_clothes(split, size):
+    X, y = official(nc.datasets.load_fashion_mnist, split)
+    assert X.shape == (size, 1, 28, 28)
+    assert np.bincount(y).tolist() == [size // 10] * 10  # the paper: equally many of each class
+
+
+def test_clothes_have_a_folder_of_their_own(tmp_path, home, write_set, digits):
+    write_set(tmp_path / "fashion-mnist")
+    X, y = nc.datasets.load_fashion_mnist(root=tmp_path)
+    np.testing.assert_array_equal(X[:, 0], digits[0])
+    np.testing.assert_array_equal(y, digits[1])
+    with pytest.raises(FileNotFoundError, match=str(tmp_path / "mnist")):
+        load_mnist(root=tmp_path)
+    write_set(tmp_path / "fashion-mnist", labels=b"")
+    with pytest.raises(nc.FormatError, match=r"^\[load_fashion_mnist\] .*fashion-mnist"):
+        nc.datasets.load_fashion_mnist(root=tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"(?s)^\[load_fashion_mnist\] .*fashion-mnist.*http://fashion-mnist"):
+        nc.datasets.load_fashion_mnist("test", root=tmp_path)
+
+
 @pytest.mark.parametrize("split", ["Train", "", "t10k", None, 0, True, ["train"], b"train", np.array(["train"])])
 def test_bad_split(tmp_path, split):
     with pytest.raises(nc.ConfigError, match=r"^\[load_mnist\] split: expected 'train' or 'test', got "):
@@ -128,7 +155,6 @@ def test_bad_download(tmp_path, download):
         load_mnist(root=tmp_path, download=download)
 
 
-@real_data
 @pytest.mark.parametrize(
     "split, size, first, digest",
     [
@@ -137,7 +163,7 @@ def test_bad_download(tmp_path, download):
     ],
 )
 def test_the_official_files(split, size, first, digest, idx_bytes):
-    X, y = load_mnist(split)
+    X, y = official(load_mnist, split)
     assert X.shape == (size, 1, 28, 28) and X.dtype == np.uint8
     assert y.shape == (size,) and y.dtype == np.int64
     assert y[:5].tolist() == first
@@ -146,9 +172,8 @@ def test_the_official_files(split, size, first, digest, idx_bytes):
     assert hashlib.sha256(idx_bytes(X[:, 0])).hexdigest() == digest  # of the unpacked file, however it was packed
 
 
-@real_data
 def test_official_class_counts():
     """The counts per digit that LeCun's page and many papers list."""
-    train, test = load_mnist("train")[1], load_mnist("test")[1]
+    train, test = official(load_mnist, "train")[1], official(load_mnist, "test")[1]
     assert np.bincount(train).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
     assert np.bincount(test).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]

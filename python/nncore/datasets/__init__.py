@@ -1,17 +1,20 @@
-"""Data sets to try a net on: generated ones, deterministic for a seed, and MNIST and digits from files.
+"""Data sets to try a net on: generated ones, deterministic for a seed, and images from files.
 
 Every function returns NumPy arrays, samples first. Nothing touches the network unless `download=True`.
 """
 
+from nncore.datasets._cifar import load_cifar10
 from nncore.datasets._digits import load_digits
 from nncore.datasets._gaussians import make_blobs, make_gaussians
-from nncore.datasets._mnist import load_mnist
+from nncore.datasets._mnist import load_fashion_mnist, load_mnist
 from nncore.datasets._patterns import make_circles, make_moons, make_spirals, make_xor
 from nncore.datasets._regression import make_regression
 from nncore.datasets._split import train_test_split
 
 __all__ = [
+    "load_cifar10",
     "load_digits",
+    "load_fashion_mnist",
     "load_mnist",
     "make_blobs",
     "make_circles",

@@ -12,7 +12,7 @@ from pathlib import Path
 from nncore import _checks
 from nncore.errors import ConfigError, FormatError
 
-_TIMEOUT = 30.0  # seconds without an answer
+_TIMEOUT = 10.0  # seconds without an answer
 _CHUNK = 1 << 16
 
 
@@ -23,6 +23,12 @@ class DataFile:
     name: str
     size: int
     sha256: str
+
+
+def check_split(where: str, split: object) -> None:
+    """Every set has the same two splits."""
+    if not isinstance(split, str) or split not in ("train", "test"):
+        raise ConfigError(f"[{where}] split: expected 'train' or 'test', got {_checks.describe(split)}")
 
 
 def data_folder(where: str, root: str | os.PathLike[str] | None) -> Path:
@@ -47,26 +53,38 @@ def locate(
     where: str, files: tuple[DataFile, ...], base: Path, subfolder: str, url: str, *, download: bool
 ) -> tuple[Path, ...]:
     """Paths of `files`, raw or .gz, all from base/subfolder or all from base; download fetches into the former."""
+    names = tuple(file.name for file in files)
+    found = search(base, subfolder, names, ("", ".gz"))
+    if found is not None:
+        return found
+    if not download:
+        raise missing(where, base, subfolder, ", ".join(names) + " (raw or .gz)", url)
+    folder = base / subfolder
+    return tuple(_existing(folder, file.name, ("", ".gz")) or fetch(where, file, url, folder) for file in files)
+
+
+def search(base: Path, subfolder: str, names: tuple[str, ...], endings: tuple[str, ...]) -> tuple[Path, ...] | None:
+    """Paths of all names, each with one of the endings, from base/subfolder or else from base; None: neither has all."""
     for folder in (base / subfolder, base):
-        found = tuple(path for path in (_existing(folder, file) for file in files) if path is not None)
-        if len(found) == len(files):
+        found = tuple(path for path in (_existing(folder, name, endings) for name in names) if path is not None)
+        if len(found) == len(names):
             return found
-    if download:
-        return tuple(_existing(base / subfolder, file) or fetch(where, file, url, base / subfolder) for file in files)
-    names = ", ".join(file.name for file in files)
-    raise FileNotFoundError(
-        f"[{where}] expected {names} (raw or .gz) in one of the folders\n"
+    return None
+
+
+def missing(where: str, base: Path, subfolder: str, names: str, url: str) -> FileNotFoundError:
+    """Says where the files were looked for and how to get them."""
+    return FileNotFoundError(
+        f"[{where}] expected {names} in one of the folders\n"
         f"  {base / subfolder}\n"
         f"  {base}\n"
         f"Pass download=True, or put the files from {url} there, or name their folder by root= or $NNCORE_DATA."
     )
 
 
-def _existing(folder: Path, file: DataFile) -> Path | None:
-    for path in (folder / file.name, folder / f"{file.name}.gz"):
-        if path.is_file():
-            return path
-    return None
+def _existing(folder: Path, name: str, endings: tuple[str, ...]) -> Path | None:
+    paths = (folder / (name + ending) for ending in endings)
+    return next((path for path in paths if path.is_file()), None)
 
 
 def fetch(where: str, file: DataFile, url: str, folder: Path) -> Path:
@@ -123,5 +141,5 @@ def _pieces(where: str, address: str, folder: Path) -> Iterator[bytes]:
 
 def _unreachable(where: str, address: str, folder: Path, reason: object) -> ConnectionError:
     return ConnectionError(
-        f"[{where}] expected to download {address}, got {reason}; the file can be put into {folder} by hand"
+        f"[{where}] expected to download {address}, got {reason}; its content can be put into {folder} by hand"
     )
