@@ -24,7 +24,8 @@ def read(path):
 
 
 def run(notebook, folder, timeout=120):
-    """Executes a notebook in a folder, at most `timeout` seconds, with the Python that runs this."""
+    """Executes a notebook in a folder that gets the result files, at most `timeout` seconds, with this Python."""
+    (Path(folder) / "results").symlink_to(FOLDER / "results")
     manager = AsyncKernelManager(
         kernel_name="python3",
         kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),  # ipykernel's own, nothing registered on the machine

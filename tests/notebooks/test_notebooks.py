@@ -30,7 +30,7 @@ def test_runs_without_errors_and_warnings(path, tmp_path):
     notebook = rerun.read(path)
     rerun.run(notebook, tmp_path)
     assert_undisturbed(notebook)
-    assert list(tmp_path.iterdir()) == []
+    assert [entry.name for entry in tmp_path.iterdir()] == ["results"]
 
 
 @each_notebook

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from nncore import __version__
-from nncore.cli import _demo, _info, _mnist, _moons, _perceptron, _rosenbrock
+from nncore.cli import _demo, _info, _mnist, _moons, _perceptron, _rosenbrock, experiments
 from nncore.cli._report import Report
 
-_COMMANDS = (_demo, _perceptron, _moons, _rosenbrock, _mnist, _info)
+_COMMANDS = (_demo, _perceptron, _moons, _rosenbrock, _mnist, experiments, _info)
 _INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code: 0, 1 after an error, 2 for wrong flags, 130 after Ctrl-C."""
-    args = _parser().parse_args(arguments)
+    args, unknown = _parser().parse_known_args(arguments)
+    if unknown:  # of the command's parser, which knows the flags; parse_args would ask the one above it
+        args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         if args.threads is not None:
             from nncore import set_num_threads
@@ -50,14 +53,14 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--threads", type=int, help="number of threads")
         sub.add_argument("--json", action="store_true", help="print the results as JSON")
         sub.set_defaults(run=command.run, parser=sub)
-        sub.error = _error_of(sub)  # type: ignore[method-assign]
+        sub.error = _error_of(sub)  # type: ignore[assignment, method-assign]
     return parser
 
 
-def _error_of(parser: argparse.ArgumentParser) -> object:
+def _error_of(parser: argparse.ArgumentParser) -> Callable[[str], NoReturn]:
     """An error handler that says which flags are right."""
 
-    def error(message: str) -> None:
+    def error(message: str) -> NoReturn:
         flags = sorted(flag for action in parser._actions for flag in action.option_strings if flag.startswith("--"))
         parser.exit(2, f"{parser.prog}: {message}\nflags: {' '.join(flags)}\n")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 
 from nncore import SGD, Adam, CrossEntropyLoss, History, Linear, Normalize, Sequential, Trainer, plot
 from nncore._optimizer import Optimizer
@@ -36,7 +37,7 @@ def train(args: argparse.Namespace) -> tuple[Trainer, History]:
     X_test, y_test = load_mnist("test", root=args.root, download=args.download)
     sizes = [784, *args.hidden, 10]
     layers: dict[str, object] = {}
-    for i, (n_in, n_out) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for i, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
         layers[f"fc{i + 1}"] = Linear(n_in, n_out, weight_init=args.init, bias_init="zeros")
         if i < len(sizes) - 2:
             layers[f"act{i + 1}"] = ACTIVATIONS[args.activation]()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from nncore._history import History
 
@@ -46,7 +49,8 @@ class Report:
     def show(self, as_json: bool) -> None:
         """Prints everything."""
         if as_json:
-            print(json.dumps({"rows": self.rows, "notes": self.notes, "figures": self.figures}, indent=2))
+            content = plain({"rows": self.rows, "notes": self.notes, "figures": self.figures})
+            print(json.dumps(content, indent=2, allow_nan=False))
             return
         if self.rows:
             print(self._table())
@@ -60,13 +64,24 @@ class Report:
         for row in self.rows:
             micros = f"{row['us_per_step']:,.{0 if row['us_per_step'] >= 100 else 3}f}" if row["steps"] else ""
             table.append((row["task"], row["result"], f"{row['steps']:,}", micros, f"{row['seconds']:.2f}"))
-        widths = [max(len(row[i]) for row in table) for i in range(5)]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         lines = []
-        for row in table:
-            left = f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}"
-            lines.append(left + "".join(f"  {row[i]:>{widths[i]}}" for i in (2, 3, 4)))
+        for cells in table:
+            left = f"{cells[0]:<{widths[0]}}  {cells[1]:<{widths[1]}}"
+            lines.append(left + "".join(f"  {cells[i]:>{widths[i]}}" for i in (2, 3, 4)))
         lines.insert(1, "-" * len(lines[0]))
         return "\n".join(lines)
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON has it: NumPy's numbers and arrays as Python's, what is not finite as None."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, (np.ndarray, np.generic)):
+        return plain(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def use_file_backend() -> None:

@@ -1,0 +1,126 @@
+"""The runs of an experiment: what one gives, and the file that keeps them so that an interrupted list can go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nncore import History, OptimizeResult, Trainer, __version__, info
+from nncore.cli._report import plain
+from nncore.errors import FormatError
+
+_SAVE_EVERY = 1.0  # seconds
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run gives: figures by setting and metric, updates done, and curves worth drawing."""
+
+    values: dict[str, dict[str, float]]
+    steps: int
+    curves: dict[str, list[float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run; table, label and seed tell it from all others of its experiment."""
+
+    table: str
+    label: str
+    seed: int
+    function: Callable[[int], Outcome]
+
+
+class Records:
+    """The finished runs of one experiment and their file."""
+
+    def __init__(self, experiment: str, path: Path, *, seed: int, quick: bool, resume: bool) -> None:
+        self._path = path
+        self._head = {
+            "experiment": experiment,
+            "seed": seed,
+            "quick": quick,
+            "version": __version__,
+            "kernels": info()["kernel set"],
+        }
+        self.runs: list[dict[str, Any]] = self._read() if resume and path.exists() else []
+        self._saved = time.monotonic()
+
+    def run(self, runs: Sequence[Run]) -> None:
+        """Does those that are not there yet, in order; saves now and then."""
+        done = {(run["table"], run["label"], run["seed"]): run for run in self.runs}
+        self.runs = [done[key] for run in runs if (key := (run.table, run.label, run.seed)) in done]
+        for number, run in enumerate(runs, 1):
+            if (run.table, run.label, run.seed) in done:
+                continue
+            _show(f"{self._head['experiment']} {number}/{len(runs)} {run.table}: {run.label}, seed {run.seed}")
+            start = time.perf_counter()
+            outcome = run.function(run.seed)
+            seconds = time.perf_counter() - start
+            self.runs.append(
+                {"table": run.table, "label": run.label, "seed": run.seed, "seconds": seconds, **asdict(outcome)}
+            )
+            if time.monotonic() - self._saved > _SAVE_EVERY:
+                self.save()
+        _show("")
+
+    def save(self) -> None:
+        """Writes the file; it is whole at any time."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        part = self._path.with_name(self._path.name + ".part")
+        head = json.dumps(self._head, indent=1)[:-2]
+        lines = ",\n  ".join(json.dumps(plain(run), allow_nan=False) for run in self.runs)
+        part.write_text(f'{head},\n "runs": [\n  {lines}\n ]\n}}\n', encoding="utf-8")
+        os.replace(part, self._path)
+        self._saved = time.monotonic()
+
+    def summary(self) -> str:
+        """How many runs, and what they took."""
+        steps, seconds = (sum(run[key] for run in self.runs) for key in ("steps", "seconds"))
+        return f"{self._head['experiment']}: {len(self.runs)} runs, {steps:,} steps in {seconds:.1f} s"
+
+    def _read(self) -> list[dict[str, Any]]:
+        try:
+            content = json.loads(self._path.read_text(encoding="utf-8"))
+            found: list[dict[str, Any]] = content.pop("runs")
+        except (ValueError, AttributeError, KeyError, TypeError):
+            raise FormatError(f"[experiments] {self._path}: expected a result file, got something else") from None
+        if content != self._head:
+            raise FormatError(f"[experiments] {self._path}: expected runs of {self._head}, got {content}; drop --resume")
+        return found
+
+
+def each(runs: Iterable[tuple[str, str, Callable[[int], Outcome]]], seeds: Iterable[int]) -> list[Run]:
+    """All (table, label, function) for all seeds."""
+    seeds = list(seeds)
+    return [Run(table, label, seed, function) for table, label, function in runs for seed in seeds]
+
+
+def fit(trainer: Trainer, X: Any, y: Any, epochs: int, **options: Any) -> History:
+    """trainer.fit, silent; Ctrl-C ends the list of runs, not this run alone."""
+    history = trainer.fit(X, y, epochs, progress=False, **options)
+    if history.interrupted:
+        raise KeyboardInterrupt
+    return history
+
+
+def finished(result: OptimizeResult) -> OptimizeResult:
+    """The same for minimize."""
+    if result.message.startswith("interrupted"):
+        raise KeyboardInterrupt
+    return result
+
+
+
+
+def _show(line: str) -> None:
+    """Says where we are when somebody may watch."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{line[:100]:<100}" + ("" if line else "\r"))
+        sys.stderr.flush()
