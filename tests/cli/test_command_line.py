@@ -176,7 +176,7 @@ STARTED = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_h
     "arguments",
     [
         pytest.param(["moons", "--batch-size", "1", "--epochs", "100000000"], id="fit"),
-        pytest.param(["rosenbrock", "--steps", "1000000000"], id="minimize", marks=pytest.mark.slow),
+        pytest.param(["rosenbrock", "--steps", "100000000"], id="minimize"),
         pytest.param(["experiments", "E0"], id="experiments"),
     ],
 )
@@ -193,4 +193,7 @@ def test_one_ctrl_c_ends_the_process_with_130(arguments, tmp_path):
         assert time.monotonic() - start < 5
     assert process.returncode == 130, err
     assert "Traceback" not in err
-    strictly_parsed(out)
+    if out:  # minimize has nothing to tell then
+        assert strictly_parsed(out)["notes"] is not None
+    else:
+        assert err == "interrupted\n"

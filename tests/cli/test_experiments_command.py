@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nncore.cli import main
+from nncore.cli import _perceptron, main
 from nncore.cli.experiments import EXPERIMENTS
 from nncore.cli.experiments._comparison import compare, ours, read_csv, reported, write_csv
 
@@ -90,14 +90,15 @@ def test_resume_does_only_what_is_missing(tmp_path, capsys):
     path.write_text(json.dumps(content))
     assert main([*command, "--resume"]) == 0
     again = runs_of(path)
-    assert (tmp_path / "E1-quick.csv").read_bytes() != b"" and len(again) == len(whole)
+    assert len(again) == len(whole)
     by_key = {(run["label"], run["table"], run["seed"]): run["values"] for run in whole}
     assert all(by_key[run["label"], run["table"], run["seed"]] == run["values"] for run in again)
     assert sum(run["seconds"] == 1234.0 for run in again) == len(whole[::2])
-    assert sorted((tmp_path / "E1-quick.csv").read_bytes().split()) == sorted(table.split())
+    assert [run["label"] for run in again] == [run["label"] for run in whole]
+    assert (tmp_path / "E1-quick.csv").read_bytes() == table
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"runs": 3}', '{"experiment": "E1", "runs": []}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"runs": 3}', '{"runs": [{"table": "mlp"}]}', '{"experiment": "E1", "runs": []}'])
 def test_a_file_that_cannot_be_resumed_is_refused_and_kept(tmp_path, capsys, content):
     (tmp_path / "E1-quick.json").write_text(content)
     assert main(["experiments", "E1", "--quick", "--resume", "--out", str(tmp_path)]) == 1
@@ -130,3 +131,25 @@ def test_committed_results_are_whole(path):
 
 def test_there_are_results():
     assert {path.stem for path in committed()} >= set(EXPERIMENTS)
+
+
+def test_a_stopped_list_keeps_its_runs_and_the_old_table(tmp_path, monkeypatch, capsys):
+    command = ["experiments", "E1", "--quick", "--out", str(tmp_path)]
+    assert main(command) == 0
+    table = (tmp_path / "E1-quick.csv").read_bytes()
+    real, calls = _perceptron.run_case, []
+
+    def stopped(*arguments):
+        calls.append(arguments)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_perceptron, "run_case", stopped)
+        assert main(command) == 130
+    assert "--resume" in capsys.readouterr().out
+    assert len(runs_of(tmp_path / "E1-quick.json")) == 3
+    assert (tmp_path / "E1-quick.csv").read_bytes() == table
+    assert main([*command, "--resume"]) == 0
+    assert (tmp_path / "E1-quick.csv").read_bytes() == table

@@ -44,10 +44,11 @@ def run(args: argparse.Namespace) -> Report:
         finally:
             records.save()
         rows = compare(name, records.runs)
-        write_csv(stem.with_suffix(".csv"), rows)
+        if not report.interrupted:  # a table of a part of the runs would look like that of all
+            write_csv(stem.with_suffix(".csv"), rows)
         report.comparison += rows
         report.rows += [asdict(row) for row in rows]
-        report.notes.append(f"{records.summary()}; files {stem}.json and .csv")
+        report.notes.append(f"{records.summary()}; files {stem}.json{'' if report.interrupted else ' and .csv'}")
         if report.interrupted:
             report.notes.append("interrupted: go on with --resume")
             break

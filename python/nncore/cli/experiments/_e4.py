@@ -13,7 +13,7 @@ from nncore import SGD, Adam, CrossEntropyLoss, Linear, Normalize, ReLU, Sequent
 from nncore._layer import Layer
 from nncore._optimizer import Optimizer
 from nncore.cli import _rosenbrock
-from nncore.cli.experiments._runs import Outcome, Run, each, finished, fit
+from nncore.cli.experiments._runs import Outcome, Run, each, fit
 from nncore.datasets import load_mnist
 
 TITLE = "six optimizer runs on Rosenbrock's function; thirteen shallow and three deep nets on MNIST"
@@ -56,7 +56,7 @@ def _valley(name: str, steps: int) -> Callable[[int], Outcome]:
 
     def run(_: int) -> Outcome:
         optimizer = _rosenbrock.optimizers()[ROSENBROCK[name]]
-        result = finished(minimize("rosenbrock", [-4.0, -2.0], optimizer, steps))
+        result = minimize("rosenbrock", [-4.0, -2.0], optimizer, steps)
         if not result.success:  # as the source prints it
             figures = {"x": np.nan, "y": np.nan, "f": np.nan, "diverged_at_step": float(result.nit)}
         else:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nncore import History, OptimizeResult, Trainer, __version__, info
+from nncore import History, Trainer, __version__, info
 from nncore.cli._report import plain
 from nncore.errors import FormatError
 
@@ -54,20 +54,21 @@ class Records:
 
     def run(self, runs: Sequence[Run]) -> None:
         """Does those that are not there yet, in order; saves now and then."""
-        done = {(run["table"], run["label"], run["seed"]): run for run in self.runs}
-        self.runs = [done[key] for run in runs if (key := (run.table, run.label, run.seed)) in done]
-        for number, run in enumerate(runs, 1):
-            if (run.table, run.label, run.seed) in done:
+        place = {(run.table, run.label, run.seed): number for number, run in enumerate(runs)}
+        self.runs = [run for run in self.runs if _key(run) in place]
+        done = {_key(run) for run in self.runs}
+        for key, number in place.items():
+            if key in done:
                 continue
-            _show(f"{self._head['experiment']} {number}/{len(runs)} {run.table}: {run.label}, seed {run.seed}")
+            run = runs[number]
+            _show(f"{self._head['experiment']} {number + 1}/{len(runs)} {run.table}: {run.label}, seed {run.seed}")
             start = time.perf_counter()
-            outcome = run.function(run.seed)
-            seconds = time.perf_counter() - start
-            self.runs.append(
-                {"table": run.table, "label": run.label, "seed": run.seed, "seconds": seconds, **asdict(outcome)}
-            )
+            outcome = asdict(run.function(run.seed))
+            head = {"table": run.table, "label": run.label, "seed": run.seed, "seconds": time.perf_counter() - start}
+            self.runs.append(head | outcome)
             if time.monotonic() - self._saved > _SAVE_EVERY:
                 self.save()
+        self.runs.sort(key=lambda run: place[_key(run)])
         _show("")
 
     def save(self) -> None:
@@ -89,11 +90,17 @@ class Records:
         try:
             content = json.loads(self._path.read_text(encoding="utf-8"))
             found: list[dict[str, Any]] = content.pop("runs")
+            if not all({"table", "label", "seed", "seconds", "steps", "values"} <= run.keys() for run in found):
+                raise ValueError
         except (ValueError, AttributeError, KeyError, TypeError):
             raise FormatError(f"[experiments] {self._path}: expected a result file, got something else") from None
         if content != self._head:
             raise FormatError(f"[experiments] {self._path}: expected runs of {self._head}, got {content}; drop --resume")
         return found
+
+
+def _key(run: dict[str, Any]) -> tuple[str, str, int]:
+    return run["table"], run["label"], run["seed"]
 
 
 def each(runs: Iterable[tuple[str, str, Callable[[int], Outcome]]], seeds: Iterable[int]) -> list[Run]:
@@ -108,15 +115,6 @@ def fit(trainer: Trainer, X: Any, y: Any, epochs: int, **options: Any) -> Histor
     if history.interrupted:
         raise KeyboardInterrupt
     return history
-
-
-def finished(result: OptimizeResult) -> OptimizeResult:
-    """The same for minimize."""
-    if result.message.startswith("interrupted"):
-        raise KeyboardInterrupt
-    return result
-
-
 
 
 def _show(line: str) -> None:
