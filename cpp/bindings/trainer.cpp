@@ -3,20 +3,45 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "array.hpp"
 #include "bindings.hpp"
+#include "metric.hpp"
 #include "nncore/error.hpp"
 #include "nncore/trainer.hpp"
 
 namespace nncore {
 namespace {
 
+/// The names of the metrics beside loss and accuracy.
+using Names = std::vector<std::string>;
+
+/// f(name, value) for each number of an evaluation.
+template <class F>
+void for_each_number(const std::string& prefix, const Names& names, const Evaluation& e, F f) {
+  f(prefix + "loss", e.loss);
+  if (e.accuracy >= 0) f(prefix + "accuracy", e.accuracy);
+  for (std::size_t i = 0; i < e.metrics.size(); ++i) f(prefix + names[i], e.metrics[i]);
+}
+
+/// f(name, value) for each number of a record that was measured.
+template <class F>
+void for_each_number(const EpochRecord& r, const Names& names, F f) {
+  for_each_number("", names, r.train, f);
+  if (r.validation) for_each_number("val_", names, *r.validation, f);
+  if (r.test) for_each_number("test_", names, *r.test, f);
+  f("lr", r.rate);
+  f("seconds", r.seconds);
+}
+
 /// Calls Python between steps and epochs: `poll(epoch, epochs, step, steps, loss)` and `epoch_done(dict)`, true: stop.
 template <class T>
 class PythonObserver final : public Observer {
  public:
-  PythonObserver(py::object poll, py::object epoch_done, typename Model<T>::Use& use)
-      : poll_(std::move(poll)), epoch_done_(std::move(epoch_done)), use_(use) {}
+  PythonObserver(py::object poll, py::object epoch_done, const Names& names, typename Model<T>::Use& use)
+      : poll_(std::move(poll)), epoch_done_(std::move(epoch_done)), names_(names), use_(use) {}
 
   bool poll(const Progress& p) override {
     const py::gil_scoped_acquire acquire;
@@ -27,35 +52,18 @@ class PythonObserver final : public Observer {
   bool epoch_done(const EpochRecord& record) override {
     const py::gil_scoped_acquire acquire;
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    py::dict row;
+    row["epoch"] = record.epoch;
+    for_each_number(record, names_, [&](const std::string& key, double value) { row[key.c_str()] = value; });
     use_.let_go();  // a callback may use the model
-    const bool stop = epoch_done_(to_dict(record)).template cast<bool>();
+    const bool stop = epoch_done_(row).template cast<bool>();
     use_.take();
     return stop;
   }
 
-  static py::dict to_dict(const EpochRecord& r) {
-    py::dict d;
-    for_each_number(r, [&](const char* key, double value) { d[key] = value; });
-    d["epoch"] = r.epoch;
-    return d;
-  }
-
-  /// f(name, value) for every number of a record that was measured.
-  template <class F>
-  static void for_each_number(const EpochRecord& r, F f) {
-    const auto add = [&](const char* loss, const char* accuracy, const Evaluation& e) {
-      f(loss, e.loss);
-      if (e.accuracy >= 0) f(accuracy, e.accuracy);
-    };
-    add("loss", "accuracy", r.train);
-    if (r.validation) add("val_loss", "val_accuracy", *r.validation);
-    if (r.test) add("test_loss", "test_accuracy", *r.test);
-    f("lr", r.rate);
-    f("seconds", r.seconds);
-  }
-
  private:
   py::object poll_, epoch_done_;
+  const Names& names_;
   typename Model<T>::Use& use_;
 };
 
@@ -86,22 +94,25 @@ class Bound {
         trainer_(*model_, make<Loss<T>>(loss), *optimizer_, to_options(options)) {}
 
   py::dict fit(const py::object& X, const py::object& y, const py::object& validation, const py::object& test,
-               int64_t epochs, bool accuracy, py::object poll, py::object epoch_done) {
-    const Checked train = check(X, y, "[fit]");
-    const auto val = check_pair(validation, "[fit] validation_data:"), tst = check_pair(test, "[fit] test_data:");
+               int64_t epochs, bool accuracy, const py::list& metrics, py::object poll, py::object epoch_done) {
+    const Measures<T> measures{accuracy, to_metrics<T>(metrics)};
+    const Names names = names_of(measures);
+    const auto val = check_pair(validation, "[fit] validation_data:", measures),
+               tst = check_pair(test, "[fit] test_data:", measures);
+    const Checked train = check(X, y, "[fit]", measures);
     typename Model<T>::Use use(*model_);
     const Fitting fitting(*this);
-    PythonObserver<T> observer(std::move(poll), std::move(epoch_done), use);
+    PythonObserver<T> observer(std::move(poll), std::move(epoch_done), names, use);
     FitResult result;
     {
       const py::gil_scoped_release release;
-      result = trainer_.fit(train.data, dataset(val), dataset(tst), epochs, accuracy, observer);
+      result = trainer_.fit(train.data, dataset(val), dataset(tst), epochs, measures, observer);
     }
-    return to_dict(result);
+    return to_dict(result, names);
   }
 
   double step(const py::object& X, const py::object& y) {
-    const Checked batch = check(X, y, "[step]");
+    const Checked batch = check(X, y, "[step]", {});
     const typename Model<T>::Use use(*model_);
     const Fitting fitting(*this);
     const py::gil_scoped_release release;
@@ -114,17 +125,18 @@ class Bound {
     return py::str(trainer_.plan()->layout() == Layout::features ? "features" : "samples");
   }
 
-  py::dict evaluate(const py::object& X, const py::object& y) {
-    const Checked data = check(X, y, "[evaluate]");
+  py::dict evaluate(const py::object& X, const py::object& y, bool accuracy, const py::list& metrics) {
+    const Measures<T> measures{accuracy, to_metrics<T>(metrics)};
+    const Checked data = check(X, y, "[evaluate]", measures);
     const typename Model<T>::Use use(*model_);
     Evaluation result;
     {
       const py::gil_scoped_release release;
-      result = trainer_.evaluate(data.data, true);
+      result = trainer_.evaluate(data.data, measures);
     }
     py::dict out;
-    out["loss"] = result.loss;
-    if (result.accuracy >= 0) out["accuracy"] = result.accuracy;
+    for_each_number("", names_of(measures), result,
+                    [&](const std::string& key, double value) { out[key.c_str()] = value; });
     return out;
   }
 
@@ -154,7 +166,7 @@ class Bound {
   };
 
   /// All that can be wrong with the data is found here, before anything changes.
-  Checked check(const py::object& X, const py::object& y, const std::string& where) {
+  Checked check(const py::object& X, const py::object& y, const std::string& where, const Measures<T>& measures) {
     const auto x = samples_of<T>(*model_, X, where, "X", check_finite_);
     const auto target = target_of<T>(trainer_.loss(), y, where, check_finite_);
     const int64_t N = x.samples.shape[0];
@@ -165,31 +177,45 @@ class Bound {
     }
     const Shape z = model_->build(x.samples.shape.sample(), std::to_string(N)).back().with_batch(N);
     trainer_.loss().check(z, target.target);
+    for (const Metric<T>& metric : measures.metrics) metric.check(trainer_.loss().link(), z, target.target);
     return {x.array, target.array, {x.samples, target.target}};
   }
 
-  std::optional<Checked> check_pair(const py::object& pair, const std::string& where) {
+  std::optional<Checked> check_pair(const py::object& pair, const std::string& where, const Measures<T>& measures) {
     if (pair.is_none()) return std::nullopt;
     const auto [X, y] = pair.cast<std::pair<py::object, py::object>>();
-    return check(X, y, where);
+    return check(X, y, where, measures);
   }
   static std::optional<Dataset<T>> dataset(const std::optional<Checked>& checked) {
     return checked ? std::optional<Dataset<T>>(checked->data) : std::nullopt;
   }
 
-  static py::dict to_dict(const FitResult& result) {
+  static Names names_of(const Measures<T>& measures) {
+    Names names;
+    for (const Metric<T>& metric : measures.metrics) names.push_back(metric.name);
+    return names;
+  }
+
+  static py::dict to_dict(const FitResult& result, const Names& names) {
     const auto array = [](const Trace& trace) {
       return py::array_t<double>(static_cast<py::ssize_t>(trace.values().size()), trace.values().data());
     };
     std::vector<int64_t> numbers;
-    std::map<std::string, std::vector<double>> columns{{"loss", {}}, {"lr", {}}, {"seconds", {}}};
+    std::vector<std::pair<std::string, std::vector<double>>> columns;  // in the order of a record
+    if (result.epochs.empty()) columns = {{"loss", {}}, {"lr", {}}, {"seconds", {}}};
     for (const EpochRecord& record : result.epochs) {
       numbers.push_back(record.epoch);
-      PythonObserver<T>::for_each_number(record, [&](const char* key, double value) { columns[key].push_back(value); });
+      for_each_number(record, names, [&](const std::string& key, double value) {
+        auto at = std::find_if(columns.begin(), columns.end(), [&](const auto& column) { return column.first == key; });
+        if (at == columns.end()) at = columns.insert(at, {key, {}});
+        at->second.resize(numbers.size() - 1, std::nan(""));  // an epoch without this number
+        at->second.push_back(value);
+      });
     }
     py::dict epochs;
     epochs["epoch"] = py::array_t<int64_t>(static_cast<py::ssize_t>(numbers.size()), numbers.data());
-    for (const auto& [key, values] : columns) {
+    for (auto& [key, values] : columns) {
+      values.resize(numbers.size(), std::nan(""));
       epochs[key.c_str()] = py::array_t<double>(static_cast<py::ssize_t>(values.size()), values.data());
     }
     py::dict d;
@@ -218,9 +244,10 @@ void bind_trainer_of(py::module_& m, const char* name) {
       .def(py::init<std::shared_ptr<Model<T>>, const Spec&, std::shared_ptr<Optimizer<T>>, const py::dict&>(),
            py::arg("model"), py::arg("loss"), py::arg("optimizer"), py::arg("options"))
       .def("fit", &Bound<T>::fit, py::arg("X"), py::arg("y"), py::arg("validation"), py::arg("test"), py::arg("epochs"),
-           py::arg("accuracy"), py::arg("poll"), py::arg("epoch_done"))
+           py::arg("accuracy"), py::arg("metrics"), py::arg("poll"), py::arg("epoch_done"))
       .def("step", &Bound<T>::step, py::arg("X"), py::arg("y"))
-      .def("evaluate", &Bound<T>::evaluate, py::arg("X"), py::arg("y"))
+      .def("evaluate", &Bound<T>::evaluate, py::arg("X"), py::arg("y"), py::arg("accuracy"),
+           py::arg("metrics"))
       .def_property_readonly("layout", &Bound<T>::layout)
       .def_property_readonly("link", &Bound<T>::link)
       .def_property("epoch", &Bound<T>::epoch, &Bound<T>::set_epoch);

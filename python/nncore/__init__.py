@@ -1,6 +1,6 @@
 """nncore: small neural networks, trained fast on a CPU, with everything inside to be seen."""
 
-from nncore import datasets, functional, init, layers, losses, objectives, optim, plot, schedules
+from nncore import callbacks, datasets, functional, init, layers, losses, objectives, optim, plot, schedules
 from nncore._core import __version__
 from nncore._gradcheck import GradientReport, gradcheck, numeric_gradient
 from nncore._history import History
@@ -11,6 +11,7 @@ from nncore._perceptron import Perceptron
 from nncore._runtime import get_num_threads, info, set_num_threads
 from nncore._sequential import Sequential
 from nncore._trainer import Trainer
+from nncore.callbacks import Callback, CSVLogger, EarlyStopping, LambdaCallback, ModelCheckpoint
 from nncore.errors import ConfigError, FormatError, NumericError, ShapeError, StateError
 from nncore.layers import *  # noqa: F403
 from nncore.losses import *  # noqa: F403
@@ -18,10 +19,15 @@ from nncore.optim import *  # noqa: F403
 from nncore.schedules import *  # noqa: F403
 
 __all__ = [
+    "CSVLogger",
+    "Callback",
     "ConfigError",
+    "EarlyStopping",
     "FormatError",
     "GradientReport",
     "History",
+    "LambdaCallback",
+    "ModelCheckpoint",
     "Normalize",
     "NumericError",
     "OptimizeResult",
@@ -32,6 +38,7 @@ __all__ = [
     "StateError",
     "Trainer",
     "__version__",
+    "callbacks",
     "datasets",
     "functional",
     "get_num_threads",

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_MEASURES = ("loss", "accuracy", "val_loss", "val_accuracy", "test_loss", "test_accuracy")
-_COLUMNS = ("epoch", *_MEASURES, "lr", "seconds")
+_FACTS = ("epoch", "lr", "seconds")
 
 
 class History:
@@ -20,7 +19,7 @@ class History:
     epochs : dict of arrays
         "epoch" (from 1), "loss" (mean over the epoch's steps, penalties included, each before its update), "lr" (at
         its start), "seconds", and where they were asked for "accuracy" (fraction, of the same outputs as loss),
-        "val_loss" (without penalties), "val_accuracy", "test_loss", "test_accuracy".
+        "val_loss" (without penalties), "val_accuracy", "test_loss", "test_accuracy", and other metrics likewise.
     steps : dict of arrays
         "step" (from 1), "loss", "lr", and "grad_norm" when gradients are clipped by norm. Beyond a million steps only
         every second, fourth, … is kept.
@@ -35,8 +34,7 @@ class History:
     """
 
     def __init__(self, result: dict[str, Any]) -> None:
-        columns: dict[str, NDArray[Any]] = result["epochs"]
-        self.epochs = {key: columns[key] for key in _COLUMNS if key in columns}
+        self.epochs: dict[str, NDArray[Any]] = result["epochs"]
         loss = result["step_loss"]
         first, stride = result["first_step"] + 1, result["stride"]
         self.steps: dict[str, NDArray[Any]] = {
@@ -84,7 +82,7 @@ class History:
         micros = 1e6 * self.seconds / self.n_steps if self.n_steps else 0.0
         parts = [f"{n} epoch{'s' if n != 1 else ''}", f"{self.n_steps} steps of {micros:.2f} µs", f"{self.seconds:.2f} s"]
         if n:
-            parts += [f"{k} {self.epochs[k][-1]:.4f}" for k in _MEASURES if k in self.epochs]
+            parts += [f"{k} {self.epochs[k][-1]:.4f}" for k in self.epochs if k not in _FACTS]
         if self.interrupted:
             parts.append("interrupted")
         return f"History({', '.join(parts)})"

@@ -6,19 +6,22 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 from nncore import _core
 from nncore._checks import describe, flag, integer, number
+from nncore._fit import Metric, Metrics, metrics_of, split_off
 from nncore._history import History
 from nncore._interrupt import InterruptGuard
 from nncore._loss import CompiledLoss, Loss
 from nncore._optimizer import Optimizer
 from nncore._progress import Progress
 from nncore._sequential import Sequential
+from nncore.callbacks import Callback, check_monitors, listed
 from nncore.errors import ConfigError
 
 #: Losses that apply a link of their own, and the last layers that would apply it a second time.
 _TWICE = {"CrossEntropyLoss": ("Softmax", "LogSoftmax"), "BCEWithLogitsLoss": ("Sigmoid",)}
-_METRICS = ("accuracy",)
 
 
 class Trainer:
@@ -85,7 +88,7 @@ class Trainer:
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
-        self._options = {
+        self._options: dict[str, Any] = {
             "batch_size": 0 if batch_size is None else integer("Trainer", "batch_size", batch_size, 1, 2**62, or_none=True),
             "shuffle": flag("Trainer", "shuffle", shuffle),
             "seed": integer("Trainer", "seed", seed, 0, 2**64 - 1),
@@ -100,6 +103,7 @@ class Trainer:
         optimizer._bind(model)
         self._core: Any = None
         self._model_core: Any = None
+        self._metrics = Metrics(True, [])
         model._link = loss.link
 
     def _bind(self) -> Any:
@@ -121,9 +125,10 @@ class Trainer:
         epochs: int = 10,
         *,
         validation_data: tuple[Any, Any] | None = None,
+        validation_split: float = 0.0,
         test_data: tuple[Any, Any] | None = None,
-        metrics: Iterable[str] = ("accuracy",),
-        callbacks: Iterable[Callable[[dict[str, Any]], bool | None]] = (),
+        metrics: Iterable[Metric] = ("accuracy",),
+        callbacks: Iterable[Callback | Callable[[dict[str, Any]], bool | None]] = (),
         progress: bool | str = "auto",
     ) -> History:
         """Trains for `epochs` more epochs.
@@ -137,10 +142,16 @@ class Trainer:
         epochs : int, default 10
         validation_data, test_data : (X, y), optional
             Evaluated after each epoch.
-        metrics : names
-            "accuracy" (for losses that have classes), or none.
-        callbacks : functions
-            Each is called with the record of each epoch, a dict; True ends the fit.
+        validation_split : float in [0, 1), default 0
+            Holds this share of X and y out as validation_data: at random by the trainer's seed, integer labels (N,)
+            class by class, the same samples in every fit on as many.
+        metrics : names and functions, default ("accuracy",)
+            Columns beside the loss: "accuracy" (where the loss has classes), "top5" (label among the five largest
+            outputs), "mse", "mae", "r2" (raw outputs against the targets), or f(y_true, outputs) -> number, which goes
+            by its name. The training set's accuracy is gathered from the epoch's own steps, as its loss is; all other
+            numbers are measured in inference after the epoch.
+        callbacks : nc.callbacks, functions
+            A function is called with the record of each epoch, a dict; True ends the fit.
         progress : "auto", True or False
             A bar: where somebody may watch, always, never.
 
@@ -156,18 +167,21 @@ class Trainer:
             See `on_nonfinite`.
         """
         epochs = integer("fit", "epochs", epochs, 0, 2**31)
-        names = _listed("metrics", metrics, "names")
-        for name in names:
-            if name not in _METRICS:
-                raise ConfigError(f"[fit] metrics: expected names of {_METRICS}, got {describe(name)}")
-        functions = _listed("callbacks", callbacks, "functions")
-        for function in functions:
-            if not callable(function):
-                raise ConfigError(f"[fit] callbacks: expected functions, got {describe(function)}")
+        wanted = metrics_of("fit", metrics)
+        watchers = listed(callbacks)
         if progress not in (True, False, "auto"):
             raise ConfigError(f"[fit] progress: expected 'auto', True or False, got {describe(progress)}")
         pairs = [_pair("validation_data", validation_data), _pair("test_data", test_data)]
+        if pairs[0] is None:
+            X, y, pairs[0] = split_off(X, y, validation_split, self._options["seed"])
+        elif validation_split:
+            raise ConfigError("[fit] validation_split: expected 0 beside validation_data, got both")
         core = self._bind()
+        prefixes = ["", *(p for p, pair in zip(("val_", "test_"), pairs, strict=True) if pair is not None)]
+        check_monitors(watchers, wanted.columns(self._has_classes(y), prefixes))
+        self._metrics = wanted
+        for watcher in watchers:
+            watcher.on_fit_begin(self)
         before = core.epoch
         with InterruptGuard() as guard, Progress(progress) as bar:
 
@@ -176,17 +190,32 @@ class Trainer:
                 return guard.requested
 
             def epoch_done(record: dict[str, Any]) -> bool:
-                stops = [bool(function(dict(record))) for function in functions]
+                stops = [bool(watcher.on_epoch_end(dict(record))) for watcher in watchers]
                 return any(stops) or guard.requested
 
-            watched = epoch_done if functions else None
-            result = core.fit(X, y, *pairs, epochs, "accuracy" in names, poll, watched)
+            watched = epoch_done if watchers else None
+            result = core.fit(X, y, *pairs, epochs, wanted.accuracy, wanted.others, poll, watched)
             self.model._link = core.link  # some losses know it when they see the targets
             bar.close(f"loss {result['epochs']['loss'][-1]:.4f}" if len(result["epochs"]["loss"]) else "")
         result["interrupted"] = result["interrupted"] or guard.requested
         if result["nonfinite"]:
             warnings.warn(f"training stopped: {result['nonfinite']}", RuntimeWarning, stacklevel=2)
-        return History(result)
+        history = History(result)
+        for watcher in watchers:
+            watcher.on_fit_end(history)
+        return history
+
+    def _has_classes(self, y: Any) -> bool:
+        """Is there an accuracy? A loss written in Python leaves it to the targets."""
+        if self.loss.link is None:
+            targets = np.asarray(y)
+            return targets.ndim == 1 and targets.dtype.kind in "biu"
+        return self.loss.link != "identity"
+
+    @property
+    def epoch(self) -> int:
+        """Whole epochs done."""
+        return int(self._bind().epoch)
 
     def step(self, xb: Any, yb: Any) -> float:
         """One update on one batch; returns the loss with penalties before it."""
@@ -195,9 +224,10 @@ class Trainer:
         self.model._link = core.link
         return loss
 
-    def evaluate(self, X: Any, y: Any) -> dict[str, float]:
-        """The loss without penalties, and the accuracy where there are classes."""
-        result: dict[str, float] = self._bind().evaluate(X, y)
+    def evaluate(self, X: Any, y: Any, metrics: Iterable[Metric] | None = None) -> dict[str, float]:
+        """The loss without penalties, and metrics as in fit; None: accuracy and those of the last fit."""
+        wanted = self._metrics._replace(accuracy=True) if metrics is None else metrics_of("evaluate", metrics)
+        result: dict[str, float] = self._bind().evaluate(X, y, wanted.accuracy, wanted.others)
         return result
 
     def __repr__(self) -> str:
@@ -221,13 +251,6 @@ def _bound(name: str, value: float | None) -> float:
     if result == 0.0:
         raise ConfigError(f"[Trainer] {name}: expected a number > 0 or None, got {value!r}")
     return result
-
-
-def _listed(name: str, given: Iterable[Any], of: str) -> tuple[Any, ...]:
-    try:
-        return tuple(given)
-    except TypeError:
-        raise ConfigError(f"[fit] {name}: expected a list of {of}, got {describe(given)}") from None
 
 
 def _pair(name: str, given: Any) -> Any:

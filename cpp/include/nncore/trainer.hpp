@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "nncore/data.hpp"
+#include "nncore/metric.hpp"
 #include "nncore/plan.hpp"
 
 namespace nncore {
@@ -28,9 +29,18 @@ struct TrainerOptions {
 struct Evaluation {
   double loss = 0;
   double accuracy = -1;  ///< -1: the loss has no notion of it
+  std::vector<double> metrics;
 };
 
-/// One epoch. loss is the mean over its steps, each before its update, weighted by the batch's size.
+/// What is measured beside the loss: the accuracy, if there are classes, and others.
+template <class T>
+struct Measures {
+  bool accuracy = false;
+  std::vector<Metric<T>> metrics;
+};
+
+/// One epoch. train.loss is the mean over its steps, each before its update, weighted by the batch's size, and
+/// train.accuracy that of the same outputs; train.metrics are measured after the epoch.
 struct EpochRecord {
   int64_t epoch = 0, steps = 0;
   Evaluation train;
@@ -82,10 +92,11 @@ class Trainer {
 
   /// Trains for `epochs` more epochs. The data have been checked against the model and the loss.
   FitResult fit(const Dataset<T>& train, const std::optional<Dataset<T>>& validation,
-                const std::optional<Dataset<T>>& test, int64_t epochs, bool accuracy, Observer& observer);
+                const std::optional<Dataset<T>>& test, int64_t epochs, const Measures<T>& measures,
+                Observer& observer);
   /// One update on one batch; the loss with penalties before it. Throws NumericError.
   double step(const Dataset<T>& batch);
-  Evaluation evaluate(const Dataset<T>& data, bool accuracy);
+  Evaluation evaluate(const Dataset<T>& data, const Measures<T>& measures);
 
   Loss<T>& loss() { return *loss_; }
   const Plan<T>* plan() const { return plan_.get(); }  ///< null before the first step

@@ -53,7 +53,7 @@ void add_score(Link link, View<const T> z, const Target<T>& y, Score& score) {
 
 /// In inference, in pieces that bound the memory of the layers; the loss sees all outputs together.
 template <class T>
-Evaluation Trainer<T>::evaluate(const Dataset<T>& data, bool accuracy) {
+Evaluation Trainer<T>::evaluate(const Dataset<T>& data, const Measures<T>& measures) {
   constexpr int64_t kPiece = 512;
   const ThreadLimit threads(options_.num_threads);
   const int64_t N = data.size();
@@ -70,14 +70,15 @@ Evaluation Trainer<T>::evaluate(const Dataset<T>& data, bool accuracy) {
   Evaluation result;
   result.loss = loss_->value_and_gradient(all, data.y, nullptr);
   Score score;
-  if (accuracy) add_score(loss_->link(), all, data.y, score);
+  if (measures.accuracy) add_score(loss_->link(), all, data.y, score);
   result.accuracy = score.accuracy();
+  for (const Metric<T>& metric : measures.metrics) result.metrics.push_back(metric.value(all, data.y));
   return result;
 }
 
 template void add_score(Link, View<const float>, const Target<float>&, Score&);
 template void add_score(Link, View<const double>, const Target<double>&, Score&);
-template Evaluation Trainer<float>::evaluate(const Dataset<float>&, bool);
-template Evaluation Trainer<double>::evaluate(const Dataset<double>&, bool);
+template Evaluation Trainer<float>::evaluate(const Dataset<float>&, const Measures<float>&);
+template Evaluation Trainer<double>::evaluate(const Dataset<double>&, const Measures<double>&);
 
 }  // namespace nncore

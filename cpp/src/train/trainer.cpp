@@ -87,13 +87,14 @@ StepResult Trainer<T>::run_step(const Run& run, uint32_t step) {
 
 template <class T>
 FitResult Trainer<T>::fit(const Dataset<T>& train, const std::optional<Dataset<T>>& validation,
-                          const std::optional<Dataset<T>>& test, int64_t epochs, bool accuracy, Observer& observer) {
+                          const std::optional<Dataset<T>>& test, int64_t epochs, const Measures<T>& measures,
+                          Observer& observer) {
   const ThreadLimit threads(options_.num_threads);
   const auto start = Clock::now();
   const int64_t N = train.size(), batch = batch_size(N);
   FitResult result;
   Run run{train, batch, options_.drop_last ? N / batch : (N + batch - 1) / batch, epoch_ + epochs};
-  run.accuracy = accuracy;
+  run.accuracy = measures.accuracy;
   run.shuffled = options_.shuffle && batch < N;  // a full batch is the same in any order
   order_.resize(static_cast<std::size_t>(run.shuffled ? N : 0));
   result.first_step = optimizer_.t();
@@ -112,9 +113,10 @@ FitResult Trainer<T>::fit(const Dataset<T>& train, const std::optional<Dataset<T
     }
     ++epoch_;
     hand_steps_ = 0;
-    if (validation || test || observer.wants_epochs()) in_plan.leave();
-    if (validation) record.validation = evaluate(*validation, accuracy);
-    if (test) record.test = evaluate(*test, accuracy);
+    if (validation || test || !measures.metrics.empty() || observer.wants_epochs()) in_plan.leave();
+    if (!measures.metrics.empty()) record.train.metrics = evaluate(train, {false, measures.metrics}).metrics;
+    if (validation) record.validation = evaluate(*validation, measures);
+    if (test) record.test = evaluate(*test, measures);
     record.seconds = seconds_since(epoch_start);
     if (observer.wants_epochs()) {
       run.touched = true;  // a callback may change parameters or the rate: a replay has to begin after it

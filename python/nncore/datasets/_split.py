@@ -106,7 +106,7 @@ def _strata(stratify: ArrayLike | bool | None, targets: NDArray[Any], n: int) ->
 def _stratified(labels: NDArray[Any], n_test: int) -> NDArray[np.bool_]:
     """Which of the samples, already in random order, go to the test part: of each class its first ones."""
     n = len(labels)
-    classes, index, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    classes, sizes = np.unique(labels, return_counts=True)
     if sizes.min() < 2:
         rare = classes[sizes.argmin()]
         raise ConfigError(f"[{_WHERE}] stratify: expected 2 or more samples of each class, got 1 of class {rare}")
@@ -115,6 +115,22 @@ def _stratified(labels: NDArray[Any], n_test: int) -> NDArray[np.bool_]:
             f"[{_WHERE}] test_size: expected a sample of each of the {len(classes)} classes in both parts, "
             f"got parts of {n - n_test} and {n_test} samples"
         )
+    return _share_of_each(labels, n_test)
+
+
+def held_out(n: int, count: int, seed: int, labels: NDArray[Any] | None) -> NDArray[np.bool_]:
+    """Which `count` of n samples are held out; with labels as large a share of each class as can be."""
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(n)
+    chosen = np.arange(n) < count if labels is None else _share_of_each(labels[order], count)
+    held = np.zeros(n, dtype=np.bool_)
+    held[order[chosen]] = True
+    return held
+
+
+def _share_of_each(labels: NDArray[Any], n_test: int) -> NDArray[np.bool_]:
+    """The first samples of each class, n_test in all: of a class its share, rounded by largest remainder."""
+    n = len(labels)
+    _, index, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     shares = [divmod(n_test * int(size), n) for size in sizes]  # Python's integers: the product may pass 2**63
     quota = np.array([whole for whole, _ in shares])
     by_remainder = sorted(range(len(shares)), key=lambda c: -shares[c][1])

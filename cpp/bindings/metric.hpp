@@ -1,0 +1,44 @@
+/// Metrics as Python names them: names of built-in ones, and pairs (name, function).
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nncore/metric.hpp"
+#include "python.hpp"
+
+namespace nncore {
+
+/// f(y_true, outputs) of the user's own.
+template <class T>
+Metric<T> python_metric(const std::string& name, const py::object& function) {
+  const auto value = [name, held = Held(function)](View<const T> z, const Target<T>& y) {
+    const py::gil_scoped_acquire acquire;
+    const py::object target = y.labels != nullptr ? py::object(copy_out(View<const int64_t>{y.labels, y.shape}))
+                                                  : py::object(copy_out(View<const T>{y.values, y.shape}));
+    const py::object given = held.get()(target, copy_out(z));
+    try {
+      return py::float_(given).template cast<double>();
+    } catch (const py::error_already_set&) {
+      throw ConfigError(expected("[fit]", "metrics: " + name, "a number", py::repr(given).cast<std::string>()));
+    }
+  };
+  return {name, [](Link, const Shape&, const Target<T>&) {}, value};
+}
+
+template <class T>
+std::vector<Metric<T>> to_metrics(const py::list& given) {
+  std::vector<Metric<T>> metrics;
+  for (const py::handle item : given) {
+    if (py::isinstance<py::str>(item)) {
+      metrics.push_back(metric<T>(item.cast<std::string>()));
+    } else {
+      const auto [name, function] = item.cast<std::pair<std::string, py::object>>();
+      metrics.push_back(python_metric<T>(name, function));
+    }
+  }
+  return metrics;
+}
+
+}  // namespace nncore

@@ -1,0 +1,98 @@
+#include "nncore/metric.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "nncore/error.hpp"
+
+namespace nncore {
+namespace {
+
+[[noreturn]] void refuse(const std::string& name, const std::string& wanted, const std::string& got) {
+  throw ConfigError(expected("[fit]", "metrics: '" + name + "'", wanted, got));
+}
+
+template <class T>
+void check_classes(Link link, const Shape& z, const Target<T>& y) {
+  const bool classes = link == Link::softmax || link == Link::log_softmax;
+  if (!classes || y.labels == nullptr || z.rank() != 2 || !(y.shape == Shape{z[0]})) {
+    refuse("top5", "a loss with classes and labels (N,)", "targets " + y.shape.str());
+  }
+}
+
+/// The share of samples whose label is among the five largest outputs; of equal outputs the first are taken. Labels
+/// that are no class do not count.
+template <class T>
+double top5(View<const T> z, const Target<T>& y) {
+  const int64_t N = z.batch(), C = z.shape[1];
+  int64_t right = 0, counted = 0;
+  for (int64_t n = 0; n < N; ++n) {
+    const int64_t label = y.labels[n];
+    if (label < 0 || label >= C) continue;
+    const T* row = z.data + n * C;
+    int64_t before = 0;
+    for (int64_t c = 0; c < C; ++c) before += row[c] > row[label] || (row[c] == row[label] && c < label);
+    ++counted;
+    right += before < 5;
+  }
+  return static_cast<double>(right) / static_cast<double>(counted);
+}
+
+template <class T>
+void check_numbers(const std::string& name, const Shape& z, const Target<T>& y) {
+  if (y.values == nullptr || !(y.shape == z || (z.back() == 1 && y.shape == z.rows()))) {
+    refuse(name, "targets of the outputs' shape " + z.str(),
+           (y.values == nullptr ? "labels " : "targets ") + y.shape.str());
+  }
+}
+
+/// Mean over all elements of f(output - target).
+template <class T, class F>
+double mean_of(View<const T> z, const Target<T>& y, F f) {
+  double sum = 0;
+  for (int64_t i = 0; i < z.size(); ++i) sum += f(static_cast<double>(z.data[i]) - static_cast<double>(y.values[i]));
+  return sum / static_cast<double>(z.size());
+}
+
+/// 1 - Σ (y - z)² / Σ (y - mean y)², the mean over the outputs; as scikit-learn, 0 where y is constant and not met.
+template <class T>
+double r2(View<const T> z, const Target<T>& y) {
+  const int64_t N = z.batch(), D = z.size() / N;
+  double total = 0;
+  for (int64_t d = 0; d < D; ++d) {
+    double mean = 0, error = 0, spread = 0;
+    for (int64_t n = 0; n < N; ++n) mean += static_cast<double>(y.values[n * D + d]);
+    mean /= static_cast<double>(N);
+    for (int64_t n = 0; n < N; ++n) {
+      const double wanted = static_cast<double>(y.values[n * D + d]);
+      const double e = wanted - static_cast<double>(z.data[n * D + d]);
+      error += e * e;
+      spread += (wanted - mean) * (wanted - mean);
+    }
+    total += spread == 0 ? (error == 0 ? 1.0 : 0.0) : 1 - error / spread;
+  }
+  return total / static_cast<double>(D);
+}
+
+}  // namespace
+
+template <class T>
+Metric<T> metric(const std::string& name) {
+  if (name == "top5") return {name, check_classes<T>, top5<T>};
+  const auto check = [name](Link, const Shape& z, const Target<T>& y) { check_numbers(name, z, y); };
+  if (name == "r2") return {name, check, r2<T>};
+  if (name == "mse") {
+    return {name, check, [](View<const T> z, const Target<T>& y) { return mean_of(z, y, [](double e) { return e * e; }); }};
+  }
+  if (name == "mae") {
+    return {name, check,
+            [](View<const T> z, const Target<T>& y) { return mean_of(z, y, [](double e) { return std::fabs(e); }); }};
+  }
+  throw ConfigError(expected("[fit]", "metrics", "'accuracy', 'top5', 'mse', 'mae', 'r2' or a function", "'" + name + "'"));
+}
+
+template Metric<float> metric(const std::string&);
+template Metric<double> metric(const std::string&);
+
+}  // namespace nncore

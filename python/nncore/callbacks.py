@@ -1,0 +1,305 @@
+"""Callbacks: what happens around and after each epoch of a fit."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from nncore._checks import describe, flag, integer, number
+from nncore.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nncore._history import History
+    from nncore._trainer import Trainer
+
+Record = dict[str, Any]
+_LARGER_IS_BETTER = ("accuracy", "top5", "r2")
+_MODES = ("auto", "min", "max")
+
+__all__ = ["CSVLogger", "Callback", "EarlyStopping", "LambdaCallback", "ModelCheckpoint"]
+
+
+class Callback:
+    """Base of all callbacks: a subclass replaces what it needs.
+
+    The model may be looked at, evaluated and changed in all three. What a callback raises arrives at the caller of
+    fit; the model then stands at the end of that epoch.
+    """
+
+    #: The number that the callback watches, if it watches one.
+    monitor: str | None = None
+
+    def on_fit_begin(self, trainer: Trainer) -> None:
+        """Before the first epoch of a fit."""
+
+    def on_epoch_end(self, record: Record) -> bool | None:
+        """After each epoch, with its numbers, the row that the history gets; True ends the fit."""
+
+    def on_fit_end(self, history: History) -> None:
+        """After the last epoch, however the fit ended, unless it raised."""
+
+
+class _Watch:
+    """Tells when a number is the best so far. NaN never is."""
+
+    def __init__(self, where: str, monitor: str, mode: str, min_delta: float = 0.0) -> None:
+        if not isinstance(monitor, str):
+            raise ConfigError(f"[{where}] monitor: expected the name of a number, got {describe(monitor)}")
+        if mode not in _MODES:
+            raise ConfigError(f"[{where}] mode: expected one of {_MODES}, got {describe(mode)}")
+        self.where, self.monitor = where, monitor
+        self.sign = 1.0 if mode == "max" or (mode == "auto" and monitor.endswith(_LARGER_IS_BETTER)) else -1.0
+        self.min_delta = number(where, "min_delta", min_delta, 0.0)
+        self.best = math.nan
+
+    def improved(self, record: Record) -> bool:
+        """Is the record's number better than the best by more than min_delta?"""
+        if self.monitor not in record:
+            raise ConfigError(f"[{self.where}] monitor: expected one of {list(record)}, got {self.monitor!r}")
+        value = float(record[self.monitor])
+        first = math.isnan(self.best) and not math.isnan(value)
+        if first or self.sign * (value - self.best) > self.min_delta:
+            self.best = value
+            return True
+        return False
+
+
+class EarlyStopping(Callback):
+    """Ends a fit when a number has not become better for some epochs.
+
+    Parameters
+    ----------
+    monitor : str, default "val_loss"
+        A column of the history.
+    patience : int, default 10
+        Epochs without a new best after which the fit ends.
+    min_delta : float, default 0
+        By how much a new best has to be better.
+    restore_best : bool, default True
+        At the end of the fit, also of one that was not stopped, the model gets the parameters of its best epoch back.
+        The optimizer's state stays that of the last.
+    mode : {"auto", "min", "max"}
+        "auto": larger is better for accuracy, top5 and r2, smaller for all else.
+
+    Attributes
+    ----------
+    best, best_epoch
+        The best number and its epoch, from 1; NaN and 0 before there is one.
+    stopped_epoch
+        The epoch after which it ended the fit; 0 when it did not.
+
+    Raises
+    ------
+    ConfigError
+        The fit has no number of that name: "val_loss" needs validation_data or validation_split.
+
+    Notes
+    -----
+    Each fit starts afresh. Source: Prechelt, Early Stopping — But When?, 1998.
+
+    Examples
+    --------
+    >>> X, y = nc.datasets.make_moons(100, noise=0.2, seed=0)
+    >>> net = nc.Sequential(nc.Linear(2, 20), nc.ReLU(), nc.Linear(20, 2), seed=0)
+    >>> stop = nc.EarlyStopping(patience=3, min_delta=1e-3)
+    >>> history = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=0.5)).fit(
+    ...     X, y, epochs=500, validation_split=0.2, callbacks=[stop])
+    >>> len(history["loss"]) == stop.stopped_epoch == stop.best_epoch + 3
+    True
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        patience: int = 10,
+        min_delta: float = 0.0,
+        restore_best: bool = True,
+        mode: str = "auto",
+    ) -> None:
+        self._watch = _Watch("EarlyStopping", monitor, mode, min_delta)
+        self._settings = (monitor, mode, min_delta)
+        self.monitor = monitor
+        self.patience = integer("EarlyStopping", "patience", patience, 1, 2**62)
+        self.restore_best = flag("EarlyStopping", "restore_best", restore_best)
+        self.best_epoch = self.stopped_epoch = 0
+        self._trainer: Trainer | None = None
+        self._state: dict[str, Any] | None = None
+        self._waited = 0
+
+    @property
+    def best(self) -> float:
+        """The best number so far."""
+        return self._watch.best
+
+    def on_fit_begin(self, trainer: Trainer) -> None:
+        """Forgets earlier fits."""
+        self._watch = _Watch("EarlyStopping", *self._settings)
+        self._trainer, self._state, self._waited = trainer, None, 0
+        self.best_epoch = self.stopped_epoch = 0
+
+    def on_epoch_end(self, record: Record) -> bool | None:
+        """True when patience is at its end."""
+        if self._watch.improved(record):
+            self.best_epoch, self._waited = record["epoch"], 0
+            if self.restore_best and self._trainer is not None:
+                self._state = self._trainer.model.state_dict()
+            return None
+        self._waited += 1
+        if self._waited >= self.patience:
+            self.stopped_epoch = record["epoch"]
+        return self._waited >= self.patience
+
+    def on_fit_end(self, history: History) -> None:
+        """Gives the best parameters back."""
+        if self._state is not None and self._trainer is not None:
+            self._trainer.model.load_state_dict(self._state)
+        self._trainer = self._state = None
+
+
+class ModelCheckpoint(Callback):
+    """Saves the model after each epoch, or after each that is the best so far, with `Sequential.save`.
+
+    Parameters
+    ----------
+    path : path
+        May hold columns of the history in braces: "net-{epoch}.safetensors", "net-{val_loss:.3f}.safetensors". The
+        same path is written over.
+    monitor : str, optional
+        Save only when this number is better than ever; None: after each epoch.
+    mode : {"auto", "min", "max"}
+        As in EarlyStopping.
+
+    Attributes
+    ----------
+    saved : list of str
+        The files written, in order.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], monitor: str | None = None, mode: str = "auto") -> None:
+        try:
+            self.path = os.fspath(path)
+        except TypeError:
+            raise ConfigError(f"[ModelCheckpoint] path: expected a path, got {describe(path)}") from None
+        self.monitor = monitor
+        self._watch = None if monitor is None else _Watch("ModelCheckpoint", monitor, mode)
+        self._trainer: Trainer | None = None
+        self.saved: list[str] = []
+
+    def on_fit_begin(self, trainer: Trainer) -> None:
+        """Keeps the best of earlier fits: a worse model is not written over it."""
+        self._trainer = trainer
+
+    def on_epoch_end(self, record: Record) -> bool | None:
+        """Saves."""
+        if self._trainer is not None and (self._watch is None or self._watch.improved(record)):
+            try:
+                path = self.path.format(**record)
+            except (KeyError, IndexError, ValueError) as error:
+                raise ConfigError(
+                    f"[ModelCheckpoint] path: expected names in braces of {sorted(record)}, got {self.path!r} ({error!r})"
+                ) from None
+            self._trainer.model.save(path)
+            self.saved.append(path)
+        return None
+
+    def on_fit_end(self, history: History) -> None:
+        """Lets go of the trainer."""
+        self._trainer = None
+
+
+class CSVLogger(Callback):
+    """Writes the row of each epoch to a table, at once.
+
+    A fit that goes on, of this trainer or of one that was resumed, appends; a first fit writes a new file.
+
+    Parameters
+    ----------
+    path : path
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        try:
+            self.path = os.fspath(path)
+        except TypeError:
+            raise ConfigError(f"[CSVLogger] path: expected a path, got {describe(path)}") from None
+        self._append = False
+
+    def on_fit_begin(self, trainer: Trainer) -> None:
+        """Is there something to continue?"""
+        self._append = trainer.epoch > 0
+
+    def on_epoch_end(self, record: Record) -> bool | None:
+        """Writes one line."""
+        columns = self._columns() if self._append else None
+        if columns is not None and set(columns) != set(record):
+            raise ConfigError(f"[CSVLogger] {self.path}: expected the columns {columns} it has, got {list(record)}")
+        with open(self.path, "w" if columns is None else "a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            if columns is None:
+                writer.writerow(record)
+            writer.writerow(record[key] for key in columns or record)
+        self._append = True
+        return None
+
+    def _columns(self) -> list[str] | None:
+        try:
+            with open(self.path, newline="", encoding="utf-8") as file:
+                return next(csv.reader(file), None)
+        except FileNotFoundError:
+            return None
+
+
+class LambdaCallback(Callback):
+    """A callback made of functions: on_fit_begin(trainer), on_epoch_end(record) -> None or True, on_fit_end(history)."""
+
+    def __init__(
+        self,
+        on_fit_begin: Callable[[Trainer], object] | None = None,
+        on_epoch_end: Callable[[Record], bool | None] | None = None,
+        on_fit_end: Callable[[History], object] | None = None,
+    ) -> None:
+        given = {"on_fit_begin": on_fit_begin, "on_epoch_end": on_epoch_end, "on_fit_end": on_fit_end}
+        for name, function in given.items():
+            if function is not None and not callable(function):
+                raise ConfigError(f"[LambdaCallback] {name}: expected a function or None, got {describe(function)}")
+        self._functions: dict[str, Any] = {name: f for name, f in given.items() if f is not None}
+
+    def on_fit_begin(self, trainer: Trainer) -> None:
+        """Calls the function given."""
+        if "on_fit_begin" in self._functions:
+            self._functions["on_fit_begin"](trainer)
+
+    def on_epoch_end(self, record: Record) -> bool | None:
+        """Calls the function given."""
+        return bool(self._functions["on_epoch_end"](record)) if "on_epoch_end" in self._functions else None
+
+    def on_fit_end(self, history: History) -> None:
+        """Calls the function given."""
+        if "on_fit_end" in self._functions:
+            self._functions["on_fit_end"](history)
+
+
+def listed(given: Iterable[Any]) -> list[Callback]:
+    """Callbacks and plain functions as callbacks."""
+    try:
+        items = list(given)
+    except TypeError:
+        raise ConfigError(f"[fit] callbacks: expected a list of functions, got {describe(given)}") from None
+    for item in items:
+        if isinstance(item, type) or not (isinstance(item, Callback) or callable(item)):
+            hint = f" (write {item.__name__}(…))" if isinstance(item, type) else ""
+            raise ConfigError(f"[fit] callbacks: expected functions, got {describe(item)}{hint}")
+    return [item if isinstance(item, Callback) else LambdaCallback(on_epoch_end=item) for item in items]
+
+
+def check_monitors(callbacks: Sequence[Callback], columns: Sequence[str]) -> None:
+    """Every number that is watched has to be among those of the fit."""
+    for callback in callbacks:
+        if callback.monitor is not None and callback.monitor not in columns:
+            hint = " (give fit validation_data or validation_split)" if str(callback.monitor).startswith("val_") else ""
+            raise ConfigError(
+                f"[{type(callback).__name__}] monitor: expected one of {list(columns)}, got {callback.monitor!r}{hint}"
+            )
