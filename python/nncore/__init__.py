@@ -3,6 +3,7 @@
 from nncore import callbacks, datasets, functional, init, layers, losses, objectives, optim, plot, schedules
 from nncore._core import __version__
 from nncore._gradcheck import GradientReport, gradcheck, numeric_gradient
+from nncore._gradient_flow import GradientFlow, gradient_flow
 from nncore._history import History
 from nncore._minimize import OptimizeResult, minimize
 from nncore._normalize import Normalize
@@ -24,6 +25,7 @@ __all__ = [
     "ConfigError",
     "EarlyStopping",
     "FormatError",
+    "GradientFlow",
     "GradientReport",
     "History",
     "LambdaCallback",
@@ -43,6 +45,7 @@ __all__ = [
     "functional",
     "get_num_threads",
     "gradcheck",
+    "gradient_flow",
     "info",
     "init",
     "minimize",

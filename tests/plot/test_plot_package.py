@@ -19,6 +19,7 @@ CALLS = {
     "decision_boundary": lambda ax: nc.plot.decision_boundary(MODEL, POINTS, [0, 1, 1, 0], ax=ax, resolution=20),
     "history": lambda ax: nc.plot.history(FIT, ax=ax),
     "contour_path": lambda ax: nc.plot.contour_path(lambda x: x @ x, RESULT, ax=ax, resolution=20),
+    "gradient_flow": lambda ax: nc.plot.gradient_flow(nc.GradientFlow({"0": 1.0, "2": 10.0}), ax=ax),
     "error_curves": lambda ax: nc.plot.error_curves(RESULT, [0.0, 0.0], ax=ax),
 }
 every_function = pytest.mark.parametrize("name", CALLS)
@@ -77,5 +78,5 @@ def test_without_matplotlib_the_error_says_what_to_install():
 
 
 def test_names():
-    displays = {"BoundaryDisplay", "ContourDisplay", "CurvesDisplay", "Display", "HistoryDisplay"}
+    displays = {"BoundaryDisplay", "ContourDisplay", "CurvesDisplay", "Display", "GradientFlowDisplay", "HistoryDisplay"}
     assert set(nc.plot.__all__) == displays | set(CALLS)

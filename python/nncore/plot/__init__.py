@@ -8,6 +8,7 @@ stay as they are, and showing or saving a figure is left to the caller.
 from nncore.plot._boundary import BoundaryDisplay, decision_boundary
 from nncore.plot._contour import ContourDisplay, contour_path
 from nncore.plot._curves import CurvesDisplay, error_curves
+from nncore.plot._gradients import GradientFlowDisplay, gradient_flow
 from nncore.plot._history import HistoryDisplay, history
 from nncore.plot._style import Display
 
@@ -16,9 +17,11 @@ __all__ = [
     "ContourDisplay",
     "CurvesDisplay",
     "Display",
+    "GradientFlowDisplay",
     "HistoryDisplay",
     "contour_path",
     "decision_boundary",
     "error_curves",
+    "gradient_flow",
     "history",
 ]
