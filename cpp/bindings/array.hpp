@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "gil.hpp"
 #include "nncore/data.hpp"
 #include "nncore/loss.hpp"
 #include "nncore/model.hpp"

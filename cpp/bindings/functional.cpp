@@ -48,7 +48,7 @@ py::array product_as(const py::object& a, const py::object& b) {
     throw ShapeError(expected("[product]", "A, B", "two matrices", A.view.shape.str() + ", " + B.view.shape.str()));
   }
   py::array_t<T> C({A.view.shape[0], B.view.shape[1]});
-  const py::gil_scoped_release release;
+  const WithoutGil unlocked;
   product<T>(A.view, B.view, {C.mutable_data(), {A.view.shape[0], B.view.shape[1]}});
   return C;
 }

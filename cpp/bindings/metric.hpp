@@ -14,7 +14,7 @@ namespace nncore {
 template <class T>
 Metric<T> python_metric(const std::string& name, const py::object& function) {
   const auto value = [name, held = Held(function)](View<const T> z, const Target<T>& y) {
-    const py::gil_scoped_acquire acquire;
+    const WithGil locked;
     const py::object target = y.labels != nullptr ? py::object(copy_out(View<const int64_t>{y.labels, y.shape}))
                                                   : py::object(copy_out(View<const T>{y.values, y.shape}));
     const py::object given = held.get()(target, copy_out(z));

@@ -14,7 +14,7 @@ namespace {
 
 /// Lets Ctrl-C through from loops that run without the GIL.
 bool check_signals() {
-  const py::gil_scoped_acquire acquire;
+  const WithGil locked;
   if (PyErr_CheckSignals() != 0) throw py::error_already_set();
   return false;
 }
@@ -27,7 +27,7 @@ py::dict run_minimize(const py::object& objective, const std::vector<double>& x0
   Minimum result;
   if (py::isinstance<Spec>(objective)) {
     const auto compiled = make<Objective>(objective.cast<const Spec&>());
-    const py::gil_scoped_release release;
+    const WithoutGil unlocked;
     result = minimize(*compiled, x0, *optimizer, options, check_signals);
   } else {
     const auto function = [&](const std::vector<double>& x, std::vector<double>& g) {
@@ -75,7 +75,7 @@ py::dict run_perceptron(const py::array_t<double>& X, const py::array_t<double>&
                         bool online, uint64_t seed) {
   PerceptronFit fit;
   {
-    const py::gil_scoped_release release;
+    const WithoutGil unlocked;
     fit = fit_perceptron(X.shape(0), X.shape(1), X.data(), y.data(),
                          {rate, max_epochs, online ? PerceptronRule::online : PerceptronRule::batch, seed}, check_signals);
   }

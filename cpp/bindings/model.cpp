@@ -43,7 +43,7 @@ py::array_t<T> forward(Model<T>& model, const py::object& given, bool training, 
   const typename Model<T>::Use use(model);
   View<const T> y;
   {
-    const py::gil_scoped_release release;
+    const WithoutGil unlocked;
     y = model.forward(values.view, {training, training, seed, 0, step});
   }
   return copy_out(y);
@@ -55,7 +55,7 @@ py::array_t<T> backward(Model<T>& model, const py::object& given) {
   const typename Model<T>::Use use(model);
   View<T> dx;
   {
-    const py::gil_scoped_release release;
+    const WithoutGil unlocked;
     dx = model.backward(dy.view);
   }
   return copy_out<T>(dx);

@@ -17,7 +17,7 @@ class Held {
   explicit Held(py::object object)
       : object_(new py::object(std::move(object)), [](py::object* held) {
           if (Py_IsInitialized() == 0) return;  // too late to free anything
-          const py::gil_scoped_acquire acquire;
+          const WithGil locked;
           delete held;
         }) {}
   const py::object& get() const { return *object_; }

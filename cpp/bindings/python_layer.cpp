@@ -48,7 +48,7 @@ class PythonLayer final : public Layer<T> {
   bool foreign() const override { return true; }
 
   Shape build(const Shape& in) override {
-    const py::gil_scoped_acquire acquire;
+    const WithGil locked;
     const py::object given = layer().attr("build")(to_tuple(in));
     std::vector<int64_t> extents;
     try {
@@ -63,12 +63,12 @@ class PythonLayer final : public Layer<T> {
   }
 
   void forward(View<const T> x, View<T> y, const Pass& pass) override {
-    const py::gil_scoped_acquire acquire;
+    const WithGil locked;
     take_array<T>(layer().attr("_run_forward")(copy_out(x), pass.training, kept_.get()), y, this->label(), "forward");
   }
 
   void backward(View<const T> dy, View<T> dx) override {
-    const py::gil_scoped_acquire acquire;
+    const WithGil locked;
     const py::object given = layer().attr("_run_backward")(copy_out(dy), kept_.get());
     if (dx.data != nullptr) take_array<T>(given, dx, this->label(), "backward");
   }

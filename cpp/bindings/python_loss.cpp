@@ -39,12 +39,12 @@ class PythonLoss final : public Loss<T> {
     if (z.rank() < 1 || y.shape.rank() < 1 || y.shape[0] != z[0]) {
       throw ShapeError(expected(where_, "y", "as many as the rows of z, " + z.str(), y.shape.str()));
     }
-    const py::gil_scoped_acquire acquire;
+    const WithGil locked;
     link_ = link_of(loss_.get(where_), where_, z, y.labels != nullptr && y.shape.rank() == 1);
   }
 
   double value_and_gradient(View<const T> z, const Target<T>& y, T* dz) override {
-    const py::gil_scoped_acquire acquire;
+    const WithGil locked;
     const py::object target = y.labels != nullptr ? py::object(copy_out(View<const int64_t>{y.labels, y.shape}))
                                                   : py::object(copy_out(View<const T>{y.values, y.shape}));
     const py::tuple pair = loss_.get(where_).attr("_run")(copy_out(z), target, dz != nullptr);

@@ -44,13 +44,13 @@ class PythonObserver final : public Observer {
       : poll_(std::move(poll)), epoch_done_(std::move(epoch_done)), names_(names), use_(use) {}
 
   bool poll(const Progress& p) override {
-    const py::gil_scoped_acquire acquire;
+    const WithGil locked;
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
     return poll_(p.epoch, p.epochs, p.step, p.steps_per_epoch, p.loss).template cast<bool>();
   }
   bool wants_epochs() const override { return !epoch_done_.is_none(); }
   bool epoch_done(const EpochRecord& record) override {
-    const py::gil_scoped_acquire acquire;
+    const WithGil locked;
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
     py::dict row;
     row["epoch"] = record.epoch;
@@ -105,7 +105,7 @@ class Bound {
     PythonObserver<T> observer(std::move(poll), std::move(epoch_done), names, use);
     FitResult result;
     {
-      const py::gil_scoped_release release;
+      const WithoutGil unlocked;
       result = trainer_.fit(train.data, dataset(val), dataset(tst), epochs, measures, observer);
     }
     return to_dict(result, names);
@@ -115,7 +115,7 @@ class Bound {
     const Checked batch = check(X, y, "[step]", {});
     const typename Model<T>::Use use(*model_);
     const Fitting fitting(*this);
-    const py::gil_scoped_release release;
+    const WithoutGil unlocked;
     return trainer_.step(batch.data);
   }
 
@@ -131,7 +131,7 @@ class Bound {
     const typename Model<T>::Use use(*model_);
     Evaluation result;
     {
-      const py::gil_scoped_release release;
+      const WithoutGil unlocked;
       result = trainer_.evaluate(data.data, measures);
     }
     py::dict out;

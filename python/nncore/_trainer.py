@@ -176,12 +176,12 @@ class Trainer:
             X, y, pairs[0] = split_off(X, y, validation_split, self._options["seed"])
         elif validation_split:
             raise ConfigError("[fit] validation_split: expected 0 beside validation_data, got both")
-        core = self._bind()
         prefixes = ["", *(p for p, pair in zip(("val_", "test_"), pairs, strict=True) if pair is not None)]
         check_monitors(watchers, wanted.columns(self._has_classes(y), prefixes))
         self._metrics = wanted
         for watcher in watchers:
             watcher.on_fit_begin(self)
+        core = self._bind()
         before = core.epoch
         with InterruptGuard() as guard, Progress(progress) as bar:
 

@@ -70,7 +70,9 @@ struct Worker {
 
 class Pool {
  public:
-  ~Pool() {
+  /// Ends the workers; whoever computes on does it alone.
+  void stop() {
+    busy_.lock();  // for good
     for (auto& worker : workers_) {
       worker->state.store(kQuit);
       worker->state.notify_one();
@@ -152,21 +154,21 @@ class Pool {
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 
-std::unique_ptr<Pool>& pool_slot() {
-  static std::unique_ptr<Pool> pool = std::make_unique<Pool>();
-  return pool;
-}
+Pool* current = nullptr;
 
 /// In a forked child the workers do not exist: forget the pool (its memory stays with the dead threads) and begin anew.
-void after_fork() {
-  (void)pool_slot().release();
-  pool_slot() = std::make_unique<Pool>();
-}
+void after_fork() { current = new Pool; }
 
+/// Never destroyed: at exit other threads may still be computing.
 Pool& pool() {
-  static const int registered = pthread_atfork(nullptr, nullptr, after_fork);
-  (void)registered;
-  return *pool_slot();
+  static const bool ready = [] {
+    current = new Pool;
+    pthread_atfork(nullptr, nullptr, after_fork);
+    std::atexit([] { current->stop(); });
+    return true;
+  }();
+  (void)ready;
+  return *current;
 }
 
 std::atomic<int> chosen_threads{0};
