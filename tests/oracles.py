@@ -4,6 +4,7 @@ A twin is keyed by the registered name. `twin_of` fails with a text that says wh
 Everything is computed in the dtype of its arguments; oracles are called with float64.
 """
 
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -94,6 +95,61 @@ class LeakyReLU:
     @staticmethod
     def backward(a, params, x, dy):
         return np.where(x > 0, dy, a.negative_slope * dy), {}
+
+
+@twin("layer", "ELU")
+class ELU:
+    @staticmethod
+    def forward(a, params, x):
+        return np.where(x > 0, x, a.alpha * np.expm1(np.minimum(x, 0)))
+
+    @staticmethod
+    def backward(a, params, x, dy):
+        return np.where(x > 0, dy, dy * a.alpha * np.exp(np.minimum(x, 0))), {}
+
+
+@twin("layer", "Softplus")
+class Softplus:
+    @staticmethod
+    def forward(a, params, x):
+        return np.where(a.beta * x > a.threshold, x, np.logaddexp(0, a.beta * x) / a.beta)
+
+    @staticmethod
+    def backward(a, params, x, dy):
+        return np.where(a.beta * x > a.threshold, dy, dy / (1 + np.exp(-a.beta * x))), {}
+
+
+@twin("layer", "SiLU")
+class SiLU:
+    @staticmethod
+    def forward(a, params, x):
+        return x / (1 + np.exp(-x))
+
+    @staticmethod
+    def backward(a, params, x, dy):
+        s = 1 / (1 + np.exp(-x))
+        return dy * (s + x * s * (1 - s)), {}
+
+
+@twin("layer", "GELU")
+class GELU:
+    @staticmethod
+    def forward(a, params, x):
+        return x * GELU.share(a, x)
+
+    @staticmethod
+    def backward(a, params, x, dy):
+        if a.approximate == "tanh":
+            slope = np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * x**2) / 2
+            t = 2 * GELU.share(a, x) - 1
+            return dy * ((1 + t) / 2 + x * (1 - t**2) * slope), {}
+        return dy * (GELU.share(a, x) + x * np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)), {}
+
+    @staticmethod
+    def share(a, x):
+        if a.approximate == "tanh":
+            return (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))) / 2
+        return np.vectorize(math.erfc, otypes=[np.float64])(-x / np.sqrt(2)) / 2
 
 
 @twin("layer", "Identity")

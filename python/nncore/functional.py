@@ -17,7 +17,17 @@ from nncore.errors import ConfigError, ShapeError
 Array = NDArray[Any]
 
 #: Names that activation and activation_derivative know, and the layers behind them.
-_ACTIVATIONS = {"tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "ReLU", "leaky_relu": "LeakyReLU", "identity": "Identity"}
+_ACTIVATIONS = {
+    "elu": "ELU",
+    "gelu": "GELU",
+    "identity": "Identity",
+    "leaky_relu": "LeakyReLU",
+    "relu": "ReLU",
+    "sigmoid": "Sigmoid",
+    "silu": "SiLU",
+    "softplus": "Softplus",
+    "tanh": "Tanh",
+}
 
 
 def _apply(layer: str, z: ArrayLike, dy: Array | None = None, **config: Any) -> Array:
@@ -45,6 +55,26 @@ def leaky_relu(z: ArrayLike, negative_slope: float = 0.01) -> Array:
     return _apply("LeakyReLU", z, negative_slope=negative_slope)
 
 
+def elu(z: ArrayLike, alpha: float = 1.0) -> Array:
+    """z for z > 0, alpha (e^z - 1) elsewhere, element by element."""
+    return _apply("ELU", z, alpha=alpha)
+
+
+def gelu(z: ArrayLike, approximate: str = "none") -> Array:
+    """z (1 + erf(z / √2)) / 2, element by element; approximate="tanh": the formula with tanh."""
+    return _apply("GELU", z, approximate=approximate)
+
+
+def silu(z: ArrayLike) -> Array:
+    """z / (1 + e^-z), element by element."""
+    return _apply("SiLU", z)
+
+
+def softplus(z: ArrayLike, beta: float = 1.0, threshold: float = 20.0) -> Array:
+    """log(1 + e^(beta z)) / beta, or z where beta z > threshold, element by element."""
+    return _apply("Softplus", z, beta=beta, threshold=threshold)
+
+
 def softmax(z: ArrayLike) -> Array:
     """e^z / Σ e^z over the last axis."""
     return _apply("Softmax", z)
@@ -62,7 +92,7 @@ def _activation_layer(where: str, name: str) -> str:
 
 
 def activation(z: ArrayLike, name: str) -> Array:
-    """An activation by name: "tanh", "sigmoid", "relu", "leaky_relu", "identity".
+    """An activation by name: "elu", "gelu", "identity", "leaky_relu", "relu", "sigmoid", "silu", "softplus", "tanh".
 
     >>> nc.functional.activation([-1.0, 2.0], "relu")
     array([0., 2.])
@@ -71,7 +101,7 @@ def activation(z: ArrayLike, name: str) -> Array:
 
 
 def activation_derivative(z: ArrayLike, name: str) -> Array:
-    """The derivative of an activation at z; 0 at the kink of relu and negative_slope at that of leaky_relu.
+    """The derivative of an activation at z; at a kink that from the left: 0 for relu, negative_slope for leaky_relu.
 
     >>> nc.functional.activation_derivative([-1.0, 2.0], "relu")
     array([0., 1.])
@@ -120,12 +150,16 @@ def one_hot(y: ArrayLike, n: int) -> NDArray[np.float64]:
 __all__ = [
     "activation",
     "activation_derivative",
+    "elu",
+    "gelu",
     "leaky_relu",
     "linear",
     "log_softmax",
     "one_hot",
     "relu",
     "sigmoid",
+    "silu",
     "softmax",
+    "softplus",
     "tanh",
 ]

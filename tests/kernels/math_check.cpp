@@ -1,9 +1,9 @@
-/// Measures exp, log, tanh and sigmoid of every kernel set against the C library in a wider type.
+/// Measures the functions of every kernel set that are more than arithmetic against the C library in a wider type.
 ///
 ///   math_check [--isa NAME] [--exhaustive]
 ///
-/// One line a function, set and type: the largest error in ulp and where it is. Fails beyond 2 ulp and for a wrong
-/// special value. --exhaustive takes all 2^32 floats and more doubles: minutes instead of seconds.
+/// One line a function, set and type: the largest error in ulp and where it is. Fails beyond 2 ulp (8 for
+/// gelu) and for a wrong special value. --exhaustive takes all 2^32 floats and more doubles: minutes instead of seconds.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -13,8 +13,6 @@
 
 namespace nncore::check {
 namespace {
-
-constexpr double kAllowedUlp = 2;
 
 template <class T>
 struct Wide;
@@ -33,7 +31,12 @@ struct Function {
   typename Kernels<T>::Forward Kernels<T>::*kernel;
   typename Wide<T>::Type (*reference)(typename Wide<T>::Type);
   double low, high;  ///< where it neither overflows nor is flat: the dense part of the grid for double
+  double allowed_ulp = 2;
+  T constants[2] = {1, 20};  ///< elu: alpha; softplus: beta, threshold
 };
+
+template <class W>
+W gelu(W x) { return x * std::erfc(-x / std::sqrt(W(2))) / 2; }
 
 template <class T>
 std::vector<Function<T>> functions() {
@@ -41,7 +44,11 @@ std::vector<Function<T>> functions() {
   return {{"exp", &Kernels<T>::exp, [](W x) { return std::exp(x); }, -746, 710},
           {"log", &Kernels<T>::log, [](W x) { return std::log(x); }, 0.25, 4},
           {"tanh", &Kernels<T>::tanh, [](W x) { return std::tanh(x); }, -20, 20},
-          {"sigmoid", &Kernels<T>::sigmoid, [](W x) { return 1 / (1 + std::exp(-x)); }, -746, 40}};
+          {"sigmoid", &Kernels<T>::sigmoid, [](W x) { return 1 / (1 + std::exp(-x)); }, -746, 40},
+          {"elu", &Kernels<T>::elu, [](W x) { return x > 0 ? x : std::expm1(x); }, -40, 1},
+          {"softplus", &Kernels<T>::softplus, [](W x) { return x > 20 ? x : std::log1p(std::exp(x)); }, -746, 21},
+          {"silu", &Kernels<T>::silu, [](W x) { return x / (1 + std::exp(-x)); }, -750, 40},
+          {"gelu", &Kernels<T>::gelu, gelu<W>, -39, 10, 8}};
 }
 
 /// |got - want| in units of the last place that T has at `want`; inf counts as the power of two after the largest T.
@@ -86,7 +93,7 @@ class Measurement {
     for (size_t i = 0; i < x_.size(); ++i) want_[i] = function_.reference(x_[i]);
     for (size_t s = 0; s < sets_.size(); ++s) {
       const auto kernel = sets_[s].template kernels<T>().*function_.kernel;
-      kernel(static_cast<int64_t>(x_.size()), nullptr, x_.data(), y_.data());
+      kernel(static_cast<int64_t>(x_.size()), function_.constants, x_.data(), y_.data());
       for (size_t i = 0; i < x_.size(); ++i) {
         // an ulp is at least eps/2 of the number: most of them cannot be worse
         if (std::fabs(y_[i] - want_[i]) <= worst_[s].ulp * half_eps * std::fabs(want_[i])) continue;
@@ -101,7 +108,7 @@ class Measurement {
     flush();
     int failures = 0;
     for (size_t s = 0; s < sets_.size(); ++s) {
-      const bool good = worst_[s].ulp <= kAllowedUlp;
+      const bool good = worst_[s].ulp <= function_.allowed_ulp;
       std::printf("%-8s %-8s %s %7.4f ulp at %.17g (%a)%s\n", function_.name, sets_[s].isa,
                   sizeof(T) == 4 ? "f32" : "f64", worst_[s].ulp, static_cast<double>(worst_[s].x),
                   static_cast<double>(worst_[s].x), good ? "" : "  FAIL");
@@ -172,7 +179,12 @@ int check_special(const std::vector<Set>& sets) {
       {{T(0), T(0)}, {-T(0), -T(0)}, {tiny, tiny}, {-tiny, -tiny}, {small, small}, {inf, T(1)}, {-inf, T(-1)},
        {nan, nan}, {-nan, nan}, {largest, T(1)}, {-largest, T(-1)}},
       {{T(0), T(0.5)}, {-T(0), T(0.5)}, {tiny, T(0.5)}, {inf, T(1)}, {-inf, T(0)}, {nan, nan}, {-nan, nan},
-       {largest, T(1)}, {-largest, T(0)}}};
+       {largest, T(1)}, {-largest, T(0)}},
+      {{T(0), T(0)}, {-T(0), -T(0)}, {tiny, tiny}, {-tiny, -tiny}, {inf, inf}, {-inf, T(-1)}, {nan, nan}, {-nan, nan},
+       {largest, largest}, {-largest, T(-1)}},
+      {{-inf, T(0)}, {inf, inf}, {nan, nan}, {largest, largest}, {-largest, T(0)}},
+      {{T(0), T(0)}, {-T(0), -T(0)}, {-inf, -T(0)}, {inf, inf}, {nan, nan}, {largest, largest}, {-largest, -T(0)}},
+      {{T(0), T(0)}, {-T(0), -T(0)}, {-inf, -T(0)}, {inf, inf}, {nan, nan}, {largest, largest}, {-largest, -T(0)}}};
   int failures = 0;
   size_t f = 0;
   for (const auto& function : functions<T>()) {
@@ -181,7 +193,7 @@ int check_special(const std::vector<Set>& sets) {
         for (size_t place = 0; place < 67; ++place) {
           std::vector<T> in(67, T(0.75)), out(67);
           in[place] = x;
-          (set.kernels<T>().*function.kernel)(67, nullptr, in.data(), out.data());
+          (set.kernels<T>().*function.kernel)(67, function.constants, in.data(), out.data());
           if (same(out[place], y)) continue;
           std::printf("FAIL %s(%g) is %g instead of %g (%s, %s)\n", function.name, static_cast<double>(x),
                       static_cast<double>(out[place]), static_cast<double>(y), set.isa, sizeof(T) == 4 ? "f32" : "f64");

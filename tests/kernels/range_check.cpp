@@ -29,7 +29,18 @@ struct Activation {
   typename Kernels<T>::Backward Kernels<T>::*backward;  ///< null where there is none
   Wide (*f)(Wide x, Wide a);
   Wide (*df)(Wide y, Wide dy, Wide a);
+  bool from_x = false;  ///< the derivative takes x for y
 };
+
+Wide density(Wide x) { return std::exp(-x * x / 2) / std::sqrt(2 * std::acos(Wide(-1))); }
+Wide normal(Wide x) { return std::erfc(-x / std::sqrt(Wide(2))) / 2; }
+Wide logistic(Wide x) { return 1 / (1 + std::exp(-x)); }
+Wide tanh_argument(Wide x) { return 2 * std::sqrt(2 / std::acos(Wide(-1))) * (x + Wide(0.044715L) * x * x * x); }
+Wide tanh_slope(Wide x) { return 2 * std::sqrt(2 / std::acos(Wide(-1))) * (1 + 3 * Wide(0.044715L) * x * x); }
+/// 0 * inf is 0 here: the limits of the functions that are x times something flat.
+Wide times(Wide x, Wide flat) { return flat == 0 ? Wide(0) : x * flat; }
+
+constexpr double kThreshold = 0.25;  // low, so that both sides of it are met
 
 template <class T>
 std::vector<Activation<T>> activations() {
@@ -42,39 +53,55 @@ std::vector<Activation<T>> activations() {
            [](Wide y, Wide dy, Wide) { return dy * (1 - y * y); }},
           {"sigmoid", &K::sigmoid, &K::sigmoid_backward, [](Wide x, Wide) { return 1 / (1 + std::exp(-x)); },
            [](Wide y, Wide dy, Wide) { return dy * y * (1 - y); }},
+          {"elu", &K::elu, &K::elu_backward, [](Wide x, Wide a) { return x > 0 ? x : a * std::expm1(x); },
+           [](Wide x, Wide dy, Wide a) { return x <= 0 ? dy * a * std::exp(x) : dy; }, true},
+          {"softplus", &K::softplus, &K::softplus_backward,
+           [](Wide x, Wide a) { return a * x > kThreshold ? x : std::log1p(std::exp(a * x)) / a; },
+           [](Wide x, Wide dy, Wide a) { return a * x > kThreshold ? dy : dy * logistic(a * x); }, true},
+          {"silu", &K::silu, &K::silu_backward, [](Wide x, Wide) { return times(x, logistic(x)); },
+           [](Wide x, Wide dy, Wide) { return dy * (logistic(x) + times(x, logistic(x) * logistic(-x))); }, true},
+          {"gelu", &K::gelu, &K::gelu_backward, [](Wide x, Wide) { return times(x, normal(x)); },
+           [](Wide x, Wide dy, Wide) { return dy * (normal(x) + times(x, density(x))); }, true},
+          {"gelu_tanh", &K::gelu_tanh, &K::gelu_tanh_backward,
+           [](Wide x, Wide) { return times(x, logistic(tanh_argument(x))); },
+           [](Wide x, Wide dy, Wide) {
+             const Wide s = logistic(tanh_argument(x)) * logistic(-tanh_argument(x));
+             return dy * (logistic(tanh_argument(x)) + (s == 0 ? 0 : x * tanh_slope(x) * s));
+           }, true},
           {"exp", &K::exp, nullptr, [](Wide x, Wide) { return std::exp(x); }, nullptr},
           {"log", &K::log, nullptr, [](Wide x, Wide) { return std::log(x); }, nullptr}};
 }
 
 template <class T>
 int check_activation(const Kernels<T>& kernels, const Activation<T>& f, int64_t n) {
-  const T a = T(0.125);
+  const T a[2] = {T(0.125), T(kThreshold)};
   Guarded<T> x(n), y(n), again(n), dy(n), dx(n);
   Numbers numbers(static_cast<uint64_t>(n));
   numbers.fill(x, 3, true), numbers.fill(dy, 2, true);
   const auto forward = kernels.*f.forward;
-  forward(n, &a, x.data(), y.data());
+  forward(n, a, x.data(), y.data());
   for (int64_t i = 0; i < n; ++i)
-    if (!close(y[i], f.f(x[i], a), 2)) return fail("wrong value", i);
+    if (!close(y[i], f.f(x[i], a[0]), f.from_x ? 12 : 2)) return fail("wrong value", i);
   int failures = check_cuts(n, y, again, [&](int64_t i, int64_t end, T* out) {
-    forward(end - i, &a, x.data() + i, out + i);
+    forward(end - i, a, x.data() + i, out + i);
   });
   copy(x, again);
-  forward(n, &a, again.data(), again.data());
+  forward(n, a, again.data(), again.data());
   for (int64_t i = 0; i < n; ++i)
     if (!same_bits(y[i], again[i])) return failures + fail("in place differs", i);
   if (!f.backward) return failures;
 
   const auto backward = kernels.*f.backward;
-  backward(n, &a, y.data(), dy.data(), dx.data());
+  const Guarded<T>& saved = f.from_x ? x : y;
+  backward(n, a, saved.data(), dy.data(), dx.data());
   for (int64_t i = 0; i < n; ++i)  // 1 - y^2 cancels where the function is flat: the error is measured against dy
-    if (!close(dx[i], f.df(y[i], dy[i], a), 4) && !(std::fabs(dx[i] - static_cast<T>(f.df(y[i], dy[i], a))) <=
+    if (!close(dx[i], f.df(saved[i], dy[i], a[0]), 4) && !(std::fabs(dx[i] - static_cast<T>(f.df(saved[i], dy[i], a[0]))) <=
                                                    4 * std::numeric_limits<T>::epsilon() * std::fabs(dy[i])))
       return failures + fail("wrong gradient", i);
   failures += check_cuts(n, dx, again, [&](int64_t i, int64_t end, T* out) {
-    backward(end - i, &a, y.data() + i, dy.data() + i, out + i);
+    backward(end - i, a, saved.data() + i, dy.data() + i, out + i);
   });
-  backward(n, &a, y.data(), dy.data(), dy.data());
+  backward(n, a, saved.data(), dy.data(), dy.data());
   for (int64_t i = 0; i < n; ++i)
     if (!same_bits(dx[i], dy[i])) return failures + fail("gradient in place differs", i);
   return failures;

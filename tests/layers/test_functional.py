@@ -8,7 +8,17 @@ from oracles import LAYERS
 from registry import arguments
 
 F = nc.functional
-FUNCTIONS = {"tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "ReLU", "leaky_relu": "LeakyReLU", "softmax": "Softmax", "log_softmax": "LogSoftmax"}
+ACTIVATIONS = {
+    "tanh": "Tanh",
+    "sigmoid": "Sigmoid",
+    "relu": "ReLU",
+    "leaky_relu": "LeakyReLU",
+    "elu": "ELU",
+    "gelu": "GELU",
+    "silu": "SiLU",
+    "softplus": "Softplus",
+}
+FUNCTIONS = {**ACTIVATIONS, "softmax": "Softmax", "log_softmax": "LogSoftmax"}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -22,7 +32,7 @@ def test_values_are_the_twins(name, shape, dtype, rng):
     np.testing.assert_allclose(y, expected, rtol=1e-5 if dtype == "float32" else 1e-12, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", ["tanh", "sigmoid", "relu", "leaky_relu", "identity"])
+@pytest.mark.parametrize("name", [*ACTIVATIONS, "identity"])
 def test_derivatives_are_those_of_central_differences(name, rng):
     z = rng.normal(size=(3, 5))
     z += np.copysign(0.05, z)
@@ -34,12 +44,22 @@ def test_numbers_and_lists_are_taken():
     assert F.relu(-1.0) == 0.0 and F.sigmoid(0) == 0.5
     assert F.tanh([[0, 0]]).tolist() == [[0.0, 0.0]] and F.tanh([1]).dtype == np.float64
     assert F.leaky_relu([-1.0], 0.5).tolist() == [-0.5]
+    assert F.elu([np.log(0.5), 2.0], 4.0).tolist() == [-2.0, 2.0]
+    assert F.softplus([0.0, 2.0], 2.0, 3.0).tolist() == [np.log(2.0) / 2, 2.0]
+    assert F.gelu(0.0) == F.silu(0.0) == F.gelu(0.0, "tanh") == 0.0
+
+
+@pytest.mark.parametrize("name", [*ACTIVATIONS, "identity"])
+def test_activation_by_name_is_the_function(name, rng):
+    z = rng.normal(size=(3, 5))
+    assert np.array_equal(F.activation(z, name), z if name == "identity" else getattr(F, name)(z))
+    assert np.array_equal(F.activation(z, name.upper()), F.activation(z, name))
 
 
 @pytest.mark.parametrize("call", [F.activation, F.activation_derivative])
 @pytest.mark.parametrize("name", ["no such", "", None, 3, "Linear", "dropout"])
 def test_unknown_names_are_refused(call, name):
-    with pytest.raises(nc.ConfigError, match=r"name: expected one of \['identity', "):
+    with pytest.raises(nc.ConfigError, match=r"name: expected one of \['elu', 'gelu', "):
         call([1.0], name)
 
 

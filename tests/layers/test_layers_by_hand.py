@@ -27,6 +27,35 @@ def test_tanh():
     check(nc.Tanh(), [[0.0, np.log(2.0)]], [[0.0, 0.6]], [[2.0, 1.0]], [[2.0, 0.64]])
 
 
+def test_elu():
+    # e^(ln 1/2) = 1/2: 4 (1/2 - 1) and 4 · 1/2; the derivative at 0 is alpha
+    check(nc.ELU(4.0), [[np.log(0.5), 0.0, 3.0]], [[-2.0, 0.0, 3.0]], [[1.0, 1.0, 1.0]], [[2.0, 4.0, 1.0]])
+
+
+def test_softplus():
+    # beta x = ln 3: log(1 + 3) / 2 and 3 / (1 + 3); beyond the threshold the line
+    layer = nc.Softplus(beta=2.0, threshold=3.0)
+    check(layer, [[np.log(3) / 2, 1.6]], [[np.log(2.0), 1.6]], [[4.0, 5.0]], [[3.0, 5.0]])
+
+
+def test_silu():
+    # s = 3/4 at ln 3: y = s ln 3, dx = s + ln 3 s (1 - s)
+    check(nc.SiLU(), [[0.0, np.log(3)]], [[0.0, 0.75 * np.log(3)]], [[4.0, 16.0]], [[2.0, 12.0 + 3 * np.log(3)]])
+
+
+def test_gelu():
+    # P(X <= 1) = 0.841344746068542948585…; the density at 1 is e^(-1/2) / sqrt(2 pi) = 0.241970724519143349…
+    y, slope = 0.8413447460685429486, 0.8413447460685429486 + 0.2419707245191433498
+    check(nc.GELU(), [[1.0, 0.0, -1.0]], [[y, 0.0, y - 1]], [[1.0, 2.0, 1.0]], [[slope, 1.0, 1 - slope]])
+
+
+def test_gelu_with_tanh():
+    # x = 1: t = tanh(sqrt(2/pi) 1.044715), dx = (1 + t) / 2 + (1 - t²) / 2 · sqrt(2/pi) (1 + 0.134145)
+    t = np.tanh(np.sqrt(2 / np.pi) * 1.044715)
+    dx = (1 + t) / 2 + (1 - t**2) / 2 * np.sqrt(2 / np.pi) * 1.134145
+    check(nc.GELU("tanh"), [[1.0, 0.0]], [[(1 + t) / 2, 0.0]], [[1.0, 1.0]], [[dx, 0.5]])
+
+
 def test_identity():
     check(nc.Identity(), [[-1.0, 2.0]], [[-1.0, 2.0]], [[3.0, 4.0]], [[3.0, 4.0]])
 

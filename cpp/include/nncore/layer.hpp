@@ -132,4 +132,28 @@ class ElementwiseLayer : public Layer<T> {
   View<const T> y_;
 };
 
+/// The same for functions whose derivative is taken from x. Such a layer is not applied in place to what the layer
+/// before it computed, because x has to stay; so it says nothing of elementwise() and runs as it stands.
+template <class T>
+class ElementwiseFromInput : public Layer<T> {
+ public:
+  Shape build(const Shape& in) override { return in; }
+  void forward(View<const T> x, View<T> y, const Pass& pass) override {
+    const Elementwise<T> f = function();
+    f.forward(x.size(), f.a, x.data, y.data);
+    if (pass.training) x_ = x;
+  }
+  void backward(View<const T> dy, View<T> dx) override {
+    if (dx.data == nullptr) return;
+    const Elementwise<T> f = function();
+    f.backward(dy.size(), f.a, x_.data, dy.data, dx.data);
+  }
+
+ protected:
+  virtual Elementwise<T> function() const = 0;
+
+ private:
+  View<const T> x_;
+};
+
 }  // namespace nncore

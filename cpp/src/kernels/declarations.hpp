@@ -41,6 +41,16 @@ NNCORE_KERNEL(relu_backward);
 NNCORE_KERNEL(leaky_relu_backward);
 NNCORE_KERNEL(tanh_backward);
 NNCORE_KERNEL(sigmoid_backward);
+NNCORE_KERNEL(elu);
+NNCORE_KERNEL(softplus);
+NNCORE_KERNEL(silu);
+NNCORE_KERNEL(gelu);
+NNCORE_KERNEL(gelu_tanh);
+NNCORE_KERNEL(elu_backward);
+NNCORE_KERNEL(softplus_backward);
+NNCORE_KERNEL(silu_backward);
+NNCORE_KERNEL(gelu_backward);
+NNCORE_KERNEL(gelu_tanh_backward);
 NNCORE_KERNEL(exp);
 NNCORE_KERNEL(log);
 

@@ -22,11 +22,11 @@ NNCORE_INLINE void map_forward(F f, int64_t n, const T* x, T* y) {
   each_register<T>(n, [=](int64_t i, auto lanes) { store(y + i, lanes, f.forward(load(x + i, lanes))); });
 }
 
-/// dx = dy f'(x) from y = f(x).
+/// dx = dy f'(x) from y = f(x), or from x for those functions that take it.
 template <class T, class F>
-NNCORE_INLINE void map_backward(F f, int64_t n, const T* y, const T* dy, T* dx) {
+NNCORE_INLINE void map_backward(F f, int64_t n, const T* saved, const T* dy, T* dx) {
   each_register<T>(n, [=](int64_t i, auto lanes) {
-    store(dx + i, lanes, f.backward(load(y + i, lanes), load(dy + i, lanes)));
+    store(dx + i, lanes, f.backward(load(saved + i, lanes), load(dy + i, lanes)));
   });
 }
 
@@ -70,6 +70,51 @@ void sigmoid_backward(int64_t n, const float*, const float* y, const float* dy, 
 }
 void sigmoid_backward(int64_t n, const double*, const double* y, const double* dy, double* dx) {
   map_backward(Sigmoid<double>{}, n, y, dy, dx);
+}
+
+void elu(int64_t n, const float* a, const float* x, float* y) { map_forward(Elu<float>(a), n, x, y); }
+void elu(int64_t n, const double* a, const double* x, double* y) { map_forward(Elu<double>(a), n, x, y); }
+void elu_backward(int64_t n, const float* a, const float* x, const float* dy, float* dx) {
+  map_backward(Elu<float>(a), n, x, dy, dx);
+}
+void elu_backward(int64_t n, const double* a, const double* x, const double* dy, double* dx) {
+  map_backward(Elu<double>(a), n, x, dy, dx);
+}
+
+void softplus(int64_t n, const float* a, const float* x, float* y) { map_forward(Softplus<float>(a), n, x, y); }
+void softplus(int64_t n, const double* a, const double* x, double* y) { map_forward(Softplus<double>(a), n, x, y); }
+void softplus_backward(int64_t n, const float* a, const float* x, const float* dy, float* dx) {
+  map_backward(Softplus<float>(a), n, x, dy, dx);
+}
+void softplus_backward(int64_t n, const double* a, const double* x, const double* dy, double* dx) {
+  map_backward(Softplus<double>(a), n, x, dy, dx);
+}
+
+void silu(int64_t n, const float*, const float* x, float* y) { map_forward(Silu<float>{}, n, x, y); }
+void silu(int64_t n, const double*, const double* x, double* y) { map_forward(Silu<double>{}, n, x, y); }
+void silu_backward(int64_t n, const float*, const float* x, const float* dy, float* dx) {
+  map_backward(Silu<float>{}, n, x, dy, dx);
+}
+void silu_backward(int64_t n, const double*, const double* x, const double* dy, double* dx) {
+  map_backward(Silu<double>{}, n, x, dy, dx);
+}
+
+void gelu(int64_t n, const float*, const float* x, float* y) { map_forward(Gelu<float>{}, n, x, y); }
+void gelu(int64_t n, const double*, const double* x, double* y) { map_forward(Gelu<double>{}, n, x, y); }
+void gelu_backward(int64_t n, const float*, const float* x, const float* dy, float* dx) {
+  map_backward(Gelu<float>{}, n, x, dy, dx);
+}
+void gelu_backward(int64_t n, const double*, const double* x, const double* dy, double* dx) {
+  map_backward(Gelu<double>{}, n, x, dy, dx);
+}
+
+void gelu_tanh(int64_t n, const float*, const float* x, float* y) { map_forward(GeluTanh<float>{}, n, x, y); }
+void gelu_tanh(int64_t n, const double*, const double* x, double* y) { map_forward(GeluTanh<double>{}, n, x, y); }
+void gelu_tanh_backward(int64_t n, const float*, const float* x, const float* dy, float* dx) {
+  map_backward(GeluTanh<float>{}, n, x, dy, dx);
+}
+void gelu_tanh_backward(int64_t n, const double*, const double* x, const double* dy, double* dx) {
+  map_backward(GeluTanh<double>{}, n, x, dy, dx);
 }
 
 void exp(int64_t n, const float*, const float* x, float* y) { map_forward(Exp<float>{}, n, x, y); }

@@ -70,6 +70,9 @@ struct Kernels {
   using Backward = void (*)(int64_t n, const T* a, const T* y, const T* dy, T* dx);
   Forward relu, leaky_relu, tanh, sigmoid;
   Backward relu_backward, leaky_relu_backward, tanh_backward, sigmoid_backward;
+  // These take f' from x: their derivative is not known from y, or not to all digits.
+  Forward elu, softplus, silu, gelu, gelu_tanh;  ///< constants: elu {alpha}, softplus {beta, threshold}
+  Backward elu_backward, softplus_backward, silu_backward, gelu_backward, gelu_tanh_backward;  ///< (n, a, x, dy, dx)
   Forward exp, log;  ///< <= 2 ulp, with the right values at 0, negative numbers, inf and NaN
 
   // ---- Softmax over rows of C contiguous elements ------------------------------------------------------------
