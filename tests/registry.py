@@ -44,8 +44,9 @@ def traits(kind, name):
 
 
 def layer_twin(name, args, sample, n, seed=None):
-    """The twin with its arguments; Dropout gets the mask that (seed, layer "0") draws, ones without a seed."""
+    """The twin with its arguments, in training with a seed; Dropout gets the mask that (seed, layer "0") draws."""
     a = arguments("layer", name, args)
+    a.training = seed is not None
     if traits("layer", name).get("stochastic"):
         a.mask = np.ones((n, *sample)) if seed is None else dropout_mask(a.p, seed, "0", (n, *sample))
     return twin_of("layer", name), a

@@ -104,6 +104,19 @@ py::list arrays_of(const ModelPointer<T>& model, const std::vector<Parameter<T>*
   return out;
 }
 
+/// (name, array) of every parameter and buffer of every place, those that places share under each name.
+template <class T>
+py::list entries(const ModelPointer<T>& model) {
+  py::list out;
+  const py::object owner = py::cast(model);
+  for (std::size_t i = 0; i < model->n_layers(); ++i) {
+    for (const Parameter<T>& p : model->layer(i).parameters()) {
+      out.append(py::make_tuple(model->places()[i].name + "." + p.name, view_out(p.value, p.shape, owner)));
+    }
+  }
+  return out;
+}
+
 template <class T>
 py::object flat(const ModelPointer<T>& model, T* data) {
   if (data == nullptr && model->n_values() > 0) {
@@ -129,6 +142,7 @@ void bind_model_of(py::module_& m, const char* name) {
            [](const ModelPointer<T>& model) { return arrays_of(model, model->parameters(), model->parameter_names()); })
       .def("buffers",
            [](const ModelPointer<T>& model) { return arrays_of(model, model->buffers(), model->buffer_names()); })
+      .def("entries", &entries<T>)
       .def("flat_parameters", [](const ModelPointer<T>& model) { return flat(model, model->flat_values()); })
       .def("flat_gradients", [](const ModelPointer<T>& model) { return flat(model, model->flat_grads()); });
 }

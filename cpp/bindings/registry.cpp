@@ -119,6 +119,13 @@ std::optional<Value> to_value(const py::handle& given) {
     if (py::isinstance<py::float_>(given) || py::isinstance(given, numpy.attr("floating"))) {
       return static_cast<double>(py::float_(py::reinterpret_borrow<py::object>(given)));
     }
+    if (py::isinstance<py::tuple>(given) && py::len(given) > 0) {
+      std::vector<SpecPointer> specs;
+      for (const auto& item : py::reinterpret_borrow<py::tuple>(given)) {
+        if (py::hasattr(item, "_spec")) specs.emplace_back(item.attr("_spec").cast<std::shared_ptr<Spec>>());
+      }
+      if (specs.size() == py::len(given)) return specs;
+    }
     if (py::isinstance<py::sequence>(given)) {
       const auto row = values_of<double>(given, "", "");
       if (row.view.shape.rank() == 1) return std::vector<double>(row.view.data, row.view.data + row.view.size());
@@ -137,7 +144,13 @@ py::object to_python(const Value& value) {
     py::object operator()(double x) const { return py::float_(x); }
     py::object operator()(const std::string& x) const { return py::str(x); }
     py::object operator()(const std::vector<double>& x) const { return py::tuple(py::cast(x)); }
+    py::object operator()(const std::vector<int64_t>& x) const { return py::tuple(py::cast(x)); }
     py::object operator()(const SpecPointer& x) const { return py::cast(std::const_pointer_cast<Spec>(x)); }
+    py::object operator()(const std::vector<SpecPointer>& x) const {
+      py::tuple out(x.size());
+      for (std::size_t i = 0; i < x.size(); ++i) out[i] = (*this)(x[i]);
+      return out;
+    }
   };
   return std::visit(Converter{}, value);
 }
@@ -150,21 +163,50 @@ void bind_registry(py::module_& m) {
       .def_property_readonly("args", [](const Spec& spec) { return to_dict(spec.args.all()); });
 
   py::class_<LayerHandle, std::shared_ptr<LayerHandle>>(m, "LayerHandle", "A layer and, in a model, its parameters.")
-      .def(py::init([](const std::shared_ptr<Spec>& spec) {
+      .def(py::init([](const std::shared_ptr<Spec>& spec, std::vector<std::shared_ptr<LayerHandle>> children) {
              auto handle = std::make_shared<LayerHandle>();
              handle->spec = *spec;
+             handle->children = std::move(children);
              return handle;
            }),
-           py::arg("spec"))
+           py::arg("spec"), py::arg("children") = std::vector<std::shared_ptr<LayerHandle>>())
       .def_property_readonly("spec", [](const LayerHandle& h) { return std::make_shared<Spec>(h.spec); })
       .def_property_readonly("dtype",
-                             [](const LayerHandle& h) -> py::object {
-                               if (h.f32) return py::str("float32");
-                               if (h.f64) return py::str("float64");
-                               return py::none();
+                             [](LayerHandle& h) -> py::object {
+                               std::string dtype;  // of a container: of what belongs to a model, else of what there is
+                               bool settled = false;
+                               h.each_leaf([&](const LayerHandle& leaf) {
+                                 if (!(leaf.f32 || leaf.f64) || settled || (!dtype.empty() && leaf.provisional)) return;
+                                 dtype = leaf.f32 ? "float32" : "float64";
+                                 settled = !leaf.provisional;
+                               });
+                               return dtype.empty() ? py::object(py::none()) : py::str(dtype);
                              })
-      .def_readwrite("provisional", &LayerHandle::provisional)
-      .def_readonly("generation", &LayerHandle::generation);
+      .def("share",
+           [](const py::object& self) {
+             const std::string dtype = py::str(self.attr("dtype"));
+             self.cast<LayerHandle&>().each_leaf([&](LayerHandle& leaf) {
+               if (dtype == "float32" ? leaf.f32 != nullptr : leaf.f64 != nullptr) leaf.provisional = false;
+             });
+           },
+           "The next model of it uses the parameters it has in place of taking them over.")
+      .def_property("provisional",
+                    [](LayerHandle& h) {
+                      bool settled = false;
+                      h.each_leaf([&](const LayerHandle& leaf) {
+                        settled = settled || (!leaf.provisional && (leaf.f32 || leaf.f64));
+                      });
+                      return !settled;
+                    },
+                    [](LayerHandle& h, bool provisional) {
+                      h.each_leaf([&](LayerHandle& leaf) { leaf.provisional = provisional; });
+                    },
+                    "None of its parameters belong to a model.")
+      .def_property_readonly("generation", [](LayerHandle& h) {
+        int64_t sum = 0;
+        h.each_leaf([&](const LayerHandle& leaf) { sum += leaf.generation; });
+        return sum;
+      });
 
   m.def(
       "schemas",

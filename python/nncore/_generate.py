@@ -21,16 +21,18 @@ class Registered:
     _spec: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        name = type(self).__name__
-        try:
-            bound = self.__signature__.bind(*args, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"{name}{self.__signature__}: {error}") from None
-        given: dict[str, Any] = dict(bound.arguments)
-        self._spec = _core.Spec(self._kind, name, given)
+        given = self._by_name(*args, **kwargs)
+        self._spec = _core.Spec(self._kind, type(self).__name__, given)
         checked = self._spec.args
         # Rows of numbers as the core holds them: what was given may change later.
         self._config = {key: checked[key] if isinstance(checked[key], tuple) else given[key] for key in given}
+
+    def _by_name(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Arguments by name; TypeError that shows the signature."""
+        try:
+            return dict(self.__signature__.bind(*args, **kwargs).arguments)
+        except TypeError as error:
+            raise TypeError(f"{type(self).__name__}{self.__signature__}: {error}") from None
 
     @property
     def config(self) -> dict[str, Any]:
@@ -62,10 +64,11 @@ def schemas(kind: str) -> list[Schema]:
 
 def signature_of(schema: Schema) -> inspect.Signature:
     """The signature that a schema's fields make."""
+    usual = inspect.Parameter.VAR_POSITIONAL if schema["traits"].get("variadic") else inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [
         inspect.Parameter(
             field["name"],
-            inspect.Parameter.KEYWORD_ONLY if field["keyword_only"] else inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            inspect.Parameter.KEYWORD_ONLY if field["keyword_only"] else usual,
             default=field.get("default", inspect.Parameter.empty),
             annotation=_annotation(field["annotation"]),
         )
@@ -81,7 +84,11 @@ def _annotation(text: str) -> Any:
         from nncore._schedule import Schedule
 
         return eval(text, {"Schedule": Schedule, "Initializer": Initializer})
-    return eval(text, {"ArrayLike": Sequence[float]})
+    if text == "Layer":
+        from nncore._layer import Layer
+
+        return Layer
+    return eval(text, {"ArrayLike": Sequence[float], "Sequence": Sequence})
 
 
 def docstring_of(schema: Schema) -> str:
@@ -108,8 +115,10 @@ def _indented(text: str) -> str:
     return "\n".join("    " + line for line in text.splitlines())
 
 
-def make_classes(kind: str, base: type[_Class], module: str) -> dict[str, type[_Class]]:
-    """A class for each registered thing of a kind, as if it had been written in `module`."""
+def make_classes(
+    kind: str, base: type[_Class], module: str, bases: dict[str, type[_Class]] | None = None
+) -> dict[str, type[_Class]]:
+    """A class for each registered thing of a kind, as if it had been written in `module`; `bases`: other bases by name."""
     base.__module__ = module  # where users find it
     made = {}
     for schema in schemas(kind):
@@ -120,7 +129,7 @@ def make_classes(kind: str, base: type[_Class], module: str) -> dict[str, type[_
             "__signature__": signature_of(schema),
             "_kind": kind,
         }
-        made[schema["name"]] = type(schema["name"], (base,), namespace)
+        made[schema["name"]] = type(schema["name"], ((bases or {}).get(schema["name"], base),), namespace)
     return made
 
 

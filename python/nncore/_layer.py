@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from nncore import _core
 from nncore._checks import flag, integer
-from nncore._generate import Registered, rebuild
+from nncore._generate import Registered
 from nncore._parameter import LayerParameter, Parameter, parameters_of
 from nncore.errors import ConfigError
 
@@ -133,13 +133,19 @@ class Layer:
 
     # ---- A layer alone --------------------------------------------------------------------------------------------
 
+    def _renewed(self, memo: dict[int, Layer]) -> Layer:
+        """The same layer on its own; one for each layer, in however many places it is."""
+        if id(self) not in memo:
+            memo[id(self)] = self._copy()
+        return memo[id(self)]
+
     def _core_model(self, dtype: str = "float64") -> Any:
         """A model of this layer alone, on the parameters it has wherever else it is used; else new ones of `dtype`."""
         handle = self._handle
         if self._alone is None or self._alone[0] != handle.generation:
-            own = handle.dtype is None or handle.provisional
+            own = handle.provisional
             make = _core.Model32 if (handle.dtype or dtype) == "float32" else _core.Model64
-            handle.provisional = False  # what it has is shared, not taken over
+            handle.share()  # what it has, here or in a container, is used and not taken over
             try:
                 core = make([("0", handle)], secrets.randbits(32), None)
             finally:
@@ -173,10 +179,6 @@ class Layer:
     def _copy(self) -> Layer:
         """The same layer on its own: what a copy of a model is made of."""
         return copy.deepcopy(self)
-
-    def _recipe(self) -> tuple[Callable[..., Layer], tuple[Any, ...]]:
-        """A function and its arguments that make the layer again, for pickle."""
-        return _itself, (self,)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _new, (type(self),), (self.__dict__, self._declared)
@@ -234,9 +236,6 @@ class CompiledLayer(Layer, Registered):
     def _copy(self) -> Layer:
         return type(self)(**self.config)
 
-    def _recipe(self) -> tuple[Callable[..., Layer], tuple[Any, ...]]:
-        return rebuild, (type(self), self._config)
-
     def __reduce__(self) -> tuple[Any, ...]:
         dtype, values = self._handle.dtype, []
         if dtype is not None:
@@ -258,10 +257,6 @@ def _rebuild_layer(cls: type[CompiledLayer], config: dict[str, Any], dtype: str 
 
 def _new(cls: type[Layer]) -> Layer:
     layer: Layer = cls.__new__(cls)
-    return layer
-
-
-def _itself(layer: Layer) -> Layer:
     return layer
 
 

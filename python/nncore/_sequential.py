@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -235,11 +235,7 @@ class Sequential:
 
     def copy(self) -> Sequential:
         """A model of its own with the same numbers."""
-        copies: dict[int, Layer] = {}
-        for layer in self._layers.values():
-            copies.setdefault(id(layer), layer._copy())
-        layers = {name: copies[id(layer)] for name, layer in self._layers.items()}
-        other = Sequential(layers, dtype=self.dtype, seed=self.seed, input=self.input)
+        other = Sequential(self._renewed_layers(), dtype=self.dtype, seed=self.seed, input=self.input)
         other.load_state_dict(self.state_dict())
         other._link, other._calls = self._link, self._calls
         return other
@@ -247,14 +243,17 @@ class Sequential:
     def __copy__(self) -> Sequential:
         return self.copy()
 
+    def _renewed_layers(self) -> dict[str, Layer]:
+        """New layers for all places, those that were in several places still shared."""
+        memo: dict[int, Layer] = {}
+        return {name: layer._renewed(memo) for name, layer in self._layers.items()}
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Sequential:
         return self.copy()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        recipes = {id(layer): layer._recipe() for layer in self._layers.values()}
-        names = [(name, id(layer)) for name, layer in self._layers.items()]
         facts = {"dtype": self.dtype, "seed": self.seed, "input": self.input}
-        return _rebuild, (recipes, names, facts, self.state_dict(), self._link, self._calls)
+        return _rebuild, (self._renewed_layers(), facts, self.state_dict(), self._link, self._calls)
 
     # ---- Looking at it --------------------------------------------------------------------------------------------
 
@@ -274,15 +273,13 @@ class Sequential:
 
 
 def _rebuild(
-    recipes: dict[int, tuple[Callable[..., Layer], tuple[Any, ...]]],
-    names: list[tuple[str, int]],
+    layers: dict[str, Layer],
     facts: dict[str, Any],
     state: dict[str, Any],
     link: str | None,
     calls: int,
 ) -> Sequential:
-    layers = {key: make(*arguments) for key, (make, arguments) in recipes.items()}
-    net = Sequential({name: layers[key] for name, key in names}, **facts)
+    net = Sequential(layers, **facts)
     net.load_state_dict(state)
     net._link, net._calls = link, calls
     return net

@@ -16,12 +16,15 @@ from nncore.errors import ConfigError
 if TYPE_CHECKING:
     from nncore._sequential import Sequential
 
-_OPTIONAL = "num_batches_tracked"  # written by PyTorch; there may be none
+_OPTIONAL = "num_batches_tracked"  # an integer, as in PyTorch; there may be none
 
 
 def model_state(net: Sequential) -> dict[str, NDArray[Any]]:
     """Copies of parameters and buffers by name; a layer in two places is there under both names, as in PyTorch."""
     state = {name: value.copy() for name, value in _arrays(net).items()}
+    for name in state:
+        if name.endswith(_OPTIONAL):
+            state[name] = state[name].astype(np.int64)
     if net.input is not None:
         state["input.mean"], state["input.std"] = net.input.mean.copy(), net.input.std.copy()
     return state
@@ -29,16 +32,7 @@ def model_state(net: Sequential) -> dict[str, NDArray[Any]]:
 
 def _arrays(net: Sequential) -> dict[str, NDArray[Any]]:
     """The arrays themselves, place by place."""
-    by_place: dict[str, list[tuple[str, NDArray[Any]]]] = {}
-    for name, value, _ in net._core.parameters() + net._core.buffers():
-        place, own_name = name.split(".", 1)
-        by_place.setdefault(place, []).append((own_name, value))
-    first: dict[int, str] = {}
-    arrays = {}
-    for place, layer in net._layers.items():
-        for name, value in by_place.get(first.setdefault(id(layer), place), []):
-            arrays[f"{place}.{name}"] = value
-    return arrays
+    return dict(net._core.entries())
 
 
 def load_state(net: Sequential, state: Mapping[str, Any], strict: bool) -> None:

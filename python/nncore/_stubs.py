@@ -11,7 +11,19 @@ _FOLDER = pathlib.Path(__file__).parent
 
 #: module: (kind, base, the file of the base, imports that annotations need, further lines, further names)
 _MODULES = {
-    "layers": ("layer", "Layer", "_layer", ["from nncore._initializer import Initializer"], [], []),
+    "layers": (
+        "layer",
+        "Layer",
+        "_layer",
+        [
+            "from collections.abc import Sequence",
+            "",
+            "from nncore._initializer import Initializer",
+            "from nncore._residual import Container",
+        ],
+        [],
+        [],
+    ),
     "losses": ("loss", "Loss", "_loss", ["from numpy.typing import ArrayLike"], [], []),
     "optim": ("optimizer", "Optimizer", "_optimizer", ["from nncore._schedule import Schedule"], [], []),
     "schedules": ("schedule", "Schedule", "_schedule", [], [], []),
@@ -39,7 +51,7 @@ def text_of(module: str) -> str:
     out += lines
     every = schemas(kind)
     for schema in every:
-        out += _class_lines(schema, compiled)
+        out += _class_lines(schema, "Container" if schema["traits"].get("variadic") else compiled)
     listed = ", ".join(f'"{name}"' for name in [base, *names, *(schema["name"] for schema in every)])
     return "\n".join([*out, f"__all__ = [{listed}]", ""])
 
@@ -51,7 +63,8 @@ def _class_lines(schema: Schema, base: str) -> list[str]:
             arguments.append("*")
             starred = True
         default = f" = {field['default']!r}" if "default" in field else ""
-        arguments.append(f"{field['name']}: {field['annotation']}{default}")
+        star = "*" if schema["traits"].get("variadic") else ""
+        arguments.append(f"{star}{field['name']}: {field['annotation']}{default}")
     doc = docstring_of(schema).replace("\\", "\\\\").replace("\n", "\n    ")
     doc = "\n".join(line.rstrip() for line in doc.splitlines())
     signature = f"    def __init__({', '.join(arguments)}) -> None: ..."

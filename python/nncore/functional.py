@@ -11,24 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core
+from nncore._activations import activation_class
 from nncore._checks import integer, real_array
 from nncore.errors import ConfigError, ShapeError
 
 Array = NDArray[Any]
-
-#: Names that activation and activation_derivative know, and the layers behind them.
-_ACTIVATIONS = {
-    "elu": "ELU",
-    "gelu": "GELU",
-    "identity": "Identity",
-    "leaky_relu": "LeakyReLU",
-    "relu": "ReLU",
-    "sigmoid": "Sigmoid",
-    "silu": "SiLU",
-    "softplus": "Softplus",
-    "tanh": "Tanh",
-}
-
 
 def _apply(layer: str, z: ArrayLike, dy: Array | None = None, **config: Any) -> Array:
     result: Array = _core.apply(_core.Spec("layer", layer, config), z, dy)
@@ -85,19 +72,13 @@ def log_softmax(z: ArrayLike) -> Array:
     return _apply("LogSoftmax", z)
 
 
-def _activation_layer(where: str, name: str) -> str:
-    if not isinstance(name, str) or name.lower() not in _ACTIVATIONS:
-        raise ConfigError(f"[{where}] name: expected one of {sorted(_ACTIVATIONS)}, got {name!r}")
-    return _ACTIVATIONS[name.lower()]
-
-
 def activation(z: ArrayLike, name: str) -> Array:
     """An activation by name: "elu", "gelu", "identity", "leaky_relu", "relu", "sigmoid", "silu", "softplus", "tanh".
 
     >>> nc.functional.activation([-1.0, 2.0], "relu")
     array([0., 2.])
     """
-    return _apply(_activation_layer("activation", name), z)
+    return _apply(activation_class("activation", "name", name).__name__, z)
 
 
 def activation_derivative(z: ArrayLike, name: str) -> Array:
@@ -108,7 +89,9 @@ def activation_derivative(z: ArrayLike, name: str) -> Array:
     """
     array = real_array("activation_derivative", "z", z)
     dtype = np.float32 if array.dtype == np.float32 else np.float64
-    return _apply(_activation_layer("activation_derivative", name), z, np.ones(array.shape, dtype))
+    return _apply(
+        activation_class("activation_derivative", "name", name).__name__, z, np.ones(array.shape, dtype)
+    )
 
 
 def linear(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> Array:

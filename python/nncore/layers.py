@@ -2,8 +2,9 @@
 
 from nncore._generate import make_classes
 from nncore._layer import CompiledLayer, Layer
+from nncore._residual import Container
 
-_made = make_classes("layer", CompiledLayer, __name__)
+_made = make_classes("layer", CompiledLayer, __name__, {"Residual": Container})
 globals().update(_made)
 
 Layer.__module__ = __name__  # where users find it

@@ -19,7 +19,7 @@ def test_it_has_a_numpy_twin(kind, name):
 
 
 def test_a_missing_twin_says_what_to_add():
-    with pytest.raises(pytest.fail.Exception, match="'NoSuchLayer' has no NumPy twin: add one to tests/oracles.py"):
+    with pytest.raises(pytest.fail.Exception, match="'NoSuchLayer' has no NumPy twin: add one to tests/layer_oracles.py"):
         twin_of("layer", "NoSuchLayer")
 
 

@@ -266,6 +266,44 @@ int check_helpers(const Kernels<T>& kernels, int64_t n) {
   return failures + (out.intact() && again.intact() ? 0 : fail("write in front of an array", 0));
 }
 
+/// Sums and maps by channel over (3, C, L), n channels of L = 1 or a few channels of L = n.
+template <class T>
+int check_channels(const Kernels<T>& kernels, int64_t C, int64_t L) {
+  const int64_t N = 3, size = N * C * L;
+  Guarded<T> x(size), dy(size), y(size), dx(size), center(C), scale(C), slope(C), level(C);
+  Guarded<double> mean(C), sums(C), squares(C), products(C), one(1);
+  Numbers numbers(static_cast<uint64_t>(C * 1000 + L));
+  numbers.fill(x, 2), numbers.fill(dy, 2), numbers.fill(mean, 2), numbers.fill(center, 2), numbers.fill(scale, 2);
+  numbers.fill(slope, 2), numbers.fill(level, 2);
+  kernels.channel_sums(N, C, L, C * L, x.data(), sums.data());
+  kernels.channel_squares(N, C, L, C * L, x.data(), mean.data(), squares.data());
+  kernels.channel_products(N, C, L, C * L, dy.data(), x.data(), mean.data(), products.data());
+  kernels.channel_affine(N, C, L, C * L, x.data(), center.data(), scale.data(), level.data(), y.data());
+  kernels.channel_gradient(N, C, L, C * L, x.data(), dy.data(), center.data(), scale.data(), slope.data(),
+                           level.data(), dx.data());
+  for (int64_t c = 0; c < C; ++c) {
+    Wide sum = 0, square = 0, product = 0, sizes = 1;
+    for (int64_t n = 0; n < N; ++n)
+      for (int64_t l = 0; l < L; ++l) {
+        const int64_t i = (n * C + c) * L + l;
+        const Wide d = x[i] - Wide(mean[c]), e = x[i] - Wide(center[c]);
+        sum += x[i], square += d * d, product += dy[i] * d, sizes += std::fabs(x[i]) + d * d + std::fabs(dy[i] * d);
+        const Wide allowed = 64 * static_cast<Wide>(std::numeric_limits<T>::epsilon());
+        if (!(std::fabs(y[i] - (e * scale[c] + level[c])) <= allowed)) return fail("channel_affine", i);
+        if (!(std::fabs(dx[i] - scale[c] * (dy[i] - level[c] - slope[c] * e)) <= allowed)) return fail("channel_gradient", i);
+      }
+    const Wide allowed = static_cast<Wide>(N * L) * sizes * static_cast<Wide>(std::numeric_limits<double>::epsilon());
+    if (!(std::fabs(sums[c] - sum) <= allowed)) return fail("channel_sums", c);
+    if (!(std::fabs(squares[c] - square) <= allowed)) return fail("channel_squares", c);
+    if (!(std::fabs(products[c] - product) <= allowed)) return fail("channel_products", c);
+    kernels.channel_products(N, 1, L, C * L, dy.data() + c * L, x.data() + c * L, mean.data() + c, one.data());
+    if (!same_bits(one[0], products[c])) return fail("cutting changes the bits", c);
+  }
+  return y.intact() && dx.intact() && sums.intact() && squares.intact() && products.intact()
+             ? 0
+             : fail("write in front of an array", 0);
+}
+
 template <class T>
 int check_all(const Set& set) {
   const Kernels<T>& kernels = set.kernels<T>();
@@ -278,6 +316,7 @@ int check_all(const Set& set) {
     now("adam"), failures += check_adam(kernels, n);
     now("sums"), failures += check_sums(kernels, n);
     now("helpers"), failures += check_helpers(kernels, n);
+    now("channels"), failures += check_channels(kernels, n, 1) + check_channels(kernels, 5, n);
   }
   return failures;
 }

@@ -35,8 +35,13 @@ def shared():
     return layers, {"batch_size": 130}, lambda: nc.Adam(lr=1e-3), 260
 
 
+def normalised():
+    layers = [nc.Linear(60, 300), nc.BatchNorm1d(300), nc.ELU(), nc.LayerNorm(300), nc.GELU(), nc.Linear(300, 7)]
+    return layers, {"batch_size": 48}, lambda: nc.SGD(lr=0.1, momentum=0.9), 300
+
+
 def fingerprint(build, dtype, threads=None, progress=False, seed=4, epochs=2):
-    """SHA-256 of weights, optimizer state, history, evaluation and outputs after a fit."""
+    """SHA-256 of weights and running statistics, optimizer state, history, evaluation and outputs after a fit."""
     layers, options, optimizer, n = build()
     net = nc.Sequential(*layers, dtype=dtype, seed=1)
     rng = np.random.default_rng(0)
@@ -44,7 +49,7 @@ def fingerprint(build, dtype, threads=None, progress=False, seed=4, epochs=2):
     y = rng.integers(0, net(X[:1]).shape[1], n)
     trainer = nc.Trainer(net, nc.CrossEntropyLoss(), optimizer(), seed=seed, num_threads=threads, **options)
     history = trainer.fit(X, y, epochs=epochs, validation_data=(X[:50], y[:50]), progress=progress)
-    digest = hashlib.sha256(net.flat_parameters.tobytes())
+    digest = hashlib.sha256(b"".join(value.tobytes() for value in net.state_dict().values()))
     for slots in trainer.optimizer.state_dict()["state"].values():
         for values in slots.values():
             digest.update(values.tobytes())
@@ -57,7 +62,7 @@ def fingerprint(build, dtype, threads=None, progress=False, seed=4, epochs=2):
     return digest.hexdigest()
 
 
-@pytest.mark.parametrize("build", [wide, dropout, clipped, tiny, shared])
+@pytest.mark.parametrize("build", [wide, dropout, clipped, tiny, shared, normalised])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_any_number_of_threads_gives_the_same_bits(build, dtype):
     assert len({fingerprint(build, dtype, threads) for threads in THREADS}) == 1

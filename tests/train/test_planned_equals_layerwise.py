@@ -18,6 +18,7 @@ NETS = {
     "activation first": lambda: [nc.Tanh(), nc.Linear(6, 8), nc.ReLU(), nc.Linear(8, 3)],
     "functions of x": lambda: [nc.Linear(6, 37), nc.ELU(0.5), nc.Linear(37, 20), nc.GELU(), nc.SiLU(), nc.Linear(20, 3)],
     "softplus, gelu first": lambda: [nc.GELU("tanh"), nc.Linear(6, 8), nc.Softplus(), nc.Linear(8, 3)],
+    "layer norm": lambda: [nc.Linear(6, 37), nc.LayerNorm(37), nc.ReLU(), nc.Linear(37, 3), nc.LayerNorm(3)],
     "softmax inside": lambda: [nc.Linear(6, 8), nc.Softmax(), nc.Linear(8, 3)],
     "dropout": lambda: [nc.Dropout(0.2), nc.Linear(10, 30), nc.ReLU(), nc.Dropout(0.5), nc.Linear(30, 4)],
     "wide": lambda: [nc.Linear(150, 260), nc.ReLU(), nc.Linear(260, 100), nc.Tanh(), nc.Linear(100, 10)],
@@ -149,6 +150,19 @@ def test_every_loss_by_either_way(loss, rng):
         y = rng.normal(size=(9, 3)).astype(np.float32) if isinstance(loss, nc.MSELoss) else rng.integers(0, 3, 9)
         assert trainer.step(X, y) == layerwise_step(plain, loss, hand, X, y, step)
     assert np.array_equal(planned.flat_parameters, plain.flat_parameters)
+
+
+def test_batch_norm_by_either_way(rng):
+    """Parameters and running statistics; a net of its own because it cannot be trained on one sample."""
+    layers = [nc.BatchNorm1d(5), nc.Linear(5, 40), nc.BatchNorm1d(40, momentum=0.3), nc.ReLU(), nc.Linear(40, 3)]
+    planned = nc.Sequential(*layers, seed=1)
+    plain, loss, hand = planned.copy(), nc.CrossEntropyLoss(), nc.Adam(lr=0.01)
+    trainer = nc.Trainer(planned, loss, nc.Adam(lr=0.01), seed=SEED)
+    for step, n in enumerate((7, 64, 2, 130)):
+        X, y = rng.normal(size=(n, 5)), rng.integers(0, 3, n)
+        assert trainer.step(X, y) == layerwise_step(plain, loss, hand, X, y, step)
+        for key, value in planned.state_dict().items():
+            assert np.array_equal(value, plain.state_dict()[key]), (step, key)
 
 
 def test_gradients_read_zero_after_training_and_are_neither_read_nor_added_to(rng):

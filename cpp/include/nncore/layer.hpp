@@ -76,6 +76,8 @@ class Layer {
   /// Adds to the parameters' gradients and assigns dx (unless dx.data is null) for the last training forward.
   virtual void backward(View<const T> dy, View<T> dx) = 0;
 
+  /// Throws ShapeError when N samples of the shape built for are too few to train on.
+  virtual void check_training(int64_t N) const { static_cast<void>(N); }
   /// Set when the layer acts on each element alone; constant for the layer's life.
   virtual Elementwise<T> elementwise() const { return {}; }
   /// The planned form; null: the plan runs forward and backward as they stand, which for Layout::features only layers
@@ -83,6 +85,9 @@ class Layer {
   virtual std::unique_ptr<Lowered<T>> lower(Layout) { return nullptr; }
   /// Does it run code that may throw in the middle of a step?
   virtual bool foreign() const { return false; }
+
+  /// The layers that a container runs; its parameters are theirs, one layer's after the other's.
+  virtual std::vector<Layer*> children() { return {}; }
 
   /// build, with N for the text of an error.
   Shape build_for(const std::string& N, const Shape& in) {
@@ -103,6 +108,8 @@ class Layer {
   void declare(std::string name, Shape shape, Role role, std::shared_ptr<const Spec> init, Fan fan = {}) {
     parameters_.push_back({std::move(name), shape, role, fan, std::move(init), nullptr, nullptr});
   }
+  /// The batch as an error's text shows it.
+  const std::string& batch() const { return batch_; }
   [[noreturn]] void shape_error(const std::string& wanted, const Shape& got, const std::string& hint = "") const {
     throw ShapeError(expected(label_, "x", wanted, got.str_with_batch(batch_.c_str()), hint));
   }

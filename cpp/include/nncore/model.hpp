@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,9 +29,11 @@ struct Storage {
   std::vector<T*> values, grads;       ///< one for each declared parameter, null gradient for buffers
 };
 
-/// A layer as the user holds it: its recipe and, once it belongs to a model, its parameters.
+/// A layer as the user holds it: its recipe and, once it belongs to a model, its parameters. A container has none of
+/// its own: its children, which may serve in other places too, hold them.
 struct LayerHandle {
   Spec spec;
+  std::vector<std::shared_ptr<LayerHandle>> children;
   std::shared_ptr<Storage<float>> f32;
   std::shared_ptr<Storage<double>> f64;
   bool provisional = false;  ///< the storage may be left: the next model takes the values over into its own
@@ -43,6 +46,11 @@ struct LayerHandle {
     } else {
       return f64;
     }
+  }
+  template <class F>
+  void each_leaf(F f) {
+    if (children.empty()) return f(*this);
+    for (const auto& child : children) child->each_leaf(f);
   }
 };
 
@@ -92,6 +100,11 @@ class Model {
   /// Shapes of one sample after the input and after each layer; throws ShapeError, whose text says N samples.
   const std::vector<Shape>& build(const Shape& sample, const std::string& N = "N");
 
+  /// Throws ShapeError when a layer cannot train on N samples of the shape built for.
+  void check_training(int64_t N) const {
+    for (const auto& layer : layers_) layer->check_training(N);
+  }
+
   /// Outputs for x (N, …). The view is valid until the next call. With pass.training, backward may follow.
   View<const T> forward(View<const T> x, const Pass& pass);
   /// The same for x that has been normalised already and outlives the backward pass.
@@ -123,6 +136,13 @@ class Model {
   };
 
  private:
+  /// A handle that holds parameters, and which of its place's they are.
+  struct Leaf {
+    LayerHandle* handle;
+    std::size_t place;
+    std::span<Parameter<T>> parameters;
+  };
+  std::vector<Leaf> leaves();
   void place_storage();
   void collect();
   void fill(Parameter<T>& parameter, const std::string& name, uint64_t seed);

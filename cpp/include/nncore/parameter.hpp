@@ -10,8 +10,9 @@
 
 namespace nncore {
 
-/// Penalties act on weights alone; buffers (running statistics) are saved but not trained.
-enum class Role { weight, bias, buffer };
+/// Penalties act on weights alone, not on the gains of normalisations; buffers (running statistics) are saved but not
+/// trained.
+enum class Role { weight, bias, gain, buffer };
 
 /// The numbers of inputs and outputs that an initialiser scales by.
 struct Fan {

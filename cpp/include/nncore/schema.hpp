@@ -20,7 +20,8 @@ struct Spec;
 
 /// One argument as it crosses the border. monostate stands for Python's None.
 using Value = std::variant<std::monostate, bool, int64_t, double, std::string, std::vector<double>,
-                           std::shared_ptr<const Spec>>;
+                           std::vector<int64_t>, std::shared_ptr<const Spec>,
+                           std::vector<std::shared_ptr<const Spec>>>;
 std::string to_string(const Value& value);  ///< as Python would write it
 
 /// Checked arguments, every field present.
@@ -81,6 +82,8 @@ Rule one_of(std::vector<std::string> names);
 Rule initializer();                       ///< None, an initialiser or the name of one
 Rule rate();                         ///< a positive number or a schedule
 Rule numbers();                      ///< a one-dimensional array of non-negative numbers
+Rule extents();                      ///< a positive integer or a row of them, as a row
+Rule layers();                       ///< one layer or more
 Rule optional(Rule inner);           ///< None or what inner admits
 }  // namespace rule
 

@@ -113,6 +113,30 @@ Rule numbers() {
           }};
 }
 
+Rule extents() {
+  return {"an integer >= 1 or a row of them", "int | Sequence[int]", [](const Value& v) -> std::optional<Value> {
+            constexpr double most = 0x1p53;  // beyond, doubles skip integers
+            std::vector<double> given;
+            if (const auto* row = std::get_if<std::vector<double>>(&v)) given = *row;
+            if (const auto* row = std::get_if<std::vector<int64_t>>(&v)) given.assign(row->begin(), row->end());
+            if (const auto* one = std::get_if<int64_t>(&v)) given.push_back(static_cast<double>(*one));
+            const auto good = [](double x) { return x >= 1 && x <= most && std::floor(x) == x; };
+            if (given.empty() || !std::all_of(given.begin(), given.end(), good)) return std::nullopt;
+            std::vector<int64_t> extents;
+            for (const double x : given) extents.push_back(static_cast<int64_t>(x));
+            return Value(extents);
+          }};
+}
+
+Rule layers() {
+  return {"layers, one or more", "Layer", [](const Value& v) -> std::optional<Value> {
+            const auto* row = std::get_if<std::vector<std::shared_ptr<const Spec>>>(&v);
+            const auto is_layer = [](const auto& spec) { return spec->kind == "layer"; };
+            const bool good = row != nullptr && !row->empty() && std::all_of(row->begin(), row->end(), is_layer);
+            return good ? std::optional<Value>(v) : std::nullopt;
+          }};
+}
+
 Rule optional(Rule inner) {
   return {inner.expected + " or None", inner.annotation + " | None",
           [accept = std::move(inner.accept)](const Value& v) -> std::optional<Value> {

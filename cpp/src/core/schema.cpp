@@ -24,9 +24,10 @@ struct Writer {
   std::string operator()(int64_t x) const { return std::to_string(x); }
   std::string operator()(double x) const { return number_text(x); }
   std::string operator()(const std::string& x) const { return "'" + x + "'"; }
-  std::string operator()(const std::vector<double>& x) const {
+  template <class V>
+  std::string operator()(const std::vector<V>& x) const {
     std::string text = "(";
-    for (std::size_t i = 0; i < x.size(); ++i) text += (i > 0 ? ", " : "") + number_text(x[i]);
+    for (const auto& element : x) text += (text.size() > 1 ? ", " : "") + (*this)(element);
     return text + (x.size() == 1 ? ",)" : ")");
   }
   std::string operator()(const std::shared_ptr<const Spec>& x) const { return "a " + x->kind + ", " + x->name; }

@@ -60,6 +60,12 @@ NNCORE_KERNEL(softmax_backward);
 NNCORE_KERNEL(log_softmax_backward);
 NNCORE_KERNEL(softmax_cross_entropy);
 
+NNCORE_KERNEL(channel_sums);
+NNCORE_KERNEL(channel_squares);
+NNCORE_KERNEL(channel_products);
+NNCORE_KERNEL(channel_affine);
+NNCORE_KERNEL(channel_gradient);
+
 NNCORE_KERNEL(sgd);
 NNCORE_KERNEL(adam);
 

@@ -83,6 +83,20 @@ struct Kernels {
   /// Sum over the rows of -log softmax(z)[label], in double; dz (unless null) = scale * (softmax(z) - onehot(label)).
   double (*softmax_cross_entropy)(int64_t rows, int64_t C, const T* z, const int64_t* labels, T scale, T* dz);
 
+  // ---- Arrays (N, C, L) channel by channel; samples are ldx apart, the L numbers of a channel contiguous -------
+  // Each channel is computed alone: cutting C into calls changes no bit. Sums are in double.
+  /// sums[c] = sum over n, l of x; of (x - center[c])^2; of a (x - center[c]).
+  void (*channel_sums)(int64_t N, int64_t C, int64_t L, int64_t ldx, const T* x, double* sums);
+  void (*channel_squares)(int64_t N, int64_t C, int64_t L, int64_t ldx, const T* x, const double* center, double* sums);
+  void (*channel_products)(int64_t N, int64_t C, int64_t L, int64_t ldx, const T* a, const T* x, const double* center,
+                           double* sums);
+  /// y = (x - center[c]) * scale[c] + shift[c]; y may be x.
+  void (*channel_affine)(int64_t N, int64_t C, int64_t L, int64_t ldx, const T* x, const T* center, const T* scale,
+                         const T* shift, T* y);
+  /// dx = scale[c] * (dy - level[c] - slope[c] * (x - center[c])); dx may be dy.
+  void (*channel_gradient)(int64_t N, int64_t C, int64_t L, int64_t ldx, const T* x, const T* dy, const T* center,
+                           const T* scale, const T* slope, const T* level, T* dx);
+
   // ---- Parameter updates: w changes, g is read only ---------------------------------------------------------
   /// velocity may be null when momentum is 0. PyTorch's SGD: g' = g + weight_decay w; v = momentum v + (1 -
   /// dampening) g' (v = g' on the first step); w -= rate (nesterov ? g' + momentum v : v).

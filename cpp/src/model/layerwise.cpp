@@ -10,6 +10,7 @@ template <class T>
 View<const T> Model<T>::forward(View<const T> x, const Pass& pass) {
   if (x.shape.rank() < 1) throw ShapeError(expected("[Sequential]", "x", "(N, …)", x.shape.str()));
   build(x.shape.sample(), std::to_string(x.batch()));
+  if (pass.training) check_training(x.batch());
   can_backward_ = false;
   if (!input_ && !pass.training) return forward_normalized(x, pass);
   const int64_t D = x.shape.sample().size();

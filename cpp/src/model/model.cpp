@@ -18,22 +18,23 @@ int64_t checked_sum(int64_t a, int64_t b) {
 }
 
 template <class T>
-int64_t trained_size(Layer<T>& layer) {
+int64_t trained_size(std::span<Parameter<T>> parameters) {
   int64_t n = 0;
-  for (const auto& p : layer.parameters()) n = checked_sum(n, p.role == Role::buffer ? 0 : p.shape.size());
+  for (const auto& p : parameters) n = checked_sum(n, p.role == Role::buffer ? 0 : p.shape.size());
   return n;
 }
 
 /// Fresh storage for one layer, its parameters at `offset` of the block.
 template <class T>
-std::shared_ptr<Storage<T>> allocate(Layer<T>& layer, const std::shared_ptr<Block<T>>& block, int64_t offset) {
+std::shared_ptr<Storage<T>> allocate(std::span<Parameter<T>> parameters, const std::shared_ptr<Block<T>>& block,
+                                     int64_t offset) {
   auto storage = std::make_shared<Storage<T>>();
   storage->block = block;
   int64_t n_buffers = 0;
-  for (const auto& p : layer.parameters()) n_buffers += p.role == Role::buffer ? p.shape.size() : 0;
+  for (const auto& p : parameters) n_buffers += p.role == Role::buffer ? p.shape.size() : 0;
   storage->buffers = std::make_shared<Buffer<T>>(n_buffers);
   int64_t buffer_offset = 0;
-  for (const auto& p : layer.parameters()) {
+  for (const auto& p : parameters) {
     if (p.role == Role::buffer) {
       storage->values.push_back(storage->buffers->data() + buffer_offset);
       storage->grads.push_back(nullptr);
@@ -48,11 +49,27 @@ std::shared_ptr<Storage<T>> allocate(Layer<T>& layer, const std::shared_ptr<Bloc
 }
 
 template <class To, class From>
-void copy_values(Layer<To>& layer, const Storage<From>& from, const Storage<To>& to) {
-  for (std::size_t k = 0; k < layer.parameters().size(); ++k) {
-    const int64_t n = layer.parameters()[k].shape.size();
+void copy_values(std::span<Parameter<To>> parameters, const Storage<From>& from, const Storage<To>& to) {
+  for (std::size_t k = 0; k < parameters.size(); ++k) {
+    const int64_t n = parameters[k].shape.size();
     std::transform(from.values[k], from.values[k] + n, to.values[k], [](From v) { return static_cast<To>(v); });
   }
+}
+
+template <class T>
+void point_to(std::span<Parameter<T>> parameters, const Storage<T>& storage) {
+  for (std::size_t k = 0; k < parameters.size(); ++k) {
+    parameters[k].value = storage.values[k];
+    parameters[k].grad = storage.grads[k];
+  }
+}
+
+/// f(handle, number of parameters) for the leaves below a handle, whose layer is given.
+template <class T, class F>
+void each_leaf_of(LayerHandle& handle, Layer<T>& layer, const F& f) {
+  if (handle.children.empty()) return f(handle, layer.parameters().size());
+  const auto layers = layer.children();
+  for (std::size_t i = 0; i < layers.size(); ++i) each_leaf_of(*handle.children[i], *layers[i], f);
 }
 
 }  // namespace
@@ -70,65 +87,68 @@ Model<T>::Model(std::vector<Place> places, uint64_t seed, std::optional<Normaliz
   activations_.resize(layers_.size() + 1);
 }
 
+template <class T>
+std::vector<typename Model<T>::Leaf> Model<T>::leaves() {
+  std::vector<Leaf> leaves;
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    std::span<Parameter<T>> rest(layers_[i]->parameters());
+    each_leaf_of(*places_[i].handle, *layers_[i], [&](LayerHandle& handle, std::size_t n) {
+      leaves.push_back({&handle, i, rest.first(n)});
+      rest = rest.subspan(n);
+    });
+  }
+  return leaves;
+}
+
 /// Gives each layer memory: shared where its handle has some already, else new in one block.
 template <class T>
 void Model<T>::place_storage() {
   using Other = std::conditional_t<std::is_same_v<T, float>, double, float>;
-  std::vector<std::size_t> fresh;  // places whose handle gets memory now
+  std::vector<Leaf> all = leaves(), fresh;  // fresh: those whose handle gets memory now
   std::vector<LayerHandle*> seen;
   int64_t total = 0;
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    LayerHandle* handle = places_[i].handle.get();
+  for (const Leaf& leaf : all) {
+    LayerHandle* handle = leaf.handle;
     if (std::find(seen.begin(), seen.end(), handle) != seen.end()) continue;
     seen.push_back(handle);
     if (!handle->provisional && handle->storage<T>()) continue;
     if (!handle->provisional && handle->storage<Other>()) {
-      throw ConfigError(layers_[i]->label() + " belongs to a model of the other dtype; copy() that model first");
+      throw ConfigError(layers_[leaf.place]->label() + " belongs to a model of the other dtype; copy() that model first");
     }
-    fresh.push_back(i);
-    total = checked_sum(total, trained_size(*layers_[i]));
+    fresh.push_back(leaf);
+    total = checked_sum(total, trained_size(leaf.parameters));
   }
   auto block = std::make_shared<Block<T>>();
   block->values.reserve(total);
   block->grads.reserve(total);
   std::vector<std::shared_ptr<Storage<T>>> made;
   int64_t offset = 0;
-  for (const std::size_t i : fresh) {
-    made.push_back(allocate(*layers_[i], block, offset));
-    offset += trained_size(*layers_[i]);
+  for (const Leaf& leaf : fresh) {
+    made.push_back(allocate(leaf.parameters, block, offset));
+    offset += trained_size(leaf.parameters);
   }
   for (std::size_t f = 0; f < fresh.size(); ++f) {  // from here on nothing throws but bad_alloc in fill
-    const std::size_t i = fresh[f];
-    LayerHandle& handle = *places_[i].handle;
-    auto& parameters = layers_[i]->parameters();
-    for (std::size_t k = 0; k < parameters.size(); ++k) {
-      parameters[k].value = made[f]->values[k];
-      parameters[k].grad = made[f]->grads[k];
-    }
-    if (handle.f32) {
-      copy_values(*layers_[i], *handle.f32, *made[f]);
-    } else if (handle.f64) {
-      copy_values(*layers_[i], *handle.f64, *made[f]);
+    const Leaf& leaf = fresh[f];
+    point_to(leaf.parameters, *made[f]);
+    if (leaf.handle->f32) {
+      copy_values(leaf.parameters, *leaf.handle->f32, *made[f]);
+    } else if (leaf.handle->f64) {
+      copy_values(leaf.parameters, *leaf.handle->f64, *made[f]);
     } else {
-      for (auto& p : parameters) fill(p, places_[i].name + "." + p.name, seed_);
+      for (auto& p : leaf.parameters) fill(p, places_[leaf.place].name + "." + p.name, seed_);
     }
   }
   for (std::size_t f = 0; f < fresh.size(); ++f) {
-    LayerHandle& handle = *places_[fresh[f]].handle;
+    LayerHandle& handle = *fresh[f].handle;
     handle.f32.reset();
     handle.f64.reset();
     handle.storage<T>() = made[f];
     handle.provisional = false;
     ++handle.generation;
   }
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    storages_.push_back(places_[i].handle->template storage<T>());
-    const Storage<T>& storage = *storages_.back();
-    auto& parameters = layers_[i]->parameters();
-    for (std::size_t k = 0; k < parameters.size(); ++k) {
-      parameters[k].value = storage.values[k];
-      parameters[k].grad = storage.grads[k];
-    }
+  for (const Leaf& leaf : all) {
+    storages_.push_back(leaf.handle->template storage<T>());
+    point_to(leaf.parameters, *storages_.back());
   }
 }
 

@@ -99,7 +99,12 @@ FitResult Trainer<T>::fit(const Dataset<T>& train, const std::optional<Dataset<T
   order_.resize(static_cast<std::size_t>(run.shuffled ? N : 0));
   result.first_step = optimizer_.t();
   result.epochs.reserve(static_cast<std::size_t>(std::min<int64_t>(epochs, 4096)));
-  InPlan<T> in_plan(plan_for(train.x.shape.sample(), batch));
+  Plan<T>& plan = plan_for(train.x.shape.sample(), batch);
+  const int64_t rest = options_.drop_last ? 0 : N % batch;
+  for (const int64_t size : {batch, rest}) {
+    if (size > 0) model_.check_training(size);
+  }
+  InPlan<T> in_plan(plan);
   while (epoch_ < run.last_epoch && !run.stop) {
     const auto epoch_start = Clock::now();
     in_plan.enter();
@@ -172,7 +177,9 @@ template <class T>
 double Trainer<T>::step(const Dataset<T>& batch) {
   const ThreadLimit threads(options_.num_threads);
   const int64_t N = batch.size();
-  const InPlan<T> in_plan(plan_for(batch.x.shape.sample(), std::max(N, batch_size(N))));
+  Plan<T>& plan = plan_for(batch.x.shape.sample(), std::max(N, batch_size(N)));
+  model_.check_training(N);
+  const InPlan<T> in_plan(plan);
   if (options_.gradient.check_finite) plan_->save(snapshot_, snapshot_t_);
   snapshot_at_ = {epoch_, hand_steps_};
   Run run{batch, N, 1, epoch_};

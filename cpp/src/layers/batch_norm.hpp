@@ -1,0 +1,115 @@
+/// BatchNorm over arrays (N, C, L): the layers of one and of more dimensions differ in what shapes they take.
+#pragma once
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "layers/channels.hpp"
+#include "nncore/initializer.hpp"
+#include "nncore/layer.hpp"
+
+namespace nncore {
+
+/// y = (x - mean) / sqrt(var + eps) gamma + beta, mean and var of each channel over the batch and L: in training those
+/// of the batch, in inference the running ones. The sums are in double.
+template <class T>
+class BatchNorm : public Layer<T> {
+ public:
+  explicit BatchNorm(const Args& args)
+      : C_(args.get<int64_t>("num_features")),
+        eps_(args.get<double>("eps")),
+        momentum_(args.is_none("momentum") ? -1 : args.get<double>("momentum")),
+        affine_(args.get<bool>("affine")),
+        track_(args.get<bool>("track_running_stats")) {
+    if (affine_) {
+      this->declare("weight", {C_}, Role::gain, initializer_spec("ones"));
+      this->declare("bias", {C_}, Role::bias, initializer_spec("zeros"));
+    }
+    if (track_) {
+      this->declare("running_mean", {C_}, Role::buffer, initializer_spec("zeros"));
+      this->declare("running_var", {C_}, Role::buffer, initializer_spec("ones"));
+      this->declare("num_batches_tracked", {}, Role::buffer, initializer_spec("zeros"));
+    }
+  }
+
+  void check_training(int64_t N) const override {
+    if (N * L_ != 1) return;
+    throw ShapeError(expected(this->label(), "x", "more than one value per channel in training", "a batch of 1",
+                              "the variance of one number is 0; for a rest of 1, drop_last=True or another batch_size"));
+  }
+
+  void forward(View<const T> x, View<T> y, const Pass& pass) override {
+    const Channels a{x.batch(), C_, L_};
+    x_ = x;
+    if (a.count() == 0) return;
+    if (pass.training || !track_) {
+      a.moments(x.data, mean_.data(), variance_.data());
+      if (pass.training && pass.update_state && track_) update_running(a);
+    } else {
+      std::copy_n(running(0), C_, mean_.data());
+      std::copy_n(running(1), C_, variance_.data());
+    }
+    for (std::size_t c = 0; c < size(); ++c) {
+      inverse_[c] = 1.0 / std::sqrt(variance_[c] + eps_);
+      center_[c] = static_cast<T>(mean_[c]);
+      scale_[c] = static_cast<T>(inverse_[c] * (affine_ ? static_cast<double>(this->parameters()[0].value[c]) : 1.0));
+      shift_[c] = affine_ ? this->parameters()[1].value[c] : T(0);
+    }
+    a.affine(x.data, center_.data(), scale_.data(), shift_.data(), y.data);
+  }
+
+  // with h = (x - mean) / sqrt(var + eps), M values a channel:
+  // dgamma = Σ dy h, dbeta = Σ dy, dx = gamma / sqrt(var + eps) (dy - dbeta / M - h dgamma / M)
+  void backward(View<const T> dy, View<T> dx) override {
+    const Channels a{dy.batch(), C_, L_};
+    if (a.count() == 0) return;
+    a.sums(dy.data, total_.data());
+    a.products(dy.data, x_.data, mean_.data(), product_.data());
+    const auto M = static_cast<double>(a.count());
+    for (std::size_t c = 0; c < size(); ++c) {
+      if (affine_) {
+        this->parameters()[0].grad[c] += static_cast<T>(product_[c] * inverse_[c]);
+        this->parameters()[1].grad[c] += static_cast<T>(total_[c]);
+      }
+      slope_[c] = static_cast<T>(product_[c] * inverse_[c] * inverse_[c] / M);
+      level_[c] = static_cast<T>(total_[c] / M);
+    }
+    if (dx.data == nullptr) return;
+    a.gradient(x_.data, dy.data, center_.data(), scale_.data(), slope_.data(), level_.data(), dx.data);
+  }
+
+ protected:
+  int64_t C() const { return C_; }
+  void set_inner(int64_t L) {
+    L_ = L;
+    for (auto* row : {&mean_, &variance_, &inverse_, &product_, &total_}) row->resize(size());
+    for (auto* row : {&center_, &scale_, &shift_, &slope_, &level_}) row->resize(size());
+  }
+
+ private:
+  std::size_t size() const { return static_cast<std::size_t>(C_); }
+  T* running(std::size_t i) { return this->parameters()[(affine_ ? 2 : 0) + i].value; }
+
+  // momentum weights the batch, whose variance is the unbiased one; without it all batches weigh alike
+  void update_running(const Channels& a) {
+    T& batches = *running(2);
+    batches += T(1);
+    const double m = momentum_ < 0 ? 1.0 / static_cast<double>(batches) : momentum_;
+    const double unbiased = static_cast<double>(a.count()) / static_cast<double>(a.count() - 1);
+    for (std::size_t c = 0; c < size(); ++c) {
+      T &mean = running(0)[c], &variance = running(1)[c];
+      mean = static_cast<T>((1 - m) * static_cast<double>(mean) + m * mean_[c]);
+      variance = static_cast<T>((1 - m) * static_cast<double>(variance) + m * unbiased * variance_[c]);
+    }
+  }
+
+  int64_t C_, L_ = 1;
+  double eps_, momentum_;
+  bool affine_, track_;
+  std::vector<double> mean_, variance_, inverse_, product_, total_;
+  std::vector<T> center_, scale_, shift_, slope_, level_;
+  View<const T> x_;
+};
+
+}  // namespace nncore

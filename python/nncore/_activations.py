@@ -1,0 +1,27 @@
+"""The names of activations, as nncore.functional and mlp take them."""
+
+from __future__ import annotations
+
+from nncore import layers
+from nncore._layer import Layer
+from nncore.errors import ConfigError
+
+_CLASSES = {
+    "elu": "ELU",
+    "gelu": "GELU",
+    "identity": "Identity",
+    "leaky_relu": "LeakyReLU",
+    "relu": "ReLU",
+    "sigmoid": "Sigmoid",
+    "silu": "SiLU",
+    "softplus": "Softplus",
+    "tanh": "Tanh",
+}
+
+
+def activation_class(where: str, argument: str, name: object) -> type[Layer]:
+    """The layer behind a name."""
+    if not isinstance(name, str) or name.lower() not in _CLASSES:
+        raise ConfigError(f"[{where}] {argument}: expected one of {list(_CLASSES)}, got {name!r}")
+    made: type[Layer] = getattr(layers, _CLASSES[name.lower()])
+    return made
