@@ -109,7 +109,8 @@ def linear(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> Ar
     b = real_array("linear", "bias", bias)
     if b.shape != (y.shape[1],):
         raise ShapeError(f"[linear] bias: expected ({y.shape[1]},), got {b.shape}")
-    return y + b.astype(y.dtype)
+    shifted: Array = y + b.astype(y.dtype)
+    return shifted
 
 
 def one_hot(y: ArrayLike, n: int) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ import pytest
 
 import nncore as nc
 from philox import dropout_mask
+from student import Rectifier, dense_like
 
 
 def block(width=3):
@@ -139,6 +140,24 @@ def test_training_planned_and_by_hand(dtype, rng):
         hand.step(plain)
         assert trainer.step(X, y) == value
         assert np.array_equal(planned.flat_parameters, plain.flat_parameters)
+
+
+def test_layers_written_in_python_run_inside(rng):
+    compiled = nc.Linear(3, 3)
+    inside = dense_like(compiled)
+    ours = nc.Sequential(nc.Residual(inside, Rectifier()), nc.Linear(3, 2), dtype="float64", seed=0)
+    theirs = nc.Sequential(nc.Residual(compiled, nc.ReLU()), nc.Linear(3, 2), dtype="float64", seed=0)
+    theirs[1].parameters()[0].value = ours[1].parameters()[0].value
+    theirs[1].parameters()[1].value = ours[1].parameters()[1].value
+    X, y = rng.normal(size=(8, 3)), rng.integers(0, 2, 8)
+    np.testing.assert_allclose(ours(X), theirs(X), rtol=1e-13)
+    assert nc.gradcheck(ours, nc.CrossEntropyLoss(), X, y).ok
+    for net in (ours, theirs):
+        nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=0.1), batch_size=4).fit(X, y, epochs=5)
+    np.testing.assert_allclose(ours.flat_parameters, theirs.flat_parameters, rtol=1e-10, atol=1e-12)
+    assert np.array_equal(inside.weight.value, ours.state_dict()["0.0.weight"])
+    for other in (ours.copy(), pickle.loads(pickle.dumps(ours))):
+        assert np.array_equal(other(X), ours(X)) and other[0][0] is not inside
 
 
 def test_shape_errors_name_the_place():
