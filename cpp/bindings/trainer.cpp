@@ -15,6 +15,8 @@
 namespace nncore {
 namespace {
 
+using namespace py::literals;
+
 /// The names of the metrics beside loss and accuracy.
 using Names = std::vector<std::string>;
 
@@ -93,23 +95,22 @@ class Bound {
         check_finite_(options["on_nonfinite"].cast<std::string>() != "ignore"),
         trainer_(*model_, make<Loss<T>>(loss), *optimizer_, to_options(options)) {}
 
-  py::dict fit(const py::object& X, const py::object& y, const py::object& validation, const py::object& test,
-               int64_t epochs, bool accuracy, const py::list& metrics, py::object poll, py::object epoch_done) {
+  void fit(const py::object& X, const py::object& y, const py::object& validation, const py::object& test,
+           int64_t epochs, int64_t steps, bool accuracy, const py::list& metrics, py::object poll, py::object epoch_done) {
     const Measures<T> measures{accuracy, to_metrics<T>(metrics)};
-    const Names names = names_of(measures);
+    Names names = names_of(measures);
     const auto val = check_pair(validation, "[fit] validation_data:", measures),
                tst = check_pair(test, "[fit] test_data:", measures);
     const Checked train = check(X, y, "[fit]", measures);
     typename Model<T>::Use use(*model_);
     const Fitting fitting(*this);
-    PythonObserver<T> observer(std::move(poll), std::move(epoch_done), names, use);
-    FitResult result;
-    {
-      const WithoutGil unlocked;
-      result = trainer_.fit(train.data, dataset(val), dataset(tst), epochs, measures, observer);
-    }
-    return to_dict(result, names);
+    names_ = std::move(names);
+    PythonObserver<T> observer(std::move(poll), std::move(epoch_done), names_, use);
+    const WithoutGil unlocked;
+    trainer_.fit(train.data, dataset(val), dataset(tst), {epochs, steps}, measures, observer);
   }
+
+  py::dict result() const { return to_dict(trainer_.result(), names_); }
 
   double step(const py::object& X, const py::object& y) {
     const Checked batch = check(X, y, "[step]", {});
@@ -141,8 +142,22 @@ class Bound {
   }
 
   const char* link() { return link_name(trainer_.loss().link()); }
-  int64_t epoch() const { return trainer_.epoch(); }
-  void set_epoch(int64_t epoch) { trainer_.set_epoch(epoch); }
+
+  py::dict state() const {
+    const TrainerState& s = trainer_.state();
+    const Cursor& c = s.cursor;
+    return py::dict("epoch"_a = s.epoch, "hand_steps"_a = s.hand_steps, "samples"_a = c.samples, "step"_a = c.step,
+                    "loss_sum"_a = c.loss_sum, "seen"_a = c.seen, "correct"_a = c.score.correct,
+                    "counted"_a = c.score.counted, "rate"_a = c.rate, "seconds"_a = c.seconds);
+  }
+  void set_state(const py::dict& d) {
+    const auto whole = [&](const char* key) { return d[key].cast<int64_t>(); };
+    const auto real = [&](const char* key) { return d[key].cast<double>(); };
+    trainer_.set_state({whole("epoch"),
+                        {whole("samples"), whole("step"), real("loss_sum"), whole("seen"),
+                         {whole("correct"), whole("counted")}, real("rate"), real("seconds")},
+                        d["hand_steps"].cast<uint32_t>()});
+  }
 
  private:
   /// A callback may look at the model and evaluate it, but not train it in the middle of its training.
@@ -224,7 +239,7 @@ class Bound {
     d["step_lr"] = array(result.rates);
     d["step_grad_norm"] = array(result.grad_norms);
     d["stride"] = result.losses.stride();
-    d["first_step"] = result.first_step;
+    d["first_step"] = result.losses.first();
     d["steps"] = result.steps;
     d["seconds"] = result.seconds;
     d["interrupted"] = result.interrupted;
@@ -235,6 +250,7 @@ class Bound {
   std::shared_ptr<Model<T>> model_;
   std::shared_ptr<Optimizer<T>> optimizer_;
   bool check_finite_, fitting_ = false;
+  Names names_;  // of the last fit's metrics
   Trainer<T> trainer_;
 };
 
@@ -244,13 +260,14 @@ void bind_trainer_of(py::module_& m, const char* name) {
       .def(py::init<std::shared_ptr<Model<T>>, const Spec&, std::shared_ptr<Optimizer<T>>, const py::dict&>(),
            py::arg("model"), py::arg("loss"), py::arg("optimizer"), py::arg("options"))
       .def("fit", &Bound<T>::fit, py::arg("X"), py::arg("y"), py::arg("validation"), py::arg("test"), py::arg("epochs"),
-           py::arg("accuracy"), py::arg("metrics"), py::arg("poll"), py::arg("epoch_done"))
+           py::arg("steps"), py::arg("accuracy"), py::arg("metrics"), py::arg("poll"), py::arg("epoch_done"))
+      .def("result", &Bound<T>::result)
       .def("step", &Bound<T>::step, py::arg("X"), py::arg("y"))
       .def("evaluate", &Bound<T>::evaluate, py::arg("X"), py::arg("y"), py::arg("accuracy"),
            py::arg("metrics"))
       .def_property_readonly("layout", &Bound<T>::layout)
       .def_property_readonly("link", &Bound<T>::link)
-      .def_property("epoch", &Bound<T>::epoch, &Bound<T>::set_epoch);
+      .def_property("state", &Bound<T>::state, &Bound<T>::set_state);
 }
 
 }  // namespace

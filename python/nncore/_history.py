@@ -21,7 +21,7 @@ class History:
         its start), "seconds", and where they were asked for "accuracy" (fraction, of the same outputs as loss),
         "val_loss" (without penalties), "val_accuracy", "test_loss", "test_accuracy", and other metrics likewise.
     steps : dict of arrays
-        "step" (from 1), "loss", "lr", and "grad_norm" when gradients are clipped by norm. Beyond a million steps only
+        "step" (from 1, the optimizer's count), "loss", "lr", and "grad_norm" when gradients are clipped by norm. Beyond a million steps only
         every second, fourth, … is kept.
     interrupted : bool
         Ended by Ctrl-C.

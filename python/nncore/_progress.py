@@ -11,9 +11,12 @@ _WIDTH = 24
 
 
 class Progress:
-    """Draws where a fit stands, in a terminal or a notebook."""
+    """Draws where a fit stands, in a terminal or a notebook; `epoch` epochs and `step` steps came before it."""
 
-    def __init__(self, wanted: bool | str) -> None:
+    def __init__(self, wanted: bool | str, epoch: int = 0, step: int = 0) -> None:
+        self._epoch, self._step = epoch, step
+        self._prefix = f"continuing at epoch {epoch + 1} · " if epoch or step else ""
+        self._asked_for = wanted is True
         self._notebook = _in_notebook()
         self._on = wanted is True or (wanted == "auto" and (self._notebook or sys.stderr.isatty()))
         self._handle: Any = None
@@ -22,6 +25,8 @@ class Progress:
         self._start = time.monotonic()
 
     def __enter__(self) -> Progress:
+        if self._prefix and self._asked_for:  # even when the fit is over before a bar is drawn
+            self._write(self._prefix)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -35,10 +40,10 @@ class Progress:
         if not self._on or now - self._last < 0.1:
             return
         self._last = now
-        done = (epoch + step / max(steps, 1)) / max(epochs, 1)
+        done = ((epoch - self._epoch) * steps + step - self._step) / ((epochs - self._epoch) * steps - self._step)
         elapsed = now - self._start
         left = f", {elapsed / done - elapsed:.0f} s left" if 0 < done < 1 and elapsed > 1 else ""
-        self._write(f"epoch {min(epoch + 1, epochs)}/{epochs} {_bar(done)} {text}{left}")
+        self._write(f"{self._prefix}epoch {min(epoch + 1, epochs)}/{epochs} {_bar(done)} {text}{left}")
 
     def close(self, text: str) -> None:
         """The last words, for fits that lasted long enough to be seen."""

@@ -109,11 +109,12 @@ class Trainer:
     def _bind(self) -> Any:
         """The compiled trainer for the model as it is now."""
         if self._model_core is not self.model._core:
-            epoch = 0 if self._core is None else self._core.epoch
+            state = None if self._core is None else self._core.state
             make = _core.Trainer32 if self.model.dtype == "float32" else _core.Trainer64
             optimizer = self.optimizer._bind(self.model)
             self._core = make(self.model._core, self.loss._spec, optimizer, self._options)
-            self._core.epoch = epoch
+            if state is not None:
+                self._core.state = state
             self._model_core = self.model._core
         self.model._link = self.loss.link
         return self._core
@@ -124,6 +125,7 @@ class Trainer:
         y: Any,
         epochs: int = 10,
         *,
+        steps: int | None = None,
         validation_data: tuple[Any, Any] | None = None,
         validation_split: float = 0.0,
         test_data: tuple[Any, Any] | None = None,
@@ -131,7 +133,10 @@ class Trainer:
         callbacks: Iterable[Callback | Callable[[dict[str, Any]], bool | None]] = (),
         progress: bool | str = "auto",
     ) -> History:
-        """Trains for `epochs` more epochs.
+        """Trains on: to the end of `epochs` more epochs, or for `steps` steps.
+
+        A fit that ends within an epoch (after `steps`, by Ctrl-C, by an error) is taken up there by the next one, and
+        the parts together are the same, bit for bit, as one fit of their sum. Data with another N begin the epoch anew.
 
         Parameters
         ----------
@@ -140,8 +145,10 @@ class Trainer:
         y : array
             Integer labels (N,), or what the loss wants.
         epochs : int, default 10
+        steps : int, optional
+            Takes exactly so many steps instead.
         validation_data, test_data : (X, y), optional
-            Evaluated after each epoch.
+            Evaluated after each whole epoch.
         validation_split : float in [0, 1), default 0
             Holds this share of X and y out as validation_data: at random by the trainer's seed, integer labels (N,)
             class by class, the same samples in every fit on as many.
@@ -167,6 +174,7 @@ class Trainer:
             See `on_nonfinite`.
         """
         epochs = integer("fit", "epochs", epochs, 0, 2**31)
+        length = -1 if steps is None else integer("fit", "steps", steps, 0, 2**62, or_none=True)
         wanted = metrics_of("fit", metrics)
         watchers = listed(callbacks)
         if progress not in (True, False, "auto"):
@@ -182,11 +190,11 @@ class Trainer:
         for watcher in watchers:
             watcher.on_fit_begin(self)
         core = self._bind()
-        before = core.epoch
-        with InterruptGuard() as guard, Progress(progress) as bar:
+        before = core.state
+        with InterruptGuard() as guard, Progress(progress, before["epoch"], before["step"]) as bar:
 
-            def poll(epoch: int, last: int, step: int, steps: int, loss: float) -> bool:
-                bar.update(epoch - before, last - before, step, steps, f"loss {loss:.4f}")
+            def poll(epoch: int, last: int, step: int, of: int, loss: float) -> bool:
+                bar.update(epoch, last, step, of, f"loss {loss:.4f}")
                 return guard.requested
 
             def epoch_done(record: dict[str, Any]) -> bool:
@@ -194,7 +202,8 @@ class Trainer:
                 return any(stops) or guard.requested
 
             watched = epoch_done if watchers else None
-            result = core.fit(X, y, *pairs, epochs, wanted.accuracy, wanted.others, poll, watched)
+            core.fit(X, y, *pairs, epochs, length, wanted.accuracy, wanted.others, poll, watched)
+            result = core.result()
             self.model._link = core.link  # some losses know it when they see the targets
             bar.close(f"loss {result['epochs']['loss'][-1]:.4f}" if len(result["epochs"]["loss"]) else "")
         result["interrupted"] = result["interrupted"] or guard.requested
@@ -215,7 +224,7 @@ class Trainer:
     @property
     def epoch(self) -> int:
         """Whole epochs done."""
-        return int(self._bind().epoch)
+        return int(self._bind().state["epoch"])
 
     def step(self, xb: Any, yb: Any) -> float:
         """One update on one batch; returns the loss with penalties before it."""

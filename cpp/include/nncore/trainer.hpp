@@ -48,26 +48,63 @@ struct EpochRecord {
   double rate = 0, seconds = 0;
 };
 
-/// Numbers by step: all of them up to a million, then every second, every fourth …
+/// Numbers by step: all of them up to a million, then those of every second, every fourth … step.
 class Trace {
  public:
+  explicit Trace(int64_t first = 0) : first_(first), count_(first) {}
   void add(double value);
+  void cut(int64_t count);  ///< forgets all but the numbers of the first `count` steps
   const std::vector<double>& values() const { return values_; }
   int64_t stride() const { return stride_; }
+  /// The step, counted from 0, that the first number belongs to; they are multiples of the stride, so that the parts
+  /// of a training thin out to the same steps as the whole.
+  int64_t first() const { return (first_ + stride_ - 1) / stride_ * stride_; }
 
  private:
   static constexpr std::size_t kMost = 1000000;
   std::vector<double> values_;
-  int64_t stride_ = 1, count_ = 0;
+  int64_t first_, count_, stride_ = 1;
 };
 
 struct FitResult {
+  explicit FitResult(int64_t first_step = 0) : losses(first_step), rates(first_step), grad_norms(first_step) {}
   std::vector<EpochRecord> epochs;
   Trace losses, rates, grad_norms;
-  int64_t first_step = 0, steps = 0;
+  int64_t steps = 0;
   double seconds = 0;
   bool interrupted = false;
   std::string nonfinite;  ///< what was not finite, with on_nonfinite = stop
+};
+
+/// How many samples were classified right, of how many that have a class; counted is 0 where the loss has none.
+struct Score {
+  int64_t correct = 0, counted = 0;
+  double accuracy() const { return counted == 0 ? -1 : static_cast<double>(correct) / static_cast<double>(counted); }
+};
+
+/// The epoch under way: the steps of it that are done, and the sums its record is made of. A fit may end anywhere in
+/// an epoch; the next one goes on from here, and the record is that of an epoch done in one go.
+struct Cursor {
+  int64_t samples = 0;  ///< of the data the epoch goes through
+  int64_t step = 0;     ///< steps done
+  double loss_sum = 0;  ///< each step's loss times its samples
+  int64_t seen = 0;     ///< samples
+  Score score;
+  double rate = 0, seconds = 0;  ///< at its start; spent on it
+
+  double loss() const { return seen == 0 ? 0 : loss_sum / static_cast<double>(seen); }
+};
+
+/// All a trainer remembers from one call to the next, beside the model and the optimizer.
+struct TrainerState {
+  int64_t epoch = 0;        ///< epochs done
+  Cursor cursor;            ///< of the one that comes after them
+  uint32_t hand_steps = 0;  ///< calls of step() since the last epoch
+};
+
+/// How far a fit goes: for so many steps or, with steps < 0, to the end of so many epochs.
+struct Extent {
+  int64_t epochs = 0, steps = -1;
 };
 
 /// Where a fit stands, for those who watch it.
@@ -90,32 +127,34 @@ class Trainer {
  public:
   Trainer(Model<T>& model, std::unique_ptr<Loss<T>> loss, Optimizer<T>& optimizer, const TrainerOptions& options);
 
-  /// Trains for `epochs` more epochs. The data have been checked against the model and the loss.
-  FitResult fit(const Dataset<T>& train, const std::optional<Dataset<T>>& validation,
-                const std::optional<Dataset<T>>& test, int64_t epochs, const Measures<T>& measures,
-                Observer& observer);
+  /// Trains on from the cursor; an epoch begun with another number of samples is begun again. The data have been
+  /// checked against the model and the loss.
+  void fit(const Dataset<T>& train, const std::optional<Dataset<T>>& validation,
+           const std::optional<Dataset<T>>& test, const Extent& extent, const Measures<T>& measures,
+           Observer& observer);
+  /// What the last fit, or the one under way, has brought so far; whatever ended it.
+  const FitResult& result() const { return result_; }
   /// One update on one batch; the loss with penalties before it. Throws NumericError.
   double step(const Dataset<T>& batch);
   Evaluation evaluate(const Dataset<T>& data, const Measures<T>& measures);
 
   Loss<T>& loss() { return *loss_; }
   const Plan<T>* plan() const { return plan_.get(); }  ///< null before the first step
-  int64_t epoch() const { return epoch_; }  ///< epochs done
-  void set_epoch(int64_t epoch) { epoch_ = epoch; }
+  const TrainerState& state() const { return state_; }
+  void set_state(const TrainerState& state) { state_ = state; }
 
  private:
   struct Run;  ///< what one fit or one step works on
-  /// A step's place: epochs before it, steps of its epoch before it.
-  struct Position {
-    int64_t epoch = 0;
-    uint32_t step = 0;
-  };
   Plan<T>& plan_for(const Shape& sample, int64_t batch);
-  void run_epoch(Run& run, FitResult& result, Observer& observer);
+  void run_epoch(Run& run, Observer& observer);
   void begin_epoch(const Run& run);
+  void end_epoch(const Run& run);
   StepResult run_step(const Run& run, uint32_t step);
-  void fail(Run& run, FitResult& result, Position last);
-  std::string find_nonfinite(const Run& run, Position last);
+  void count_step(const Run& run, double loss);
+  void save_snapshot();
+  void fail(Run& run);
+  std::string replay(const Run& run, int64_t steps);
+  std::string repeat_step(const Run& run, uint32_t step);
   std::string name_nonfinite(uint32_t step);
   int64_t batch_size(int64_t N) const;
 
@@ -128,18 +167,17 @@ class Trainer {
   TargetBatch<T> targets_;
   const T* x_ = nullptr;  ///< samples and targets of the step under way
   Target<T> y_;
-  Buffer<T> snapshot_, previous_, outputs_;
-  Position snapshot_at_;
-  int64_t snapshot_t_ = 0;
+  /// All that a step changes, at a step boundary.
+  struct Snapshot {
+    Buffer<T> values;
+    int64_t t = 0, steps = 0;  ///< the optimizer's count; steps of the fit before it
+    TrainerState state;
+  };
+  Snapshot snapshot_;
+  Buffer<T> previous_, outputs_;
   std::vector<int64_t> order_;
-  int64_t epoch_ = 0;       ///< epochs done
-  uint32_t hand_steps_ = 0; ///< calls of step() since the last epoch
-};
-
-/// How many samples were classified right, of how many that have a class; counted is 0 where the loss has none.
-struct Score {
-  int64_t correct = 0, counted = 0;
-  double accuracy() const { return counted == 0 ? -1 : static_cast<double>(correct) / static_cast<double>(counted); }
+  TrainerState state_;
+  FitResult result_;
 };
 
 /// Adds the rows of z to the score, as the link reads outputs; labels that are no class (ignored ones) do not count.

@@ -9,9 +9,10 @@ namespace nncore {
 template <class T>
 struct Trainer<T>::Run {
   const Dataset<T>& data;
-  int64_t batch, steps_per_epoch, last_epoch;
+  int64_t batch, steps_per_epoch;
+  int64_t last_epoch = 0, steps_left = INT64_MAX;
   bool accuracy = false, shuffled = false;
-  uint32_t first_step = 0;  ///< the number of the step that takes the first batch
+  int64_t first_step = 0;  ///< the number of the step that takes the first batch
   bool stop = false, touched = false;
   Ticker ticker{};
 };

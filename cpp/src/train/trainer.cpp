@@ -40,12 +40,19 @@ class InPlan {
 void Trace::add(double value) {
   if (count_++ % stride_ != 0) return;
   if (values_.size() == kMost) {
-    for (std::size_t i = 0; i < kMost / 2; ++i) values_[i] = values_[2 * i];
+    const std::size_t odd = static_cast<std::size_t>(first() / stride_ % 2);  // the first number goes, too
+    for (std::size_t i = odd; i < kMost; i += 2) values_[i / 2] = values_[i];
     values_.resize(kMost / 2);
     stride_ *= 2;
     if ((count_ - 1) % stride_ != 0) return;
   }
   values_.push_back(value);
+}
+
+void Trace::cut(int64_t count) {
+  count_ = first_ + count;
+  const int64_t kept = std::max<int64_t>(0, (count_ + stride_ - 1) / stride_ - first() / stride_);
+  values_.resize(std::min(values_.size(), static_cast<std::size_t>(kept)));
 }
 
 template <class T>
@@ -71,8 +78,18 @@ Plan<T>& Trainer<T>::plan_for(const Shape& sample, int64_t batch) {
 
 template <class T>
 void Trainer<T>::begin_epoch(const Run& run) {
-  optimizer_.set_epoch(epoch_);
-  if (run.shuffled) shuffle(Stream(options_.seed, "shuffle", static_cast<uint32_t>(epoch_)), run.data.size(), order_.data());
+  optimizer_.set_epoch(state_.epoch);
+  if (state_.cursor.step == 0) state_.cursor.rate = optimizer_.rate();
+  if (!run.shuffled) return;
+  shuffle(Stream(options_.seed, "shuffle", static_cast<uint32_t>(state_.epoch)), run.data.size(), order_.data());
+}
+
+template <class T>
+void Trainer<T>::end_epoch(const Run& run) {
+  ++state_.epoch;
+  state_.cursor = {};
+  state_.cursor.samples = run.data.size();
+  state_.hand_steps = 0;
 }
 
 template <class T>
@@ -82,95 +99,103 @@ StepResult Trainer<T>::run_step(const Run& run, uint32_t step) {
   const Rows rows{run.shuffled ? order_.data() + first : nullptr, first, count};
   x_ = samples_.gather(model_, run.data.x, rows);
   y_ = targets_.gather(run.data.y, rows);
-  return plan_->step(count, x_, y_, {true, true, options_.seed, static_cast<uint32_t>(epoch_), step});
+  return plan_->step(count, x_, y_, {true, true, options_.seed, static_cast<uint32_t>(state_.epoch), step});
+}
+
+/// Moves the cursor past the step just done.
+template <class T>
+void Trainer<T>::count_step(const Run& run, double loss) {
+  Cursor& cursor = state_.cursor;
+  const int64_t count = y_.shape[0];
+  cursor.loss_sum += loss * static_cast<double>(count);
+  cursor.seen += count;
+  if (run.accuracy) add_score(loss_->link(), plan_->outputs(count), y_, cursor.score);
+  ++cursor.step;
 }
 
 template <class T>
-FitResult Trainer<T>::fit(const Dataset<T>& train, const std::optional<Dataset<T>>& validation,
-                          const std::optional<Dataset<T>>& test, int64_t epochs, const Measures<T>& measures,
-                          Observer& observer) {
+void Trainer<T>::fit(const Dataset<T>& train, const std::optional<Dataset<T>>& validation,
+                     const std::optional<Dataset<T>>& test, const Extent& extent, const Measures<T>& measures,
+                     Observer& observer) {
   const ThreadLimit threads(options_.num_threads);
   const auto start = Clock::now();
   const int64_t N = train.size(), batch = batch_size(N);
-  FitResult result;
-  Run run{train, batch, options_.drop_last ? N / batch : (N + batch - 1) / batch, epoch_ + epochs};
+  Run run{train, batch, options_.drop_last ? N / batch : (N + batch - 1) / batch};
   run.accuracy = measures.accuracy;
   run.shuffled = options_.shuffle && batch < N;  // a full batch is the same in any order
   order_.resize(static_cast<std::size_t>(run.shuffled ? N : 0));
-  result.first_step = optimizer_.t();
-  result.epochs.reserve(static_cast<std::size_t>(std::min<int64_t>(epochs, 4096)));
   Plan<T>& plan = plan_for(train.x.shape.sample(), batch);
   const int64_t rest = options_.drop_last ? 0 : N % batch;
   for (const int64_t size : {batch, rest}) {
     if (size > 0) model_.check_training(size);
   }
+  Cursor& cursor = state_.cursor;
+  if (cursor.samples != N || cursor.step >= run.steps_per_epoch) {
+    cursor = {};
+    cursor.samples = N;
+  }
+  run.last_epoch = state_.epoch + extent.epochs;
+  if (extent.steps >= 0) {
+    run.steps_left = extent.steps;
+    run.last_epoch = state_.epoch + (cursor.step + extent.steps + run.steps_per_epoch - 1) / run.steps_per_epoch;
+  }
+  result_ = FitResult(optimizer_.t());
   InPlan<T> in_plan(plan);
-  while (epoch_ < run.last_epoch && !run.stop) {
+  while (state_.epoch < run.last_epoch && !run.stop) {
     const auto epoch_start = Clock::now();
     in_plan.enter();
     begin_epoch(run);
-    result.epochs.push_back({epoch_ + 1, 0, {}, {}, {}, optimizer_.rate(), 0});
-    run_epoch(run, result, observer);
-    EpochRecord& record = result.epochs.back();
-    if (record.steps < run.steps_per_epoch) {  // stopped on the way: an epoch that is not whole is not reported
-      result.epochs.pop_back();
-      break;
-    }
-    ++epoch_;
-    hand_steps_ = 0;
+    run_epoch(run, observer);
+    cursor.seconds += seconds_since(epoch_start);
+    if (cursor.step < run.steps_per_epoch) break;  // an epoch that is not whole is not reported
+    EpochRecord& record = result_.epochs.emplace_back(EpochRecord{
+        state_.epoch + 1, cursor.step, {cursor.loss(), cursor.score.accuracy(), {}}, {}, {}, cursor.rate, cursor.seconds});
+    const auto trained = Clock::now();
+    end_epoch(run);
     if (validation || test || !measures.metrics.empty() || observer.wants_epochs()) in_plan.leave();
     if (!measures.metrics.empty()) record.train.metrics = evaluate(train, {false, measures.metrics}).metrics;
     if (validation) record.validation = evaluate(*validation, measures);
     if (test) record.test = evaluate(*test, measures);
-    record.seconds = seconds_since(epoch_start);
+    if (validation || test || !measures.metrics.empty()) record.seconds += seconds_since(trained);
     if (observer.wants_epochs()) {
       run.touched = true;  // a callback may change parameters or the rate: a replay has to begin after it
       if (observer.epoch_done(record)) run.stop = true;
     }
   }
   // What the last step broke no later step has met.
-  if (options_.gradient.check_finite && result.nonfinite.empty() && !plan_->nonfinite_parameter().empty()) {
+  if (options_.gradient.check_finite && result_.steps > 0 && result_.nonfinite.empty() &&
+      !plan_->nonfinite_parameter().empty()) {
     in_plan.enter();
-    fail(run, result, {epoch_, static_cast<uint32_t>(run.steps_per_epoch) - 1});
+    fail(run);
   }
-  optimizer_.set_epoch(epoch_);
-  result.seconds = seconds_since(start);
-  return result;
+  optimizer_.set_epoch(state_.epoch);
+  result_.seconds = seconds_since(start);
 }
 
 template <class T>
-void Trainer<T>::run_epoch(Run& run, FitResult& result, Observer& observer) {
+void Trainer<T>::run_epoch(Run& run, Observer& observer) {
   constexpr int64_t kSnapshotEvery = 1000;
-  EpochRecord& record = result.epochs.back();
-  double loss_sum = 0;
-  int64_t seen = 0;
-  Score score;
-  for (uint32_t s = 0; s < run.steps_per_epoch; ++s) {
-    if (options_.gradient.check_finite && (result.steps % kSnapshotEvery == 0 || std::exchange(run.touched, false))) {
-      if (result.steps > 0 && !plan_->nonfinite_parameter().empty()) return fail(run, result, {epoch_, s});
-      plan_->save(snapshot_, snapshot_t_);
-      snapshot_at_ = {epoch_, s};
+  const Cursor& cursor = state_.cursor;
+  while (cursor.step < run.steps_per_epoch && run.steps_left > 0) {
+    if (options_.gradient.check_finite && (result_.steps % kSnapshotEvery == 0 || std::exchange(run.touched, false))) {
+      if (result_.steps > 0 && !plan_->nonfinite_parameter().empty()) return fail(run);
+      save_snapshot();
     }
     const double rate = optimizer_.rate();
-    const StepResult step = run_step(run, s);
-    if (!step.finite) return fail(run, result, {epoch_, s});
-    const int64_t count = y_.shape[0];
-    loss_sum += step.loss * static_cast<double>(count);
-    seen += count;
-    if (run.accuracy) add_score(loss_->link(), plan_->outputs(count), y_, score);
-    result.losses.add(step.loss);
-    result.rates.add(rate);
-    if (options_.gradient.clip_norm > 0) result.grad_norms.add(step.grad_norm);
-    ++result.steps;
-    record.steps = s + 1;
-    record.train.loss = loss_sum / static_cast<double>(seen);
+    const StepResult step = run_step(run, static_cast<uint32_t>(cursor.step));
+    if (!step.finite) return fail(run);
+    count_step(run, step.loss);
+    result_.losses.add(step.loss);
+    result_.rates.add(rate);
+    if (options_.gradient.clip_norm > 0) result_.grad_norms.add(step.grad_norm);
+    ++result_.steps;
+    --run.steps_left;
     if (run.ticker.due() &&
-        observer.poll({epoch_, run.last_epoch, record.steps, run.steps_per_epoch, record.train.loss})) {
-      result.interrupted = run.stop = true;
-      break;
+        observer.poll({state_.epoch, run.last_epoch, cursor.step, run.steps_per_epoch, cursor.loss()})) {
+      result_.interrupted = run.stop = true;
+      return;
     }
   }
-  record.train.accuracy = score.accuracy();
 }
 
 template <class T>
@@ -180,15 +205,15 @@ double Trainer<T>::step(const Dataset<T>& batch) {
   Plan<T>& plan = plan_for(batch.x.shape.sample(), std::max(N, batch_size(N)));
   model_.check_training(N);
   const InPlan<T> in_plan(plan);
-  if (options_.gradient.check_finite) plan_->save(snapshot_, snapshot_t_);
-  snapshot_at_ = {epoch_, hand_steps_};
-  Run run{batch, N, 1, epoch_};
-  run.first_step = hand_steps_;
-  const StepResult result = run_step(run, hand_steps_);
+  if (options_.gradient.check_finite) save_snapshot();
+  Run run{batch, N, 1};
+  run.first_step = state_.hand_steps;
+  const StepResult result = run_step(run, state_.hand_steps);
   if (options_.gradient.check_finite && (!result.finite || !plan_->nonfinite_parameter().empty())) {
-    throw NumericError(find_nonfinite(run, snapshot_at_));
+    plan_->restore(snapshot_.values, snapshot_.t);
+    throw NumericError(repeat_step(run, state_.hand_steps));
   }
-  ++hand_steps_;
+  ++state_.hand_steps;
   return result.loss;
 }
 
