@@ -216,6 +216,17 @@ void bind_registry(py::module_& m) {
         return out;
       },
       "Everything registered, as plain dicts.");
+  m.def(
+      "declared_size",
+      [](const Spec& spec) {
+        const auto layer = make<Layer<float>>(spec);
+        int64_t n = 0;
+        for (const auto& p : layer->parameters()) {
+          if (__builtin_add_overflow(n, p.shape.size(), &n)) throw std::bad_alloc();
+        }
+        return n;
+      },
+      py::arg("spec"), "How many numbers a layer keeps, found without memory for them.");
   m.def("schedule_rate", [](const Spec& spec, int64_t index) { return make<Schedule>(spec)->at(index); },
         py::arg("spec"), py::arg("index"));
   m.def("schedule_per_epoch", [](const Spec& spec) { return make<Schedule>(spec)->per_epoch(); }, py::arg("spec"));

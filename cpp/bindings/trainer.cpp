@@ -110,7 +110,13 @@ class Bound {
     trainer_.fit(train.data, dataset(val), dataset(tst), {epochs, steps}, measures, observer);
   }
 
-  py::dict result() const { return to_dict(trainer_.result(), names_); }
+  /// What the last fit, or in a callback the one under way, has brought; `take`: it is gone afterwards.
+  py::dict result(bool take) {
+    refuse_while_running();
+    py::dict d = to_dict(trainer_.result(), names_);
+    if (take) trainer_.clear_result();
+    return d;
+  }
 
   double step(const py::object& X, const py::object& y) {
     const Checked batch = check(X, y, "[step]", {});
@@ -143,7 +149,8 @@ class Bound {
 
   const char* link() { return link_name(trainer_.loss().link()); }
 
-  py::dict state() const {
+  py::dict state() {
+    refuse_while_running();
     const TrainerState& s = trainer_.state();
     const Cursor& c = s.cursor;
     return py::dict("epoch"_a = s.epoch, "hand_steps"_a = s.hand_steps, "samples"_a = c.samples, "step"_a = c.step,
@@ -151,6 +158,7 @@ class Bound {
                     "counted"_a = c.score.counted, "rate"_a = c.rate, "seconds"_a = c.seconds);
   }
   void set_state(const py::dict& d) {
+    refuse_while_running();
     const auto whole = [&](const char* key) { return d[key].cast<int64_t>(); };
     const auto real = [&](const char* key) { return d[key].cast<double>(); };
     trainer_.set_state({whole("epoch"),
@@ -174,6 +182,11 @@ class Bound {
    private:
     Bound& bound_;
   };
+
+  /// Another thread may ask while a fit computes; a callback may ask while it does not.
+  void refuse_while_running() {
+    if (fitting_) typename Model<T>::Use{*model_};
+  }
 
   struct Checked {
     py::array x, y;  // keep the memory
@@ -261,7 +274,7 @@ void bind_trainer_of(py::module_& m, const char* name) {
            py::arg("model"), py::arg("loss"), py::arg("optimizer"), py::arg("options"))
       .def("fit", &Bound<T>::fit, py::arg("X"), py::arg("y"), py::arg("validation"), py::arg("test"), py::arg("epochs"),
            py::arg("steps"), py::arg("accuracy"), py::arg("metrics"), py::arg("poll"), py::arg("epoch_done"))
-      .def("result", &Bound<T>::result)
+      .def("result", &Bound<T>::result, py::arg("take"))
       .def("step", &Bound<T>::step, py::arg("X"), py::arg("y"))
       .def("evaluate", &Bound<T>::evaluate, py::arg("X"), py::arg("y"), py::arg("accuracy"),
            py::arg("metrics"))

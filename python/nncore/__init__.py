@@ -7,6 +7,7 @@ from nncore._gradient_flow import GradientFlow, gradient_flow
 from nncore._history import History
 from nncore._minimize import OptimizeResult, minimize
 from nncore._mlp import mlp
+from nncore._model_file import load
 from nncore._normalize import Normalize
 from nncore._parameter import Parameter
 from nncore._perceptron import Perceptron
@@ -49,6 +50,7 @@ __all__ = [
     "gradient_flow",
     "info",
     "init",
+    "load",
     "minimize",
     "mlp",
     "numeric_gradient",

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import csv
+import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nncore._files import atomic, path_of
+
 _FACTS = ("epoch", "lr", "seconds")
+_MOST_STEPS = 1_000_000
 
 
 class History:
@@ -21,8 +26,8 @@ class History:
         its start), "seconds", and where they were asked for "accuracy" (fraction, of the same outputs as loss),
         "val_loss" (without penalties), "val_accuracy", "test_loss", "test_accuracy", and other metrics likewise.
     steps : dict of arrays
-        "step" (from 1, the optimizer's count), "loss", "lr", and "grad_norm" when gradients are clipped by norm. Beyond a million steps only
-        every second, fourth, … is kept.
+        "step" (from 1, the optimizer's count), "loss", "lr", and "grad_norm" when gradients are clipped by norm. Beyond
+        a million steps only every second, fourth, … is kept.
     interrupted : bool
         Ended by Ctrl-C.
     n_steps : int
@@ -33,20 +38,51 @@ class History:
     `history["val_loss"]` is short for `history.epochs["val_loss"]`.
     """
 
-    def __init__(self, result: dict[str, Any]) -> None:
-        self.epochs: dict[str, NDArray[Any]] = result["epochs"]
+    def __init__(self, result: dict[str, Any] | None = None) -> None:
+        self.epochs: dict[str, NDArray[Any]] = {key: np.zeros(0) for key in ("epoch", "loss", "lr", "seconds")}
+        self.steps: dict[str, NDArray[Any]] = {key: np.zeros(0) for key in ("step", "loss", "lr")}
+        self.epochs["epoch"] = self.steps["step"] = np.zeros(0, np.int64)
+        self.interrupted, self.n_steps, self.seconds, self._stride = False, 0, 0.0, 1
+        if result is not None:
+            self._take(result)
+
+    def _take(self, result: dict[str, Any]) -> None:
+        self.epochs = result["epochs"]
         loss = result["step_loss"]
-        first, stride = result["first_step"] + 1, result["stride"]
-        self.steps: dict[str, NDArray[Any]] = {
-            "step": np.arange(first, first + stride * len(loss), stride, dtype=np.int64),
+        first, self._stride = result["first_step"] + 1, result["stride"]
+        self.steps = {
+            "step": np.arange(first, first + self._stride * len(loss), self._stride, dtype=np.int64),
             "loss": loss,
             "lr": result["step_lr"],
         }
         if len(result["step_grad_norm"]):
             self.steps["grad_norm"] = result["step_grad_norm"]
-        self.interrupted: bool = result["interrupted"]
-        self.n_steps: int = result["steps"]
-        self.seconds: float = result["seconds"]
+        self.interrupted = result["interrupted"]
+        self.n_steps = result["steps"]
+        self.seconds = result["seconds"]
+
+    @classmethod
+    def _joined(cls, parts: Sequence[History]) -> History:
+        """The parts one after the other, thinned out as one history of all their steps would be."""
+        whole = cls()
+        if not parts:
+            return whole
+        whole.epochs = _stacked([part.epochs for part in parts])
+        whole.steps = _stacked([part.steps for part in parts])
+        whole._stride = max(part._stride for part in parts)
+        whole._thin_out()
+        while len(whole.steps["step"]) > _MOST_STEPS:
+            whole._stride *= 2
+            whole._thin_out()
+        whole.interrupted = parts[-1].interrupted
+        whole.n_steps = sum(part.n_steps for part in parts)
+        whole.seconds = sum(part.seconds for part in parts)
+        return whole
+
+    def _thin_out(self) -> None:
+        if self._stride > 1:
+            kept = (self.steps["step"] - 1) % self._stride == 0
+            self.steps = {key: values[kept] for key, values in self.steps.items()}
 
     def __getitem__(self, key: str) -> NDArray[Any]:
         return self.epochs[key]
@@ -65,11 +101,13 @@ class History:
         }
 
     def to_csv(self, path: Any) -> None:
-        """Writes the epochs as a table with a header."""
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(self.epochs)
-            writer.writerows(zip(*(values.tolist() for values in self.epochs.values()), strict=True))
+        """Writes the epochs as a table with a header; the file appears whole or not at all."""
+        table = io.StringIO(newline="")
+        writer = csv.writer(table)
+        writer.writerow(self.epochs)
+        writer.writerows(zip(*(values.tolist() for values in self.epochs.values()), strict=True))
+        with atomic(path_of("to_csv", path)) as file:
+            file.write(table.getvalue().encode())
 
     def plot(self, ax: Any = None) -> Any:
         """`nc.plot.history` of this history."""
@@ -86,3 +124,11 @@ class History:
         if self.interrupted:
             parts.append("interrupted")
         return f"History({', '.join(parts)})"
+
+
+def _stacked(tables: Sequence[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """Tables under each other; NaN where one has no such column."""
+    rows = [(len(next(iter(table.values()))), table) for table in tables]
+    rows = [row for row in rows if row[0]] or rows[:1]
+    keys = dict.fromkeys(key for _, table in rows for key in table)
+    return {key: np.concatenate([table.get(key, np.full(n, np.nan)) for n, table in rows]) for key in keys}

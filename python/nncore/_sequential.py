@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nncore import _core
 from nncore._checks import describe, flag, integer
 from nncore._layer import Layer
+from nncore._model_file import save_model
 from nncore._normalize import Normalize
 from nncore._parameter import Parameter, parameters_of
 from nncore._state import load_state, model_state
@@ -225,6 +226,14 @@ class Sequential:
         Anything with `__array__` will do. With strict, every key has to be there and to be known.
         """
         load_state(self, state, strict)
+
+    def save(self, path: Any) -> None:
+        """Writes the model to a safetensors file that `nc.load` reads: layers, parameters, buffers, normalisation.
+
+        The file appears whole or not at all. ConfigError for layers written in Python, whose code no file holds;
+        OSError when the disk refuses; ImportError without the package safetensors (pip install nncore[save]).
+        """
+        save_model(self, path)
 
     def to(self, dtype: str) -> Sequential:
         """Converts the model itself to another dtype and returns it; arrays handed out before keep the old numbers."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nncore import _core
+from nncore._checkpoint import load_trainer_state, resume_trainer, save_trainer, trainer_state
 from nncore._checks import describe, flag, integer, number
 from nncore._fit import Metric, Metrics, metrics_of, split_off
 from nncore._history import History
@@ -104,6 +105,8 @@ class Trainer:
         self._core: Any = None
         self._model_core: Any = None
         self._metrics = Metrics(True, [])
+        self._past: list[History] = []  # of the fits that are over
+        self._fitting = False
         model._link = loss.link
 
     def _bind(self) -> Any:
@@ -202,8 +205,7 @@ class Trainer:
                 return any(stops) or guard.requested
 
             watched = epoch_done if watchers else None
-            core.fit(X, y, *pairs, epochs, length, wanted.accuracy, wanted.others, poll, watched)
-            result = core.result()
+            result = self._run(core, X, y, *pairs, epochs, length, wanted.accuracy, wanted.others, poll, watched)
             self.model._link = core.link  # some losses know it when they see the targets
             bar.close(f"loss {result['epochs']['loss'][-1]:.4f}" if len(result["epochs"]["loss"]) else "")
         result["interrupted"] = result["interrupted"] or guard.requested
@@ -221,10 +223,69 @@ class Trainer:
             return targets.ndim == 1 and targets.dtype.kind in "biu"
         return self.loss.link != "identity"
 
+    def _run(self, core: Any, *arguments: Any) -> dict[str, Any]:
+        """One fit; whatever ends it, its history is kept."""
+        result: dict[str, Any] = {}
+        outer, self._fitting = self._fitting, True
+        try:
+            core.fit(*arguments)
+        finally:
+            self._fitting = outer
+            if not outer:  # else a callback called fit, which the core refuses
+                result = core.result(True)
+                self._remember(History(result))
+        return result
+
+    def _remember(self, history: History) -> None:
+        if history.n_steps:
+            self._past.append(history)
+        if len(self._past) > 1000 or sum(len(past.steps["step"]) for past in self._past[1:]) > 1_000_000:
+            self._past = [History._joined(self._past)]
+
     @property
     def epoch(self) -> int:
         """Whole epochs done."""
         return int(self._bind().state["epoch"])
+
+    @property
+    def history(self) -> History:
+        """All fits so far, one after the other; in a callback with the fit under way."""
+        running = [History(self._core.result(False))] if self._fitting else []
+        self._past = [History._joined(self._past)] if self._past else []
+        return History._joined(self._past + running)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that decides how training goes on: "model", "optimizer", "progress" (epochs and steps done, the sums of
+        the epoch under way, counters of random numbers), "history"."""
+        return trainer_state(self)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes over what state_dict gave; all of it or, with an error, nothing."""
+        load_trainer_state(self, state)
+
+    def save(self, path: Any) -> None:
+        """Writes model, loss, optimizer, options and state to a file from which `Trainer.resume` trains on.
+
+        It may be called between fits and from a callback. The file appears whole or not at all. ConfigError for what
+        is written in Python, whose code no file holds; OSError when the disk refuses; ImportError without the package
+        safetensors (pip install nncore[save]).
+        """
+        save_trainer(self, path)
+
+    @classmethod
+    def resume(cls, path: Any) -> Trainer:
+        """A trainer as it was when it was saved, with a model, loss and optimizer of its own.
+
+        The data are given to fit again; training then has the bits, weights and history, of one that never stopped.
+        A warning says when the kernel set is another, because bits may differ then. FormatError for a file that is
+        damaged or no checkpoint; OSError when it cannot be read.
+        """
+        return resume_trainer(cls, path)
+
+    def _arguments(self) -> dict[str, Any]:
+        """The keyword arguments that make a trainer like this one."""
+        none_at_zero = ("batch_size", "clip_grad_norm", "clip_grad_value", "num_threads")
+        return {key: None if key in none_at_zero and value == 0 else value for key, value in self._options.items()}
 
     def step(self, xb: Any, yb: Any) -> float:
         """One update on one batch; returns the loss with penalties before it."""

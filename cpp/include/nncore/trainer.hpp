@@ -134,6 +134,7 @@ class Trainer {
            Observer& observer);
   /// What the last fit, or the one under way, has brought so far; whatever ended it.
   const FitResult& result() const { return result_; }
+  void clear_result() { result_ = FitResult(); }
   /// One update on one batch; the loss with penalties before it. Throws NumericError.
   double step(const Dataset<T>& batch);
   Evaluation evaluate(const Dataset<T>& data, const Measures<T>& measures);

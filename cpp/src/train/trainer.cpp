@@ -90,6 +90,7 @@ void Trainer<T>::end_epoch(const Run& run) {
   state_.cursor = {};
   state_.cursor.samples = run.data.size();
   state_.hand_steps = 0;
+  optimizer_.set_epoch(state_.epoch);
 }
 
 template <class T>
@@ -168,7 +169,6 @@ void Trainer<T>::fit(const Dataset<T>& train, const std::optional<Dataset<T>>& v
     in_plan.enter();
     fail(run);
   }
-  optimizer_.set_epoch(state_.epoch);
   result_.seconds = seconds_since(start);
 }
 

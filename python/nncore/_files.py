@@ -1,0 +1,74 @@
+"""Files appear whole or not at all: what every writer of the package uses."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from nncore._checks import describe
+from nncore.errors import ConfigError
+
+
+def path_of(where: str, path: object) -> str:
+    """`path` as text; ConfigError when it is none."""
+    try:
+        name = os.fsdecode(path)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        name = ""
+    if not name or "\0" in name:
+        raise ConfigError(f"[{where}] path: expected the path of a file, got {describe(path)}")
+    return name
+
+
+@contextlib.contextmanager
+def atomic(path: str) -> Iterator[BinaryIO]:
+    """A binary file to write to, which becomes `path` when all of it has reached the disk.
+
+    Whatever happens before that, a file that was there stays as it was, and nothing else is left behind.
+    """
+    target = os.path.realpath(path)  # a link goes on pointing to its file
+    rights = _rights(target, path)
+    folder = os.path.dirname(target)
+    # beside the target, so that the rename is atomic; a name of its own, so that two writers do not mix
+    part = os.path.join(folder, f".nncore-{secrets.token_hex(8)}.part")
+    try:
+        with open(part, "xb") as file:
+            if rights is not None:
+                os.chmod(part, rights)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+        raise
+    _sync_folder(folder)
+
+
+def _rights(target: str, path: str) -> int | None:
+    """Of a file that is there. Only a file is replaced: not a folder, and not a device, which would be gone."""
+    try:
+        mode = os.stat(target).st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    return stat.S_IMODE(mode)
+
+
+def _sync_folder(folder: str) -> None:
+    """The new name on the disk, too; not every system can open a folder for that, and the file is whole anyway."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

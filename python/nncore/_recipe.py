@@ -1,0 +1,136 @@
+"""Registered things as JSON and back: what a file says of a layer, a loss, an optimizer. No code is named or run."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from nncore import _core
+from nncore._checks import describe
+from nncore._generate import Registered
+from nncore._layer import Layer
+from nncore.errors import ConfigError, FormatError
+
+_HOMES = {"layer": "layers", "loss": "losses", "optimizer": "optim", "schedule": "schedules", "initializer": "init"}
+_DEEPEST = 50
+
+
+def class_of(kind: object, name: object) -> type[Registered]:
+    """The registered class; FormatError when there is none of that name."""
+    if not isinstance(kind, str) or not isinstance(name, str) or (kind, name) not in _classes():
+        raise FormatError(f"expected a layer, loss, … that is registered, got {describe((kind, name))} (a newer nncore?)")
+    return _classes()[kind, name]
+
+
+@functools.cache
+def _classes() -> dict[tuple[str, str], type[Registered]]:
+    keys = [(schema["kind"], schema["name"]) for schema in _core.schemas() if schema["kind"] in _HOMES]
+    return {key: getattr(importlib.import_module(f"nncore.{_HOMES[key[0]]}"), key[1]) for key in keys}
+
+
+class Writer:
+    """Turns arguments into JSON. Layers, wherever they stand, are listed once each, so that shared ones stay shared."""
+
+    def __init__(self, where: str) -> None:
+        self.layers: list[Any] = []
+        self._where = where
+        self._known: dict[int, int] = {}
+
+    def value(self, given: Any) -> Any:
+        """Any argument."""
+        if isinstance(given, Layer):
+            return {"layer": self.layer(given)}
+        if isinstance(given, Registered):
+            return {"kind": given._kind, **self.recipe(given)}
+        if isinstance(given, _core.Spec):
+            return {"kind": given.kind, "name": given.name, "args": self.named(given.args)}
+        if isinstance(given, (np.bool_, np.integer, np.floating)):
+            given = given.item()
+        if isinstance(given, float) and not math.isfinite(given):
+            return {"number": repr(given)}
+        if given is None or isinstance(given, (bool, int, float, str)):
+            return given
+        if isinstance(given, np.ndarray) and given.dtype.kind in "biuf":
+            return self.value(given.tolist())
+        if isinstance(given, (list, tuple)):
+            return [self.value(item) for item in given]
+        if isinstance(given, Mapping) and all(isinstance(key, str) for key in given):
+            return {"dict": self.named(given)}
+        raise ConfigError(f"[{self._where}] cannot save {describe(given)}: Python code is not written to files")
+
+    def named(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments by name."""
+        return {key: self.value(value) for key, value in given.items()}
+
+    def recipe(self, given: Any) -> dict[str, Any]:
+        """Name and arguments of something registered."""
+        try:
+            own = type(given) is class_of(given._kind, type(given).__name__)
+        except (FormatError, AttributeError):
+            own = False
+        if not own:
+            raise ConfigError(
+                f"[{self._where}] cannot save {describe(given)}: {type(given).__name__} is written in Python, and files "
+                f"hold no code; save model.state_dict(), and build the model anew to load it"
+            )
+        return {"name": type(given).__name__, "args": self.named(given.config)}
+
+    def layer(self, given: Layer) -> int:
+        """The number of a layer in `layers`; those inside it come before it."""
+        if id(given) not in self._known:
+            self.layers.append(self.recipe(given))
+            self._known[id(given)] = len(self.layers) - 1
+        return self._known[id(given)]
+
+
+class Reader:
+    """Makes registered things from JSON."""
+
+    def __init__(self, layers: Any = ()) -> None:
+        self._recipes = _of(list, layers, "a list of layers") if layers else []
+        self.layers: list[Layer] = []
+        for recipe in self._recipes:
+            self.layers.append(self.make("layer", recipe))
+
+    def layer(self, number: Any) -> Layer:
+        """One of the layers made so far."""
+        if type(number) is not int or not 0 <= number < len(self.layers):
+            raise FormatError(f"expected the number of a layer before this one, got {describe(number)}")
+        return self.layers[number]
+
+    def make(self, kind: str, recipe: Any) -> Any:
+        """A registered thing from its name and arguments, which its class checks."""
+        recipe = _of(dict, recipe, f"the recipe of a {kind}")
+        return class_of(kind, recipe.get("name"))(**self.named(recipe.get("args")))
+
+    def named(self, given: Any, depth: int = 0) -> dict[str, Any]:
+        """Arguments by name."""
+        return {key: self.value(value, depth) for key, value in _of(dict, given, "arguments by name").items()}
+
+    def value(self, given: Any, depth: int = 0) -> Any:
+        """Any argument."""
+        if depth > _DEEPEST:
+            raise FormatError(f"expected at most {_DEEPEST} levels of arguments")
+        if isinstance(given, list):
+            return [self.value(item, depth + 1) for item in given]
+        if not isinstance(given, dict):
+            return given
+        if "layer" in given:
+            return self.layer(given["layer"])
+        if "number" in given:
+            return float(_of(str, given["number"], "a number as text"))
+        if "dict" in given:
+            return self.named(given["dict"], depth + 1)
+        cls = class_of(given.get("kind"), given.get("name"))
+        return cls(**self.named(given.get("args"), depth + 1))
+
+
+def _of(kind: type, given: Any, expected: str) -> Any:
+    if not isinstance(given, kind):
+        raise FormatError(f"expected {expected}, got {describe(given)}")
+    return given
