@@ -40,7 +40,8 @@ class Progress:
         if not self._on or now - self._last < 0.1:
             return
         self._last = now
-        done = ((epoch - self._epoch) * steps + step - self._step) / ((epochs - self._epoch) * steps - self._step)
+        total = (epochs - self._epoch) * steps - self._step
+        done = max((epoch - self._epoch) * steps + step - self._step, 0) / max(total, 1)
         elapsed = now - self._start
         left = f", {elapsed / done - elapsed:.0f} s left" if 0 < done < 1 and elapsed > 1 else ""
         self._write(f"{self._prefix}epoch {min(epoch + 1, epochs)}/{epochs} {_bar(done)} {text}{left}")

@@ -60,12 +60,12 @@ class Sequential:
         self.input = input
         self._link: str | None = None
         self._calls = 0
-        self._core = self._make_core(_dtype_name(dtype))
+        self._core = self._make_core(_dtype_name(dtype), input)
 
-    def _make_core(self, dtype: str) -> Any:
+    def _make_core(self, dtype: str, input: Normalize | None) -> Any:
         make = _core.Model32 if dtype == "float32" else _core.Model64
         places = [(name, layer._handle) for name, layer in self._layers.items()]
-        return make(places, self.seed, None if self.input is None else self.input._core_arrays())
+        return make(places, self.seed, None if input is None else input._core_arrays())
 
     # ---- A sequence of layers -------------------------------------------------------------------------------------
 
@@ -109,7 +109,7 @@ class Sequential:
         for handle in handles:
             handle.provisional = True
         try:
-            self._core = self._make_core(dtype)
+            self._core = self._make_core(dtype, self.input)
         except Exception:
             for handle in handles:
                 handle.provisional = False

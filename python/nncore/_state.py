@@ -53,8 +53,7 @@ def load_state(net: Sequential, state: Mapping[str, Any], strict: bool) -> None:
     if net.input is not None and given & {"input.mean", "input.std"}:
         mean, std = state.get("input.mean", net.input.mean), state.get("input.std", net.input.std)
         normalize = Normalize(np.asarray(mean), np.asarray(std))
-    for target, values in copies:
+    core = net._core if normalize is net.input else net._make_core(net.dtype, normalize)
+    for target, values in copies:  # from here on nothing fails
         np.copyto(target, values, casting="unsafe")
-    if normalize is not net.input:
-        net.input = normalize
-        net._core = net._make_core(net.dtype)
+    net.input, net._core = normalize, core

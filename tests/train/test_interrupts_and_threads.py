@@ -116,6 +116,24 @@ assert trainer.fit(X, y, epochs=1).n_steps == 200 - steps % 200, "the epoch is f
 """)
 
 
+def test_what_a_handler_raises_at_the_end_of_an_epoch_leaves_the_epoch_done():
+    """Each epoch is one step, so every poll comes at the end of one."""
+    run("""
+class Alarm(Exception): pass
+def ring(number, frame): raise Alarm
+signal.signal(signal.SIGALRM, ring)
+trainer = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=0.01), batch_size=None)
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+try:
+    trainer.fit(X, y, epochs=10**6)
+except Alarm:
+    pass
+done = trainer.optimizer.state_dict()["step"]
+assert trainer.epoch == done == len(trainer.history["loss"]) > 0
+assert trainer.fit(X, y, epochs=1)["epoch"].tolist() == [done + 1]
+""")
+
+
 def test_fits_off_the_main_thread_work(rng):
     X, y = rng.normal(size=(100, 4)), rng.integers(0, 2, 100)
     net = nc.Sequential(nc.Linear(4, 2), seed=0)

@@ -53,6 +53,10 @@ class Trace {
  public:
   explicit Trace(int64_t first = 0) : first_(first), count_(first) {}
   void add(double value);
+  /// Makes the next add one that cannot fail.
+  void make_room() {
+    if (values_.size() == values_.capacity()) values_.reserve(2 * values_.size() + 16);
+  }
   void cut(int64_t count);  ///< forgets all but the numbers of the first `count` steps
   const std::vector<double>& values() const { return values_; }
   int64_t stride() const { return stride_; }
@@ -148,11 +152,14 @@ class Trainer {
   struct Run;  ///< what one fit or one step works on
   Plan<T>& plan_for(const Shape& sample, int64_t batch);
   void run_epoch(Run& run, Observer& observer);
+  void poll(Run& run, Observer& observer, double loss);
   void begin_epoch(const Run& run);
   void end_epoch(const Run& run);
   StepResult run_step(const Run& run, uint32_t step);
   void count_step(const Run& run, double loss);
   void save_snapshot();
+  StepResult guarded_step(const Run& run, uint32_t step);
+  int64_t rewind();
   void fail(Run& run);
   std::string replay(const Run& run, int64_t steps);
   std::string repeat_step(const Run& run, uint32_t step);

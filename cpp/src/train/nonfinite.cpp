@@ -1,11 +1,28 @@
-/// When a loss or gradient is not finite: back to the snapshot, the same steps once more up to the one before the
-/// break (training is deterministic), then that one step layer by layer to name what broke.
+/// When a step breaks off (memory, a layer written in Python) or something is not finite: back to the snapshot and the
+/// same steps once more up to the one before it (training is deterministic); for what is not finite then that one step
+/// layer by layer to name what broke.
 #include <cmath>
 
 #include "kernels/table.hpp"
 #include "train/run.hpp"
 
 namespace nncore {
+namespace {
+
+/// Does something on the way out, by whatever way that is.
+template <class F>
+class AtEnd {
+ public:
+  explicit AtEnd(F f) : f_(std::move(f)) {}
+  ~AtEnd() { f_(); }
+  AtEnd(const AtEnd&) = delete;
+  AtEnd& operator=(const AtEnd&) = delete;
+
+ private:
+  F f_;
+};
+
+}  // namespace
 
 template <class T>
 void Trainer<T>::save_snapshot() {
@@ -14,36 +31,56 @@ void Trainer<T>::save_snapshot() {
   snapshot_.state = state_;
 }
 
-/// Ends a fit as the policy says, with parameters, cursor and history as they were before the step that broke.
+/// One step, or an exception and everything as it was before it.
 template <class T>
-void Trainer<T>::fail(Run& run) {
-  run.stop = true;
+StepResult Trainer<T>::guarded_step(const Run& run, uint32_t step) {
+  try {
+    return run_step(run, step);
+  } catch (...) {
+    replay(run, rewind());
+    throw;
+  }
+}
+
+/// Back to the snapshot; how many steps there have been since.
+template <class T>
+int64_t Trainer<T>::rewind() {
   const int64_t since = result_.steps - snapshot_.steps;
   const double seconds = state_.cursor.seconds;
   plan_->restore(snapshot_.values, snapshot_.t);
   state_ = snapshot_.state;
-  result_.steps = snapshot_.steps;
-  result_.nonfinite = replay(run, since + 1);
   state_.cursor.seconds = seconds;
-  std::erase_if(result_.epochs, [&](const EpochRecord& record) { return record.epoch > state_.epoch; });
-  for (Trace* trace : {&result_.losses, &result_.rates, &result_.grad_norms}) trace->cut(result_.steps);
+  result_.steps = snapshot_.steps;
+  return since;
+}
+
+/// Ends a fit as the policy says, with parameters, cursor and history as they were before the step that broke.
+template <class T>
+void Trainer<T>::fail(Run& run) {
+  run.stop = true;
+  result_.nonfinite = replay(run, rewind() + 1);
+  if (result_.nonfinite.empty()) throw StateError("[Trainer] a step was not finite, and finite when it was repeated");
   if (options_.on_nonfinite == OnNonfinite::raise) throw NumericError(result_.nonfinite);
 }
 
-/// Takes up to `steps` steps again, until one breaks.
+/// Takes up to `steps` steps again, until one breaks; what broke. The history ends where the parameters stand.
 template <class T>
 std::string Trainer<T>::replay(const Run& run, int64_t steps) {
-  begin_epoch(run);
-  for (; steps > 0; --steps) {
+  const AtEnd cut([this] {
+    std::erase_if(result_.epochs, [&](const EpochRecord& record) { return record.epoch > state_.epoch; });
+    for (Trace* trace : {&result_.losses, &result_.rates, &result_.grad_norms}) trace->cut(result_.steps);
+  });
+  std::string broken;
+  if (steps > 0) begin_epoch(run);
+  for (; steps > 0 && broken.empty(); --steps) {
     if (state_.cursor.step == run.steps_per_epoch) {
       end_epoch(run);
       begin_epoch(run);
     }
-    const std::string broken = repeat_step(run, static_cast<uint32_t>(state_.cursor.step));
-    if (!broken.empty()) return broken;
-    ++result_.steps;
+    broken = repeat_step(run, static_cast<uint32_t>(state_.cursor.step));
+    if (broken.empty()) ++result_.steps;
   }
-  throw StateError("[Trainer] a step that was not finite became finite when it was repeated");
+  return broken;
 }
 
 /// Takes one step; if it breaks, what broke, and the parameters are those before it.
@@ -51,14 +88,23 @@ template <class T>
 std::string Trainer<T>::repeat_step(const Run& run, uint32_t step) {
   int64_t t = 0;
   plan_->save(previous_, t);
-  const StepResult result = run_step(run, step);
-  const std::string parameter = result.finite ? plan_->nonfinite_parameter() : "";
+  StepResult result;
+  try {
+    result = run_step(run, step);
+  } catch (...) {
+    plan_->restore(previous_, t);
+    throw;
+  }
+  const bool look = options_.gradient.check_finite;
+  const std::string parameter = look && result.finite ? plan_->nonfinite_parameter() : "";
   if (result.finite && parameter.empty()) {
     count_step(run, result.loss);
     return "";
   }
   plan_->restore(previous_, t);
   const std::string where = "epoch " + std::to_string(state_.epoch + 1) + ", step " + std::to_string(step + 1) + ": ";
+  const std::string before = plan_->nonfinite_parameter();
+  if (!before.empty()) return where + before + " was not finite before the step";
   const std::string what = parameter.empty() ? name_nonfinite(step) : parameter + " after the update";
   return where + what + " is not finite; the model holds its last finite parameters";
 }
@@ -97,6 +143,8 @@ std::string Trainer<T>::name_nonfinite(uint32_t step) {
 
 template void Trainer<float>::save_snapshot();
 template void Trainer<float>::fail(Run&);
+template StepResult Trainer<float>::guarded_step(const Run&, uint32_t);
+template StepResult Trainer<double>::guarded_step(const Run&, uint32_t);
 template void Trainer<double>::save_snapshot();
 template void Trainer<double>::fail(Run&);
 template std::string Trainer<float>::repeat_step(const Run&, uint32_t);

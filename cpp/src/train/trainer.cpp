@@ -145,6 +145,7 @@ void Trainer<T>::fit(const Dataset<T>& train, const std::optional<Dataset<T>>& v
   while (state_.epoch < run.last_epoch && !run.stop) {
     const auto epoch_start = Clock::now();
     in_plan.enter();
+    if (result_.epochs.size() == result_.epochs.capacity()) result_.epochs.reserve(2 * result_.epochs.size() + 16);
     begin_epoch(run);
     run_epoch(run, observer);
     cursor.seconds += seconds_since(epoch_start);
@@ -162,6 +163,7 @@ void Trainer<T>::fit(const Dataset<T>& train, const std::optional<Dataset<T>>& v
       run.touched = true;  // a callback may change parameters or the rate: a replay has to begin after it
       if (observer.epoch_done(record)) run.stop = true;
     }
+    if (!run.stop) poll(run, observer, record.train.loss);
   }
   // What the last step broke no later step has met.
   if (options_.gradient.check_finite && result_.steps > 0 && result_.nonfinite.empty() &&
@@ -177,12 +179,14 @@ void Trainer<T>::run_epoch(Run& run, Observer& observer) {
   constexpr int64_t kSnapshotEvery = 1000;
   const Cursor& cursor = state_.cursor;
   while (cursor.step < run.steps_per_epoch && run.steps_left > 0) {
-    if (options_.gradient.check_finite && (result_.steps % kSnapshotEvery == 0 || std::exchange(run.touched, false))) {
-      if (result_.steps > 0 && !plan_->nonfinite_parameter().empty()) return fail(run);
+    if (result_.steps % kSnapshotEvery == 0 || std::exchange(run.touched, false)) {
+      const bool look = options_.gradient.check_finite && result_.steps > 0;
+      if (look && !plan_->nonfinite_parameter().empty()) return fail(run);
       save_snapshot();
     }
+    for (Trace* trace : {&result_.losses, &result_.rates, &result_.grad_norms}) trace->make_room();
     const double rate = optimizer_.rate();
-    const StepResult step = run_step(run, static_cast<uint32_t>(cursor.step));
+    const StepResult step = guarded_step(run, static_cast<uint32_t>(cursor.step));
     if (!step.finite) return fail(run);
     count_step(run, step.loss);
     result_.losses.add(step.loss);
@@ -190,12 +194,17 @@ void Trainer<T>::run_epoch(Run& run, Observer& observer) {
     if (options_.gradient.clip_norm > 0) result_.grad_norms.add(step.grad_norm);
     ++result_.steps;
     --run.steps_left;
-    if (run.ticker.due() &&
-        observer.poll({state_.epoch, run.last_epoch, cursor.step, run.steps_per_epoch, cursor.loss()})) {
-      result_.interrupted = run.stop = true;
-      return;
-    }
+    // At the end of an epoch fit does it, when the epoch is in the books: poll may throw.
+    if (cursor.step < run.steps_per_epoch) poll(run, observer, cursor.loss());
+    if (run.stop) return;
   }
+}
+
+template <class T>
+void Trainer<T>::poll(Run& run, Observer& observer, double loss) {
+  if (!run.ticker.due()) return;
+  const Progress progress{state_.epoch, run.last_epoch, state_.cursor.step, run.steps_per_epoch, loss};
+  if (observer.poll(progress)) result_.interrupted = run.stop = true;
 }
 
 template <class T>
@@ -205,10 +214,10 @@ double Trainer<T>::step(const Dataset<T>& batch) {
   Plan<T>& plan = plan_for(batch.x.shape.sample(), std::max(N, batch_size(N)));
   model_.check_training(N);
   const InPlan<T> in_plan(plan);
-  if (options_.gradient.check_finite) save_snapshot();
+  save_snapshot();
   Run run{batch, N, 1};
   run.first_step = state_.hand_steps;
-  const StepResult result = run_step(run, state_.hand_steps);
+  const StepResult result = guarded_step(run, state_.hand_steps);
   if (options_.gradient.check_finite && (!result.finite || !plan_->nonfinite_parameter().empty())) {
     plan_->restore(snapshot_.values, snapshot_.t);
     throw NumericError(repeat_step(run, state_.hand_steps));
