@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from registry import examples, in_model, sample_input
 
 import nncore as nc
+from registry import examples, in_model, sample_input
 
 VALUES = {"nan": np.nan, "inf": np.inf, "-inf": -np.inf}
 
