@@ -202,3 +202,18 @@ def test_files_of_format_1_keep_loading():
     history = trainer.fit([[1.0], [3.0]], [[0.0], [0.0]], epochs=1)  # outputs -6, -14: dL/dw = -48, dL/db = -20
     assert history["loss"].tolist() == [116.0] and history["epoch"].tolist() == [2]
     assert trainer.model.flat_parameters.tolist() == [-4 - 0.5 * (0.5 * 10 - 48), -2 - 0.5 * (0.5 * 4 - 20)]
+
+
+def test_what_was_trained_on_before_does_not_decide_how_it_is_computed(path, rng):
+    """A step on many rows lays the plan out for many; the fit that follows must not differ from a resumed one."""
+    X, y = rng.normal(size=(300, 4)), rng.integers(0, 3, 300)
+    trainer = nc.Trainer(nc.Sequential(nc.Linear(4, 5), nc.Tanh(), nc.Linear(5, 3), seed=0), nc.CrossEntropyLoss(),
+                         nc.SGD(lr=0.1), batch_size=6)  # fmt: skip
+    for n in (300, 1, 300, 17, 6):
+        trainer.step(X[:n], y[:n])
+        trainer.save(path)
+        resumed = nc.Trainer.resume(path)
+        for each in (trainer, resumed):
+            each.step(X[:n], y[:n])
+            each.fit(X[:41], y[:41], epochs=2)
+        assert_same(resumed, trainer)

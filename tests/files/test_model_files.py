@@ -133,3 +133,25 @@ def test_a_class_of_ones_own_is_refused_by_name(path):
     with pytest.raises(nc.ConfigError, match=r"^\[save\] .*Mine is written in Python"):
         net.save(path)
     assert not path.exists()
+
+
+def test_layers_and_losses_written_in_python_are_refused(path, rng):
+    class Twice(nc.Layer):
+        def forward(self, x, training):
+            return 2 * x
+
+        def backward(self, dy):
+            return 2 * dy
+
+    class Square(nc.Loss):
+        def __call__(self, z, y):
+            return float(np.mean((z - y) ** 2)), 2 * (z - y) / z.size
+
+    net = nc.Sequential(nc.Linear(2, 2), Twice(), seed=0)
+    with pytest.raises(nc.ConfigError, match=r"^\[save\] .*Twice is written in Python, and files hold no code"):
+        net.save(path)
+    trainer = nc.Trainer(nc.Sequential(nc.Linear(2, 2), seed=0), Square(), nc.SGD())
+    trainer.fit(rng.normal(size=(4, 2)), np.zeros((4, 2)), epochs=1)
+    with pytest.raises(nc.ConfigError, match=r"^\[save\] cannot save .*Python code is not written to files"):
+        trainer.save(path)
+    assert not path.exists()

@@ -37,8 +37,10 @@ class Plan final : private GradientSink<T> {
        const GradientOptions& options);
   ~Plan() override;
 
-  int64_t max_batch() const { return max_batch_; }
   const Shape& sample() const { return sample_; }
+  /// Would a new plan for this batch compute the same bits? What came before must not matter.
+  bool suits(const Shape& sample, int64_t batch) const;
+  bool foreign() const { return foreign_; }  ///< a step that throws has then undone itself
   Layout layout() const { return layout_; }
   /// The outputs of the last step's forward pass.
   View<const T> outputs(int64_t N) const { return {layout_ == Layout::features ? z_ : nodes_.back().y, z_shape_.first(N)}; }
@@ -79,7 +81,7 @@ class Plan final : private GradientSink<T> {
 
   StepResult run_step(int64_t N, const T* x, const Target<T>& target, const Pass& pass);
   void make_nodes();
-  Layout choose_layout();
+  Layout choose_layout(int64_t batch) const;
   void hold_parameters();
   void place_buffers();
   void take(int parameter, int64_t offset, int64_t n, T* g) override;
@@ -101,6 +103,7 @@ class Plan final : private GradientSink<T> {
   int64_t max_batch_;
   GradientOptions options_;
   Layout layout_ = Layout::samples;
+  bool shared_ = false;    ///< some parameter is used in two places
   bool foreign_ = false;   ///< somebody's code may throw in the middle of a step
   bool deferred_ = false;  ///< parameters change when all gradients are known
   std::vector<Node> nodes_;

@@ -22,17 +22,23 @@ Plan<T>::~Plan() = default;
 
 /// Samples in lanes where every layer can and all of them together are cheaper so. Sizes alone decide.
 template <class T>
-Layout Plan<T>::choose_layout() {
+Layout Plan<T>::choose_layout(int64_t batch) const {
   double by_samples = 0, by_features = 0;
   for (std::size_t i = 0; i < model_.n_layers(); ++i) {
     Layer<T>& layer = model_.layer(i);
     if (layer.elementwise()) continue;
     const auto samples = layer.lower(Layout::samples), features = layer.lower(Layout::features);
     if (!samples || !features) return Layout::samples;
-    by_samples += samples->cost(max_batch_);
-    by_features += features->cost(max_batch_);
+    by_samples += samples->cost(batch);
+    by_features += features->cost(batch);
   }
   return by_features < 0.9 * by_samples ? Layout::features : Layout::samples;
+}
+
+template <class T>
+bool Plan<T>::suits(const Shape& sample, int64_t batch) const {
+  if (!(sample == sample_) || batch > max_batch_) return false;
+  return batch == max_batch_ || shared_ || choose_layout(batch) == layout_;
 }
 
 template <class T>
@@ -46,11 +52,11 @@ void Plan<T>::make_nodes() {
       if (model_.layer(i).parameters()[k].role != Role::buffer) ++uses[model_.parameter_index(i, k)];
     }
   }
-  const bool shared = std::any_of(uses.begin(), uses.end(), [](int n) { return n > 1; });
+  shared_ = std::any_of(uses.begin(), uses.end(), [](int n) { return n > 1; });
   foreign_ = loss_.foreign();
   for (std::size_t i = 0; i < model_.n_layers(); ++i) foreign_ = foreign_ || model_.layer(i).foreign();
-  deferred_ = shared || foreign_ || options_.clip_norm > 0;
-  if (!shared) layout_ = choose_layout();
+  deferred_ = shared_ || foreign_ || options_.clip_norm > 0;
+  if (!shared_) layout_ = choose_layout(max_batch_);
   for (std::size_t i = 0; i < model_.n_layers(); ++i) {
     Node node{&model_.layer(i), nullptr, {}, {}, {}, shapes[i], shapes[i + 1], nullptr, nullptr};
     const auto& parameters = node.layer->parameters();

@@ -1,4 +1,4 @@
-/// When a step breaks off (memory, a layer written in Python) or something is not finite: back to the snapshot and the
+/// When a step breaks off for want of memory, or something is not finite: back to the snapshot and the
 /// same steps once more up to the one before it (training is deterministic); for what is not finite then that one step
 /// layer by layer to name what broke.
 #include <cmath>
@@ -37,7 +37,7 @@ StepResult Trainer<T>::guarded_step(const Run& run, uint32_t step) {
   try {
     return run_step(run, step);
   } catch (...) {
-    replay(run, rewind());
+    if (!plan_->foreign()) replay(run, rewind());
     throw;
   }
 }

@@ -69,7 +69,7 @@ int64_t Trainer<T>::batch_size(int64_t N) const {
 
 template <class T>
 Plan<T>& Trainer<T>::plan_for(const Shape& sample, int64_t batch) {
-  if (!plan_ || !(plan_->sample() == sample) || plan_->max_batch() < batch) {
+  if (!plan_ || !plan_->suits(sample, batch)) {
     plan_ = std::make_unique<Plan<T>>(model_, optimizer_, *loss_, sample, batch, options_.gradient);
   }
   model_.build(sample);
