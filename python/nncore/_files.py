@@ -51,6 +51,12 @@ def atomic(path: str) -> Iterator[BinaryIO]:
     _sync_folder(folder)
 
 
+def write_file(path: str | os.PathLike[str], content: bytes) -> None:
+    """The file at `path`, whole or not at all."""
+    with atomic(os.fspath(path)) as file:
+        file.write(content)
+
+
 def _rights(target: str, path: str) -> int | None:
     """Of a file that is there. Only a file is replaced: not a folder, and not a device, which would be gone."""
     try:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nncore._files import atomic, path_of
+from nncore._files import path_of, write_file
 
 _FACTS = ("epoch", "lr", "seconds")
 _MOST_STEPS = 1_000_000
@@ -106,8 +106,7 @@ class History:
         writer = csv.writer(table)
         writer.writerow(self.epochs)
         writer.writerows(zip(*(values.tolist() for values in self.epochs.values()), strict=True))
-        with atomic(path_of("to_csv", path)) as file:
-            file.write(table.getvalue().encode())
+        write_file(path_of("to_csv", path), table.getvalue().encode())
 
     def plot(self, ax: Any = None) -> Any:
         """`nc.plot.history` of this history."""

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore import _core
-from nncore._files import atomic
+from nncore._files import write_file
 from nncore.errors import ConfigError, FormatError
 
 #: Version of the format. Readers take their own and all before it.
@@ -54,8 +54,7 @@ def write(path: str, kind: str, facts: Mapping[str, Any], arrays: Mapping[str, N
     length = int.from_bytes(content[:8], "little")
     if _cost(content[8 : 8 + length]) > len(content) + _SLACK:
         raise ConfigError(f"[save] {len(rows)} arrays are too many for their size: such a file could not be read again")
-    with atomic(path) as file:
-        file.write(content)
+    write_file(path, content)
 
 
 def _dumps(facts: Mapping[str, Any]) -> str:

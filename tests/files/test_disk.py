@@ -179,3 +179,10 @@ def test_the_file_has_the_rights_that_new_files_have(write, read, path):
     path.chmod(0o600)
     write(1, path)
     assert read(path) == 1 and path.stat().st_mode & 0o777 == 0o600, "and a file that was there keeps its own"
+
+
+def test_there_is_one_way_to_replace_a_file():
+    """Every writer of the package goes through nncore._files, so all of the above holds for each."""
+    package = Path(nc.__file__).parent
+    own = [path.name for path in package.rglob("*.py") if "os.replace(" in path.read_text(encoding="utf-8")]
+    assert own == ["_files.py"]

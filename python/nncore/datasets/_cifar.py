@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import tarfile
 import zlib
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore import _checks
+from nncore._files import write_file
 from nncore.datasets._common import Labels
 from nncore.datasets._files import DataFile, check_split, data_folder, fetch, missing, search
 from nncore.errors import FormatError
@@ -129,7 +129,7 @@ def _download(where: str, folder: Path) -> None:
                 if member.name in wanted and member.isfile() and member.size <= _MOST * _RECORD:
                     content = tar.extractfile(member)
                     assert content is not None  # it is a file
-                    _write(wanted.pop(member.name), content.read())
+                    write_file(wanted.pop(member.name), content.read())
     except (tarfile.TarError, EOFError, zlib.error) as error:
         raise FormatError(f"[{where}] {archive}: expected a tar archive, got a corrupt one ({error})") from None
     finally:
@@ -137,12 +137,3 @@ def _download(where: str, folder: Path) -> None:
     if wanted:
         names = ", ".join(path.name for path in wanted.values())
         raise FormatError(f"[{where}] {_URL}{ARCHIVE.name}.gz: expected {names} in it")
-
-
-def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

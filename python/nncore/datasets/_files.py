@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from nncore import _checks
+from nncore._files import atomic
 from nncore.errors import ConfigError, FormatError
 
 _TIMEOUT = 10.0  # seconds without an answer
@@ -92,30 +93,22 @@ def fetch(where: str, file: DataFile, url: str, folder: Path) -> Path:
     address = f"{url}{file.name}.gz"
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{file.name}.gz"
-    # beside the target, so that the rename is atomic; a name of its own, so that two downloads do not mix
-    part = folder / f".{target.name}.{secrets.token_hex(8)}.part"
-    try:
-        _download(where, address, file, part)
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
+    with atomic(str(target)) as output:
+        _download(where, address, file, folder, output)
     return target
 
 
-def _download(where: str, address: str, file: DataFile, part: Path) -> None:
+def _download(where: str, address: str, file: DataFile, folder: Path, output: BinaryIO) -> None:
     digest = hashlib.sha256()
     received = 0
-    with open(part, "xb") as output:
-        for piece in _pieces(where, address, part.parent):
-            received += len(piece)
-            if received > file.size:
-                break
-            digest.update(piece)
-            output.write(piece)
-        output.flush()
-        os.fsync(output.fileno())
+    for piece in _pieces(where, address, folder):
+        received += len(piece)
+        if received > file.size:
+            break
+        digest.update(piece)
+        output.write(piece)
     if received < file.size:
-        raise _unreachable(where, address, part.parent, f"{received} of {file.size} bytes")
+        raise _unreachable(where, address, folder, f"{received} of {file.size} bytes")
     if received > file.size or digest.hexdigest() != file.sha256:
         raise FormatError(
             f"[{where}] {address}: expected {file.size} bytes with SHA-256 {file.sha256}, "

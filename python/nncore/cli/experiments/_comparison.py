@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 import os
 from collections.abc import Iterable, Sequence
@@ -13,6 +14,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nncore._files import write_file
 
 
 @dataclass(frozen=True)
@@ -73,12 +76,11 @@ def _row(experiment: str, key: tuple[str, str, str], said: float | None, v: NDAr
 def write_csv(path: Path, rows: Sequence[Row]) -> None:
     """Writes the rows with a header; the file appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with open(part, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows([_cell(value) for value in astuple(row)] for row in rows)
-    os.replace(part, path)
+    table = io.StringIO(newline="")
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([_cell(value) for value in astuple(row)] for row in rows)
+    write_file(path, table.getvalue().encode())
 
 
 def read_csv(path: str | os.PathLike[str]) -> list[Row]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nncore import History, Trainer, __version__, info
+from nncore._files import write_file
 from nncore.cli._report import plain
 from nncore.errors import FormatError
 
@@ -74,11 +74,9 @@ class Records:
     def save(self) -> None:
         """Writes the file; it is whole at any time."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        part = self._path.with_name(self._path.name + ".part")
         head = json.dumps(self._head, indent=1)[:-2]
         lines = ",\n  ".join(json.dumps(plain(run), allow_nan=False) for run in self.runs)
-        part.write_text(f'{head},\n "runs": [\n  {lines}\n ]\n}}\n', encoding="utf-8")
-        os.replace(part, self._path)
+        write_file(self._path, f'{head},\n "runs": [\n  {lines}\n ]\n}}\n'.encode())
         self._saved = time.monotonic()
 
     def summary(self) -> str:
