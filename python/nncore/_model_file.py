@@ -94,14 +94,14 @@ def read_model(file: TensorFile, facts: Mapping[str, Any], prefix: str) -> Seque
     from nncore._sequential import Sequential
 
     names = {name.removeprefix(prefix) for name in file.shapes if name.startswith(prefix)}
-    reader = Reader(facts["layers"])
+    reader = Reader(facts["layers"], most=file.size // 256)
     places = {str(name): reader.layer(number) for name, number in facts["places"]}
     if len(places) != len(facts["places"]):
         file.fail("expected a name of its own for each layer")
     if facts["dtype"] not in ("float32", "float64") or facts["link"] not in _LINKS:
         file.fail(f"expected a dtype and a link, got {describe((facts['dtype'], facts['link']))}")
     given = sum(int(np.prod(file.shapes[prefix + name], dtype=np.uint64)) for name in names)
-    claimed = sum(_core.declared_size(layer._spec) for layer in reader.layers)
+    claimed = sum(_core.declared_size(layer._spec) for layer in reader.leaves())
     if claimed > given:  # before there is any memory for it
         file.fail(f"its layers claim {claimed} numbers, and there are {given}")
     seed = integer("load", "seed", facts["seed"], 0, 2**64 - 1)

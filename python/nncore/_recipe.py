@@ -14,6 +14,7 @@ from nncore import _core
 from nncore._checks import describe
 from nncore._generate import Registered
 from nncore._layer import Layer
+from nncore._residual import Container
 from nncore.errors import ConfigError, FormatError
 
 _HOMES = {"layer": "layers", "loss": "losses", "optimizer": "optim", "schedule": "schedules", "initializer": "init"}
@@ -78,7 +79,9 @@ class Writer:
                 f"[{self._where}] cannot save {describe(given)}: {type(given).__name__} is written in Python, and files "
                 f"hold no code; save model.state_dict(), and build the model anew to load it"
             )
-        return {"name": type(given).__name__, "args": self.named(given.config)}
+        # The layers inside another stand for themselves, so that shared ones stay shared.
+        config = {"layers": given._layers} if isinstance(given, Container) else given.config
+        return {"name": type(given).__name__, "args": self.named(config)}
 
     def layer(self, given: Layer) -> int:
         """The number of a layer in `layers`; those inside it come before it."""
@@ -89,18 +92,32 @@ class Writer:
 
 
 class Reader:
-    """Makes registered things from JSON."""
+    """Makes registered things from JSON; `most` layers, each counted in every place it stands in."""
 
-    def __init__(self, layers: Any = ()) -> None:
-        self._recipes = _of(list, layers, "a list of layers") if layers else []
+    def __init__(self, layers: Any = (), most: int = 0) -> None:
         self.layers: list[Layer] = []
-        for recipe in self._recipes:
-            self.layers.append(self.make("layer", recipe))
+        self._sizes: list[tuple[int, int]] = []  # of each: how many layers it is made of, and how deep they lie
+        self._inside: list[tuple[int, int]] = []
+        self._most = most
+        for recipe in _of(list, layers, "a list of layers") if layers else []:
+            self._inside = []
+            made = self.make("layer", recipe)
+            depth = 1 + max((depth for _, depth in self._inside), default=0)
+            self._sizes.append((1 + sum(size for size, _ in self._inside), depth))
+            self.layers.append(made)
+        self._inside = []  # from here on the places of the model are counted
+
+    def leaves(self) -> list[Layer]:
+        """The layers that hold no others."""
+        return [layer for layer in self.layers if not isinstance(layer, Container)]
 
     def layer(self, number: Any) -> Layer:
         """One of the layers made so far."""
         if type(number) is not int or not 0 <= number < len(self.layers):
             raise FormatError(f"expected the number of a layer before this one, got {describe(number)}")
+        self._inside.append(self._sizes[number])
+        if sum(size for size, _ in self._inside) > self._most or self._sizes[number][1] > _DEEPEST:
+            raise FormatError("expected fewer layers inside each other")  # each level could double their number
         return self.layers[number]
 
     def make(self, kind: str, recipe: Any) -> Any:

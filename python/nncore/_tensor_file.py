@@ -75,6 +75,7 @@ class TensorFile:
 
     def __init__(self, path: str, handle: Any, facts: dict[str, Any]) -> None:
         self._path, self._handle = path, handle
+        self.size = os.stat(path).st_size + _SLACK  #: bytes that reading it may take
         self.facts = facts
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.dtypes: dict[str, np.dtype[Any]] = {}

@@ -273,6 +273,24 @@ def test_reading_takes_no_more_memory_than_the_file_and_a_mebibyte(header, tmp_p
     assert peak <= path.stat().st_size + (1 << 20)
 
 
+@pytest.mark.parametrize("levels", [30, 60])
+@pytest.mark.parametrize("inside", [1, 2])
+def test_layers_inside_each_other_do_not_multiply(levels, inside, tmp_path):
+    """Each level holds the one below it twice: 2^30 layers from 30 lines; or once: deep."""
+    path = tmp_path / "file"
+    nc.Sequential(nc.Tanh(), seed=0).save(path)
+    layers = [{"name": "Tanh", "args": {}}]
+    for i in range(levels):
+        layers.append({"name": "Residual", "args": {"layers": [{"layer": i}] * inside}})
+    content = forged(path.read_bytes(), put("model", value={"layers": layers, "places": [["0", levels]], "dtype": "float32",
+                                                            "seed": 0, "link": None, "calls": 0}))  # fmt: skip
+    if inside == 1 and levels < 50:
+        path.write_bytes(content)
+        assert len(nc.load(path)) == 1
+    else:
+        refuses(path, content, nc.load)
+
+
 def save_small(folder):
     build().save(folder / "small")
     return folder / "small"

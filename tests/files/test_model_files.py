@@ -56,6 +56,23 @@ def test_names_sharing_normalisation_and_link_come_back(path, rng):
     assert not np.array_equal(net(x), other(x)), "it has memory of its own"
 
 
+def test_layers_inside_others_stay_shared(path, rng):
+    """A Linear that stands alone, in a Residual and in a Residual in it, and that Residual in two places."""
+    shared = nc.Linear(3, 3)
+    inner = nc.Residual(shared, nc.Tanh())
+    outer = nc.Residual(inner, nc.LayerNorm(3), shared)
+    net = nc.Sequential({"a": shared, "r": outer, "again": outer, "out": nc.Linear(3, 2)}, dtype="float64", seed=4)
+    other = again(net, path)
+    assert_same(net, other)
+    assert other["a"] is other["r"][2] is other["r"][0][0] and other["again"] is other["r"]
+    assert [p.name for p in other.parameters()] == [p.name for p in net.parameters()]
+    x = rng.normal(size=(5, 3))
+    assert net(x).tobytes() == other(x).tobytes()
+    for each in (net, other):
+        nc.Trainer(each, nc.MSELoss(), nc.Adam(), batch_size=2).fit(x, np.ones((5, 2)), epochs=2)
+    assert net(x).tobytes() == other(x).tobytes()
+
+
 def test_a_loaded_model_goes_on_with_the_same_random_numbers(path, rng):
     net = nc.Sequential(nc.Linear(3, 50), nc.Dropout(0.5), seed=1)
     x = rng.normal(size=(4, 3))
