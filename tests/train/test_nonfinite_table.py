@@ -1,5 +1,7 @@
 """What is not finite is named: every layer × tensor × place in a training; the parameters are those of a step boundary."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -39,11 +41,10 @@ def test_a_parameter_that_is_not_finite_is_named(name, args, sample, value, use,
         parameter.value.ravel()[-1] = value
         before = net.flat_parameters.copy()
         step = 2 if use == "mid-epoch" else 1
-        kind, own = type(net[0]).__name__, parameter.name.split(".")[-1]
-        where = rf'^epoch 1, step {step}: \[\w+ "0.*"\] {own} was not finite before the step'
-        with pytest.raises(nc.NumericError, match=where) as error:
+        own = re.escape(parameter.name.removeprefix("0."))  # "0.weight" inside a Residual
+        where = rf'^epoch 1, step {step}: \[{name} "0"\] {own} was not finite before the step'
+        with pytest.raises(nc.NumericError, match=where):
             USES[use](trainer, X, y)
-        assert f'[{kind} "0"]' in str(error.value) or kind == "Residual"
         assert net.flat_parameters.tobytes() == before.tobytes()
         net.load_state_dict(good)
     USES[use](trainer, X, y)
