@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core, objectives
 from nncore._checks import describe, integer, number, real_array
-from nncore.errors import ConfigError, ShapeError
 from nncore._objective import Objective
 from nncore._optimizer import Optimizer
+from nncore.errors import ConfigError, ShapeError
 
 _MESSAGES = ("all steps done", "gradient within tol", "diverged at step {}", "interrupted at step {}")
 

@@ -64,7 +64,7 @@ class Progress:
 
         content = {"text/plain": line}
         if self._handle is None:
-            self._handle = display(content, raw=True, display_id=True)
+            self._handle = display(content, raw=True, display_id=True)  # type: ignore[no-untyped-call, unused-ignore]
         else:
             self._handle.update(content, raw=True)
 

@@ -22,9 +22,9 @@ _OPTIONAL = "num_batches_tracked"  # an integer, as in PyTorch; there may be non
 def model_state(net: Sequential) -> dict[str, NDArray[Any]]:
     """Copies of parameters and buffers by name; a layer in two places is there under both names, as in PyTorch."""
     state = {name: value.copy() for name, value in _arrays(net).items()}
-    for name in state:
+    for name, value in state.items():
         if name.endswith(_OPTIONAL):
-            state[name] = state[name].astype(np.int64)
+            state[name] = value.astype(np.int64)
     if net.input is not None:
         state["input.mean"], state["input.std"] = net.input.mean.copy(), net.input.std.copy()
     return state

@@ -79,7 +79,7 @@ class TensorFile:
         self.facts = facts
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.dtypes: dict[str, np.dtype[Any]] = {}
-        for name in handle.keys():  # noqa: SIM118
+        for name in handle.keys():
             piece = handle.get_slice(name)
             if piece.get_dtype() not in _DTYPES:
                 self.fail(f"expected numbers of {sorted(_DTYPES)}, got {piece.get_dtype()} as {name!r}")

@@ -58,7 +58,7 @@ def test_a_wrong_name_says_which_are_right(arguments, capsys):
         main(["experiments", *arguments])
     assert ended.value.code == 2
     shown = capsys.readouterr().err
-    assert all(name in shown for name in EXPERIMENTS) or "EXPERIMENT" in shown and not arguments
+    assert all(name in shown for name in EXPERIMENTS) or ("EXPERIMENT" in shown and not arguments)
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from registry import SCHEMAS, class_of
 from oracles import twin_of
+from registry import SCHEMAS, class_of
 
 ALL = [pytest.param(kind, name, id=f"{kind}-{name}") for kind, name in SCHEMAS if kind != "objective"]
 

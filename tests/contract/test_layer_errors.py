@@ -86,7 +86,7 @@ def test_what_is_no_array_of_real_numbers_is_refused(name, args, sample, x):
 def test_gradients_of_another_shape_are_refused_and_change_nothing(name, args, sample, rng):
     net = in_model(name, args, "float64")
     y = net.forward(rng.normal(size=(4, *sample)))
-    for dy in (np.ones(y.shape[:-1]), np.ones((3, *y.shape[1:])), np.ones(y.shape + (1,)), np.ones(()), None, "x"):
+    for dy in (np.ones(y.shape[:-1]), np.ones((3, *y.shape[1:])), np.ones((*y.shape, 1)), np.ones(()), None, "x"):
         with pytest.raises(nc.ShapeError, match="dy"):
             net.backward(dy)
     assert all(np.all(p.grad == 0) for p in net.parameters())

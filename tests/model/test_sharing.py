@@ -162,7 +162,7 @@ def test_arrays_outlive_what_gave_them(change):
 
 
 def test_arrays_of_a_layer_alone_outlive_its_joining_a_model():
-    code = VIEWS_OUTLIVE.split("net = nc.Sequential")[0] + (
+    code = VIEWS_OUTLIVE.split("net = nc.Sequential", maxsplit=1)[0] + (
         "layer = nc.Linear(600, 600)\nkept = [p.value for p in layer.parameters()]\nnumbers = [a.copy() for a in kept]\n"
         "net = nc.Sequential(layer, dtype='float32', seed=0)\ncheck(kept, numbers)\nprint('alive')"
     )

@@ -88,7 +88,7 @@ def test_killed_fifty_times(mode, tmp_path):
     kills(tmp_path / "run", mode, 25, 4000, seed=1)
 
 
-INTERRUPTS = RUN.split('print("ready"')[0] + """
+INTERRUPTS = RUN.split('print("ready"', maxsplit=1)[0] + """
 import random, signal
 source = random.Random(int(sys.argv[4]))
 interrupted = []

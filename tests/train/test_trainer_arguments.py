@@ -42,7 +42,7 @@ OPTIONS = {
 @pytest.mark.parametrize("option", OPTIONS)
 def test_hostile_options_are_refused_by_name(option):
     for value in HOSTILE:
-        if any(value is good or value == good and type(value) is type(good) for good in OPTIONS[option]):
+        if any(value is good or (value == good and type(value) is type(good)) for good in OPTIONS[option]):
             nc.Trainer(build(), nc.MSELoss(), nc.SGD(), **{option: value})
         else:
             with pytest.raises(nc.ConfigError, match=rf"^\[Trainer\] {option}: expected "):
