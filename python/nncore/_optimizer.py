@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import weakref
 from typing import Any
 
@@ -95,7 +96,7 @@ class Optimizer(Registered):
         if "lr" in state:
             number(where, "lr", state["lr"], 0.0)
         if self._core is None:
-            self._pending = dict(state)
+            self._pending = copy.deepcopy(dict(state))  # what was given may change before a model is met
             return
         copies = self._checked_slots(state.get("state", {}))
         self._core.t = counts.get("step", self._core.t)

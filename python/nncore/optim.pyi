@@ -2,6 +2,78 @@
 from nncore._schedule import Schedule
 from nncore._optimizer import Optimizer as Optimizer
 
+class Adadelta(Optimizer):
+    """Steps of the size of earlier steps, relative to the size of earlier gradients.
+
+        g = dL/dw + weight_decay w          v = rho v + (1 - rho) g^2
+        d = sqrt(u + eps) / sqrt(v + eps) g
+        u = rho u + (1 - rho) d^2
+        w = w - lr d
+
+    Parameters
+    ----------
+    lr : float | Schedule, default 1.0
+        factor on the step; a number > 0 or a schedule
+    rho : float, default 0.9
+        decay of the two averages; a number in [0, 1]
+    eps : float, default 1e-06
+        keeps the quotient finite, and the first steps above 0; a number >= 0
+    weight_decay : float, default 0.0
+        L2 penalty added to the gradient of every parameter; a number >= 0
+
+    Raises
+    ------
+    ConfigError
+        an argument outside its range
+
+    Notes
+    -----
+    State per parameter: square_avg (v), acc_delta (u). Both eps stand under the roots.
+    Source: Zeiler, ADADELTA, 2012, algorithm 1; lr is PyTorch's addition.
+
+    Examples
+    --------
+    >>> nc.minimize("quadratic", [1.0, 1.0], nc.Adadelta(), 2000).fun < 1e-3
+    True
+    """
+    def __init__(self, lr: float | Schedule = 1.0, rho: float = 0.9, eps: float = 1e-06, weight_decay: float = 0.0) -> None: ...
+
+class Adagrad(Optimizer):
+    """Divides the gradient by the root of the sum of all its squares so far.
+
+        g = dL/dw + weight_decay w          s = s + g^2
+        w = w - lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps)
+
+    Parameters
+    ----------
+    lr : float | Schedule, default 0.01
+        step size, per update; a number > 0 or a schedule
+    lr_decay : float, default 0.0
+        how fast the step size falls with the step count t; a number >= 0
+    weight_decay : float, default 0.0
+        L2 penalty added to the gradient of every parameter; a number >= 0
+    initial_accumulator_value : float, default 0.0
+        what s starts from; a number >= 0
+    eps : float, default 1e-10
+        keeps the quotient finite; a number >= 0
+
+    Raises
+    ------
+    ConfigError
+        an argument outside its range
+
+    Notes
+    -----
+    State per parameter: sum (s).
+    Source: Duchi, Hazan, Singer, Adaptive Subgradient Methods, 2011.
+
+    Examples
+    --------
+    >>> nc.minimize("quadratic", [1.0, 1.0], nc.Adagrad(lr=0.5), 500).fun < 1e-6
+    True
+    """
+    def __init__(self, lr: float | Schedule = 0.01, lr_decay: float = 0.0, weight_decay: float = 0.0, initial_accumulator_value: float = 0.0, eps: float = 1e-10) -> None: ...
+
 class Adam(Optimizer):
     """Adaptive moment estimation.
 
@@ -42,6 +114,232 @@ class Adam(Optimizer):
     """
     def __init__(self, lr: float | Schedule = 0.001, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-08, weight_decay: float = 0.0, amsgrad: bool = False, *, eps_inside_sqrt: bool = False, bias_correction: bool = True) -> None: ...
 
+class AdamW(Optimizer):
+    """Adam with weight decay that does not pass through the averages.
+
+        m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g^2
+        w = (1 - lr weight_decay) w - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
+
+    Parameters
+    ----------
+    lr : float | Schedule, default 0.001
+        step size, per update; a number > 0 or a schedule
+    betas : tuple[float, float], default (0.9, 0.999)
+        decay of the two averages; two numbers in [0, 1)
+    eps : float, default 1e-08
+        keeps the quotient finite; a number >= 0
+    weight_decay : float, default 0.01
+        share of every parameter taken off, times lr; a number >= 0
+    amsgrad : bool, default False
+        divide by the largest v so far; True or False
+    eps_inside_sqrt : bool, default False
+        put eps under the root, as some lecture notes do, instead of beside it (the paper, PyTorch); True or False
+    bias_correction : bool, default True
+        divide by 1 - beta^t; off: m and v as they are; True or False
+
+    Raises
+    ------
+    ConfigError
+        an argument outside its range
+
+    Notes
+    -----
+    State per parameter: exp_avg (m), exp_avg_sq (v), and max_exp_avg_sq with amsgrad. One step count t serves all parameters.
+    Source: Loshchilov, Hutter, Decoupled Weight Decay Regularization, 2019, algorithm 2; its schedule multiplier is lr here, as in PyTorch.
+
+    Examples
+    --------
+    >>> nc.minimize("quadratic", [1.0, 1.0], nc.AdamW(lr=0.1), 500).fun < 1e-6
+    True
+    """
+    def __init__(self, lr: float | Schedule = 0.001, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-08, weight_decay: float = 0.01, amsgrad: bool = False, *, eps_inside_sqrt: bool = False, bias_correction: bool = True) -> None: ...
+
+class Adamax(Optimizer):
+    """Adam with the largest gradient so far in place of the root of the squares.
+
+        g = dL/dw + weight_decay w
+        m = beta1 m + (1 - beta1) g          u = max(beta2 u, |g| + eps)
+        w = w - lr / (1 - beta1^t) m / u
+
+    Parameters
+    ----------
+    lr : float | Schedule, default 0.002
+        step size, per update; a number > 0 or a schedule
+    betas : tuple[float, float], default (0.9, 0.999)
+        decay of the average and of the largest; two numbers in [0, 1)
+    eps : float, default 1e-08
+        keeps the quotient finite; a number >= 0
+    weight_decay : float, default 0.0
+        L2 penalty added to the gradient of every parameter; a number >= 0
+
+    Raises
+    ------
+    ConfigError
+        an argument outside its range
+
+    Notes
+    -----
+    State per parameter: exp_avg (m), exp_inf (u). The paper has no eps; it stands where PyTorch puts it.
+    Source: Kingma, Ba, Adam, 2015, algorithm 2.
+
+    Examples
+    --------
+    >>> nc.minimize("quadratic", [1.0, 1.0], nc.Adamax(lr=0.1), 500).fun < 1e-6
+    True
+    """
+    def __init__(self, lr: float | Schedule = 0.002, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-08, weight_decay: float = 0.0) -> None: ...
+
+class Lion(Optimizer):
+    """Steps of one size, along the sign of a mixture of gradient and momentum.
+
+        c = beta1 m + (1 - beta1) g
+        w = (1 - lr weight_decay) w - lr sign(c)
+        m = beta2 m + (1 - beta2) g
+
+    Parameters
+    ----------
+    lr : float | Schedule, default 0.0001
+        size of every element's step; a number > 0 or a schedule
+    betas : tuple[float, float], default (0.9, 0.99)
+        share of the momentum in the direction; decay of the momentum; two numbers in [0, 1)
+    weight_decay : float, default 0.0
+        share of every parameter taken off, times lr; a number >= 0
+
+    Raises
+    ------
+    ConfigError
+        an argument outside its range
+
+    Notes
+    -----
+    State per parameter: exp_avg (m). sign(0) = 0. Rates want to be 3 to 10 times smaller than Adam's, weight_decay as much larger.
+    Source: Chen et al., Symbolic Discovery of Optimization Algorithms, 2023, algorithm 2.
+
+    Examples
+    --------
+    >>> nc.minimize("quadratic", [1.0, 1.0], nc.Lion(lr=0.001), 2000).fun < 1e-3
+    True
+    """
+    def __init__(self, lr: float | Schedule = 0.0001, betas: tuple[float, float] = (0.9, 0.99), weight_decay: float = 0.0) -> None: ...
+
+class NAdam(Optimizer):
+    """Adam with Nesterov's look ahead.
+
+        m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g^2
+        mu_t = beta1 (1 - 0.5 0.96^(t momentum_decay))          p_t = mu_1 mu_2 ... mu_t
+        w = w - lr ((1 - mu_t) / (1 - p_t) g + mu_{t+1} / (1 - p_{t+1}) m) / (sqrt(v / (1 - beta2^t)) + eps)
+
+    Parameters
+    ----------
+    lr : float | Schedule, default 0.002
+        step size, per update; a number > 0 or a schedule
+    betas : tuple[float, float], default (0.9, 0.999)
+        decay of the two averages; two numbers in [0, 1)
+    eps : float, default 1e-08
+        keeps the quotient finite; a number >= 0
+    weight_decay : float, default 0.0
+        L2 penalty added to the gradient of every parameter; a number >= 0
+    momentum_decay : float, default 0.004
+        how fast mu grows to beta1; a number >= 0
+    decoupled_weight_decay : bool, default False
+        shrink the weights by themselves, as AdamW does; True or False
+
+    Raises
+    ------
+    ConfigError
+        an argument outside its range
+
+    Notes
+    -----
+    State per parameter: exp_avg (m), exp_avg_sq (v). PyTorch keeps p as mu_product, in float32 unless its default type is float64; here it follows from t.
+    Source: Dozat, Incorporating Nesterov Momentum into Adam, 2016.
+
+    Examples
+    --------
+    >>> nc.minimize("quadratic", [1.0, 1.0], nc.NAdam(lr=0.1), 500).fun < 1e-6
+    True
+    """
+    def __init__(self, lr: float | Schedule = 0.002, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-08, weight_decay: float = 0.0, momentum_decay: float = 0.004, decoupled_weight_decay: bool = False) -> None: ...
+
+class RAdam(Optimizer):
+    """Adam that begins as momentum, until its average of squares is worth dividing by.
+
+        m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g^2
+        rho = 2 / (1 - beta2) - 1             rho_t = rho - 2 t beta2^t / (1 - beta2^t)
+        r = sqrt((rho_t - 4) (rho_t - 2) rho / ((rho - 4) (rho - 2) rho_t))
+        rho_t > 5:  w = w - lr r (m / (1 - beta1^t)) sqrt(1 - beta2^t) / (sqrt(v) + eps)
+        otherwise:  w = w - lr m / (1 - beta1^t)
+
+    Parameters
+    ----------
+    lr : float | Schedule, default 0.001
+        step size, per update; a number > 0 or a schedule
+    betas : tuple[float, float], default (0.9, 0.999)
+        decay of the two averages; two numbers in [0, 1)
+    eps : float, default 1e-08
+        keeps the quotient finite; a number >= 0
+    weight_decay : float, default 0.0
+        L2 penalty added to the gradient of every parameter; a number >= 0
+    decoupled_weight_decay : bool, default False
+        shrink the weights by themselves, as AdamW does; True or False
+
+    Raises
+    ------
+    ConfigError
+        an argument outside its range
+
+    Notes
+    -----
+    State per parameter: exp_avg (m), exp_avg_sq (v). eps stands where PyTorch puts it, beside the root of the uncorrected v.
+    Source: Liu et al., On the Variance of the Adaptive Learning Rate and Beyond, 2020, algorithm 2.
+
+    Examples
+    --------
+    >>> nc.minimize("quadratic", [1.0, 1.0], nc.RAdam(lr=0.1), 1000).fun < 1e-6
+    True
+    """
+    def __init__(self, lr: float | Schedule = 0.001, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-08, weight_decay: float = 0.0, decoupled_weight_decay: bool = False) -> None: ...
+
+class RMSprop(Optimizer):
+    """Divides the gradient by the root of an average of its squares.
+
+        g = dL/dw + weight_decay w
+        v = alpha v + (1 - alpha) g^2           (centered: m = alpha m + (1 - alpha) g)
+        b = momentum b + g / (sqrt(v) + eps)    (centered: sqrt(v - m^2))
+        w = w - lr b
+
+    Parameters
+    ----------
+    lr : float | Schedule, default 0.01
+        step size, per update; a number > 0 or a schedule
+    alpha : float, default 0.99
+        decay of the averages; a number in [0, 1]
+    eps : float, default 1e-08
+        keeps the quotient finite; a number >= 0
+    weight_decay : float, default 0.0
+        L2 penalty added to the gradient of every parameter; a number >= 0
+    momentum : float, default 0.0
+        share of the step b that stays; a number in [0, 1)
+    centered : bool, default False
+        divide by the spread of the gradient, not by its size; True or False
+
+    Raises
+    ------
+    ConfigError
+        an argument outside its range
+
+    Notes
+    -----
+    State per parameter: square_avg (v), momentum_buffer (b) with momentum, grad_avg (m) with centered. eps stands beside the root, as in PyTorch. Where rounding would leave v - m^2 below 0 it counts as 0 (PyTorch: NaN).
+    Source: Tieleman, Hinton, Lecture 6.5, Neural Networks for Machine Learning, 2012; centered: Graves, Generating Sequences With Recurrent Neural Networks, 2013, equations 38-45.
+
+    Examples
+    --------
+    >>> nc.minimize("quadratic", [1.0, 1.0], nc.RMSprop(), 500).fun < 1e-6
+    True
+    """
+    def __init__(self, lr: float | Schedule = 0.01, alpha: float = 0.99, eps: float = 1e-08, weight_decay: float = 0.0, momentum: float = 0.0, centered: bool = False) -> None: ...
+
 class SGD(Optimizer):
     """Stochastic gradient descent, with momentum if wanted.
 
@@ -79,4 +377,4 @@ class SGD(Optimizer):
     """
     def __init__(self, lr: float | Schedule = 0.001, momentum: float = 0.0, dampening: float = 0.0, weight_decay: float = 0.0, nesterov: bool = False) -> None: ...
 
-__all__ = ["Optimizer", "Adam", "SGD"]
+__all__ = ["Optimizer", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "NAdam", "RAdam", "RMSprop", "SGD"]

@@ -25,9 +25,12 @@ def randomise_gradients(net, rng):
 
 
 def random_state(a, name, net, rng, t):
-    """A state at step t with random slots; squares are positive."""
+    """A state at step t with random slots; squares are positive, and an average's square is below that of squares."""
     slots = twin_of("optimizer", name).slots(a)
-    state = {p.name: {s: rng.uniform(0.1, 1.0, size=p.shape) for s in slots} for p in net.parameters()}
+    highest = {"grad_avg": 0.3}
+    state = {
+        p.name: {s: rng.uniform(0.1, highest.get(s, 1.0), size=p.shape) for s in slots} for p in net.parameters()
+    }
     return {"step": t, "state": state}
 
 
@@ -62,7 +65,8 @@ def test_ten_steps_with_new_gradients_equal_the_rule(name, args, sample, rng):
     net, optimizer, a = model(), make("optimizer", name, args), arguments("optimizer", name, args)
     twin = twin_of("optimizer", name)
     w = {p.name: p.value.copy() for p in net.parameters()}
-    slots = {key: {s: np.zeros_like(v) for s in twin.slots(a)} for key, v in w.items()}
+    start = twin.start(a) if hasattr(twin, "start") else 0.0
+    slots = {key: {s: np.full_like(v, start) for s in twin.slots(a)} for key, v in w.items()}
     for t in range(1, 11):
         randomise_gradients(net, rng)
         optimizer.step(net)

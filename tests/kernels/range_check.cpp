@@ -1,4 +1,4 @@
-/// Compares the kernels on ranges (elementwise functions, parameter updates, reductions) with plain scalar loops in a
+/// Compares the kernels on ranges (elementwise functions, reductions) with plain scalar loops in a
 /// wider type, on arrays that end at guard pages; and checks that cutting a range changes no bit.
 #include "problems.hpp"
 #include "values.hpp"
@@ -104,99 +104,6 @@ int check_activation(const Kernels<T>& kernels, const Activation<T>& f, int64_t 
   backward(n, a, saved.data(), dy.data(), dy.data());
   for (int64_t i = 0; i < n; ++i)
     if (!same_bits(dx[i], dy[i])) return failures + fail("gradient in place differs", i);
-  return failures;
-}
-
-/// The state of one parameter under SGD or Adam: w, g and three slots, of which some may go unused.
-template <class T>
-struct Parameter {
-  Guarded<T> w, g, a, b, c;
-  explicit Parameter(int64_t n) : w(n), g(n), a(n), b(n), c(n) {
-    Numbers numbers(static_cast<uint64_t>(n) + 9);
-    numbers.fill(w, 1), numbers.fill(a, 1), numbers.fill(b, 1), numbers.fill(c, 1);
-    for (int64_t i = 0; i < n; ++i) b[i] = std::fabs(b[i]), c[i] = std::fabs(c[i]) / 2;
-  }
-  void new_gradient(int t) { Numbers(static_cast<uint64_t>(t) + 77).fill(g, 0.5); }
-};
-
-/// Five steps of `kernel`, whole and cut in two, against `rule` in double.
-template <class T, class Kernel, class Rule>
-int check_update(int64_t n, Kernel kernel, Rule rule) {
-  Parameter<T> whole(n), cut(n);
-  Parameter<double> twin(n);
-  for (int64_t i = 0; i < n; ++i) {
-    twin.w[i] = whole.w[i], twin.a[i] = whole.a[i], twin.b[i] = whole.b[i], twin.c[i] = whole.c[i];
-  }
-  for (int t = 1; t <= 5; ++t) {
-    whole.new_gradient(t), cut.new_gradient(t);
-    kernel(t, n, whole.w.data(), whole.g.data(), whole.a.data(), whole.b.data(), whole.c.data());
-    for (int64_t i = 0, step = 1; i < n; i += step, step = 1 + (step * 7) % 19) {
-      const int64_t count = i + step < n ? step : n - i;
-      kernel(t, count, cut.w.data() + i, cut.g.data() + i, cut.a.data() + i, cut.b.data() + i, cut.c.data() + i);
-    }
-    for (int64_t i = 0; i < n; ++i) rule(t, twin.w[i], double{whole.g[i]}, twin.a[i], twin.b[i], twin.c[i]);
-  }
-  Guarded<T> gradient(n);
-  Numbers(5 + 77).fill(gradient, 0.5);
-  for (int64_t i = 0; i < n; ++i) {
-    if (!same_bits(gradient[i], whole.g[i])) return fail("the gradient was changed", i);
-    const Wide scale = std::fmax(1.0, std::fabs(twin.w[i]) + std::fabs(twin.a[i]));
-    const Wide allowed = 40 * static_cast<Wide>(std::numeric_limits<T>::epsilon()) * scale;
-    for (const auto& [got, want] : {std::pair{whole.w[i], twin.w[i]}, {whole.a[i], twin.a[i]}, {whole.b[i], twin.b[i]},
-                                    {whole.c[i], twin.c[i]}})
-      if (!(std::fabs(static_cast<Wide>(got) - want) <= allowed)) return fail("wrong update", i);
-    if (!same_bits(whole.w[i], cut.w[i]) || !same_bits(whole.a[i], cut.a[i]) || !same_bits(whole.b[i], cut.b[i]) ||
-        !same_bits(whole.c[i], cut.c[i]))
-      return fail("cutting changes the bits", i);
-  }
-  return whole.w.intact() && whole.g.intact() && whole.a.intact() && whole.b.intact() && whole.c.intact()
-             ? 0
-             : fail("write in front of an array", 0);
-}
-
-template <class T>
-int check_sgd(const Kernels<T>& kernels, int64_t n) {
-  int failures = 0;
-  for (double momentum : {0.0, 0.9})
-    for (double dampening : {0.0, 0.5})
-      for (double decay : {0.0, 0.01})
-        for (bool nesterov : {false, true}) {
-          const auto kernel = [&](int t, int64_t count, T* w, const T* g, T* a, T*, T*) {
-            const SgdStep step{0.1, momentum, dampening, decay, nesterov, t == 1};
-            kernels.sgd(count, step, w, g, momentum == 0 ? nullptr : a);
-          };
-          failures += check_update<T>(n, kernel, [&](int t, double& w, double g, double& v, double&, double&) {
-            const double d = g + decay * w;
-            if (momentum == 0) return void(w -= 0.1 * d);
-            v = t == 1 ? d : momentum * v + (1 - dampening) * d;
-            w -= 0.1 * (nesterov ? d + momentum * v : v);
-          });
-        }
-  return failures;
-}
-
-template <class T>
-int check_adam(const Kernels<T>& kernels, int64_t n) {
-  int failures = 0;
-  for (bool amsgrad : {false, true})
-    for (bool inside : {false, true})
-      for (double decay : {0.0, 0.01}) {
-        const auto correction = [](double beta, int t) { return 1 - std::pow(beta, t); };
-        const double eps = 1e-3;
-        const auto kernel = [&](int t, int64_t count, T* w, const T* g, T* m, T* v, T* v_max) {
-          const AdamStep step{0.01, 0.8, 0.9, eps, decay, correction(0.8, t), correction(0.9, t), inside};
-          kernels.adam(count, step, w, g, m, v, amsgrad ? v_max : nullptr);
-        };
-        failures += check_update<T>(n, kernel, [&](int t, double& w, double g, double& m, double& v, double& v_max) {
-          const double d = g + decay * w;
-          m = 0.8 * m + (1 - 0.8) * d;
-          v = 0.9 * v + (1 - 0.9) * d * d;
-          if (amsgrad) v_max = std::fmax(v_max, v);
-          const double corrected = (amsgrad ? v_max : v) / correction(0.9, t);
-          const double root = inside ? std::sqrt(corrected + eps) : std::sqrt(corrected) + eps;
-          w -= 0.01 / correction(0.8, t) * m / root;
-        });
-      }
   return failures;
 }
 
@@ -312,8 +219,6 @@ int check_all(const Set& set) {
   for (int64_t n : sizes()) {
     const auto now = [&](const char* name) { current() = where + name + " n=" + std::to_string(n); };
     for (const auto& f : activations<T>()) now(f.name), failures += check_activation(kernels, f, n);
-    now("sgd"), failures += check_sgd(kernels, n);
-    now("adam"), failures += check_adam(kernels, n);
     now("sums"), failures += check_sums(kernels, n);
     now("helpers"), failures += check_helpers(kernels, n);
     now("channels"), failures += check_channels(kernels, n, 1) + check_channels(kernels, 5, n);

@@ -1,4 +1,4 @@
-"""SGD and Adam are PyTorch's over fifty steps, in all combinations of their arguments."""
+"""Optimizers are PyTorch's over fifty steps, in all combinations of their arguments."""
 
 import itertools
 
@@ -66,9 +66,78 @@ def test_adam(args, dtype, rng):
     )
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [(nc.SGD, torch.optim.SGD), (nc.Adam, torch.optim.Adam)])
-def test_defaults_are_pytorchs(ours, theirs, rng):
-    assert_equal_trajectories(ours(), theirs, "float64", rng)
+def grid(**choices):
+    return [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
+
+
+DECAYS, BETAS = [0.0, 0.1], [(0.9, 0.999), (0.5, 0.7), (0.0, 0.0)]
+OTHERS = {
+    "AdamW": grid(betas=BETAS, eps=[1e-8, 1e-2], weight_decay=[0.0, 0.3], amsgrad=[False, True]),
+    "RMSprop": grid(
+        alpha=[0.99, 0.5], eps=[1e-8, 1e-2], weight_decay=DECAYS, momentum=[0.0, 0.9], centered=[False, True]
+    )
+    + [{"alpha": 0.0}, {"alpha": 1.0, "eps": 0.5}],
+    "Adagrad": grid(lr_decay=[0.0, 0.1], weight_decay=DECAYS, initial_accumulator_value=[0.0, 0.7], eps=[1e-10, 1e-2]),
+    "Adadelta": grid(rho=[0.9, 0.5, 0.0], eps=[1e-6, 1e-2], weight_decay=DECAYS),
+    "Adamax": grid(betas=BETAS, eps=[1e-8, 1e-2], weight_decay=DECAYS),
+    "NAdam": grid(
+        betas=BETAS, eps=[1e-8, 1e-2], weight_decay=DECAYS, momentum_decay=[4e-3, 0.0, 1.0, 50.0],
+        decoupled_weight_decay=[False, True],
+    ),
+    "RAdam": grid(betas=BETAS, eps=[1e-8, 1e-2], weight_decay=DECAYS, decoupled_weight_decay=[False, True]),
+}  # fmt: skip
+
+
+@pytest.fixture
+def exact_products():
+    """PyTorch keeps NAdam's product of factors in its default type: in float64 for these tests."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)
+
+
+@pytest.mark.parametrize(("name", "args"), [(name, args) for name, all_args in OTHERS.items() for args in all_args], ids=str)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.usefixtures("exact_products")
+def test_others(name, args, dtype, rng):
+    lr = 0.5 if name == "Adadelta" else 0.01
+    theirs = getattr(torch.optim, name)
+    assert_equal_trajectories(getattr(nc, name)(lr=lr, **args), lambda ts: theirs(ts, lr=lr, **args), dtype, rng)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", *OTHERS])
+@pytest.mark.usefixtures("exact_products")
+def test_defaults_are_pytorchs(name, rng):
+    assert_equal_trajectories(getattr(nc, name)(), getattr(torch.optim, name), "float64", rng)
+
+
+@pytest.mark.parametrize("name", ["Adagrad", "AdamW", "NAdam", "RAdam"])
+@pytest.mark.usefixtures("exact_products")
+def test_a_state_goes_on_where_pytorchs_left_off(name, rng):
+    """Step count and slots of PyTorch's optimizer after 30 steps, loaded: the 31st is the same."""
+    net = nc.Sequential(nc.Linear(4, 3), dtype="float64", seed=8)
+    tensors = [torch.tensor(p.value.copy(), requires_grad=True) for p in net.parameters()]
+    theirs, ours = getattr(torch.optim, name)(tensors, weight_decay=0.1), getattr(nc, name)(weight_decay=0.1)
+
+    def their_step():
+        for t in tensors:
+            t.grad = torch.tensor(rng.normal(size=t.shape))
+        theirs.step()
+
+    for _ in range(30):
+        their_step()
+    state = {}
+    for p, t in zip(net.parameters(), tensors, strict=True):
+        p.value = t.detach().numpy()
+        state[p.name] = {k: v.numpy() for k, v in theirs.state[t].items() if v.ndim}
+    ours.load_state_dict({"step": 30, "state": state})
+    their_step()
+    for p, t in zip(net.parameters(), tensors, strict=True):
+        p.grad = t.grad.numpy()
+    ours.step(net)
+    for p, t in zip(net.parameters(), tensors, strict=True):
+        np.testing.assert_allclose(p.value, t.detach().numpy(), rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("args", [{"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}], ids=str)

@@ -18,6 +18,7 @@ struct StepConstants {
   int64_t t = 1;  ///< counts from 1, as bias corrections want it
   double rate = 0;
   double correction1 = 1, correction2 = 1;
+  double size = 0, size2 = 0;  ///< further constants of a rule, its own affair
 };
 
 template <class T>
@@ -30,6 +31,8 @@ class Optimizer {
 
   /// Names of the state arrays kept for each parameter, PyTorch's where it has them.
   virtual std::vector<std::string> slot_names() const = 0;
+  /// What the elements of each state array start from.
+  virtual double slot_start() const { return 0.0; }
   /// Fills the constants that depend on t and the rate.
   virtual void prepare(StepConstants&) const {}
   /// The rule on n elements: w and the slots change. Any range of a parameter may come alone.
@@ -50,6 +53,8 @@ class Optimizer {
 
   double rate() const { return schedule_->rate(t_, epoch_); }
   void set_rate(double rate) { schedule_ = make_schedule(Value(rate)); }
+  const Schedule& schedule() const { return *schedule_; }
+  Schedule& schedule() { return *schedule_; }
   int64_t t() const { return t_; }
   void set_t(int64_t t) { t_ = t; }
   int64_t epoch() const { return epoch_; }

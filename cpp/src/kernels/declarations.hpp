@@ -68,6 +68,13 @@ NNCORE_KERNEL(channel_gradient);
 
 NNCORE_KERNEL(sgd);
 NNCORE_KERNEL(adam);
+NNCORE_KERNEL(rmsprop);
+NNCORE_KERNEL(adagrad);
+NNCORE_KERNEL(adadelta);
+NNCORE_KERNEL(adamax);
+NNCORE_KERNEL(nadam);
+NNCORE_KERNEL(radam);
+NNCORE_KERNEL(lion);
 
 NNCORE_KERNEL(sum_squares);
 NNCORE_KERNEL(sum_absolute);

@@ -1,4 +1,5 @@
-/// Parameter updates of stochastic gradient descent and Adam. Constants are computed in double and rounded to T once.
+/// Parameter updates of stochastic gradient descent and Adam; optimizer_update_squares.cpp and _moments.cpp have the
+/// others. Constants are computed in double and rounded to T once.
 #include "kernels/declarations.hpp"
 #include "kernels/range.hpp"
 
@@ -45,7 +46,8 @@ void sgd_as(int64_t n, const SgdStep& step, T* w, const T* g, T* velocity) {
 
 template <class T, bool decay, bool amsgrad, bool eps_inside>
 struct Adam {
-  Vec<T> step_size, beta1, rest1, beta2, rest2, eps, weight_decay;  // step_size = rate / correction1, rest = 1 - beta
+  Vec<T> step_size, beta1, rest1, beta2, rest2, eps;  // step_size = rate / correction1, rest = 1 - beta
+  Vec<T> weight_decay, shrink;
   Vec<T> correction;  // 1 / correction2 inside the root, 1 / sqrt(correction2) outside
   T* w;
   const T* g;
@@ -67,7 +69,7 @@ struct Adam {
     Vec<T> denominator;
     if constexpr (eps_inside) denominator = sqrt(fma(square, correction, eps));
     else denominator = fma(sqrt(square), correction, eps);
-    store(w + i, lanes, fnma(step_size, mean / denominator, weight));
+    store(w + i, lanes, fnma(step_size, mean / denominator, shrink * weight));
   }
 };
 
@@ -82,6 +84,7 @@ void adam_as(int64_t n, const AdamStep& step, T* w, const T* g, T* m, T* v, T* v
                                                  .rest2 = all(1 - step.beta2),
                                                  .eps = all(step.eps),
                                                  .weight_decay = all(step.weight_decay),
+                                                 .shrink = all(step.shrink),
                                                  .correction = all(1 / root),
                                                  .w = w,
                                                  .g = g,

@@ -6,10 +6,11 @@
 namespace nncore {
 namespace {
 
-template <class T>
-class Adam final : public Optimizer<T> {
+/// Adam, and with `decoupled` AdamW: the weights shrink by themselves, past the averages.
+template <class T, bool decoupled>
+class AnyAdam : public Optimizer<T> {
  public:
-  explicit Adam(const Args& args)
+  explicit AnyAdam(const Args& args)
       : Optimizer<T>(args),
         beta1_(args.get<std::vector<double>>("betas")[0]),
         beta2_(args.get<std::vector<double>>("betas")[1]),
@@ -31,8 +32,10 @@ class Adam final : public Optimizer<T> {
   }
 
   void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* slots) const override {
+    const double decay = decoupled ? 0.0 : weight_decay_;
+    const double shrink = decoupled ? 1.0 - step.rate * weight_decay_ : 1.0;
     kernels<T>().adam(n,
-                      {step.rate, beta1_, beta2_, eps_, weight_decay_, step.correction1, step.correction2,
+                      {step.rate, beta1_, beta2_, eps_, decay, shrink, step.correction1, step.correction2,
                        eps_inside_sqrt_},
                       w, g, slots[0], slots[1], slots[2]);
   }
@@ -42,21 +45,40 @@ class Adam final : public Optimizer<T> {
   bool amsgrad_, eps_inside_sqrt_, bias_correction_;
 };
 
-const auto registered =
-    optimizer<Adam>("Adam")
-        .summary("Adaptive moment estimation.")
-        .formula("m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g^2\n"
-                 "w = w - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)")
-        .field("lr", 1e-3, rule::rate(), "step size, per update")
-        .field("betas", std::vector<double>{0.9, 0.999}, rule::pair_in_range(0.0, 1.0), "decay of the two averages")
-        .field("eps", 1e-8, rule::non_negative(), "keeps the quotient finite")
-        .field("weight_decay", 0.0, rule::non_negative(), "L2 penalty added to the gradient of every parameter")
-        .field("amsgrad", false, rule::boolean(), "divide by the largest v so far")
-        .keyword("eps_inside_sqrt", false, rule::boolean(),
-                 "put eps under the root, as some lecture notes do, instead of beside it (the paper, PyTorch)")
-        .keyword("bias_correction", true, rule::boolean(), "divide by 1 - beta^t; off: m and v as they are")
-        .notes("State per parameter: exp_avg (m), exp_avg_sq (v), and max_exp_avg_sq with amsgrad. One step count t "
-               "serves all parameters.")
+template <class T>
+class Adam final : public AnyAdam<T, false> {
+ public:
+  explicit Adam(const Args& args) : AnyAdam<T, false>(args) {}
+};
+
+template <class T>
+class AdamW final : public AnyAdam<T, true> {
+ public:
+  explicit AdamW(const Args& args) : AnyAdam<T, true>(args) {}
+};
+
+Registration& add_fields(Registration& optimizer, double weight_decay, const char* decay_text) {
+  return optimizer.field("lr", 1e-3, rule::rate(), "step size, per update")
+      .field("betas", std::vector<double>{0.9, 0.999}, rule::pair_in_range(0.0, 1.0), "decay of the two averages")
+      .field("eps", 1e-8, rule::non_negative(), "keeps the quotient finite")
+      .field("weight_decay", weight_decay, rule::non_negative(), decay_text)
+      .field("amsgrad", false, rule::boolean(), "divide by the largest v so far")
+      .keyword("eps_inside_sqrt", false, rule::boolean(),
+               "put eps under the root, as some lecture notes do, instead of beside it (the paper, PyTorch)")
+      .keyword("bias_correction", true, rule::boolean(), "divide by 1 - beta^t; off: m and v as they are");
+}
+
+const char* const kState =
+    "State per parameter: exp_avg (m), exp_avg_sq (v), and max_exp_avg_sq with amsgrad. One step count t serves all "
+    "parameters.";
+
+const auto adam =
+    add_fields(optimizer<Adam>("Adam")
+                   .summary("Adaptive moment estimation.")
+                   .formula("m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g^2\n"
+                            "w = w - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)"),
+               0.0, "L2 penalty added to the gradient of every parameter")
+        .notes(kState)
         .source("Kingma, Ba, Adam, 2015, algorithm 1; Reddi, Kale, Kumar, On the Convergence of Adam and Beyond, 2018")
         .doctest(">>> nc.minimize(\"quadratic\", [1.0, 1.0], nc.Adam(lr=0.1), 500).fun < 1e-6\nTrue")
         .example({})
@@ -64,6 +86,20 @@ const auto registered =
         .example({{"amsgrad", true}})
         .example({{"eps", 1e-3}, {"eps_inside_sqrt", true}})
         .example({{"bias_correction", false}});
+
+const auto adamw =
+    add_fields(optimizer<AdamW>("AdamW")
+                   .summary("Adam with weight decay that does not pass through the averages.")
+                   .formula("m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g^2\n"
+                            "w = (1 - lr weight_decay) w - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)"),
+               0.01, "share of every parameter taken off, times lr")
+        .notes(kState)
+        .source("Loshchilov, Hutter, Decoupled Weight Decay Regularization, 2019, algorithm 2; its schedule multiplier "
+                "is lr here, as in PyTorch")
+        .doctest(">>> nc.minimize(\"quadratic\", [1.0, 1.0], nc.AdamW(lr=0.1), 500).fun < 1e-6\nTrue")
+        .example({})
+        .example({{"lr", 0.01}, {"betas", std::vector<double>{0.8, 0.99}}, {"weight_decay", 0.1}})
+        .example({{"amsgrad", true}, {"weight_decay", 0.5}});
 
 }  // namespace
 }  // namespace nncore

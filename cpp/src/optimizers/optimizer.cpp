@@ -1,5 +1,7 @@
 #include "nncore/optimizer.hpp"
 
+#include <algorithm>
+
 #include "nncore/error.hpp"
 
 namespace nncore {
@@ -11,7 +13,10 @@ void Optimizer<T>::attach(const std::vector<Parameter<T>*>& parameters) {
   slots_.clear();
   for (const Parameter<T>* p : parameters) {
     sizes_.push_back(p->shape.size());
-    for (int k = 0; k < n_slots_; ++k) slots_.emplace_back(p->shape.size());
+    for (int k = 0; k < n_slots_; ++k) {
+      slots_.emplace_back(p->shape.size());
+      std::fill_n(slots_.back().data(), p->shape.size(), static_cast<T>(slot_start()));
+    }
   }
   attached_ = true;
 }
