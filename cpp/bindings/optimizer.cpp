@@ -45,6 +45,11 @@ void bind_optimizer_of(py::module_& m, const char* name) {
            },
            py::arg("model"))
       .def("slots", &slots<T>, py::arg("parameter"))
+      .def_property_readonly("monitor", [](const Optimizer<T>& optimizer) { return optimizer.schedule().monitor(); })
+      .def_property("schedule_state", [](const Optimizer<T>& optimizer) { return optimizer.schedule().state(); },
+                    [](Optimizer<T>& optimizer, const std::map<std::string, double>& state) {
+                      optimizer.schedule().set_state(state);
+                    })
       .def_property("rate", &Optimizer<T>::rate, &Optimizer<T>::set_rate)
       .def_property("t", &Optimizer<T>::t, &Optimizer<T>::set_t)
       .def_property("epoch", &Optimizer<T>::epoch, &Optimizer<T>::set_epoch);

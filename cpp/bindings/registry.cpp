@@ -29,6 +29,36 @@ std::string repr_of(const py::handle& given) {
   }
 }
 
+/// A Python function as the core calls it: from any thread, with or without the interpreter's lock.
+class PythonFunction final : public IndexFunction {
+ public:
+  explicit PythonFunction(py::object function) : function_(std::move(function)) {}
+  ~PythonFunction() override {
+    const WithGil locked;
+    function_ = py::object();
+  }
+  PythonFunction(const PythonFunction&) = delete;
+  PythonFunction& operator=(const PythonFunction&) = delete;
+
+  double at(int64_t index) const override {
+    const WithGil locked;
+    if (index == last_index_) return last_;  // the same index is asked for more than once in a step
+    const py::object answer = function_(index);
+    const auto value = to_value(answer);
+    if (value && std::holds_alternative<double>(*value)) last_ = std::get<double>(*value);
+    else if (value && std::holds_alternative<int64_t>(*value)) last_ = static_cast<double>(std::get<int64_t>(*value));
+    else throw ConfigError(expected("[Schedule]", "fn", "a function that returns a number", repr_of(answer)));
+    last_index_ = index;
+    return last_;
+  }
+  const py::object& function() const { return function_; }
+
+ private:
+  py::object function_;
+  mutable int64_t last_index_ = -1;
+  mutable double last_ = 0;
+};
+
 std::map<std::string, Value> to_values(const Schema& schema, const py::dict& given) {
   std::map<std::string, Value> values;
   for (const auto& [key, object] : given) {
@@ -129,6 +159,10 @@ std::optional<Value> to_value(const py::handle& given) {
     if (py::isinstance<py::sequence>(given)) {
       const auto row = values_of<double>(given, "", "");
       if (row.view.shape.rank() == 1) return std::vector<double>(row.view.data, row.view.data + row.view.size());
+      return std::nullopt;
+    }
+    if (PyCallable_Check(given.ptr())) {
+      return std::make_shared<const PythonFunction>(py::reinterpret_borrow<py::object>(given));
     }
   } catch (const std::exception&) {
     // too large, not text, not numbers: refused
@@ -145,6 +179,10 @@ py::object to_python(const Value& value) {
     py::object operator()(const std::string& x) const { return py::str(x); }
     py::object operator()(const std::vector<double>& x) const { return py::tuple(py::cast(x)); }
     py::object operator()(const std::vector<int64_t>& x) const { return py::tuple(py::cast(x)); }
+    py::object operator()(const std::shared_ptr<const IndexFunction>& x) const {
+      if (const auto* own = dynamic_cast<const PythonFunction*>(x.get())) return own->function();
+      return py::cpp_function([x](int64_t index) { return x->at(index); });
+    }
     py::object operator()(const SpecPointer& x) const { return py::cast(std::const_pointer_cast<Spec>(x)); }
     py::object operator()(const std::vector<SpecPointer>& x) const {
       py::tuple out(x.size());

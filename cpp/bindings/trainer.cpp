@@ -17,27 +17,6 @@ namespace {
 
 using namespace py::literals;
 
-/// The names of the metrics beside loss and accuracy.
-using Names = std::vector<std::string>;
-
-/// f(name, value) for each number of an evaluation.
-template <class F>
-void for_each_number(const std::string& prefix, const Names& names, const Evaluation& e, F f) {
-  f(prefix + "loss", e.loss);
-  if (e.accuracy >= 0) f(prefix + "accuracy", e.accuracy);
-  for (std::size_t i = 0; i < e.metrics.size(); ++i) f(prefix + names[i], e.metrics[i]);
-}
-
-/// f(name, value) for each number of a record that was measured.
-template <class F>
-void for_each_number(const EpochRecord& r, const Names& names, F f) {
-  for_each_number("", names, r.train, f);
-  if (r.validation) for_each_number("val_", names, *r.validation, f);
-  if (r.test) for_each_number("test_", names, *r.test, f);
-  f("lr", r.rate);
-  f("seconds", r.seconds);
-}
-
 /// Calls Python between steps and epochs: `poll(epoch, epochs, step, steps, loss)` and `epoch_done(dict)`, true: stop.
 template <class T>
 class PythonObserver final : public Observer {
@@ -216,12 +195,6 @@ class Bound {
   }
   static std::optional<Dataset<T>> dataset(const std::optional<Checked>& checked) {
     return checked ? std::optional<Dataset<T>>(checked->data) : std::nullopt;
-  }
-
-  static Names names_of(const Measures<T>& measures) {
-    Names names;
-    for (const Metric<T>& metric : measures.metrics) names.push_back(metric.name);
-    return names;
   }
 
   static py::dict to_dict(const FitResult& result, const Names& names) {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copyreg
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from nncore import _core
@@ -88,7 +88,7 @@ def _annotation(text: str) -> Any:
         from nncore._layer import Layer
 
         return Layer
-    return eval(text, {"ArrayLike": Sequence[float], "Sequence": Sequence})
+    return eval(text, {"ArrayLike": Sequence[float], "Callable": Callable, "Sequence": Sequence})
 
 
 def docstring_of(schema: Schema) -> str:
@@ -129,7 +129,12 @@ def make_classes(
             "__signature__": signature_of(schema),
             "_kind": kind,
         }
-        made[schema["name"]] = type(schema["name"], ((bases or {}).get(schema["name"], base),), namespace)
+        if schema["name"] == base.__name__:  # the base is one of them
+            for key, value in namespace.items():
+                setattr(base, key, value)
+            made[base.__name__] = base
+        else:
+            made[schema["name"]] = type(schema["name"], ((bases or {}).get(schema["name"], base),), namespace)
     return made
 
 

@@ -52,6 +52,11 @@ class Optimizer(Registered):
             self._core.rate = rate
             self._follows_schedule = False
 
+    @property
+    def _monitor(self) -> str | None:
+        """The number of an epoch's record that the schedule follows."""
+        return None if self._core is None else self._core.monitor or None
+
     def step(self, model: Sequential) -> None:
         """Changes every parameter by its gradient; gradients stay as they are."""
         self._bind(model).step(model._core)
@@ -73,12 +78,14 @@ class Optimizer(Registered):
         return self._core
 
     def state_dict(self) -> dict[str, Any]:
-        """Step count, epoch, rate (when it was set) and the state arrays of each parameter, by name."""
+        """Step count, epoch, rate (when it was set), what a schedule has seen, and the state arrays of each parameter."""
         if self._core is None:
             return dict(self._pending)
         state: dict[str, Any] = {"step": self._core.t, "epoch": self._core.epoch}
         if not self._follows_schedule:
             state["lr"] = self._core.rate
+        if self._core.schedule_state:
+            state["schedule"] = self._core.schedule_state
         state["state"] = {
             name: {slot: array.reshape(value.shape).copy() for slot, array in self._core.slots(i).items()}
             for i, (name, value, _) in enumerate(self._model_core.parameters())
@@ -88,7 +95,7 @@ class Optimizer(Registered):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes over what state_dict gave; all of it or, with an error, nothing."""
         where = type(self).__name__
-        known = {"step", "epoch", "lr", "state"}
+        known = {"step", "epoch", "lr", "schedule", "state"}
         unknown = sorted(set(state) - known)
         if unknown:
             raise ConfigError(f"[{where}] state_dict: expected keys of {sorted(known)}, got {unknown[0]!r}")
@@ -99,6 +106,8 @@ class Optimizer(Registered):
             self._pending = copy.deepcopy(dict(state))  # what was given may change before a model is met
             return
         copies = self._checked_slots(state.get("state", {}))
+        if "schedule" in state:
+            self._core.schedule_state = _numbers(where, state["schedule"])
         self._core.t = counts.get("step", self._core.t)
         self._core.epoch = counts.get("epoch", self._core.epoch)
         if "lr" in state:
@@ -120,3 +129,10 @@ class Optimizer(Registered):
                     raise ConfigError(f"[{type(self).__name__}] state_dict: no state is called {slot!r}")
                 copies.append((arrays[slot], checked(values, shape, f"{name} {slot}")))
         return copies
+
+
+def _numbers(where: str, given: Any) -> dict[str, float]:
+    """A schedule's state as it was given."""
+    if isinstance(given, dict) and all(isinstance(k, str) and isinstance(v, (int, float)) for k, v in given.items()):
+        return {key: float(value) for key, value in given.items()}
+    raise ConfigError(f"[{where}] state_dict: expected numbers by name for 'schedule', got {describe(given)}")

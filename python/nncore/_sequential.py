@@ -162,17 +162,20 @@ class Sequential:
     def predict(self, x: Any) -> Any:
         """Labels where the model is a classifier, values otherwise.
 
-        Two outputs or more: the index of the largest; one output: 0 or 1 after a sigmoid, -1 or 1 for the
-        perceptron's loss, the value itself otherwise. A model trained on values gives values.
+        Two outputs or more: the index of the largest; one output: 0 or 1 after a sigmoid, -1 or 1 for the losses of
+        the perceptron and of margins, the value itself otherwise. A model trained with BCEWithLogitsLoss gives 0 or 1
+        for each of its outputs. A model trained on values gives values.
         """
         z = self(x)
         link = self._link
-        if link == "sign":
-            return np.where(z[:, 0] >= 0, 1, -1)
         if link == "identity" or z.ndim != 2:
             return z
+        if link == "sigmoid" and z.shape[1] > 1:
+            return (z >= 0).astype(np.int64)
         if z.shape[1] > 1:
             return z.argmax(axis=1)
+        if link == "sign":
+            return np.where(z[:, 0] >= 0, 1, -1)
         ends_in_sigmoid = self._end() == "probabilities"
         if link == "sigmoid" or ends_in_sigmoid:
             return (z[:, 0] >= (0.5 if ends_in_sigmoid else 0.0)).astype(np.int64)

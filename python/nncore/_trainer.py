@@ -18,7 +18,7 @@ from nncore._loss import CompiledLoss, Loss
 from nncore._optimizer import Optimizer
 from nncore._progress import Progress
 from nncore._sequential import Sequential
-from nncore.callbacks import Callback, check_monitors, listed
+from nncore.callbacks import Callback, check_monitor, check_monitors, listed
 from nncore.errors import ConfigError
 
 #: Losses that apply a link of their own, and the last layers that would apply it a second time.
@@ -188,7 +188,9 @@ class Trainer:
         elif validation_split:
             raise ConfigError("[fit] validation_split: expected 0 beside validation_data, got both")
         prefixes = ["", *(p for p, pair in zip(("val_", "test_"), pairs, strict=True) if pair is not None)]
-        check_monitors(watchers, wanted.columns(self._has_classes(y), prefixes))
+        columns = wanted.columns(self._has_classes(y), prefixes)
+        check_monitors(watchers, columns)
+        check_monitor("ReduceLROnPlateau", self.optimizer._monitor, columns)
         self._metrics = wanted
         for watcher in watchers:
             watcher.on_fit_begin(self)

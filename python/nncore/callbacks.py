@@ -298,8 +298,11 @@ def listed(given: Iterable[Any]) -> list[Callback]:
 def check_monitors(callbacks: Sequence[Callback], columns: Sequence[str]) -> None:
     """Every number that is watched has to be among those of the fit."""
     for callback in callbacks:
-        if callback.monitor is not None and callback.monitor not in columns:
-            hint = " (give fit validation_data or validation_split)" if str(callback.monitor).startswith("val_") else ""
-            raise ConfigError(
-                f"[{type(callback).__name__}] monitor: expected one of {list(columns)}, got {callback.monitor!r}{hint}"
-            )
+        check_monitor(type(callback).__name__, callback.monitor, columns)
+
+
+def check_monitor(where: str, monitor: str | None, columns: Sequence[str]) -> None:
+    """None, or the name of a number of the fit."""
+    if monitor is not None and monitor not in columns:
+        hint = " (give fit validation_data or validation_split)" if str(monitor).startswith("val_") else ""
+        raise ConfigError(f"[{where}] monitor: expected one of {list(columns)}, got {monitor!r}{hint}")

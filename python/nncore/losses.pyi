@@ -2,6 +2,40 @@
 from numpy.typing import ArrayLike
 from nncore._loss import CompiledLoss, Loss as Loss
 
+class BCEWithLogitsLoss(CompiledLoss):
+    """Binary cross-entropy of the sigmoid of raw outputs (logits), over all elements.
+
+        L = -sum (p y log s + (1 - y) log(1 - s)) / n,  s = sigmoid(z),  n the number of elements
+
+    Parameters
+    ----------
+    pos_weight : float | ArrayLike | None, default None
+        weight p of y = 1: one number, or one for each output; None: 1; a number >= 0 or a one-dimensional array of them or None
+    reduction : str, default 'mean'
+        over the batch; 'mean' or 'sum'
+
+    Raises
+    ------
+    ConfigError
+        an argument outside its range
+
+    Shapes
+    ------
+    z (N, *), y (N, *) of numbers from 0 to 1 -> a number and dz (N, *)
+
+    Notes
+    -----
+    Computed so that no output is too large for it. Labels 0 and 1 may be integers.
+    Source: Cox, The Regression Analysis of Binary Sequences, 1958.
+
+    Examples
+    --------
+    >>> value, dz = nc.BCEWithLogitsLoss()(np.array([[0.0]]), np.array([[1]]))
+    >>> round(value, 6), dz
+    (0.693147, array([[-0.5]]))
+    """
+    def __init__(self, pos_weight: float | ArrayLike | None = None, reduction: str = 'mean') -> None: ...
+
 class CrossEntropyLoss(CompiledLoss):
     """Cross-entropy of the softmax of raw outputs (logits) with labels or probabilities.
 
@@ -39,6 +73,107 @@ class CrossEntropyLoss(CompiledLoss):
     (0.693147, array([[-0.5,  0.5]]))
     """
     def __init__(self, weight: ArrayLike | None = None, ignore_index: int = -100, reduction: str = 'mean', label_smoothing: float = 0.0) -> None: ...
+
+class HingeLoss(CompiledLoss):
+    """How far samples are from lying on their side by a margin: what a support vector machine minimises.
+
+        one output:  L = sum max(0, margin - y z) / N,  y in {-1, 1}
+        classes:     L = sum max(0, margin + max_{j != y} z_j - z_y) / N
+
+    Parameters
+    ----------
+    margin : float, default 1.0
+        how far is far enough; a number >= 0
+    reduction : str, default 'mean'
+        over the batch; 'mean' or 'sum'
+
+    Raises
+    ------
+    ConfigError
+        an argument outside its range
+
+    Shapes
+    ------
+    z (N, 1), y (N,) of -1 and 1, or z (N, C), y (N,) integers -> a number and dz like z
+
+    Notes
+    -----
+    The derivative at the kink is taken as 0; of several largest outputs the first counts. With one output predict gives -1 or 1.
+    Source: Cortes, Vapnik, Support-Vector Networks, 1995; classes: Crammer, Singer, On the Algorithmic Implementation of Multiclass Kernel-based Vector Machines, 2001.
+
+    Examples
+    --------
+    >>> nc.HingeLoss()(np.array([[0.5], [3.0]]), np.array([1, 1]))
+    (0.25, array([[-0.5],
+           [ 0. ]]))
+    >>> nc.HingeLoss()(np.array([[2.0, 1.5, 0.0]]), np.array([0]))
+    (0.5, array([[-1.,  1.,  0.]]))
+    """
+    def __init__(self, margin: float = 1.0, reduction: str = 'mean') -> None: ...
+
+class HuberLoss(CompiledLoss):
+    """Squared error near the target, absolute error far from it.
+
+        L = sum l(z - y) / n,  n the number of elements
+        l(d) = d^2 / 2 where |d| <= delta,  delta (|d| - delta / 2) elsewhere
+
+    Parameters
+    ----------
+    delta : float, default 1.0
+        where the one becomes the other; a number > 0
+    reduction : str, default 'mean'
+        over the batch; 'mean' or 'sum'
+
+    Raises
+    ------
+    ConfigError
+        an argument outside its range
+
+    Shapes
+    ------
+    z (N, *), y (N, *) -> a number and dz (N, *)
+
+    Notes
+    -----
+    Source: Huber, Robust Estimation of a Location Parameter, 1964.
+
+    Examples
+    --------
+    >>> nc.HuberLoss(delta=2.0)(np.array([[1.0, 4.0]]), np.array([[0.0, 0.0]]))
+    (3.25, array([[0.5, 1. ]]))
+    """
+    def __init__(self, delta: float = 1.0, reduction: str = 'mean') -> None: ...
+
+class L1Loss(CompiledLoss):
+    """Mean absolute error over all elements.
+
+        L = sum |z - y| / n,  n the number of elements
+
+    Parameters
+    ----------
+    reduction : str, default 'mean'
+        over the batch; 'mean' or 'sum'
+
+    Raises
+    ------
+    ConfigError
+        an argument outside its range
+
+    Shapes
+    ------
+    z (N, *), y (N, *) -> a number and dz (N, *)
+
+    Notes
+    -----
+    The derivative at z = y is taken as 0.
+    Source: Boscovich, 1757; Laplace, 1793.
+
+    Examples
+    --------
+    >>> nc.L1Loss()(np.array([[1.0, 3.0]]), np.array([[1.0, 1.0]]))
+    (1.0, array([[0. , 0.5]]))
+    """
+    def __init__(self, reduction: str = 'mean') -> None: ...
 
 class MSELoss(CompiledLoss):
     """Mean squared error over all elements.
@@ -136,4 +271,38 @@ class PerceptronLoss(CompiledLoss):
     """
     def __init__(self, reduction: str = 'mean') -> None: ...
 
-__all__ = ["Loss", "CrossEntropyLoss", "MSELoss", "NLLLoss", "PerceptronLoss"]
+class SmoothL1Loss(CompiledLoss):
+    """Absolute error with a round bottom of slope 1 at its rim.
+
+        L = sum l(z - y) / n,  n the number of elements
+        l(d) = d^2 / (2 beta) where |d| < beta,  |d| - beta / 2 elsewhere
+
+    Parameters
+    ----------
+    beta : float, default 1.0
+        where the bottom ends; 0 gives L1Loss; a number >= 0
+    reduction : str, default 'mean'
+        over the batch; 'mean' or 'sum'
+
+    Raises
+    ------
+    ConfigError
+        an argument outside its range
+
+    Shapes
+    ------
+    z (N, *), y (N, *) -> a number and dz (N, *)
+
+    Notes
+    -----
+    HuberLoss with delta = beta, divided by beta.
+    Source: Girshick, Fast R-CNN, 2015, equation 3.
+
+    Examples
+    --------
+    >>> nc.SmoothL1Loss()(np.array([[0.5, 3.0]]), np.array([[0.0, 0.0]]))
+    (1.3125, array([[0.25, 0.5 ]]))
+    """
+    def __init__(self, beta: float = 1.0, reduction: str = 'mean') -> None: ...
+
+__all__ = ["Loss", "BCEWithLogitsLoss", "CrossEntropyLoss", "HingeLoss", "HuberLoss", "L1Loss", "MSELoss", "NLLLoss", "PerceptronLoss", "SmoothL1Loss"]

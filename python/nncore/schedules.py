@@ -6,4 +6,4 @@ from nncore._schedule import Schedule
 _made = make_classes("schedule", Schedule, __name__)
 globals().update(_made)
 
-__all__ = ["Schedule", *_made]
+__all__ = list(_made)

@@ -100,7 +100,7 @@ def test_doctests_of_layers_losses_and_optimizers_exist():
     assert without == []
 
 
-@pytest.mark.parametrize(("kind", "name"), ALL)
+@pytest.mark.parametrize(("kind", "name"), [p for p in ALL if p.values != ("schedule", "Schedule")])  # holds a function
 def test_repr_can_be_read_back(kind, name):
     args = SCHEMAS[kind, name]["examples"][-1][0]
     made = class_of(kind, name)(**args)

@@ -74,6 +74,105 @@ def test_perceptron_counts_the_misclassified_alone():
     assert value == (3 + 4) / 4 and np.array_equal(dz, [[0.0], [-0.25], [0.25], [0.0]])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_binary_cross_entropy_of_outputs_of_any_size(dtype):
+    """-log sigmoid(z) = log(1 + e^-z): 0 for large z, -z for large negative ones."""
+    z = np.array([[1e4], [-1e4], [1e4], [-1e4], [0.0]], dtype=dtype)
+    y = np.array([[1], [1], [0], [0], [1]])
+    loss = nc.BCEWithLogitsLoss(reduction="sum")
+    values = [loss.value(z[i : i + 1], y[i : i + 1]) for i in range(5)]
+    assert values == [0.0, 1e4, 1e4, 0.0, pytest.approx(LOG2, rel=1e-15)]
+    assert np.array_equal(loss(z, y)[1].ravel(), [0.0, -1.0, 1.0, 0.0, -0.5])
+    small = nc.BCEWithLogitsLoss().value(np.array([[40.0]]), np.array([[1.0]]))
+    assert small == pytest.approx(np.exp(-40.0), rel=1e-12)
+
+
+def test_the_weight_of_the_positive_counts_for_them_alone():
+    loss = nc.BCEWithLogitsLoss(pos_weight=3.0)
+    value, dz = loss(np.zeros((1, 2)), np.array([[1, 0]]))
+    assert value == pytest.approx((3 * LOG2 + LOG2) / 2) and np.array_equal(dz, [[-0.75, 0.25]])
+    per_output = nc.BCEWithLogitsLoss(pos_weight=[3.0, 1.0])(np.zeros((2, 2)), np.array([[1, 1], [0, 0]]))[1]
+    np.testing.assert_allclose(per_output, [[-0.375, -0.125], [0.125, 0.125]])
+    for weights, z in (([1.0, 2.0], np.zeros((2, 3))), ([1.0, 2.0], np.zeros(2)), ([1.0, 2.0], np.zeros((2, 1)))):
+        with pytest.raises(nc.ShapeError, match=r"^\[BCEWithLogitsLoss\] pos_weight: expected one number, or one for each of"):
+            nc.BCEWithLogitsLoss(pos_weight=weights)(z, np.zeros(z.shape))
+
+
+def test_binary_labels_that_are_no_probabilities_are_refused():
+    with pytest.raises(nc.ConfigError, match=r"y: expected probabilities in \[0, 1\], got -1\.0 \(for labels -1 and 1 use"):
+        nc.BCEWithLogitsLoss()(np.zeros((2, 1)), np.array([[1], [-1]]))
+    with pytest.raises(nc.ConfigError, match="probabilities"):
+        nc.BCEWithLogitsLoss()(np.zeros((1, 1)), np.array([[np.nan]]))
+    with pytest.raises(nc.ShapeError, match=r"use y\[:, None\]"):
+        nc.BCEWithLogitsLoss()(np.zeros((2, 1)), np.array([1, 0]))
+
+
+def test_losses_of_the_difference():
+    z, y = np.array([[0.5, -3.0, 1.0, 2.0]]), np.array([[0.0, 0.0, 1.0, 0.0]])
+    value, dz = nc.L1Loss()(z, y)
+    assert value == (0.5 + 3 + 0 + 2) / 4 and np.array_equal(dz, [[0.25, -0.25, 0.0, 0.25]])
+    value, dz = nc.HuberLoss(delta=2.0, reduction="sum")(z, y)
+    assert value == 0.125 + 2 * (3 - 1) + 0 + 2 and np.array_equal(dz, [[0.5, -2.0, 0.0, 2.0]])
+    value, dz = nc.SmoothL1Loss(beta=2.0, reduction="sum")(z, y)
+    assert value == (0.125 + 4 + 2) / 2 and np.array_equal(dz, [[0.25, -1.0, 0.0, 1.0]])
+
+
+@pytest.mark.parametrize("labels", [np.array([1, 1, -1, -1]), np.array([1.0, 1.0, -1.0, -1.0]), np.array([1, 1, -1, -1], dtype=np.int8)])
+def test_hinge_of_one_output(labels):
+    value, dz = nc.HingeLoss()(np.array([[0.25], [1.0], [0.5], [-2.0]]), labels)
+    assert value == (0.75 + 0 + 1.5 + 0) / 4 and np.array_equal(dz, [[-0.25], [0.0], [0.25], [0.0]])
+
+
+def test_hinge_of_classes_looks_at_the_strongest_rival():
+    z, y = np.array([[2.0, 1.5, 1.75], [0.0, 3.0, 1.0], [1.0, 1.0, 1.0]]), np.array([0, 1, 2])
+    value, dz = nc.HingeLoss(reduction="sum")(z, y)
+    assert value == 0.75 + 0 + 1 and np.array_equal(dz, [[-1, 0, 1], [0, 0, 0], [1, 0, -1]])
+
+
+def test_hinge_says_how_to_mend_the_labels():
+    for y in (np.array([0, 1]), np.array([0.0, 1.0])):
+        with pytest.raises(nc.ConfigError, match=r"labels -1 and 1, got 0\.0 \(for labels 0 and 1 use 2 \* y - 1"):
+            nc.HingeLoss()(np.zeros((2, 1)), y)
+    with pytest.raises(nc.ShapeError, match=r"integer labels \(2,\)"):
+        nc.HingeLoss()(np.zeros((2, 3)), np.array([0.0, 1.0]))
+    with pytest.raises(nc.ConfigError, match="labels 0 to 2, got -1"):
+        nc.HingeLoss()(np.zeros((2, 3)), np.array([1, -1]))
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "labels"),
+    [
+        (nc.BCEWithLogitsLoss(), lambda side: side[:, None].astype(float), lambda side: side),
+        (nc.BCEWithLogitsLoss(), lambda side: np.stack([side, 1 - side], axis=1), lambda side: np.stack([side, 1 - side], axis=1)),
+        (nc.HingeLoss(), lambda side: 2 * side - 1, lambda side: 2 * side - 1),
+        (nc.HingeLoss(), lambda side: side, lambda side: side),
+    ],
+)  # fmt: skip
+def test_a_model_trained_with_it_predicts_its_labels(loss, y, labels, rng):
+    X = rng.normal(size=(200, 2))
+    side = (X[:, 0] > X[:, 1]).astype(np.int64)
+    classes = isinstance(loss, nc.HingeLoss) and y(side).min() == 0
+    outputs = 2 if classes else int(np.prod(y(side).shape[1:]))
+    net = nc.Sequential(nc.Linear(2, outputs), seed=0)
+    trainer = nc.Trainer(net, loss, nc.SGD(lr=0.5), batch_size=20)
+    history = trainer.fit(X, y(side), epochs=30)
+    predicted = net.predict(X)
+    assert predicted.shape == labels(side).shape
+    share = (predicted == labels(side)).mean()
+    assert share > 0.97 and history["accuracy"][-1] > 0.95
+    assert trainer.evaluate(X, y(side))["accuracy"] == pytest.approx(share)
+    if isinstance(loss, nc.BCEWithLogitsLoss):
+        np.testing.assert_allclose(net.predict_proba(X), 1 / (1 + np.exp(-net(X))), rtol=1e-5)
+    else:
+        with pytest.raises(nc.StateError, match="no probabilities"):
+            net.predict_proba(X)
+
+
+def test_binary_cross_entropy_after_a_sigmoid_is_refused():
+    with pytest.raises(nc.ConfigError, match="drop the layer"):
+        nc.Trainer(nc.Sequential(nc.Linear(2, 1), nc.Sigmoid()), nc.BCEWithLogitsLoss(), nc.SGD())
+
+
 @pytest.mark.parametrize("loss", [nc.CrossEntropyLoss, nc.NLLLoss, nc.MSELoss, nc.PerceptronLoss])
 def test_sum_is_the_mean_times_the_count(loss, rng):
     z = rng.normal(size=(6, 1)) if loss is nc.PerceptronLoss else rng.normal(size=(6, 3))

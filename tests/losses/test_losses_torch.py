@@ -77,6 +77,46 @@ def test_mse(shape, reduction, dtype, rng):
     compare(nc.MSELoss(reduction), torch.nn.MSELoss(reduction=reduction), z, y, dtype)
 
 
+SHAPES = [(7,), (7, 1), (7, 4), (3, 2, 5)]
+REGRESSION = [
+    (nc.L1Loss, torch.nn.L1Loss, [{}]),
+    (nc.SmoothL1Loss, torch.nn.SmoothL1Loss, [{}, {"beta": 0.3}, {"beta": 0.0}, {"beta": 2.5}]),
+    (nc.HuberLoss, torch.nn.HuberLoss, [{}, {"delta": 0.3}, {"delta": 2.5}]),
+]
+
+
+@pytest.mark.parametrize(("ours", "theirs", "args"), [(o, t, a) for o, t, every in REGRESSION for a in every], ids=str)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_losses_of_the_difference(ours, theirs, args, shape, reduction, dtype, rng):
+    z, y = 2 * rng.normal(size=shape).astype(dtype), rng.normal(size=shape).astype(dtype)
+    y.flat[0] = z.flat[0]  # the kink
+    compare(ours(reduction=reduction, **args), theirs(reduction=reduction, **args), z, y, dtype)
+
+
+@pytest.mark.parametrize("pos_weight", [None, 3.0, 0.0, (0.3, 2.0, 1.0, 0.0)])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("scale", [1.0, 1e4])
+def test_bce_with_logits(pos_weight, shape, reduction, dtype, scale, rng):
+    if isinstance(pos_weight, tuple) and shape[-1] != len(pos_weight):
+        pos_weight = (2.0,)
+    z, y = scale * rng.normal(size=shape), rng.choice([0.0, 1.0, 0.25], size=shape).astype(dtype)
+    theirs = torch.nn.BCEWithLogitsLoss(pos_weight=weight_of(pos_weight, dtype), reduction=reduction)
+    compare(nc.BCEWithLogitsLoss(pos_weight, reduction), theirs, z, y, dtype)
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.5, 1.0, 3.0])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_hinge_of_classes_is_pytorchs_where_only_the_largest_violation_counts(margin, dtype, rng):
+    """With two classes the largest is the only one; PyTorch divides by their number."""
+    z, y = rng.normal(size=(N, 2)), rng.integers(0, 2, N)
+    theirs = torch.nn.MultiMarginLoss(margin=margin)
+    compare(nc.HingeLoss(margin), lambda tz, ty: 2 * theirs(tz, ty), z, y, dtype)
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 50.0, 1e4])
 def test_cross_entropy_of_outputs_of_any_size(dtype, scale, rng):

@@ -13,9 +13,11 @@ struct Target {
   const int64_t* labels = nullptr;
   const T* values = nullptr;
   Shape shape;
+  /// Element n as a number, whichever it is.
+  double number(int64_t n) const { return labels != nullptr ? static_cast<double>(labels[n]) : static_cast<double>(values[n]); }
 };
 
-/// How the model's raw outputs become probabilities or labels.
+/// How the model's raw outputs become probabilities or labels; sign: one output by its sign, several by the largest.
 enum class Link { identity, softmax, log_softmax, sigmoid, sign };
 
 template <class T>
@@ -37,6 +39,9 @@ class Loss {
 /// Throws unless z is (N, C) and the labels are (N,) with 0 <= label < C (or label == ignored).
 template <class T>
 void check_labels(const char* where, const Shape& z, const Target<T>& y, const int64_t* ignored = nullptr);
+/// Throws unless z is (N, 1) and y, (N,) or like z, holds -1 and 1 alone.
+template <class T>
+void check_signs(const char* where, const Shape& z, const Target<T>& y);
 /// Throws unless y has exactly the shape of z.
 template <class T>
 void check_values(const char* where, const Shape& z, const Target<T>& y);

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <string>
 
 #include "nncore/registry.hpp"
 
@@ -14,8 +16,16 @@ class Schedule {
   /// The rate at index 0, 1, … of whatever the schedule counts.
   virtual double at(int64_t index) const = 0;
 
-  double rate(int64_t step, int64_t epoch) const { return at(per_epoch_ ? epoch : step); }
+  virtual double rate(int64_t step, int64_t epoch) const { return at(per_epoch_ ? epoch : step); }
   bool per_epoch() const { return per_epoch_; }
+
+  /// The number of an epoch's record that the rate depends on ("val_loss"), told to `observe` after each epoch.
+  /// Empty: none, the rate follows from the index.
+  virtual std::string monitor() const { return ""; }
+  virtual void observe(double) {}
+  /// What observing has left, by name.
+  virtual std::map<std::string, double> state() const { return {}; }
+  virtual void set_state(const std::map<std::string, double>& state);  ///< throws ConfigError
 
  protected:
   explicit Schedule(bool per_epoch) : per_epoch_(per_epoch) {}

@@ -18,10 +18,17 @@ namespace nncore {
 
 struct Spec;
 
+/// A function of an index that comes from outside the core. A call may throw.
+class IndexFunction {
+ public:
+  virtual ~IndexFunction() = default;
+  virtual double at(int64_t index) const = 0;
+};
+
 /// One argument as it crosses the border. monostate stands for Python's None.
 using Value = std::variant<std::monostate, bool, int64_t, double, std::string, std::vector<double>,
                            std::vector<int64_t>, std::shared_ptr<const Spec>,
-                           std::vector<std::shared_ptr<const Spec>>>;
+                           std::vector<std::shared_ptr<const Spec>>, std::shared_ptr<const IndexFunction>>;
 std::string to_string(const Value& value);  ///< as Python would write it
 
 /// Checked arguments, every field present.
@@ -79,11 +86,16 @@ Rule in_range(double low, double high);   ///< [low, high)
 Rule in_closed(double low, double high);  ///< [low, high]
 Rule pair_in_range(double low, double high);
 Rule one_of(std::vector<std::string> names);
+Rule name();                              ///< a word
 Rule initializer();                       ///< None, an initialiser or the name of one
 Rule rate();                         ///< a positive number or a schedule
+Rule schedule();                     ///< a schedule
+Rule index_function();               ///< a function of an index
+Rule milestones();                   ///< a row of integers >= 0 that grow
 Rule numbers();                      ///< a one-dimensional array of non-negative numbers
 Rule extents();                      ///< a positive integer or a row of them, as a row
 Rule layers();                       ///< one layer or more
+Rule one_or_more_numbers();          ///< a number, or an array as numbers() admits it
 Rule optional(Rule inner);           ///< None or what inner admits
 }  // namespace rule
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,6 +48,33 @@ struct EpochRecord {
   std::optional<Evaluation> validation, test;
   double rate = 0, seconds = 0;
 };
+
+/// The names of the metrics beside loss and accuracy.
+using Names = std::vector<std::string>;
+template <class T>
+Names names_of(const Measures<T>& measures) {
+  Names names;
+  for (const Metric<T>& metric : measures.metrics) names.push_back(metric.name);
+  return names;
+}
+
+/// f(name, value) for each number of an evaluation.
+template <class F>
+void for_each_number(const std::string& prefix, const Names& names, const Evaluation& e, F f) {
+  f(prefix + "loss", e.loss);
+  if (e.accuracy >= 0) f(prefix + "accuracy", e.accuracy);
+  for (std::size_t i = 0; i < e.metrics.size(); ++i) f(prefix + names[i], e.metrics[i]);
+}
+
+/// f(name, value) for each number of a record that was measured.
+template <class F>
+void for_each_number(const EpochRecord& r, const Names& names, F f) {
+  for_each_number("", names, r.train, f);
+  if (r.validation) for_each_number("val_", names, *r.validation, f);
+  if (r.test) for_each_number("test_", names, *r.test, f);
+  f("lr", r.rate);
+  f("seconds", r.seconds);
+}
 
 /// Numbers by step: all of them up to a million, then those of every second, every fourth … step.
 class Trace {
@@ -157,6 +185,7 @@ class Trainer {
   void end_epoch(const Run& run);
   StepResult run_step(const Run& run, uint32_t step);
   void count_step(const Run& run, double loss);
+  void tell_schedule(Run& run, const EpochRecord& record, const Measures<T>& measures);
   void save_snapshot();
   StepResult guarded_step(const Run& run, uint32_t step);
   int64_t rewind();
@@ -180,6 +209,7 @@ class Trainer {
     Buffer<T> values;
     int64_t t = 0, steps = 0;  ///< the optimizer's count; steps of the fit before it
     TrainerState state;
+    std::map<std::string, double> schedule;
   };
   Snapshot snapshot_;
   Buffer<T> previous_, outputs_;

@@ -84,6 +84,14 @@ Rule one_of(std::vector<std::string> names) {
           }};
 }
 
+Rule name() {
+  return {"a name", "str", [](const Value& v) -> std::optional<Value> {
+            const auto* text = std::get_if<std::string>(&v);
+            const bool word = text != nullptr && !text->empty() && text->find_first_of(" \t\n") == std::string::npos;
+            return word ? std::optional<Value>(v) : std::nullopt;
+          }};
+}
+
 Rule initializer() {
   return {"an initialiser of nncore.init or the name of one", "str | Initializer | None",
           [](const Value& v) -> std::optional<Value> {
@@ -99,9 +107,37 @@ Rule rate() {
   Rule rule = positive();
   return {"a number > 0 or a schedule", "float | Schedule",
           [accept = rule.accept](const Value& v) -> std::optional<Value> {
+            const auto number = accept(v);
+            return number ? number : schedule().accept(v);
+          }};
+}
+
+Rule schedule() {
+  return {"a schedule", "Schedule", [](const Value& v) -> std::optional<Value> {
             const auto* given = std::get_if<std::shared_ptr<const Spec>>(&v);
-            if (given == nullptr) return accept(v);
-            return (*given)->kind == "schedule" ? std::optional<Value>(v) : std::nullopt;
+            return given != nullptr && (*given)->kind == "schedule" ? std::optional<Value>(v) : std::nullopt;
+          }};
+}
+
+Rule index_function() {
+  return {"a function of the index", "Callable[[int], float]", [](const Value& v) -> std::optional<Value> {
+            const bool is_function = std::holds_alternative<std::shared_ptr<const IndexFunction>>(v);
+            return is_function ? std::optional<Value>(v) : std::nullopt;
+          }};
+}
+
+Rule milestones() {
+  return {"integers >= 0, each larger than the one before", "Sequence[int]", [](const Value& v) -> std::optional<Value> {
+            if (std::holds_alternative<std::vector<int64_t>>(v)) return v;  // a row that has been through here
+            const auto* row = std::get_if<std::vector<double>>(&v);
+            if (row == nullptr || row->empty()) return std::nullopt;
+            std::vector<int64_t> whole;
+            for (const double x : *row) {
+              const bool grows = whole.empty() ? x >= 0 : x > static_cast<double>(whole.back());
+              if (!grows || x != std::floor(x) || x > 9007199254740992.0) return std::nullopt;  // beyond 2^53 not exact
+              whole.push_back(static_cast<int64_t>(x));
+            }
+            return whole;
           }};
 }
 
@@ -134,6 +170,14 @@ Rule layers() {
             const auto is_layer = [](const auto& spec) { return spec->kind == "layer"; };
             const bool good = row != nullptr && !row->empty() && std::all_of(row->begin(), row->end(), is_layer);
             return good ? std::optional<Value>(v) : std::nullopt;
+          }};
+}
+
+Rule one_or_more_numbers() {
+  return {"a number >= 0 or a one-dimensional array of them", "float | ArrayLike",
+          [one = non_negative().accept, several = numbers().accept](const Value& v) -> std::optional<Value> {
+            const auto number = one(v);
+            return number ? number : several(v);
           }};
 }
 

@@ -30,6 +30,7 @@ struct Writer {
     for (const auto& element : x) text += (text.size() > 1 ? ", " : "") + (*this)(element);
     return text + (x.size() == 1 ? ",)" : ")");
   }
+  std::string operator()(const std::shared_ptr<const IndexFunction>&) const { return "a function"; }
   std::string operator()(const std::shared_ptr<const Spec>& x) const { return "a " + x->kind + ", " + x->name; }
 };
 

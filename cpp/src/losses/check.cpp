@@ -21,6 +21,19 @@ void check_labels(const char* where, const Shape& z, const Target<T>& y, const i
 }
 
 template <class T>
+void check_signs(const char* where, const Shape& z, const Target<T>& y) {
+  if (z.rank() != 2 || z[1] != 1) throw ShapeError(expected(where, "z", "(N, 1)", z.str()));
+  if (!(y.shape == z) && !(y.shape == z.rows())) {
+    throw ShapeError(expected(where, "y", z.rows().str(), y.shape.str()));
+  }
+  for (int64_t n = 0; n < z[0]; ++n) {
+    const double given = y.number(n);
+    if (given == 1.0 || given == -1.0) continue;
+    throw ConfigError(expected(where, "y", "labels -1 and 1", to_string(Value(given)), "for labels 0 and 1 use 2 * y - 1"));
+  }
+}
+
+template <class T>
 void check_values(const char* where, const Shape& z, const Target<T>& y) {
   if (y.shape == z) return;
   const bool flat = y.shape.rank() + 1 == z.rank() && z.back() == 1 && y.shape == z.rows();
@@ -29,6 +42,8 @@ void check_values(const char* where, const Shape& z, const Target<T>& y) {
 
 template void check_labels(const char*, const Shape&, const Target<float>&, const int64_t*);
 template void check_labels(const char*, const Shape&, const Target<double>&, const int64_t*);
+template void check_signs(const char*, const Shape&, const Target<float>&);
+template void check_signs(const char*, const Shape&, const Target<double>&);
 template void check_values(const char*, const Shape&, const Target<float>&);
 template void check_values(const char*, const Shape&, const Target<double>&);
 

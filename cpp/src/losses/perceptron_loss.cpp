@@ -12,17 +12,7 @@ class PerceptronLoss final : public Loss<T> {
 
   Link link() const override { return Link::sign; }
 
-  void check(const Shape& z, const Target<T>& y) const override {
-    if (z.rank() != 2 || z[1] != 1) throw ShapeError(expected("[PerceptronLoss]", "z", "(N, 1)", z.str()));
-    if (!(y.shape == z) && !(y.shape == z.rows())) {
-      throw ShapeError(expected("[PerceptronLoss]", "y", z.rows().str(), y.shape.str()));
-    }
-    for (int64_t n = 0; n < z[0]; ++n) {
-      if (y.values[n] == T(1) || y.values[n] == T(-1)) continue;
-      throw ConfigError(expected("[PerceptronLoss]", "y", "labels -1 and 1", to_string(Value(double(y.values[n]))),
-                                 "for labels 0 and 1 use 2 * y - 1"));
-    }
-  }
+  void check(const Shape& z, const Target<T>& y) const override { check_signs("[PerceptronLoss]", z, y); }
 
   double value_and_gradient(View<const T> z, const Target<T>& y, T* dz) override {
     const int64_t N = z.batch();

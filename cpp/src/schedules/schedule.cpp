@@ -1,5 +1,7 @@
 #include "nncore/schedule.hpp"
 
+#include "nncore/error.hpp"
+
 namespace nncore {
 namespace {
 
@@ -13,6 +15,10 @@ class Constant final : public Schedule {
 };
 
 }  // namespace
+
+void Schedule::set_state(const std::map<std::string, double>& state) {
+  if (!state.empty()) throw ConfigError(expected("[Schedule]", "state", "none", state.begin()->first));
+}
 
 std::unique_ptr<Schedule> make_schedule(const Value& rate) {
   if (const auto* spec = std::get_if<std::shared_ptr<const Spec>>(&rate)) return make<Schedule>(**spec);

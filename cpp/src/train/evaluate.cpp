@@ -20,16 +20,17 @@ int64_t argmax(const T* values, int64_t C) {
 
 template <class T>
 void add_score(Link link, View<const T> z, const Target<T>& y, Score& score) {
+  if (link == Link::identity) return;
   const int64_t N = z.batch();
-  if (link == Link::sign && y.shape.size() == N && z.size() == N) {
-    for (int64_t n = 0; n < N; ++n) {
-      const bool above = y.labels != nullptr ? y.labels[n] > 0 : y.values[n] > 0;
-      score.correct += (z.data[n] >= 0) == above;
-    }
-    score.counted += N;
+  if (link == Link::sigmoid || (link == Link::sign && z.size() == N)) {  // every output is a yes or no of its own
+    if (y.shape.size() != z.size()) return;                               // a loss of the user's may take anything
+    const double threshold = link == Link::sign ? 0.0 : 0.5;
+    for (int64_t i = 0; i < z.size(); ++i) score.correct += (z.data[i] >= 0) == (y.number(i) > threshold);
+    score.counted += z.size();
+    return;
   }
   const bool classes = z.shape.rank() == 2 && (y.labels != nullptr ? y.shape.size() == N : y.shape == z.shape);
-  if (!classes || (link != Link::softmax && link != Link::log_softmax)) return;
+  if (!classes) return;
   const int64_t C = z.shape[1];
   if (C == 2 && y.labels != nullptr) {  // the same without a branch: which of two classes wins is a coin toss
     int64_t counted = 0, correct = 0;

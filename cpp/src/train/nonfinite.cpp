@@ -29,6 +29,7 @@ void Trainer<T>::save_snapshot() {
   plan_->save(snapshot_.values, snapshot_.t);
   snapshot_.steps = result_.steps;
   snapshot_.state = state_;
+  snapshot_.schedule = optimizer_.schedule().state();
 }
 
 /// One step, or an exception and everything as it was before it.
@@ -48,6 +49,7 @@ int64_t Trainer<T>::rewind() {
   const int64_t since = result_.steps - snapshot_.steps;
   const double seconds = state_.cursor.seconds;
   plan_->restore(snapshot_.values, snapshot_.t);
+  if (!optimizer_.schedule().state().empty()) optimizer_.schedule().set_state(snapshot_.schedule);
   state_ = snapshot_.state;
   state_.cursor.seconds = seconds;
   result_.steps = snapshot_.steps;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "nncore/error.hpp"
 #include "nncore/rng.hpp"
 #include "nncore/thread_pool.hpp"
 #include "train/run.hpp"
@@ -34,6 +35,17 @@ class InPlan {
   Plan<T>& plan_;
   bool inside_ = true;
 };
+
+double number_of(const EpochRecord& record, const Names& metrics, const std::string& monitor) {
+  std::string names;
+  std::optional<double> found;
+  for_each_number(record, metrics, [&](const std::string& name, double x) {
+    names += (names.empty() ? "" : ", ") + name;
+    if (monitor == name) found = x;
+  });
+  if (!found) throw ConfigError(expected("[fit]", "monitor of the schedule", "one of " + names, "'" + monitor + "'"));
+  return *found;
+}
 
 }  // namespace
 
@@ -159,6 +171,7 @@ void Trainer<T>::fit(const Dataset<T>& train, const std::optional<Dataset<T>>& v
     if (validation) record.validation = evaluate(*validation, measures);
     if (test) record.test = evaluate(*test, measures);
     if (validation || test || !measures.metrics.empty()) record.seconds += seconds_since(trained);
+    tell_schedule(run, record, measures);
     if (observer.wants_epochs()) {
       run.touched = true;  // a callback may change parameters or the rate: a replay has to begin after it
       if (observer.epoch_done(record)) run.stop = true;
@@ -172,6 +185,15 @@ void Trainer<T>::fit(const Dataset<T>& train, const std::optional<Dataset<T>>& v
     fail(run);
   }
   result_.seconds = seconds_since(start);
+}
+
+template <class T>
+void Trainer<T>::tell_schedule(Run& run, const EpochRecord& record, const Measures<T>& measures) {
+  Schedule& schedule = optimizer_.schedule();
+  const std::string monitor = schedule.monitor();
+  if (monitor.empty()) return;
+  schedule.observe(number_of(record, names_of(measures), monitor));
+  run.touched = true;  // the rate may be another: a replay has to begin after it
 }
 
 template <class T>
