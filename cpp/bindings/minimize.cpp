@@ -51,6 +51,7 @@ py::dict run_minimize(const py::object& objective, const std::vector<double>& x0
   out["status"] = static_cast<int>(result.status);
   out["path"] = py::array_t<double>({static_cast<int64_t>(result.values.size()), d}, result.path.data());
   out["values"] = py::array_t<double>(static_cast<py::ssize_t>(result.values.size()), result.values.data());
+  out["steps"] = py::array_t<int64_t>(static_cast<py::ssize_t>(result.rows.size()), result.rows.data());
   return out;
 }
 
@@ -59,6 +60,7 @@ py::dict objective_facts(const Spec& spec) {
   py::dict out;
   out["start"] = py::cast(objective->start());
   out["minimum"] = py::cast(objective->minimum());
+  out["minima"] = py::cast(objective->minima());
   out["minimum_value"] = objective->minimum_value();
   return out;
 }

@@ -34,6 +34,8 @@ class OptimizeResult:
         0 all steps done, 1 gradient within tol, 2 diverged.
     path, values : ndarray (rows, d), (rows,)
         Points from the start to the end, and f there; steps + 1 of them with record="all".
+    steps : ndarray (rows,)
+        Updates done before each row of path: 0, k, 2 k, … and the last.
     """
 
     x: NDArray[np.float64]
@@ -44,6 +46,7 @@ class OptimizeResult:
     message: str
     path: NDArray[np.float64]
     values: NDArray[np.float64]
+    steps: NDArray[np.int64]
 
     def __getitem__(self, key: str) -> Any:
         if key not in self.__dataclass_fields__:
@@ -127,6 +130,7 @@ def minimize(
         message=_MESSAGES[status].format(found["nit"]),
         path=found["path"],
         values=found["values"],
+        steps=found["steps"],
     )
 
 

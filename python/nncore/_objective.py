@@ -16,7 +16,8 @@ from nncore.errors import ShapeError
 class Objective(Registered):
     """Base of all objectives: `f(x)` is the value, `f.gradient(x)` its gradient.
 
-    `start`, `minimum` and `minimum_value` tell where searches usually begin and where they should end.
+    `start`, `minimum` and `minimum_value` tell where searches usually begin and where they should end; `minima` lists
+    every point where f is least (none for the saddle, whose `minimum` is its stationary point).
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -24,6 +25,7 @@ class Objective(Registered):
         facts = _core.objective_facts(self._spec)
         self.start: list[float] = facts["start"]
         self.minimum: list[float] = facts["minimum"]
+        self.minima: list[list[float]] = facts["minima"]
         self.minimum_value: float = facts["minimum_value"]
 
     def __call__(self, x: ArrayLike) -> float:

@@ -41,7 +41,7 @@ class kaiming_normal(Initializer):
     mode : str, default 'fan_in'
         keep the spread in the forward or in the backward direction; 'fan_in' or 'fan_out'
     nonlinearity : str, default 'leaky_relu'
-        what follows, for the gain; 'leaky_relu', 'relu', 'tanh', 'sigmoid' or 'linear'
+        what follows, for the gain; 'leaky_relu', 'relu', 'tanh', 'sigmoid', 'selu', 'linear', 'conv1d', 'conv2d' or 'conv3d'
 
     Raises
     ------
@@ -66,7 +66,7 @@ class kaiming_uniform(Initializer):
     mode : str, default 'fan_in'
         keep the spread in the forward or in the backward direction; 'fan_in' or 'fan_out'
     nonlinearity : str, default 'leaky_relu'
-        what follows, for the gain; 'leaky_relu', 'relu', 'tanh', 'sigmoid' or 'linear'
+        what follows, for the gain; 'leaky_relu', 'relu', 'tanh', 'sigmoid', 'selu', 'linear', 'conv1d', 'conv2d' or 'conv3d'
 
     Raises
     ------
@@ -78,6 +78,17 @@ class kaiming_uniform(Initializer):
     Source: He, Zhang, Ren, Sun, Delving Deep into Rectifiers, 2015.
     """
     def __init__(self, a: float = 0.0, mode: str = 'fan_in', nonlinearity: str = 'leaky_relu') -> None: ...
+
+class lecun_normal(Initializer):
+    """LeCun's normal scheme, for SELU and tanh.
+
+        w ~ N(0, 1 / fan_in)
+
+    Notes
+    -----
+    Source: LeCun, Bottou, Orr, Müller, Efficient BackProp, 1998, section 4.6.
+    """
+    def __init__(self) -> None: ...
 
 class normal(Initializer):
     """Normal numbers.
@@ -130,6 +141,30 @@ class orthogonal(Initializer):
     Source: Saxe, McClelland, Ganguli, Exact solutions to the nonlinear dynamics of learning in deep linear neural networks, 2014.
     """
     def __init__(self, gain: float = 1.0) -> None: ...
+
+class sparse(Initializer):
+    """Normal numbers, and in every column the same number of zeros, in random rows.
+
+        w ~ N(0, std^2), then ceil(sparsity rows) elements of each column are 0
+
+    Parameters
+    ----------
+    sparsity : float
+        share of each column that is 0; a number in [0, 1]
+    std : float, default 0.01
+        standard deviation of the others; a number >= 0
+
+    Raises
+    ------
+    ConfigError
+        an argument outside its range
+
+    Notes
+    -----
+    Weights of more than two dimensions are flattened to (shape[0], the rest).
+    Source: Martens, Deep learning via Hessian-free optimization, 2010, section 5.
+    """
+    def __init__(self, sparsity: float, std: float = 0.01) -> None: ...
 
 class uniform(Initializer):
     """Uniform numbers between a and b.
@@ -199,4 +234,4 @@ class zeros(Initializer):
     """
     def __init__(self) -> None: ...
 
-__all__ = ["Initializer", "constant", "fan_in_uniform", "kaiming_normal", "kaiming_uniform", "normal", "ones", "orthogonal", "uniform", "xavier_normal", "xavier_uniform", "zeros"]
+__all__ = ["Initializer", "constant", "fan_in_uniform", "kaiming_normal", "kaiming_uniform", "lecun_normal", "normal", "ones", "orthogonal", "sparse", "uniform", "xavier_normal", "xavier_uniform", "zeros"]

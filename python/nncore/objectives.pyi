@@ -52,6 +52,10 @@ class quadratic(Objective):
     """The round bowl, in any number of dimensions.
 
         f = sum_i x_i^2 / 2
+
+    Notes
+    -----
+    Source: Cauchy, Méthode générale pour la résolution des systèmes d'équations simultanées, 1847, for the descent on it.
     """
     def __init__(self) -> None: ...
 

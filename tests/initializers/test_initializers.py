@@ -32,6 +32,9 @@ DISTRIBUTIONS = [
     (nc.init.kaiming_uniform(nonlinearity="tanh"), uniform(5 / 3 * np.sqrt(3 / IN))),
     (nc.init.kaiming_normal(nonlinearity="relu"), stats.norm(0, np.sqrt(2 / IN))),
     (nc.init.kaiming_normal(a=0.5), stats.norm(0, np.sqrt(2 / 1.25 / IN))),
+    (nc.init.kaiming_normal(nonlinearity="selu"), stats.norm(0, 0.75 / np.sqrt(IN))),
+    (nc.init.kaiming_uniform(nonlinearity="conv2d"), uniform(np.sqrt(3 / IN))),
+    (nc.init.lecun_normal(), stats.norm(0, np.sqrt(1 / IN))),
     (nc.init.kaiming_normal(nonlinearity="linear"), stats.norm(0, np.sqrt(1 / IN))),
     (nc.init.kaiming_normal(mode="fan_out", nonlinearity="sigmoid"), stats.norm(0, np.sqrt(1 / OUT))),
 ]
@@ -70,6 +73,38 @@ def test_orthogonal_is_the_q_of_qr_with_a_positive_diagonal():
     w = nc.init.orthogonal()((6, 4), seed=9)
     np.testing.assert_allclose(w, q * np.sign(np.diag(r)), atol=1e-12)
     assert normal.shape == w.shape
+
+
+@pytest.mark.parametrize("shape", [(400, 300), (7, 50), (30, 5, 2, 2), (12,)])
+@pytest.mark.parametrize("sparsity", [0.0, 0.1, 0.5, 0.95, 1.0])
+def test_sparse_has_as_many_zeros_in_every_column(shape, sparsity):
+    w = nc.init.sparse(sparsity, std=0.5)(shape, seed=4).reshape(shape[0], -1)
+    zeros = np.ceil(sparsity * shape[0])
+    assert np.all((w == 0).sum(axis=0) == zeros)
+    rest = w[w != 0]
+    if len(rest) > 1000:
+        assert stats.kstest(rest, stats.norm(0, 0.5).cdf).pvalue > 1e-3
+        in_rows = (w == 0).sum(axis=1)  # each row is drawn as often as any other: binomial
+        assert in_rows.mean() == pytest.approx(zeros / shape[0] * w.shape[1])
+        assert in_rows.var() == pytest.approx(w.shape[1] * sparsity * (1 - sparsity), rel=0.3, abs=1e-9)
+
+
+def test_sparse_has_torchs_zeros_and_spread():
+    torch = pytest.importorskip("torch")
+    theirs = torch.nn.init.sparse_(torch.empty(90, 70, dtype=torch.float64), 0.33, 0.2).numpy()
+    ours = nc.init.sparse(0.33, 0.2)((90, 70), seed=0)
+    assert np.array_equal((ours == 0).sum(axis=0), (theirs == 0).sum(axis=0))
+    assert ours.std() == pytest.approx(theirs.std(), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    "nonlinearity", ["leaky_relu", "relu", "tanh", "sigmoid", "selu", "linear", "conv1d", "conv2d", "conv3d"]
+)
+def test_gains_are_torchs(nonlinearity):
+    torch = pytest.importorskip("torch")
+    gain = torch.nn.init.calculate_gain(nonlinearity, 0.3 if nonlinearity == "leaky_relu" else None)
+    w = nc.init.kaiming_uniform(a=0.3, nonlinearity=nonlinearity)((300, 300), seed=0)
+    assert np.abs(w).max() == pytest.approx(gain * np.sqrt(3 / 300), rel=1e-3)
 
 
 @pytest.mark.parametrize(("name", "args", "sample"), examples("initializer"))
@@ -182,6 +217,6 @@ def test_spread_is_torchs(name, shape):
 
 
 def test_all_initialisers_are_tested_here():
-    tested = {type(init).__name__ for init, _ in DISTRIBUTIONS} | {"zeros", "ones", "constant", "orthogonal"}
+    tested = {type(init).__name__ for init, _ in DISTRIBUTIONS} | {"zeros", "ones", "constant", "orthogonal", "sparse"}
     registered = {name for kind, name in SCHEMAS if kind == "initializer"}
     assert registered <= tested, f"add {registered - tested} to DISTRIBUTIONS in {__file__}"

@@ -27,6 +27,7 @@ struct Minimum {
   MinimizeStatus status = MinimizeStatus::all_steps;
   std::vector<double> path;    ///< rows of x: the start and then every record_every-th point, and the last
   std::vector<double> values;  ///< f at the rows of path
+  std::vector<int64_t> rows;   ///< the updates done before each
 };
 
 /// f(x) with its gradient written to g. May throw.

@@ -15,7 +15,9 @@ class Objective {
   virtual double value_and_gradient(const std::vector<double>& x, std::vector<double>& g) const = 0;
   virtual void check(int64_t dimension) const = 0;  ///< throws ShapeError
   virtual std::vector<double> start() const = 0;    ///< the usual starting point
-  virtual std::vector<double> minimum() const = 0;  ///< where f is least
+  virtual std::vector<double> minimum() const = 0;  ///< where f is least; of a saddle, its point
+  /// Every point where f is least.
+  virtual std::vector<std::vector<double>> minima() const { return {minimum()}; }
   virtual double minimum_value() const { return 0.0; }
 };
 

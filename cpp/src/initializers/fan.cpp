@@ -22,7 +22,8 @@ double gain_of(const std::string& nonlinearity, double slope) {
   if (nonlinearity == "tanh") return 5.0 / 3.0;
   if (nonlinearity == "relu") return std::sqrt(2.0);
   if (nonlinearity == "leaky_relu") return std::sqrt(2.0 / (1.0 + slope * slope));
-  return 1.0;  // linear, sigmoid
+  if (nonlinearity == "selu") return 3.0 / 4.0;
+  return 1.0;  // linear, convolutions, sigmoid
 }
 
 template <bool kNormal>
@@ -54,6 +55,14 @@ class Kaiming final : public Initializer {
   bool fan_in_;
 };
 
+class LecunNormal final : public Initializer {
+ public:
+  explicit LecunNormal(const Args&) {}
+  void fill(const Shape& shape, const Fan& fan, const Stream& stream, double* out) const override {
+    fill_normal(1.0 / std::sqrt(static_cast<double>(fan.in)), shape, stream, out);
+  }
+};
+
 /// U(±1/sqrt(fan_in)): what PyTorch's layers start from.
 class FanInUniform final : public Initializer {
  public:
@@ -75,7 +84,7 @@ Registration& add_nonlinearity(Registration& initializer) {
       .field("mode", std::string("fan_in"), rule::one_of({"fan_in", "fan_out"}),
              "keep the spread in the forward or in the backward direction")
       .field("nonlinearity", std::string("leaky_relu"),
-             rule::one_of({"leaky_relu", "relu", "tanh", "sigmoid", "linear"}), "what follows, for the gain")
+             rule::one_of({"leaky_relu", "relu", "tanh", "sigmoid", "selu", "linear", "conv1d", "conv2d", "conv3d"}), "what follows, for the gain")
       .source("He, Zhang, Ren, Sun, Delving Deep into Rectifiers, 2015")
       .example({})
       .example({{"mode", std::string("fan_out")}, {"nonlinearity", std::string("tanh")}});
@@ -93,6 +102,11 @@ const auto kaiming_uniform = add_nonlinearity(initializer<Kaiming<false>>("kaimi
 const auto kaiming_normal = add_nonlinearity(initializer<Kaiming<true>>("kaiming_normal")
                                                  .summary("He's normal scheme.")
                                                  .formula("w ~ N(0, gain^2 / fan)"));
+const auto lecun_normal = initializer<LecunNormal>("lecun_normal")
+                              .summary("LeCun's normal scheme, for SELU and tanh.")
+                              .formula("w ~ N(0, 1 / fan_in)")
+                              .source("LeCun, Bottou, Orr, Müller, Efficient BackProp, 1998, section 4.6")
+                              .example({});
 const auto fan_in_uniform = initializer<FanInUniform>("fan_in_uniform")
                                 .summary("PyTorch's default for Linear and Conv2d.")
                                 .formula("w ~ U(-b, b),  b = 1 / sqrt(fan_in)")

@@ -14,6 +14,12 @@ class Himmelblau final : public PlaneObjective {
     g[1] = 2.0 * a + 4.0 * y * b;
     return a * a + b * b;
   }
+  std::vector<std::vector<double>> minima() const override {
+    return {{3.0, 2.0},
+            {-2.8051180869527448, 3.1313125182505730},
+            {-3.7793102533777469, -3.2831859912861694},
+            {3.5844283403304917, -1.8481265269644036}};
+  }
 };
 
 const auto registered = objective<Himmelblau>("himmelblau")

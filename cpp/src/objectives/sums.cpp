@@ -71,7 +71,9 @@ class Ackley final : public OriginObjective {
 
 const auto quadratic = objective<Quadratic>("quadratic")
                            .summary("The round bowl, in any number of dimensions.")
-                           .formula("f = sum_i x_i^2 / 2");
+                           .formula("f = sum_i x_i^2 / 2")
+                           .source("Cauchy, Méthode générale pour la résolution des systèmes d'équations simultanées, "
+                                   "1847, for the descent on it");
 const auto rastrigin = objective<Rastrigin>("rastrigin")
                            .summary("A bowl with a grid of local minima, in any number of dimensions.")
                            .formula("f = 10 d + sum_i (x_i^2 - 10 cos(2 pi x_i))")

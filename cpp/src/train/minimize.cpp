@@ -33,11 +33,15 @@ class Recorder {
     result_.path.insert(result_.path.end(), x.begin(), x.end());
     result_.values.push_back(f);
   }
-  /// The end is always there.
+  /// The end is always there. Rows are `every` steps apart, but for the last.
   void close(int64_t step, const std::vector<double>& x, double f) {
-    if (every_ == 0 || last_ == step) return;
-    result_.path.insert(result_.path.end(), x.begin(), x.end());
-    result_.values.push_back(f);
+    if (every_ == 0) return;
+    if (last_ != step) {
+      result_.path.insert(result_.path.end(), x.begin(), x.end());
+      result_.values.push_back(f);
+    }
+    for (std::size_t i = 0; i < result_.values.size(); ++i) result_.rows.push_back(static_cast<int64_t>(i) * every_);
+    result_.rows.back() = step;
   }
 
  private:

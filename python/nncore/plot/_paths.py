@@ -80,7 +80,10 @@ def _path(where: str, result: Any, points: Floats) -> Path:
 
 
 def _steps(result: Any, rows: int) -> Floats:
-    """Number of the step each row was recorded after: every k-th from 0, and the last."""
+    """Number of the step each row was recorded after: as the result says, else every k-th from 0, and the last."""
+    steps = getattr(result, "steps", None)
+    if steps is not None and np.shape(steps) == (rows,):
+        return np.asarray(steps, dtype=np.float64)
     last = int(getattr(result, "nit", rows - 1))
     apart = 1 if rows >= last else -(-last // max(1, rows - 1))
     return np.minimum(np.arange(rows, dtype=np.float64) * apart, max(last, rows - 1))
