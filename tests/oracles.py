@@ -1,14 +1,14 @@
 """A NumPy twin of every layer, loss, optimizer and schedule, written from the formulas in the schemas: they are in
-layer_oracles.py, oracle_losses.py, oracle_optimizers.py and oracle_schedules.py.
+layer_oracles.py, loss_oracles.py, optimizer_oracles.py and schedule_oracles.py.
 
 A twin is keyed by the registered name. `twin_of` fails with a text that says what to add when there is none.
 Everything is computed in the dtype of its arguments; oracles are called with float64.
 """
 
 import layer_oracles  # noqa: F401
-import oracle_losses  # noqa: F401
-import oracle_optimizers  # noqa: F401
-import oracle_schedules  # noqa: F401
+import loss_oracles  # noqa: F401
+import optimizer_oracles  # noqa: F401
+import schedule_oracles  # noqa: F401
 from twins import LAYERS, LOSSES, OPTIMIZERS, SCHEDULES, namespace, twin, twin_of
 
 __all__ = ["LAYERS", "LOSSES", "OPTIMIZERS", "SCHEDULES", "Model", "namespace", "twin", "twin_of"]

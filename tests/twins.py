@@ -11,7 +11,7 @@ _TABLES = {"layer": LAYERS, "loss": LOSSES, "optimizer": OPTIMIZERS, "schedule":
 def twin_of(kind, name):
     """The twin of a registered thing; the test fails without one."""
     if name not in _TABLES[kind]:
-        pytest.fail(f"{kind} {name!r} has no NumPy twin: add one to tests/layer_oracles.py or tests/oracles.py, under @twin({kind!r}, {name!r})")
+        pytest.fail(f"{kind} {name!r} has no NumPy twin: add one to tests/{kind}_oracles.py, under @twin({kind!r}, {name!r})")
     return _TABLES[kind][name]
 
 
