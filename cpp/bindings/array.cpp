@@ -75,13 +75,26 @@ bool holds_integers(const py::array& array) {
   return kind == 'i' || kind == 'u' || kind == 'b';
 }
 
+/// Contiguous and aligned, copied if need be. Throws what NumPy raises, which array_t::ensure swallows.
+template <class V, int Flags = 0>
+py::array_t<V> plain(const py::array& array) {
+  constexpr int kFlags = int{py::array::c_style} | int{py::detail::npy_api::NPY_ARRAY_ALIGNED_} | Flags;
+  return py::reinterpret_borrow<py::array_t<V>>(py::array_t<V, kFlags>(py::object(array)));
+}
+
+/// Can kernels read it as it is?
+template <class T>
+bool is_plain(const py::array& array) {
+  return py::isinstance<py::array_t<T, py::array::c_style>>(array) &&
+         (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
+}
+
 /// float64 to float32 by hand: NumPy warns of numbers that become infinite, which may be an error somewhere.
 template <class T>
 py::array_t<T> convert(const py::array& array) {
   if constexpr (std::is_same_v<T, float>) {
     if (array.dtype().is(py::dtype::of<double>())) {
-      const auto doubles = py::array_t<double, py::array::c_style>::ensure(array);
-      if (!doubles) throw py::error_already_set();
+      const auto doubles = plain<double>(array);
       py::array_t<float> out(extents_of(shape_of(array)));
       std::transform(doubles.data(), doubles.data() + doubles.size(), out.mutable_data(),
                      [](double v) { return static_cast<float>(v); });
@@ -90,15 +103,14 @@ py::array_t<T> convert(const py::array& array) {
   }
   const py::object converted =
       py::module_::import("numpy").attr("asarray")(array, py::dtype::of<T>(), py::arg("order") = "C");
-  return py::reinterpret_borrow<py::array_t<T>>(converted);
+  return plain<T>(py::reinterpret_borrow<py::array>(converted));
 }
 
 template <class T>
 Input<T> values_of(const py::handle& given, const std::string& where, const std::string& argument, bool finite) {
   const py::array array = real_array(given, where, argument);
   const Shape shape = shape_of(array);
-  const bool ready = py::isinstance<py::array_t<T, py::array::c_style>>(array);
-  const py::array_t<T> converted = ready ? py::reinterpret_borrow<py::array_t<T>>(array) : convert<T>(array);
+  const py::array_t<T> converted = is_plain<T>(array) ? py::reinterpret_borrow<py::array_t<T>>(array) : convert<T>(array);
   const View<const T> view{converted.data(), shape};
   if (finite) require_finite(view, where, argument);
   return {converted, view};
@@ -118,8 +130,7 @@ SamplesInput<T> samples_of(const Model<T>& model, const py::handle& given, const
       throw ConfigError(expected(where, argument, "numbers, or a model that turns bytes into numbers", "uint8",
                                  "Sequential(…, input=nc.Normalize.from_data(X, \"scale\"))"));
     }
-    const auto bytes = py::array_t<uint8_t, py::array::c_style>::ensure(array);
-    if (!bytes) throw py::error_already_set();
+    const auto bytes = plain<uint8_t>(array);
     return {bytes, {nullptr, bytes.data(), shape}};
   }
   const Input<T> values = values_of<T>(array, where, argument, finite);
@@ -130,8 +141,7 @@ template <class T>
 TargetInput<T> target_of(const Loss<T>& loss, const py::handle& given, const std::string& where, bool finite) {
   const py::array array = real_array(given, where, "y");
   if (loss.takes_labels() && holds_integers(array)) {
-    auto labels = py::array_t<int64_t, py::array::c_style | py::array::forcecast>::ensure(array);
-    if (!labels) throw py::error_already_set();
+    auto labels = plain<int64_t, py::array::forcecast>(array);
     if (array.dtype().kind() == 'u' && array.itemsize() == 8) {  // beyond 2^63 is no label, and not a negative one
       int64_t* own = labels.mutable_data();
       std::transform(own, own + labels.size(), own, [](int64_t v) { return v < 0 ? INT64_MAX : v; });

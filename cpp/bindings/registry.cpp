@@ -138,7 +138,10 @@ std::optional<Value> to_value(const py::handle& given) {
     if (given.is_none()) return Value();
     if (py::isinstance<py::bool_>(given) || py::isinstance(given, numpy.attr("bool_"))) return given.cast<bool>();
     if (py::isinstance<Spec>(given)) return SpecPointer(given.cast<std::shared_ptr<Spec>>());
-    if (py::hasattr(given, "_spec")) return SpecPointer(given.attr("_spec").cast<std::shared_ptr<Spec>>());
+    if (py::hasattr(given, "_spec")) {
+      const py::object spec = given.attr("_spec");  // None where a class was given instead of one of its objects
+      return spec.is_none() ? std::nullopt : std::optional<Value>(SpecPointer(spec.cast<std::shared_ptr<Spec>>()));
+    }
     if (py::isinstance<py::str>(given)) return given.cast<std::string>();
     if (py::isinstance<py::int_>(given) || py::isinstance(given, numpy.attr("integer"))) {
       int overflow = 0;

@@ -73,6 +73,8 @@ def generator(where: str, seed: object, random_state: object) -> np.random.Gener
 
 def real_array(where: str, name: str, value: object, kinds: str = "biuf") -> NDArray[Any]:
     """`value` as an array whose dtype kind is one of `kinds`; lists are converted, arrays are not copied."""
+    if isinstance(value, np.ma.MaskedArray):  # NumPy would take what the mask hides for numbers
+        raise ShapeError(f"[{where}] {name}: expected an array of real numbers, got a masked array")
     try:
         array = np.asarray(value)
     except (ValueError, TypeError, OverflowError):

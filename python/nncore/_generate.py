@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from nncore import _core
+from nncore.errors import ConfigError
 
 Schema = dict[str, Any]
 _Class = TypeVar("_Class", bound="Registered")
@@ -21,6 +22,8 @@ class Registered:
     _spec: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if not hasattr(self, "_kind"):
+            raise ConfigError(f"[{type(self).__name__}] expected one of its subclasses, got the base itself")
         given = self._by_name(*args, **kwargs)
         self._spec = _core.Spec(self._kind, type(self).__name__, given)
         checked = self._spec.args

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import weakref
+from collections.abc import Mapping
 from typing import Any
 
 from nncore import _core
@@ -92,13 +93,13 @@ class Optimizer(Registered):
         }
         return state
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Takes over what state_dict gave; all of it or, with an error, nothing."""
         where = type(self).__name__
         known = {"step", "epoch", "lr", "schedule", "state"}
-        unknown = sorted(set(state) - known)
+        unknown = [key for key in self._mapping(state) if key not in known]
         if unknown:
-            raise ConfigError(f"[{where}] state_dict: expected keys of {sorted(known)}, got {unknown[0]!r}")
+            raise ConfigError(f"[{where}] state_dict: expected keys of {sorted(known)}, got {describe(unknown[0])}")
         counts = {key: integer(where, key, state[key], 0, 2**62) for key in ("step", "epoch") if key in state}
         if "lr" in state:
             number(where, "lr", state["lr"], 0.0)
@@ -116,17 +117,22 @@ class Optimizer(Registered):
         for array, values in copies:
             array[...] = values.ravel()
 
-    def _checked_slots(self, state: dict[str, dict[str, Any]]) -> list[tuple[Any, Any]]:
+    def _mapping(self, given: Any) -> Mapping[str, Any]:
+        if not isinstance(given, Mapping):
+            raise ConfigError(f"[{type(self).__name__}] state_dict: expected a dict, got {describe(given)}")
+        return given
+
+    def _checked_slots(self, state: Any) -> list[tuple[Any, Any]]:
         names = {name: (i, value.shape) for i, (name, value, _) in enumerate(self._model_core.parameters())}
         copies = []
-        for name, slots in state.items():
+        for name, slots in self._mapping(state).items():
             if name not in names:
-                raise ConfigError(f"[{type(self).__name__}] state_dict: the model has no parameter {name!r}")
+                raise ConfigError(f"[{type(self).__name__}] state_dict: the model has no parameter {describe(name)}")
             index, shape = names[name]
             arrays = self._core.slots(index)
-            for slot, values in slots.items():
+            for slot, values in self._mapping(slots).items():
                 if slot not in arrays:
-                    raise ConfigError(f"[{type(self).__name__}] state_dict: no state is called {slot!r}")
+                    raise ConfigError(f"[{type(self).__name__}] state_dict: no state is called {describe(slot)}")
                 copies.append((arrays[slot], checked(values, shape, f"{name} {slot}")))
         return copies
 
