@@ -89,7 +89,7 @@ bool is_plain(const py::array& array) {
          (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
 }
 
-/// float64 to float32 by hand: NumPy warns of numbers that become infinite, which may be an error somewhere.
+/// Without NumPy's warning of numbers that become infinite, which may be an error somewhere.
 template <class T>
 py::array_t<T> convert(const py::array& array) {
   if constexpr (std::is_same_v<T, float>) {
@@ -101,9 +101,8 @@ py::array_t<T> convert(const py::array& array) {
       return out;
     }
   }
-  const py::object converted =
-      py::module_::import("numpy").attr("asarray")(array, py::dtype::of<T>(), py::arg("order") = "C");
-  return plain<T>(py::reinterpret_borrow<py::array>(converted));
+  const py::object converted = py::module_::import("nncore._checks").attr("cast")(array, py::dtype::of<T>());
+  return py::reinterpret_borrow<py::array_t<T>>(converted);
 }
 
 template <class T>
@@ -141,11 +140,12 @@ template <class T>
 TargetInput<T> target_of(const Loss<T>& loss, const py::handle& given, const std::string& where, bool finite) {
   const py::array array = real_array(given, where, "y");
   if (loss.takes_labels() && holds_integers(array)) {
-    auto labels = plain<int64_t, py::array::forcecast>(array);
-    if (array.dtype().kind() == 'u' && array.itemsize() == 8) {  // beyond 2^63 is no label, and not a negative one
-      int64_t* own = labels.mutable_data();
-      std::transform(own, own + labels.size(), own, [](int64_t v) { return v < 0 ? INT64_MAX : v; });
-    }
+    // A copy: labels are indices, checked once, and callbacks or other threads may change y later.
+    const auto from = plain<int64_t, py::array::forcecast>(array);
+    py::array_t<int64_t> labels(extents_of(shape_of(array)));
+    const bool wide = array.dtype().kind() == 'u' && array.itemsize() == 8;  // beyond 2^63 is no label, and not a negative one
+    std::transform(from.data(), from.data() + from.size(), labels.mutable_data(),
+                   [wide](int64_t v) { return wide && v < 0 ? INT64_MAX : v; });
     return {labels, {labels.data(), nullptr, shape_of(array)}};
   }
   const Input<T> values = values_of<T>(array, where, "y", finite);

@@ -81,6 +81,28 @@ py::dict to_dict(const std::map<std::string, Value>& values) {
   return out;
 }
 
+SpecPointer spec_of(const py::handle& given) {
+  const auto spec = given.attr("_spec").cast<std::shared_ptr<Spec>>();
+  if (!spec) throw py::type_error("a class, not one of its objects");
+  return spec;
+}
+
+/// Specs inside specs are built, shown and dropped by functions that call themselves: not deeper than a stack is, and
+/// not as often as a few levels of the same thing twice can ask for.
+void check_size(const Spec& spec, const std::string& where, int level, int& parts) {
+  constexpr int kLevels = 32, kParts = 4096;
+  if (level > kLevels || ++parts > kParts) {
+    throw ConfigError(where + " expected at most " + std::to_string(kLevels) + " levels and " + std::to_string(kParts) +
+                      " parts inside, got more");
+  }
+  for (const auto& [name, value] : spec.args.all()) {
+    if (const auto* one = std::get_if<SpecPointer>(&value)) check_size(**one, where, level + 1, parts);
+    if (const auto* row = std::get_if<std::vector<SpecPointer>>(&value)) {
+      for (const auto& item : *row) check_size(*item, where, level + 1, parts);
+    }
+  }
+}
+
 /// Constructors check what one field alone cannot show.
 void try_out(const Spec& spec) {
   if (spec.kind == "layer") make<Layer<double>>(spec);
@@ -94,6 +116,8 @@ void try_out(const Spec& spec) {
 std::shared_ptr<Spec> make_spec(const std::string& kind, const std::string& name, const py::dict& args) {
   const Schema& schema = find_schema(kind, name);
   auto spec = std::make_shared<Spec>(Spec{kind, name, bind_arguments(schema, to_values(schema, args))});
+  int parts = 0;
+  check_size(*spec, "[" + name + "]", 1, parts);
   try_out(*spec);
   return spec;
 }
@@ -138,10 +162,7 @@ std::optional<Value> to_value(const py::handle& given) {
     if (given.is_none()) return Value();
     if (py::isinstance<py::bool_>(given) || py::isinstance(given, numpy.attr("bool_"))) return given.cast<bool>();
     if (py::isinstance<Spec>(given)) return SpecPointer(given.cast<std::shared_ptr<Spec>>());
-    if (py::hasattr(given, "_spec")) {
-      const py::object spec = given.attr("_spec");  // None where a class was given instead of one of its objects
-      return spec.is_none() ? std::nullopt : std::optional<Value>(SpecPointer(spec.cast<std::shared_ptr<Spec>>()));
-    }
+    if (py::hasattr(given, "_spec")) return spec_of(given);
     if (py::isinstance<py::str>(given)) return given.cast<std::string>();
     if (py::isinstance<py::int_>(given) || py::isinstance(given, numpy.attr("integer"))) {
       int overflow = 0;
@@ -155,7 +176,7 @@ std::optional<Value> to_value(const py::handle& given) {
     if (py::isinstance<py::tuple>(given) && py::len(given) > 0) {
       std::vector<SpecPointer> specs;
       for (const auto& item : py::reinterpret_borrow<py::tuple>(given)) {
-        if (py::hasattr(item, "_spec")) specs.emplace_back(item.attr("_spec").cast<std::shared_ptr<Spec>>());
+        if (py::hasattr(item, "_spec")) specs.push_back(spec_of(item));
       }
       if (specs.size() == py::len(given)) return specs;
     }

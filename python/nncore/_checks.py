@@ -71,6 +71,12 @@ def generator(where: str, seed: object, random_state: object) -> np.random.Gener
     return np.random.Generator(np.random.PCG64(entropy))
 
 
+def cast(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """`array` as a contiguous and aligned one of dtype; what does not fit becomes infinite, without a warning."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.require(np.asarray(array, dtype, order="C"), requirements="A")
+
+
 def real_array(where: str, name: str, value: object, kinds: str = "biuf") -> NDArray[Any]:
     """`value` as an array whose dtype kind is one of `kinds`; lists are converted, arrays are not copied."""
     if isinstance(value, np.ma.MaskedArray):  # NumPy would take what the mask hides for numbers

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core
-from nncore._checks import describe, integer, number, real_array
+from nncore._checks import cast, describe, integer, number, real_array
 from nncore._layer import Layer
 from nncore._loss import Loss
 from nncore._sequential import Sequential
-from nncore.errors import ConfigError
+from nncore.errors import ConfigError, ShapeError
 
 _OK = 1e-6
 
@@ -138,17 +138,24 @@ def numeric_gradient(
     step = _positive("numeric_gradient", eps)
     if not callable(f):
         raise ConfigError(f"[numeric_gradient] f: expected a function, got {describe(f)}")
-    at = np.array(real_array("numeric_gradient", "x", x), dtype=np.float64)
+    at = cast(real_array("numeric_gradient", "x", x), np.float64).copy()
     gradient = np.empty_like(at)
     for index in np.ndindex(at.shape):
         kept = at[index]
         at[index] = kept + step
-        above = f(at)
+        above = _value(f(at))
         at[index] = kept - step
-        below = f(at)
+        below = _value(f(at))
         at[index] = kept
         gradient[index] = (above - below) / (2 * step)
     return gradient
+
+
+def _value(given: object) -> float:
+    result = real_array("numeric_gradient", "f", given)
+    if result.ndim:
+        raise ShapeError(f"[numeric_gradient] f: expected a function that returns a number, got {describe(given)}")
+    return float(result)
 
 
 def _positive(where: str, eps: float) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core, objectives
-from nncore._checks import describe, integer, number, real_array
+from nncore._checks import cast, describe, integer, number, real_array
 from nncore._objective import Objective
 from nncore._optimizer import Optimizer
 from nncore.errors import ConfigError, ShapeError
@@ -107,11 +107,11 @@ def minimize(
     x = start if x0 is None else x0
     if x is None:
         raise ConfigError("[minimize] x0: expected a starting point, got None")
-    array = real_array("minimize", "x0", x).astype(np.float64)
+    array = cast(real_array("minimize", "x0", x), np.float64)
     if array.ndim != 1 or array.size == 0:
         raise ShapeError(f"[minimize] x0: expected (d,) with d >= 1, got {array.shape}")
     if not np.isfinite(array).all():
-        raise ConfigError(f"[minimize] x0: expected finite numbers, got {x0!r}")
+        raise ConfigError(f"[minimize] x0: expected finite numbers, got {describe(x)}")
     steps = integer("minimize", "steps", steps, 0, 2**40)
     if record == "all":
         every = 1

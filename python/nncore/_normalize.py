@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nncore._checks import real_array
+from nncore._checks import cast, describe, real_array
 from nncore.errors import ConfigError, ShapeError
 
 
@@ -76,7 +76,7 @@ class Normalize:
 
 
 def _finite(name: str, given: ArrayLike) -> NDArray[np.float64]:
-    array = real_array("Normalize", name, given).astype(np.float64)
+    array = cast(real_array("Normalize", name, given), np.float64).copy()
     if array.size == 0 or not np.isfinite(array).all():
-        raise ConfigError(f"[Normalize] {name}: expected finite numbers, got {given!r:.80}")
+        raise ConfigError(f"[Normalize] {name}: expected finite numbers, got {describe(given)}")
     return array

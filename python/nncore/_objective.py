@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core
-from nncore._checks import real_array
+from nncore._checks import cast, real_array
 from nncore._generate import Registered
 from nncore.errors import ShapeError
 
@@ -42,4 +42,4 @@ class Objective(Registered):
         array = real_array(type(self).__name__, "x", x)
         if array.ndim != 1:
             raise ShapeError(f"[{type(self).__name__}] x: expected (d,), got {array.shape}")
-        return [float(v) for v in array]
+        return cast(array, np.float64).tolist()  # type: ignore[no-any-return]

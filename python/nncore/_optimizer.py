@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nncore import _core
-from nncore._checks import describe, integer, number
+from nncore._checks import cast, describe, integer, number
 from nncore._generate import Registered
 from nncore._parameter import checked
 from nncore._schedule import Schedule
@@ -115,7 +115,7 @@ class Optimizer(Registered):
             self._core.rate = float(state["lr"])
             self._follows_schedule = False
         for array, values in copies:
-            array[...] = values.ravel()
+            array[...] = values
 
     def _mapping(self, given: Any) -> Mapping[str, Any]:
         if not isinstance(given, Mapping):
@@ -133,7 +133,7 @@ class Optimizer(Registered):
             for slot, values in self._mapping(slots).items():
                 if slot not in arrays:
                     raise ConfigError(f"[{type(self).__name__}] state_dict: no state is called {describe(slot)}")
-                copies.append((arrays[slot], checked(values, shape, f"{name} {slot}")))
+                copies.append((arrays[slot], cast(checked(values, shape, f"{name} {slot}"), arrays[slot].dtype).ravel()))
         return copies
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core
-from nncore._checks import describe, real_array
+from nncore._checks import cast, describe, real_array
 from nncore.errors import ConfigError, ShapeError
 
 
@@ -104,7 +104,7 @@ def checked(given: object, shape: tuple[int, ...], name: str) -> NDArray[Any]:
 
 def assign(target: NDArray[Any], given: object, name: str) -> None:
     """Copies `given` into `target` when the shape is right."""
-    np.copyto(target, checked(given, target.shape, name), casting="unsafe")
+    target[...] = cast(checked(given, target.shape, name), target.dtype)
 
 
 def parameters_of(core: Any, prefix: str = "") -> list[Parameter]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core
-from nncore._checks import integer, number, real_array
+from nncore._checks import cast, integer, number, real_array
 from nncore.errors import ConfigError, ShapeError, StateError
 
 
@@ -104,7 +104,7 @@ class Perceptron:
         array = real_array("Perceptron", "X", X)
         if array.ndim != 2:
             raise ShapeError(f"[Perceptron] X: expected (N, D), got {array.shape}")
-        x = np.ascontiguousarray(array, dtype=np.float64)
+        x = cast(array, np.float64)
         if not np.isfinite(x).all():
             raise ConfigError("[Perceptron] X: expected finite numbers, got NaN or infinity")
         return x
@@ -118,7 +118,7 @@ def _labels(y: Any, n: int) -> NDArray[np.float64]:
     if array.shape != (n,):
         hint = " (use y.ravel())" if array.shape == (n, 1) else ""
         raise ShapeError(f"[Perceptron] y: expected ({n},), got {array.shape}{hint}")
-    labels = np.ascontiguousarray(array, dtype=np.float64)
+    labels = cast(array, np.float64)
     if not np.isin(labels, (-1.0, 1.0)).all():
         found = np.unique(labels)[:5].tolist()
         hint = " (for labels 0 and 1 use 2 * y - 1)" if set(found) <= {0.0, 1.0} else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nncore._checks import describe
+from nncore._checks import cast, describe
 from nncore._normalize import Normalize
 from nncore._parameter import checked
 from nncore.errors import ConfigError
@@ -48,12 +48,13 @@ def load_state(net: Sequential, state: Mapping[str, Any], strict: bool) -> None:
         if missing or unknown:
             parts = [f"{what} {names}" for what, names in (("missing", missing), ("unknown", unknown)) if names]
             raise ConfigError(f"[Sequential] state_dict: expected the keys of this model; {'; '.join(parts)}")
-    copies = [(targets[name], checked(state[name], targets[name].shape, name)) for name in given if name in targets]
+    found = [(targets[name], checked(state[name], targets[name].shape, name)) for name in given if name in targets]
+    # Copies: what is given may be views of this model.
+    copies = [(target, cast(values, target.dtype).copy()) for target, values in found]
     normalize = net.input
     if net.input is not None and given & {"input.mean", "input.std"}:
-        mean, std = state.get("input.mean", net.input.mean), state.get("input.std", net.input.std)
-        normalize = Normalize(np.asarray(mean), np.asarray(std))
+        normalize = Normalize(state.get("input.mean", net.input.mean), state.get("input.std", net.input.std))
     core = net._core if normalize is net.input else net._make_core(net.dtype, normalize)
     for target, values in copies:  # from here on nothing fails
-        np.copyto(target, values, casting="unsafe")
+        target[...] = values
     net.input, net._core = normalize, core

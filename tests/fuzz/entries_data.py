@@ -5,13 +5,13 @@ import gzip
 import os
 
 import numpy as np
-
-import nncore as nc
 import values
 from entries import entry
 from entries_train import X, Y, trainer
 from files import idx, place, spoil
 from judge import agree
+
+import nncore as nc
 
 
 def _mnist(draw, name, where):

@@ -2,9 +2,10 @@
 
 import inspect
 
-import nncore as nc
 import values
 from entries import TABLE, entry
+
+import nncore as nc
 
 MODULES = ("", "functional", "init", "datasets", "objectives", "callbacks", "plot", "schedules", "optim", "losses", "layers")
 #: What reaches out of the process or takes as long as it is told to; the entries written for them know their bounds.

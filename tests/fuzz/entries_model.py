@@ -4,12 +4,12 @@ import copy
 import pickle
 
 import numpy as np
-
-import nncore as nc
 import values
 from draw import Lie
 from entries import TABLE, construct, entry, example, kinds
 from judge import Untouched, agree, settle
+
+import nncore as nc
 from registry import class_of
 
 X = np.arange(15.0).reshape(5, 3) / 8
@@ -254,10 +254,10 @@ def add_parameter(draw):
 
 
 def _deep_chain(draw):
-    """A container in a container …: deeper than any stack."""
-    inner = nc.ReLU()
-    for _ in range(draw.choice([10, 300, 3000])):
-        inner = nc.Residual(inner)
+    """A container in a container …, deeper than a stack, or twice in each: more than memory."""
+    inner, copies = nc.ReLU(), draw.choice([1, 1, 2])
+    for _ in range(draw.choice([10, 30, 33, 300])):
+        inner = nc.Residual(*[inner] * copies)
     net = nc.Sequential(inner, seed=0)
     repr(net), net(X), copy.deepcopy(net)
 

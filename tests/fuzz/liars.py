@@ -3,7 +3,6 @@
 import numbers
 
 import numpy as np
-
 from draw import Lie
 
 

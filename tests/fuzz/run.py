@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import traceback
 from pathlib import Path
 
@@ -57,7 +56,7 @@ def try_case(run, seed, name, index):
         return judge.outcome(run, draw), draw.notes, None
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # noqa: BLE001: anything that a call may not do
+    except BaseException as error:  # noqa: BLE001  (anything that a call may not do)
         signal.setitimer(signal.ITIMER_PROF, 0)
         return f"FAILED {type(error).__name__}", draw.notes, traceback.format_exc()
     finally:
@@ -109,50 +108,55 @@ class Report:
         return "\n".join([*lines, f"{len(self.failures)} failures"])
 
 
+class Watch:
+    """Reads what a child says about its cases."""
+
+    def __init__(self, report):
+        self.report = report
+        self.done, self.running, self.detail, self.rest = 0, None, "", b""
+
+    def hear(self, data):
+        """Some more bytes of its lines."""
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        for line in lines:
+            word, *more = line.decode(errors="replace").split("\t")
+            if word == "start":
+                self.running, self.detail = (more[0], int(more[1])), ""
+            elif word == "detail":
+                self.detail = "\n    ".join(more)
+            elif word == "done" and self.running:
+                self.report.add(*self.running, more[0], self.detail)
+                self.running, self.done = None, self.done + 1
+
+
 def run_batch(cases, report):
     """Lets a child try the cases; the rest of them when it did not come back."""
     command = [sys.executable, str(HERE / "run.py"), "--seed", str(report.seed), "--child"]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
-    log = tempfile.TemporaryFile()
-    process.stdin.write("\n".join(f"{name}\t{index}" for name, index in cases).encode())
-    process.stdin.close()
-    done, running, detail, rest = 0, None, "", b""
-    with selectors.DefaultSelector() as selector:
+    watch = Watch(report)
+    with (
+        tempfile.TemporaryFile() as log,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment) as process,
+        selectors.DefaultSelector() as selector,
+    ):
+        process.stdin.write("\n".join(f"{name}\t{index}" for name, index in cases).encode())
+        process.stdin.close()
         selector.register(process.stdout, selectors.EVENT_READ)
-        selector.register(process.stderr, selectors.EVENT_READ)
-        last = time.monotonic()
-        while selector.get_map():
-            for key, _ in selector.select(5):
-                data = os.read(key.fd, 1 << 16)
-                if not data:
-                    selector.unregister(key.fileobj)
-                elif key.fileobj is process.stderr:
-                    log.write(data)
-                else:
-                    last = time.monotonic()
-                    *lines, rest = (rest + data).split(b"\n")
-                    for line in lines:
-                        word, *more = line.decode(errors="replace").split("\t")
-                        if word == "start":
-                            running, detail = (more[0], int(more[1])), ""
-                        elif word == "detail":
-                            detail = "\n    ".join(more)
-                        elif word == "done" and running:
-                            report.add(*running, more[0], detail)
-                            running, done = None, done + 1
-            if time.monotonic() - last > WALL_SECONDS:
+        while True:
+            if not selector.select(WALL_SECONDS):  # not a word for so long
                 process.kill()
-                last = time.monotonic()
-    code = process.wait()
-    log.seek(0)
-    tail = log.read()[-3000:].decode(errors="replace")
-    if done < len(cases):
-        name, index = running or cases[done]
-        report.add(name, index, f"FAILED exit {code}", tail)
-        return cases[done + 1 :]
+            data = os.read(process.stdout.fileno(), 1 << 16)
+            if not data:
+                break
+            watch.hear(data)
+        code = process.wait()
+        log.seek(0)
+        tail = log.read()[-3000:].decode(errors="replace")
+    if watch.done < len(cases):
+        report.add(*(watch.running or cases[watch.done]), f"FAILED exit {code}", tail)
+        return cases[watch.done + 1 :]
     if code != 0:
-        report.add(cases[-1][0], cases[-1][1], f"FAILED exit {code} at the end", tail)
+        report.add(*cases[-1], f"FAILED exit {code} at the end", tail)
     return []
 
 

@@ -7,11 +7,11 @@ import itertools
 import os
 import sys
 
-import numpy as np
-
 import liars
-import nncore as nc
+import numpy as np
 from draw import Draw
+
+import nncore as nc
 
 INTEGERS = [0, 1, 2, 3, -1, 7, 255, 2**31 - 1, 2**31, 2**32, 2**53 + 1, 2**62, 2**63 - 1, 2**63, 2**64, -(2**63), 10**400]
 FLOATS = [0.0, -0.0, 0.5, 1.0, 1e-3, -2.5, 5e-324, 1e38, 3.5e38, 1e308, -1e308]
@@ -174,7 +174,7 @@ def _dress(draw: Draw, a, how):
         a.flags.writeable = False
         return a
     if how == "memmap" and a.size and a.dtype.kind != "O":
-        room = np.memmap(os.path.join(draw.folder(), "map"), dtype=a.dtype, mode="w+", shape=a.shape)
+        room = np.memmap(os.path.join(draw.folder(), f"map{draw.getrandbits(64)}"), dtype=a.dtype, mode="w+", shape=a.shape)
         room[...] = a
         return room
     if how == "misaligned" and a.dtype.kind != "O":

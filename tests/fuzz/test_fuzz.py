@@ -1,0 +1,216 @@
+"""A few of the hostile cases in the ordinary suite; all of them under the mark `slow` or with run.py."""
+
+import numpy as np
+import pytest
+import run
+from draw import Draw
+from entries_generic import public
+from judge import Wrong, agree, refusal
+
+import nncore as nc
+
+SEED = 20240
+
+
+def passed(cases, seed, only=None):
+    """Runs the cases; fails with a line to repeat each failure."""
+    report = run.fuzz(cases, seed, only)
+    assert not report.failures, report.text()
+    return report
+
+
+def test_a_few_hundred_hostile_calls():
+    report = passed(400, SEED)
+    assert sum(sum(counts.values()) for counts in report.counts.values()) == 400
+    assert len(report.counts) == len(run.table())
+
+
+@pytest.mark.slow
+def test_twenty_thousand_hostile_calls():
+    passed(20_000, SEED + 1)
+
+
+def test_every_public_name_is_in_the_table():
+    table = run.table()
+    words = " ".join(table)
+    missing = [name for name in public() if f"any {name}" not in table and name.split(".")[-1] not in words]
+    results = {"History", "Parameter", "GradientReport", "GradientFlow", "OptimizeResult"}
+    assert [name for name in missing if name.split(".")[-1] not in results and not name.endswith("Display")] == []
+
+
+def test_cases_repeat_and_differ():
+    def drawn(seed, index):
+        draw = Draw(seed, "x", index)
+        return [draw.random() for _ in range(3)]
+
+    assert drawn(1, 2) == drawn(1, 2)
+    assert drawn(1, 2) != drawn(1, 3) != drawn(2, 3)
+
+
+def test_the_judge_sees_what_is_wrong():
+    with pytest.raises(Wrong, match="without a text"):
+        refusal(ValueError(""))
+    with pytest.raises(Wrong, match="not 1"):
+        agree(lambda x: x, 2, 1, "accept")
+    with pytest.raises(Wrong, match="refused harmless"):
+        agree(lambda x: int("x"), 1, 1, "accept")
+    with pytest.raises(Wrong, match="masked"):
+        agree(lambda x: x, 1, 1, "refuse")
+    assert agree(lambda x: x + 1, 1, 1, "accept") == "right"
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [
+        ("import ctypes; ctypes.string_at(0)", "FAILED exit -11"),
+        ("import time\n    while True: time.process_time()", "FAILED Hang"),
+        ("raise KeyError('inside')", "FAILED KeyError"),
+        ("np.ones(2**40)", "MemoryError"),
+    ],
+    ids=["crash", "hang", "wrong error", "memory"],
+)
+def test_the_runner_survives_and_reports(body, outcome, tmp_path, monkeypatch):
+    """In a copy whose one entry misbehaves: a fuzzer that cannot fail proves nothing."""
+    for file in run.HERE.glob("*.py"):
+        (tmp_path / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
+    for name in ("entries_data", "entries_generic", "entries_model", "entries_train"):
+        (tmp_path / f"{name}.py").write_text("", encoding="utf-8")
+    source = f"import numpy as np\nTABLE = {{}}\ndef bad(draw):\n    {body}\nTABLE['bad'] = bad\n"
+    (tmp_path / "entries.py").write_text(source, encoding="utf-8")
+    monkeypatch.setattr(run, "HERE", tmp_path)
+    monkeypatch.setattr(run, "CPU_SECONDS", 1)
+    text = (tmp_path / "run.py").read_text(encoding="utf-8").replace("CPU_SECONDS = 20", "CPU_SECONDS = 1")
+    (tmp_path / "run.py").write_text(text, encoding="utf-8")
+    report = run.Report(0)
+    assert run.run_batch([("bad", 0)], report) == []
+    assert list(report.counts["bad"]) == [outcome]
+
+
+# ---- What it found ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", [nc.ReLU, (nc.ReLU,), [nc.ReLU]], ids=repr)
+def test_a_class_where_an_object_is_meant_is_refused(wrong):
+    """Its `_spec` is None: a null pointer once."""
+    for make in (lambda: nc.Linear(2, 2, weight_init=wrong), lambda: nc.SGD(lr=wrong), lambda: nc.NLLLoss(wrong)):
+        with pytest.raises(nc.ConfigError, match="expected"):
+            make()
+
+
+def test_memory_that_is_not_there_is_a_memory_error():
+    """Once a RuntimeError: the conversion had dropped NumPy's own."""
+    x = np.broadcast_to(np.float64(0), (2**20, 2**25))
+    with pytest.raises(MemoryError):
+        nc.Sequential(nc.ReLU(), dtype="float32", seed=0)(x)
+
+
+def misaligned(array):
+    """The same values at an odd address."""
+    room = np.zeros(array.nbytes + 1, np.uint8)[1:].view(array.dtype)
+    room[...] = array.ravel()
+    return room.reshape(array.shape)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_misaligned_arrays_are_copied(dtype, rng):
+    """Kernels may assume that numbers lie where numbers of their type do; the sanitizers tell."""
+    net = nc.Sequential(nc.Linear(3, 2), dtype=dtype, seed=0)
+    x, y = rng.normal(size=(7, 3)).astype(dtype), rng.integers(0, 2, 7)
+    np.testing.assert_array_equal(net(misaligned(x)), net(x))
+    loss = nc.CrossEntropyLoss()
+    assert loss.value(net(x), misaligned(y)) == loss.value(net(x), y)
+    signs = 2.0 * y - 1
+    fits = [nc.Perceptron(seed=0, max_epochs=3).fit(a, b) for a, b in ((x, signs), (misaligned(x), misaligned(signs)))]
+    np.testing.assert_array_equal(fits[0].weights, fits[1].weights)
+
+
+MASKED = np.ma.MaskedArray(np.ones((4, 3)), mask=np.eye(4, 3))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: nc.Perceptron().fit(x, [1, 1, -1, -1]),
+        lambda x: nc.Normalize.from_data(x),
+        lambda x: nc.datasets.train_test_split(x, [0, 1, 0, 1]),
+        lambda x: nc.functional.linear(x, np.ones((2, 3))),
+        lambda x: nc.minimize("quadratic", x[0], nc.SGD(), 1),
+        lambda x: nc.Sequential(nc.Linear(3, 4, bias=False), seed=0).load_state_dict({"0.weight": x}),
+    ],
+    ids=["Perceptron", "Normalize", "train_test_split", "linear", "minimize", "load_state_dict"],
+)
+def test_masked_arrays_are_refused(call):
+    """NumPy takes what a mask hides for numbers."""
+    with pytest.raises(nc.ShapeError, match="masked"):
+        call(MASKED)
+
+
+@pytest.mark.parametrize("loss", [nc.NLLLoss([1.0, 2.0]), nc.CrossEntropyLoss([1.0, 2.0])], ids=repr)
+def test_labels_that_change_during_a_fit_are_those_it_began_with(loss, rng):
+    """They are indices: checked once, then used to write gradients."""
+    x, y = rng.normal(size=(8, 3)), rng.integers(0, 2, 8)
+    nets = []
+    for hostile in (False, True):
+        net = nc.Sequential(nc.Linear(3, 2), *([nc.LogSoftmax()] if type(loss) is nc.NLLLoss else []), seed=0)
+        labels = y.copy()
+        nc.Trainer(net, loss, nc.SGD(lr=0.1), batch_size=4).fit(
+            x, labels, epochs=3, progress=False, callbacks=[lambda _, a=labels: a.fill(2**50)] if hostile else []
+        )
+        nets.append(net)
+    np.testing.assert_array_equal(nets[0].flat_parameters, nets[1].flat_parameters)
+
+
+@pytest.mark.parametrize("state", [None, 3, [], "x", {"state": None}, {"state": {"0.weight": 3}}, {"state": [1]}, {3: 4}])
+def test_optimizer_states_that_are_no_dicts_are_refused(state):
+    net, optimizer = nc.Sequential(nc.Linear(2, 2), seed=0), nc.SGD(lr=0.1, momentum=0.9)
+    optimizer.step(net)
+    with pytest.raises(nc.ConfigError, match=r"^\[SGD\] state_dict: "):
+        optimizer.load_state_dict(state)
+
+
+@pytest.mark.parametrize("base", [nc.Optimizer, nc.Schedule, nc.init.Initializer, nc.objectives.Objective])
+def test_bases_are_not_for_use(base):
+    with pytest.raises(nc.ConfigError, match="expected one of its subclasses"):
+        base()
+
+
+def test_numbers_beyond_a_dtype_become_infinite_without_a_warning():
+    """Warnings are errors here: one in the middle of loading would leave half a state."""
+    net = nc.Sequential(nc.Linear(2, 2), seed=0)
+    big = np.full((2, 2), 1e300)
+    for x in (big.astype(">f8"), big.astype(np.longdouble) * np.longdouble("1e100"), np.asfortranarray(big)):
+        assert not np.isfinite(net(x)).any()
+    net.load_state_dict({"0.weight": big, "0.bias": np.zeros(2)})
+    net.parameters()[1].value = np.full(2, 1e300)
+    assert np.isinf(net.flat_parameters).all()
+
+
+def test_loading_views_of_the_model_itself():
+    net = nc.Sequential(nc.Linear(2, 2, bias=False), nc.Linear(2, 2, bias=False), seed=0)
+    first, second = (p.value for p in net.parameters())
+    before = first.copy(), second.copy()
+    net.load_state_dict({"0.weight": second, "1.weight": first})
+    np.testing.assert_array_equal(first, before[1])
+    np.testing.assert_array_equal(second, before[0])
+
+
+@pytest.mark.parametrize("value", [None, "x", np.ones(2), 1j, np.ma.masked], ids=repr)
+def test_numeric_gradient_of_what_gives_no_number(value):
+    with pytest.raises((nc.ShapeError, nc.ConfigError), match=r"^\[numeric_gradient\] f: expected "):
+        nc.numeric_gradient(lambda x: value, [1.0])
+
+
+def nested(levels, copies):
+    """Residuals in residuals."""
+    layer = nc.ReLU()
+    for _ in range(levels):
+        layer = nc.Residual(*[layer] * copies)
+    return layer
+
+
+@pytest.mark.parametrize(("levels", "copies"), [(40, 1), (20, 2)])
+def test_layers_in_layers_in_layers_have_an_end(levels, copies):
+    with pytest.raises(nc.ConfigError, match="at most 32 levels and 4096 parts"):
+        nested(levels, copies)
+    net = nc.Sequential(nested(10, 1), seed=0)
+    assert net(np.ones((1, 2))).tolist() == [[11.0, 11.0]]  # 1 + (1 + (1 + …))
