@@ -13,6 +13,8 @@ from nncore._parameter import Parameter
 from nncore._perceptron import Perceptron
 from nncore._runtime import get_num_threads, info, set_num_threads
 from nncore._sequential import Sequential
+from nncore._sweep import sweep
+from nncore._sweep_table import SweepTable
 from nncore._trainer import Trainer
 from nncore.callbacks import Callback, CSVLogger, EarlyStopping, LambdaCallback, ModelCheckpoint
 from nncore.errors import ConfigError, FormatError, NumericError, ShapeError, StateError
@@ -40,6 +42,7 @@ __all__ = [
     "Sequential",
     "ShapeError",
     "StateError",
+    "SweepTable",
     "Trainer",
     "__version__",
     "callbacks",
@@ -57,6 +60,7 @@ __all__ = [
     "objectives",
     "plot",
     "set_num_threads",
+    "sweep",
     *layers.__all__,
     *losses.__all__,
     *optim.__all__,

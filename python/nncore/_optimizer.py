@@ -5,15 +5,19 @@ from __future__ import annotations
 import copy
 import weakref
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from nncore import _core
 from nncore._checks import cast, describe, integer, number
-from nncore._generate import Registered
+from nncore._generate import Registered, rebuild
 from nncore._parameter import checked
 from nncore._schedule import Schedule
 from nncore._sequential import Sequential
 from nncore.errors import ConfigError, StateError
+
+#: True while a sweep builds: what it builds takes optimizers that are new, so that one may serve many runs.
+copied: ContextVar[bool] = ContextVar("copied", default=False)
 
 
 class Optimizer(Registered):
@@ -57,6 +61,13 @@ class Optimizer(Registered):
     def _monitor(self) -> str | None:
         """The number of an epoch's record that the schedule follows."""
         return None if self._core is None else self._core.monitor or None
+
+    def _new(self) -> Optimizer:
+        """One of the same settings and rate, without state, that serves no model yet."""
+        twin = rebuild(type(self), self._config)
+        if "lr" in self._pending or (self._core is not None and not self._follows_schedule):
+            twin.lr = self.lr
+        return twin
 
     def step(self, model: Sequential) -> None:
         """Changes every parameter by its gradient; gradients stay as they are."""

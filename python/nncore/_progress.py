@@ -36,15 +36,22 @@ class Progress:
 
     def update(self, epoch: int, epochs: int, step: int, steps: int, text: str) -> None:
         """`epoch` epochs of `epochs` are done, and `step` steps of the next."""
+        total = (epochs - self._epoch) * steps - self._step
+        done = max((epoch - self._epoch) * steps + step - self._step, 0) / max(total, 1)
+        self._draw(f"{self._prefix}epoch {min(epoch + 1, epochs)}/{epochs}", done, text)
+
+    def count(self, done: int, of: int, text: str) -> None:
+        """`done` runs of `of` are over."""
+        self._draw(f"run {done}/{of}", done / max(of, 1), text)
+
+    def _draw(self, start: str, done: float, text: str) -> None:
         now = time.monotonic()
         if not self._on or now - self._last < 0.1:
             return
         self._last = now
-        total = (epochs - self._epoch) * steps - self._step
-        done = max((epoch - self._epoch) * steps + step - self._step, 0) / max(total, 1)
         elapsed = now - self._start
         left = f", {elapsed / done - elapsed:.0f} s left" if 0 < done < 1 and elapsed > 1 else ""
-        self._write(f"{self._prefix}epoch {min(epoch + 1, epochs)}/{epochs} {_bar(done)} {text}{left}")
+        self._write(f"{start} {_bar(done)} {text}{left}")
 
     def close(self, text: str) -> None:
         """The last words, for fits that lasted long enough to be seen."""

@@ -15,7 +15,7 @@ from nncore._fit import Metric, Metrics, metrics_of, split_off
 from nncore._history import History
 from nncore._interrupt import InterruptGuard
 from nncore._loss import CompiledLoss, Loss
-from nncore._optimizer import Optimizer
+from nncore._optimizer import Optimizer, copied
 from nncore._progress import Progress
 from nncore._sequential import Sequential
 from nncore.callbacks import Callback, check_monitor, check_monitors, listed
@@ -88,7 +88,7 @@ class Trainer:
             raise ConfigError(f"[Trainer] on_nonfinite: expected 'raise', 'stop' or 'ignore', got {on_nonfinite!r}")
         self.model = model
         self.loss = loss
-        self.optimizer = optimizer
+        self.optimizer = optimizer._new() if copied.get() else optimizer
         self._options: dict[str, Any] = {
             "batch_size": 0 if batch_size is None else integer("Trainer", "batch_size", batch_size, 1, 2**62, or_none=True),
             "shuffle": flag("Trainer", "shuffle", shuffle),
@@ -101,7 +101,7 @@ class Trainer:
             "on_nonfinite": on_nonfinite,
             "num_threads": 0 if num_threads is None else integer("Trainer", "num_threads", num_threads, 1, 256, or_none=True),
         }
-        optimizer._bind(model)
+        self.optimizer._bind(model)
         self._core: Any = None
         self._model_core: Any = None
         self._metrics = Metrics(True, [])

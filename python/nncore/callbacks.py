@@ -42,6 +42,11 @@ class Callback:
         """After the last epoch, however the fit ended, unless it raised."""
 
 
+def larger_is_better(name: str) -> bool:
+    """Is a larger value of this number better, as of an accuracy, or a smaller one, as of a loss?"""
+    return name.endswith(_LARGER_IS_BETTER)
+
+
 class _Watch:
     """Tells when a number is the best so far. NaN never is."""
 
@@ -51,7 +56,7 @@ class _Watch:
         if mode not in _MODES:
             raise ConfigError(f"[{where}] mode: expected one of {_MODES}, got {describe(mode)}")
         self.where, self.monitor = where, monitor
-        self.sign = 1.0 if mode == "max" or (mode == "auto" and monitor.endswith(_LARGER_IS_BETTER)) else -1.0
+        self.sign = 1.0 if mode == "max" or (mode == "auto" and larger_is_better(monitor)) else -1.0
         self.min_delta = number(where, "min_delta", min_delta, 0.0)
         self.best = math.nan
 

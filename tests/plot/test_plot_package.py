@@ -13,6 +13,7 @@ import nncore as nc
 POINTS = np.array([[0.0, 0.0], [1.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
 MODEL = SimpleNamespace(predict=lambda x: (x[:, 0] > 0.5).astype(int))
 FIT = SimpleNamespace(epochs={"epoch": [1, 2], "loss": [2.0, 1.0]}, steps={"loss": [2.0, 1.0]})
+RUNS = [{"lr": lr, "seed": 0, "loss": 1.0, "seconds": 0.1, "status": "ok"} for lr in (0.1, 0.2)]
 RESULT = SimpleNamespace(path=np.array([[2.0, 2.0], [1.0, 1.0], [0.5, 0.5]]), values=np.array([8.0, 2.0, 0.5]))
 
 CALLS = {
@@ -20,6 +21,7 @@ CALLS = {
     "history": lambda ax: nc.plot.history(FIT, ax=ax),
     "contour_path": lambda ax: nc.plot.contour_path(lambda x: x @ x, RESULT, ax=ax, resolution=20),
     "gradient_flow": lambda ax: nc.plot.gradient_flow(nc.GradientFlow({"0": 1.0, "2": 10.0}), ax=ax),
+    "sweep": lambda ax: nc.plot.sweep(RUNS, ax=ax),
     "error_curves": lambda ax: nc.plot.error_curves(RESULT, [0.0, 0.0], ax=ax),
 }
 every_function = pytest.mark.parametrize("name", CALLS)
@@ -78,5 +80,5 @@ def test_without_matplotlib_the_error_says_what_to_install():
 
 
 def test_names():
-    displays = {"BoundaryDisplay", "ContourDisplay", "CurvesDisplay", "Display", "GradientFlowDisplay", "HistoryDisplay"}
-    assert set(nc.plot.__all__) == displays | set(CALLS)
+    kinds = ("Boundary", "Contour", "Curves", "", "GradientFlow", "History", "Sweep")
+    assert set(nc.plot.__all__) == {f"{kind}Display" for kind in kinds} | set(CALLS)

@@ -11,6 +11,7 @@ from nncore.plot._curves import CurvesDisplay, error_curves
 from nncore.plot._gradients import GradientFlowDisplay, gradient_flow
 from nncore.plot._history import HistoryDisplay, history
 from nncore.plot._style import Display
+from nncore.plot._sweep import SweepDisplay, sweep
 
 __all__ = [
     "BoundaryDisplay",
@@ -19,9 +20,11 @@ __all__ = [
     "Display",
     "GradientFlowDisplay",
     "HistoryDisplay",
+    "SweepDisplay",
     "contour_path",
     "decision_boundary",
     "error_curves",
     "gradient_flow",
     "history",
+    "sweep",
 ]

@@ -1,0 +1,334 @@
+"""sweep: the same training for many settings and seeds."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nncore import _core
+from nncore._checks import describe, integer, real_array
+from nncore._fit import Metric, metrics_of
+from nncore._interrupt import stopped_by
+from nncore._optimizer import copied
+from nncore._progress import Progress
+from nncore._sweep_folder import Folder, Outcome
+from nncore._sweep_grid import Point, digest, key_of, own, points_of, seeds_of, text_of
+from nncore._sweep_table import SweepTable
+from nncore._trainer import Trainer
+from nncore.errors import ConfigError, NumericError, ShapeError
+
+_FACTS = ("epoch", "lr", "seconds")  # of a history's epochs, not of a run
+
+
+def sweep(
+    build: Callable[..., Trainer],
+    grid: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]],
+    X: Any,
+    y: Any,
+    *,
+    validation_data: tuple[Any, Any] | None = None,
+    epochs: int | None = None,
+    steps: int | None = None,
+    seeds: int | Sequence[int] = 1,
+    n_jobs: int = 1,
+    folder: Any = None,
+    progress: bool | str = "auto",
+    metrics: Iterable[Metric] = ("accuracy",),
+) -> SweepTable:
+    """Trains once for each point of a grid and each seed.
+
+    Parameters
+    ----------
+    build : function (**point, seed) -> Trainer
+        Makes a new trainer; called in the order of the rows, in the thread of the caller. An optimizer may come from
+        outside: every trainer made here takes a copy, and so do layers, losses and models among a point's values.
+    grid : dict of lists, or list of dicts
+        All combinations, the last name fastest; or the points themselves.
+    X, y : arrays
+        As in Trainer.fit; converted once, the same memory for all runs.
+    validation_data : (X, y), optional
+        Adds val_loss, val_accuracy, …
+    epochs, steps : int, optional
+        Of each fit, as in Trainer.fit; neither: 10 epochs.
+    seeds : int or list of int, default 1
+        So many, 0, 1, …; or these.
+    n_jobs : int, default 1
+        Runs at a time, each in a thread of its own that computes alone; -1: as many as nncore finds CPUs. The numbers
+        do not depend on it.
+    folder : path, optional
+        Keeps each finished run in a small file. A sweep that was stopped goes on, and another grid takes what is there:
+        a run is known by its point, seed, length, metrics and data. A change of `build` needs another folder.
+    progress : "auto", True or False
+        One bar for all runs.
+    metrics : names and functions, default ("accuracy",)
+        As in Trainer.fit.
+
+    Returns
+    -------
+    SweepTable
+        A list of dicts with `.best(metric)`, `.to_pandas()`, `.plot()`. The numbers are those of the fit's last epoch;
+        with `steps` they are measured after the last step. A run that diverges is a row with that status.
+
+    Raises
+    ------
+    ConfigError
+        Wrong arguments; `build` returned no new trainer. What build or a fit raises arrives with the point's name.
+    KeyboardInterrupt
+        At the first Ctrl-C; finished runs are in the folder.
+
+    Examples
+    --------
+    >>> X, y = nc.datasets.make_moons(200, noise=0.1, seed=0)
+    >>> def build(hidden, lr, seed):
+    ...     net = nc.Sequential(nc.Linear(2, hidden), nc.ReLU(), nc.Linear(hidden, 2), seed=seed)
+    ...     return nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=lr), batch_size=16, seed=seed)
+    >>> table = nc.sweep(build, {"hidden": [1, 20], "lr": [0.01, 0.5]}, X, y, epochs=50, seeds=2)
+    >>> len(table), table.best("accuracy")["hidden"], table.best("accuracy")["lr"]
+    (8, 20, 0.5)
+    """
+    if not callable(build):
+        raise ConfigError(f"[sweep] build: expected a function (**point, seed) -> Trainer, got {describe(build)}")
+    if progress not in (True, False, "auto"):
+        raise ConfigError(f"[sweep] progress: expected 'auto', True or False, got {describe(progress)}")
+    jobs = integer("sweep", "n_jobs", n_jobs, -1, 256)
+    if jobs == 0:
+        raise ConfigError("[sweep] n_jobs: expected a number of runs at a time, or -1 for as many as CPUs, got 0")
+    plan = _Plan.of(X, y, validation_data, epochs, steps, metrics)
+    points, numbers = points_of(grid, plan.columns()), seeds_of(seeds)
+    jobs = _core.default_num_threads() if jobs == -1 else jobs
+    runs = [_Run(point, seed) for point in points for seed in numbers]
+    outcomes = _Outcomes(runs, plan, folder)
+    with Progress(progress) as bar:
+        sweeper = _Sweeper(build, plan, alone=jobs > 1)
+        (_one_by_one if jobs == 1 else _in_threads)(sweeper, outcomes, jobs, bar)
+        bar.close(f"{len(runs)} runs")
+    return outcomes.table()
+
+
+class _Run(NamedTuple):
+    point: Point
+    seed: int
+
+
+class _Stopped(Exception):
+    """A run that was ended from outside."""
+
+
+class _Pair:
+    """Samples and targets, converted once for each dtype that a model asks for."""
+
+    def __init__(self, where: str, X: Any, y: Any) -> None:
+        for name, array in (("X", X), ("y", y)):
+            if hasattr(array, "mask"):
+                raise ShapeError(f"[sweep] {where}{name}: expected an array of real numbers, got a masked array")
+        self.arrays = real_array("sweep", f"{where}X", X), real_array("sweep", f"{where}y", y)
+        self.ready: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
+
+    def convert(self, dtype: str) -> None:
+        """Makes arrays that the core takes as they are: bytes stay bytes, labels become int64."""
+        if dtype in self.ready:
+            return
+        X, y = self.arrays
+        samples = X.dtype if X.dtype == np.uint8 else np.dtype(dtype)
+        labels = y.dtype.kind in "bi" or (y.dtype.kind == "u" and y.dtype.itemsize < 8)
+        targets = np.dtype(np.int64) if labels else y.dtype if y.dtype.kind == "u" else np.dtype(dtype)
+        with np.errstate(over="ignore"):  # the fit refuses what is not finite
+            self.ready[dtype] = np.asarray(X, samples, order="C"), np.asarray(y, targets, order="C")
+
+
+class _Plan(NamedTuple):
+    """What all runs have in common."""
+
+    train: _Pair
+    validation: _Pair | None
+    epochs: int
+    steps: int | None
+    metrics: tuple[Metric, ...]
+
+    @classmethod
+    def of(cls, X: Any, y: Any, validation: Any, epochs: Any, steps: Any, metrics: Iterable[Metric]) -> _Plan:
+        """Everything checked."""
+        if validation is not None and (not isinstance(validation, (tuple, list)) or len(validation) != 2):
+            raise ConfigError(f"[sweep] validation_data: expected a pair (X, y), got {describe(validation)}")
+        metrics = metrics if isinstance(metrics, str) or not isinstance(metrics, Iterable) else tuple(metrics)
+        metrics_of("sweep", metrics)
+        return cls(
+            _Pair("", X, y),
+            None if validation is None else _Pair("validation_data: ", *validation),
+            10 if epochs is None else integer("sweep", "epochs", epochs, 0, 2**31, or_none=True),
+            None if steps is None else integer("sweep", "steps", steps, 0, 2**62, or_none=True),
+            tuple(metrics),
+        )
+
+    def columns(self) -> list[str]:
+        """The names that points cannot have."""
+        prefixes = ["", "val_"] if self.validation else [""]
+        names = metrics_of("sweep", self.metrics).columns(True, prefixes)
+        return ["seed", "status", "message", *(name for name in names if name != "lr")]
+
+    def facts(self) -> list[Any]:
+        """What makes a run another run, besides point and seed."""
+        named = metrics_of("sweep", self.metrics)
+        metrics = [named.accuracy, *(other if isinstance(other, str) else other[0] for other in named.others)]
+        length = ["epochs", self.epochs] if self.steps is None else ["steps", self.steps]
+        arrays = [*self.train.arrays, *(self.validation.arrays if self.validation else ())]
+        return [length, metrics, digest(*arrays)]
+
+
+class _Sweeper:
+    """Builds and trains."""
+
+    def __init__(self, build: Callable[..., Trainer], plan: _Plan, *, alone: bool) -> None:
+        self._build, self._plan, self._alone = build, plan, alone
+        self._met: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def build(self, run: _Run) -> Trainer:
+        """The trainer of a run, in the thread of the caller."""
+        where = f"build({text_of(run.point, run.seed)})"
+        token = copied.set(True)
+        try:
+            trainer = self._build(**own(run.point), seed=run.seed)
+        except Exception as error:
+            _name(error, where)
+            raise
+        finally:
+            copied.reset(token)
+        if not isinstance(trainer, Trainer):
+            raise ConfigError(f"[sweep] {where}: expected a Trainer, got {describe(trainer)}")
+        for made in (trainer, trainer.model):
+            if made in self._met:
+                kind = type(made).__name__
+                raise ConfigError(f"[sweep] {where}: expected a new {kind}, got one that build returned before")
+            self._met.add(made)
+        if trainer._options["on_nonfinite"] == "stop":
+            trainer._options["on_nonfinite"] = "raise"  # a row says it, no warning
+        if self._alone:
+            trainer._options["num_threads"] = 1
+        trainer._model_core = None  # it may be compiled already, with its own options
+        for pair in (self._plan.train, self._plan.validation):
+            if pair is not None:
+                pair.convert(trainer.model.dtype)
+        return trainer
+
+    def train(self, trainer: Trainer, run: _Run) -> Outcome:
+        """The fit, in any thread."""
+        plan = self._plan
+        data = plan.train.ready[trainer.model.dtype]
+        held = None if plan.validation is None else plan.validation.ready[trainer.model.dtype]
+        start = time.perf_counter()
+        try:
+            history = trainer.fit(
+                *data, plan.epochs, steps=plan.steps, validation_data=held, metrics=plan.metrics, progress=False
+            )
+        except NumericError as error:
+            return Outcome("diverged", time.perf_counter() - start, message=str(error))
+        except Exception as error:
+            _name(error, text_of(run.point, run.seed))
+            raise
+        if history.interrupted:
+            raise _Stopped
+        seconds = time.perf_counter() - start
+        numbers = {name: float(values[-1]) for name, values in history.epochs.items() if len(values) and name not in _FACTS}
+        if plan.steps is not None or not numbers:
+            numbers = trainer.evaluate(*data, plan.metrics)
+            if held is not None:
+                numbers |= {f"val_{name}": value for name, value in trainer.evaluate(*held, plan.metrics).items()}
+        finite = all(math.isfinite(numbers.get(name, 0.0)) for name in ("loss", "val_loss"))
+        return Outcome("ok" if finite else "diverged", seconds, numbers)
+
+
+class _Outcomes:
+    """The outcome of each run, kept in the folder if there is one."""
+
+    def __init__(self, runs: list[_Run], plan: _Plan, folder: Any) -> None:
+        self.runs = runs
+        self._found: dict[int, Outcome] = {}
+        self._folder = None if folder is None else Folder(folder)
+        self._keys: list[str] = []
+        if self._folder is not None:
+            facts = plan.facts()
+            self._keys = [key_of(run.point, run.seed, facts) for run in runs]
+            stored = [self._folder.read(key) for key in self._keys]
+            self._found = {at: outcome for at, outcome in enumerate(stored) if outcome is not None}
+
+    def missing(self) -> list[int]:
+        """The runs to do."""
+        return [at for at in range(len(self.runs)) if at not in self._found]
+
+    def put(self, at: int, outcome: Outcome, bar: Progress) -> None:
+        """Keeps one."""
+        self._found[at] = outcome
+        if self._folder is not None:
+            self._folder.write(self._keys[at], *self.runs[at], outcome)
+        bar.count(len(self._found), len(self.runs), text_of(*self.runs[at]))
+
+    def table(self) -> SweepTable:
+        """A row for each run, with the same columns for all numbers."""
+        outcomes = [self._found[at] for at in range(len(self.runs))]
+        longest = sorted(outcomes, key=lambda outcome: -len(outcome.numbers))
+        names = dict.fromkeys(["loss", *(name for outcome in longest for name in outcome.numbers)])
+        return SweepTable(
+            {
+                **run.point,
+                "seed": run.seed,
+                **{name: outcome.numbers.get(name, math.nan) for name in names},
+                "seconds": outcome.seconds,
+                "status": outcome.status,
+                "message": outcome.message,
+            }
+            for run, outcome in zip(self.runs, outcomes, strict=True)
+        )
+
+
+def _one_by_one(sweeper: _Sweeper, outcomes: _Outcomes, jobs: int, bar: Progress) -> None:
+    for at in outcomes.missing():
+        run = outcomes.runs[at]
+        try:
+            outcomes.put(at, sweeper.train(sweeper.build(run), run), bar)
+        except _Stopped:
+            raise KeyboardInterrupt from None
+
+
+def _in_threads(sweeper: _Sweeper, outcomes: _Outcomes, jobs: int, bar: Progress) -> None:
+    """Builds here, trains there; a few trainers wait, so that no thread does."""
+    stop = threading.Event()
+    pending: dict[Future[Outcome], int] = {}
+
+    def train(trainer: Trainer, run: _Run) -> Outcome:
+        with stopped_by(stop):
+            return sweeper.train(trainer, run)
+
+    def collect() -> None:
+        for done in sorted(wait(pending, return_when=FIRST_COMPLETED).done, key=lambda future: pending[future]):
+            outcomes.put(pending[done], done.result(), bar)
+            del pending[done]
+
+    with ThreadPoolExecutor(jobs, "nncore-sweep") as pool:
+        try:
+            for at in outcomes.missing():
+                while len(pending) >= 2 * jobs:
+                    collect()
+                run = outcomes.runs[at]
+                pending[pool.submit(train, sweeper.build(run), run)] = at
+            while pending:
+                collect()
+        except BaseException:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _name(error: Exception, where: str) -> None:
+    """Puts the run it comes from into the exception's message."""
+    if error.args and isinstance(error.args[0], str):
+        error.args = (f"[sweep] {where}: {error.args[0]}", *error.args[1:])
+    else:
+        error.add_note(f"[sweep] {where}")
