@@ -8,10 +8,10 @@ import numpy as np
 import values
 from entries import entry
 from entries_train import X, Y, trainer
-from files import idx, place, spoil
 from judge import agree
 
 import nncore as nc
+from files import idx, place, spoil
 
 
 def _mnist(draw, name, where):

@@ -30,6 +30,7 @@ def table():
     import entries_data  # noqa: F401
     import entries_generic  # noqa: F401
     import entries_model  # noqa: F401
+    import entries_sweep  # noqa: F401
     import entries_train  # noqa: F401
     from entries import TABLE
 
@@ -56,7 +57,7 @@ def try_case(run, seed, name, index):
         return judge.outcome(run, draw), draw.notes, None
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # noqa: BLE001  (anything that a call may not do)
+    except BaseException as error:
         signal.setitimer(signal.ITIMER_PROF, 0)
         return f"FAILED {type(error).__name__}", draw.notes, traceback.format_exc()
     finally:

@@ -73,7 +73,7 @@ def test_the_runner_survives_and_reports(body, outcome, tmp_path, monkeypatch):
     """In a copy whose one entry misbehaves: a fuzzer that cannot fail proves nothing."""
     for file in run.HERE.glob("*.py"):
         (tmp_path / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
-    for name in ("entries_data", "entries_generic", "entries_model", "entries_train"):
+    for name in ("entries_data", "entries_generic", "entries_model", "entries_sweep", "entries_train"):
         (tmp_path / f"{name}.py").write_text("", encoding="utf-8")
     source = f"import numpy as np\nTABLE = {{}}\ndef bad(draw):\n    {body}\nTABLE['bad'] = bad\n"
     (tmp_path / "entries.py").write_text(source, encoding="utf-8")
@@ -168,7 +168,7 @@ def test_optimizer_states_that_are_no_dicts_are_refused(state):
         optimizer.load_state_dict(state)
 
 
-@pytest.mark.parametrize("base", [nc.Optimizer, nc.Schedule, nc.init.Initializer, nc.objectives.Objective])
+@pytest.mark.parametrize("base", [nc.Optimizer, nc.init.Initializer, nc.objectives.Objective])
 def test_bases_are_not_for_use(base):
     with pytest.raises(nc.ConfigError, match="expected one of its subclasses"):
         base()
