@@ -210,6 +210,15 @@ def test_labels_out_of_range_are_refused(loss, y):
 
 
 @pytest.mark.parametrize("loss", [nc.CrossEntropyLoss(), nc.NLLLoss()])
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_every_label_is_looked_at(loss, at):
+    y = np.array([0, 2, 1])
+    y[at] = 3
+    with pytest.raises(nc.ConfigError, match=f"y: expected labels 0 to 2, got 3 at index {at}"):
+        loss(np.zeros((3, 3)), y)
+
+
+@pytest.mark.parametrize("loss", [nc.CrossEntropyLoss(), nc.NLLLoss()])
 def test_a_column_of_labels_is_told_to_ravel(loss):
     name = type(loss).__name__
     with pytest.raises(nc.ShapeError) as error:
