@@ -2,6 +2,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings.hpp"
+#include "gil.hpp"
 #include "nncore/cpu.hpp"
 #include "nncore/thread_pool.hpp"
 
@@ -22,6 +23,13 @@ PYBIND11_MODULE(_core, m) {
   bind_functional(m);
   m.def("kernel_set", &kernel_set);
   m.def("kernel_sets", &kernel_sets);
+  m.def(
+      "fma_rate",
+      [](bool single, int64_t rounds) {
+        const WithoutGil unlocked;
+        return single ? fma_rate<float>(rounds) : fma_rate<double>(rounds);
+      },
+      py::arg("single"), py::arg("rounds"), "Floating-point operations a second of one core at its best.");
   m.def("num_threads", &num_threads);
   m.def("set_num_threads", &set_num_threads, py::arg("n"));
   m.def("default_num_threads", &default_num_threads);

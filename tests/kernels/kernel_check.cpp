@@ -222,6 +222,24 @@ struct Product {
   }
 };
 
+/// The probe that speeds are compared with really does what it counts.
+template <class T>
+int check_probe(const Kernels<T>& kernels) {
+  constexpr int rounds = 1000, chains = 12;
+  long double sum = 0;
+  for (int chain = 0; chain < chains; ++chain) {
+    long double s = chain;
+    for (int r = 0; r < rounds; ++r) s = s * T(0.9999) + T(1e-4);
+    sum += s;
+  }
+  Guarded<T> out(kernels.lanes);
+  const double operations = kernels.fma_probe(rounds, out.data());
+  for (int64_t i = 0; i < kernels.lanes; ++i)
+    if (!(std::fabs(out[i] - sum) <= rounds * std::numeric_limits<T>::epsilon() * sum)) return fail("sum", 0, i);
+  if (operations != 2.0 * rounds * chains * static_cast<double>(kernels.lanes)) return fail("operations", 0, 0);
+  return out.intact() ? 0 : fail("write in front of the output", 0, 0);
+}
+
 template <class Run>
 double seconds(Run&& run) {
   const auto start = std::chrono::steady_clock::now();
@@ -236,12 +254,13 @@ void bench(const Set& set, const Problem& p) {
   int repeats = 1;
   const auto repeated = [&] { for (int i = 0; i < repeats; ++i) product(); };
   while (seconds(repeated) < 2e-4) repeats *= 2;
-  const auto probe = sizeof(T) == 4 ? set.probe_f32 : set.probe_f64;
+  const Kernels<T>& kernels = set.kernels<T>();
+  std::vector<T> sums(static_cast<size_t>(kernels.lanes));
   std::vector<double> fractions;
   double best = 1e9;
   for (int round = 0; round < 41; ++round) {
     double probed = 0;
-    const double peak_time = seconds([&] { probed = probe(10000); });
+    const double peak_time = seconds([&] { probed = kernels.fma_probe(10000, sums.data()); });
     const double time = seconds(repeated) / repeats;
     best = std::min(best, time);
     fractions.push_back(product.operations() / time / (probed / peak_time));
@@ -269,6 +288,8 @@ int run(const std::vector<std::string>& arguments) {
   int failures = 0, runs = 0;
   for (const Set& set : usable_sets()) {
     if (!isa.empty() && isa != set.isa) continue;
+    current = std::string("--isa ") + set.isa + " --all (probe)";
+    failures += check_probe(*set.f32) + check_probe(*set.f64);
     for (const Problem& p : problems) {
       current = std::string("--isa ") + set.isa + " " + p.text();
       ++runs;

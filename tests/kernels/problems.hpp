@@ -13,8 +13,6 @@ namespace nncore {
   namespace isa {                            \
   extern const Kernels<float> kTableF32;     \
   extern const Kernels<double> kTableF64;    \
-  double fma_probe_f32(int64_t rounds);      \
-  double fma_probe_f64(int64_t rounds);      \
   }
 NNCORE_SET(baseline)
 #if defined(__x86_64__)
@@ -30,8 +28,6 @@ struct Set {
   const char* isa;
   const Kernels<float>* f32;
   const Kernels<double>* f64;
-  double (*probe_f32)(int64_t);
-  double (*probe_f64)(int64_t);
 
   template <class T>
   const Kernels<T>& kernels() const {
@@ -41,14 +37,13 @@ struct Set {
 };
 
 inline std::vector<Set> usable_sets() {
-  std::vector<Set> sets = {{"baseline", &baseline::kTableF32, &baseline::kTableF64, baseline::fma_probe_f32,
-                            baseline::fma_probe_f64}};
+  std::vector<Set> sets = {{"baseline", &baseline::kTableF32, &baseline::kTableF64}};
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-    sets.push_back({"avx2", &avx2::kTableF32, &avx2::kTableF64, avx2::fma_probe_f32, avx2::fma_probe_f64});
+    sets.push_back({"avx2", &avx2::kTableF32, &avx2::kTableF64});
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512vl"))
-    sets.push_back({"avx512", &avx512::kTableF32, &avx512::kTableF64, avx512::fma_probe_f32, avx512::fma_probe_f64});
+    sets.push_back({"avx512", &avx512::kTableF32, &avx512::kTableF64});
 #endif
   return sets;
 }

@@ -1,4 +1,5 @@
 /// Chooses the kernel set once, when the library is loaded.
+#include <chrono>
 #include <cstdlib>
 #include <string>
 
@@ -66,6 +67,14 @@ std::vector<std::string> kernel_sets() {
 
 const char* kernel_set() { return current().name; }
 
+template <class T>
+double fma_rate(int64_t rounds) {
+  std::vector<T> out(static_cast<std::size_t>(kernels<T>().lanes));
+  const auto start = std::chrono::steady_clock::now();
+  const double operations = kernels<T>().fma_probe(rounds, out.data());
+  return operations / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
 template <>
 const Kernels<float>& kernels<float>() {
   static const Kernels<float>& table = *current().f32;
@@ -76,5 +85,8 @@ const Kernels<double>& kernels<double>() {
   static const Kernels<double>& table = *current().f64;
   return table;
 }
+
+template double fma_rate<float>(int64_t);
+template double fma_rate<double>(int64_t);
 
 }  // namespace nncore

@@ -84,6 +84,8 @@ NNCORE_KERNEL(add_penalty);
 NNCORE_KERNEL(normalize_u8);
 NNCORE_KERNEL(normalize);
 
+NNCORE_KERNEL(fma_probe);
+
 #undef NNCORE_KERNEL
 
 extern const Kernels<float> kTableF32;

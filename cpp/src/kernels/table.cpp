@@ -70,6 +70,7 @@ constexpr Kernels<T> make_table() {
       .add_penalty = add_penalty,
       .normalize_u8 = normalize_u8,
       .normalize = normalize,
+      .fma_probe = fma_probe,
   };
 }
 

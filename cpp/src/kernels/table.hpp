@@ -155,6 +155,11 @@ struct Kernels {
   /// y[j] = (x[j] - mean[j * step]) * inverse_std[j * step]; step 0 (one number for all) or 1. From bytes and numbers.
   void (*normalize_u8)(int64_t n, const uint8_t* x, const T* mean, const T* inverse_std, int64_t step, T* y);
   void (*normalize)(int64_t n, const T* x, const T* mean, const T* inverse_std, int64_t step, T* y);
+
+  // ---- The machine ---------------------------------------------------------------------------------------------
+  /// `rounds` times s = 0.9999 s + 0.0001 in each lane of twelve registers, which begin at 0 … 11, without touching
+  /// memory; out[0 … lanes) is their sum. Returns the floating-point operations of the rounds.
+  double (*fma_probe)(int64_t rounds, T* out);
 };
 
 /// The kernel set in use, chosen once: the best the CPU has, or the one named by the environment variable NNCORE_ISA.

@@ -60,17 +60,22 @@ class Report:
             print(f"{len(self.figures)} figures in {self._folder.resolve()}")
 
     def _table(self) -> str:
-        table = [("task", "result", "steps", "µs/step", "seconds")]
+        table: list[tuple[str, ...]] = [("task", "result", "steps", "µs/step", "seconds")]
         for row in self.rows:
             micros = f"{row['us_per_step']:,.{0 if row['us_per_step'] >= 100 else 3}f}" if row["steps"] else ""
             table.append((row["task"], row["result"], f"{row['steps']:,}", micros, f"{row['seconds']:.2f}"))
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = []
-        for cells in table:
-            left = f"{cells[0]:<{widths[0]}}  {cells[1]:<{widths[1]}}"
-            lines.append(left + "".join(f"  {cells[i]:>{widths[i]}}" for i in (2, 3, 4)))
-        lines.insert(1, "-" * len(lines[0]))
-        return "\n".join(lines)
+        return aligned(table, left=2)
+
+
+def aligned(table: list[tuple[str, ...]], left: int) -> str:
+    """Header and rows as text: the first `left` columns flush left, the others flush right."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = []
+    for cells in table:
+        padded = [f"{cell:<{w}}" if i < left else f"{cell:>{w}}" for i, (cell, w) in enumerate(zip(cells, widths, strict=True))]
+        lines.append("  ".join(padded))
+    lines.insert(1, "-" * len(lines[0]))
+    return "\n".join(lines)
 
 
 def plain(value: Any) -> Any:

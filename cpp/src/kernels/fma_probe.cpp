@@ -1,0 +1,39 @@
+/// What the core can do at best: fused multiply-adds (multiply and add in the baseline) on registers alone. Run beside
+/// what is measured, it turns a speed into a fraction.
+#include "kernels/declarations.hpp"
+#include "kernels/simd.hpp"
+
+namespace nncore::NNCORE_ISA {
+namespace {
+
+// 12 chains + 2 constants = 14 registers: enough for two units of latency 5, and no more than SSE has.
+template <class T>
+double run_probe(int64_t rounds, T* out) {
+  constexpr int chains = 12;
+  Vec<T> sum[chains];
+  Vec<T> a = Vec<T>::all(T(0.9999)), b = Vec<T>::all(T(1e-4));
+#pragma GCC unroll 12
+  for (int i = 0; i < chains; ++i) sum[i] = Vec<T>::all(T(i));
+  for (int64_t r = 0; r < rounds; ++r) {
+#pragma GCC unroll 12
+    for (int i = 0; i < chains; ++i) {
+      sum[i] = fma(sum[i], a, b);
+#if defined(__x86_64__)
+      asm volatile("" : "+v"(sum[i].v));  // chains stay apart, in registers
+#else
+      asm volatile("" : "+w"(sum[i].v));
+#endif
+    }
+  }
+#pragma GCC unroll 12
+  for (int i = 1; i < chains; ++i) sum[0] = sum[0] + sum[i];
+  sum[0].store(out);
+  return 2.0 * chains * Vec<T>::lanes * static_cast<double>(rounds);
+}
+
+}  // namespace
+
+double fma_probe(int64_t rounds, float* out) { return run_probe(rounds, out); }
+double fma_probe(int64_t rounds, double* out) { return run_probe(rounds, out); }
+
+}  // namespace nncore::NNCORE_ISA
