@@ -95,60 +95,60 @@ def test_ticks_of_this_system():
 
 
 @pytest.fixture
-def run(monkeypatch):
+def module(monkeypatch):
     """The comparison's module, gone again afterwards with its peers."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     before = set(sys.modules)
-    yield importlib.import_module("run")
+    yield importlib.import_module("compare")
     for name in set(sys.modules) - before:
-        if name == "run" or name.split(".")[0] == "peers":
+        if name == "compare" or name.split(".")[0] == "peers":
             del sys.modules[name]
 
 
-def compare(run, monkeypatch, *flags):
-    monkeypatch.setattr(sys, "argv", ["run.py", "--rounds", "1", "--seconds", "0.001", *flags])
-    return run.main()
+def compare(module, monkeypatch, *flags):
+    monkeypatch.setattr(sys, "argv", ["compare.py", "--rounds", "1", "--seconds", "0.001", *flags])
+    return module.main()
 
 
-def test_every_workload_comes_out_the_same_in_numpy(run, monkeypatch, capsys, restore_threads):
+def test_every_workload_comes_out_the_same_in_numpy(module, monkeypatch, capsys, restore_threads):
     names = ["moons1", "moons16", "mnist-sgd", "mnist-adam", *DESCENTS]
-    assert compare(run, monkeypatch, "--peers", "numpy", "--workloads", ",".join(names)) == 0
+    assert compare(module, monkeypatch, "--peers", "numpy", "--workloads", ",".join(names)) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("|")[1].strip() for line in lines[2 : 2 + len(names)]] == [WORKLOADS[name].title for name in names]
     assert all("x " in line and "*" not in line for line in lines[2 : 2 + len(names)])
     assert "NumPy" in lines[0] and any("FMA probe" in line for line in lines)
 
 
-def test_where_losses_differ_no_time_is_quoted(run, monkeypatch, capsys, restore_threads):
-    numpy = run.peers.load("numpy")
+def test_where_losses_differ_no_time_is_quoted(module, monkeypatch, capsys, restore_threads):
+    numpy = module.peers.load("numpy")
     step = numpy._Net._step
     monkeypatch.setattr(numpy._Net, "_step", lambda self, x, onehot: step(self, x, onehot[:, ::-1]))
-    assert compare(run, monkeypatch, "--peers", "numpy", "--workloads", "moons16") == 1
+    assert compare(module, monkeypatch, "--peers", "numpy", "--workloads", "moons16") == 1
     captured = capsys.readouterr()
     assert "numpy comes to" in captured.err and "no time is quoted" in captured.out
     (line,) = [line for line in captured.out.splitlines() if line.startswith(f"| {NETS['moons16'].title}")]
     assert line.endswith("| - |")
 
 
-def test_a_peer_that_is_not_here_is_left_out(run, monkeypatch, capsys, restore_threads):
+def test_a_peer_that_is_not_here_is_left_out(module, monkeypatch, capsys, restore_threads):
     monkeypatch.setitem(sys.modules, "numba", None)
-    compare(run, monkeypatch, "--peers", "numba", "--workloads", "moons16")
+    compare(module, monkeypatch, "--peers", "numba", "--workloads", "moons16")
     shown = capsys.readouterr().out
     assert "numba left out: " in shown and NETS["moons16"].title in shown
 
 
-def test_a_wrong_name_says_which_are_right(run, monkeypatch):
+def test_a_wrong_name_says_which_are_right(module, monkeypatch):
     for flags in (["--peers", "numpie"], ["--workloads", "moon"]):
         with pytest.raises(SystemExit, match=f"{flags[0]}: expected some of .*, got '{flags[1]}'"):
-            compare(run, monkeypatch, *flags)
+            compare(module, monkeypatch, *flags)
 
 
-def test_the_readme_is_written_between_its_marks(run, monkeypatch, tmp_path, restore_threads):
+def test_the_readme_is_written_between_its_marks(module, monkeypatch, tmp_path, restore_threads):
     readme = tmp_path / "README.md"
-    readme.write_text(f"above\n{run.BEGIN}old\n{run.END}below\n")
-    monkeypatch.setattr(run, "__file__", str(tmp_path / "run.py"))
+    readme.write_text(f"above\n{module.BEGIN}old\n{module.END}below\n")
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "compare.py"))
     for _ in range(2):
-        compare(run, monkeypatch, "--peers", "numpy", "--workloads", "rosenbrock-gd", "--readme")
+        compare(module, monkeypatch, "--peers", "numpy", "--workloads", "rosenbrock-gd", "--readme")
     text = readme.read_text()
     assert text.startswith("above\n<!-- measured -->\n\n| µs a step") and text.endswith("<!-- end -->\nbelow\n")
     assert "old" not in text and text.count("| Rosenbrock, gradient descent |") == 1

@@ -1,4 +1,4 @@
-"""nncore beside other libraries, in one process: `python tests/benchmarks/run.py --peers torch,numba --workloads moons1`.
+"""nncore beside other libraries, in one process: `python tests/benchmarks/compare.py --peers torch,numba --workloads moons1`.
 
 All train the same net from the same weights on the same batches, in turn: A, B, C, A, B, C, … The loss of the nets on all
 data, and the point that a descent reaches, must agree after the same steps before a time is quoted, wherever the peer can
