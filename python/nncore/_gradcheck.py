@@ -74,7 +74,8 @@ def gradcheck(
 
         n = (L(w + eps) - L(w - eps)) / (2 eps),   error = |a - n| / max(1e-8, |a| + |n|)
 
-    A difference that a few roundings of L explain (8 units in its last place, over 2 eps) counts as none.
+    Gradients smaller than what L resolves are measured against that: the denominator is at least 1e7 times the
+    difference that 8 units in the last place of L make.
 
     Parameters
     ----------

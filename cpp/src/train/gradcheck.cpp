@@ -7,8 +7,9 @@
 namespace nncore {
 namespace {
 
-/// (f(v + eps) - f(v - eps)) / 2 eps for each of n values v, against the analytic gradient. What a few roundings of f
-/// can make of the quotient is no error: a bias in front of BatchNorm has gradient 0 and a quotient of such noise.
+/// (f(v + eps) - f(v - eps)) / 2 eps for each of n values v, against the analytic gradient. Where gradients are so small
+/// that roundings of f drown them, they are measured against what f can resolve: a bias in front of BatchNorm has
+/// gradient 0 and a quotient of such noise.
 template <class F>
 GradientError compare(std::string name, int64_t n, double* values, const std::vector<double>& analytic, double eps,
                       const F& value, Ticker& ticker, const std::function<bool()>& poll) {
@@ -22,8 +23,8 @@ GradientError compare(std::string name, int64_t n, double* values, const std::ve
     values[i] = kept;
     const double numeric = (above - below) / (2 * eps), a = analytic[static_cast<std::size_t>(i)];
     const double rounding = 8 * 0x1p-52 * std::fmax(std::fabs(above), std::fabs(below)) / (2 * eps);
-    const double difference = std::fabs(a - numeric);
-    const double relative = difference <= rounding ? 0 : difference / std::fmax(1e-8, std::fabs(a) + std::fabs(numeric));
+    const double scale = std::fmax(std::fmax(1e-8, 1e7 * rounding), std::fabs(a) + std::fabs(numeric));
+    const double relative = std::fabs(a - numeric) / scale;
     if (!(relative <= error.max_relative_error) && !std::isnan(error.max_relative_error)) error = {error.name, relative, i, a, numeric};
     if (ticker.due()) poll();
   }
