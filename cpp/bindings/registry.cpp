@@ -90,7 +90,7 @@ SpecPointer spec_of(const py::handle& given) {
 /// Specs inside specs are built, shown and dropped by functions that call themselves: not deeper than a stack is, and
 /// not as often as a few levels of the same thing twice can ask for.
 void check_size(const Spec& spec, const std::string& where, int level, int& parts) {
-  constexpr int kLevels = 32, kParts = 4096;
+  constexpr int kLevels = 64, kParts = 1 << 14;
   if (level > kLevels || ++parts > kParts) {
     throw ConfigError(where + " expected at most " + std::to_string(kLevels) + " levels and " + std::to_string(kParts) +
                       " parts inside, got more");

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nncore import layers
+from nncore._checks import describe
 from nncore._layer import Layer
 from nncore.errors import ConfigError
 
@@ -22,6 +23,6 @@ _CLASSES = {
 def activation_class(where: str, argument: str, name: object) -> type[Layer]:
     """The layer behind a name."""
     if not isinstance(name, str) or name.lower() not in _CLASSES:
-        raise ConfigError(f"[{where}] {argument}: expected one of {list(_CLASSES)}, got {name!r}")
+        raise ConfigError(f"[{where}] {argument}: expected one of {list(_CLASSES)}, got {describe(name)}")
     made: type[Layer] = getattr(layers, _CLASSES[name.lower()])
     return made

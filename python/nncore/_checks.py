@@ -23,7 +23,7 @@ def describe(value: object) -> str:
         return f"an array of shape {value.shape} and dtype {value.dtype}"
     try:
         return reprlib.repr(value)
-    except ValueError:  # Python refuses to print integers of many thousand digits
+    except Exception:  # integers of many thousand digits, objects that cannot be shown
         return f"a {type(value).__name__}"
 
 
@@ -75,6 +75,16 @@ def cast(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
     """`array` as a contiguous and aligned one of dtype; what does not fit becomes infinite, without a warning."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.require(np.asarray(array, dtype, order="C"), requirements="A")
+
+
+def number_from(where: str, name: str, given: object) -> float:
+    """What a function of the user's returned, as a float that may be infinite or NaN."""
+    if isinstance(given, float):
+        return given
+    result = real_array(where, name, given)
+    if result.ndim:
+        raise ShapeError(f"[{where}] {name}: expected a function that returns a number, got {describe(given)}")
+    return float(result)
 
 
 def real_array(where: str, name: str, value: object, kinds: str = "biuf") -> NDArray[Any]:

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core
-from nncore._checks import cast, describe, integer, number, real_array
+from nncore._checks import cast, describe, integer, number, number_from, real_array
 from nncore._layer import Layer
 from nncore._loss import Loss
 from nncore._sequential import Sequential
-from nncore.errors import ConfigError, ShapeError
+from nncore.errors import ConfigError
 
 _OK = 1e-6
 
@@ -144,23 +144,16 @@ def numeric_gradient(
     for index in np.ndindex(at.shape):
         kept = at[index]
         at[index] = kept + step
-        above = _value(f(at))
+        above = number_from("numeric_gradient", "f", f(at))
         at[index] = kept - step
-        below = _value(f(at))
+        below = number_from("numeric_gradient", "f", f(at))
         at[index] = kept
         gradient[index] = (above - below) / (2 * step)
     return gradient
 
 
-def _value(given: object) -> float:
-    result = real_array("numeric_gradient", "f", given)
-    if result.ndim:
-        raise ShapeError(f"[numeric_gradient] f: expected a function that returns a number, got {describe(given)}")
-    return float(result)
-
-
 def _positive(where: str, eps: float) -> float:
     step = number(where, "eps", eps, 0.0)
     if step == 0.0:
-        raise ConfigError(f"[{where}] eps: expected a number > 0, got {eps!r}")
+        raise ConfigError(f"[{where}] eps: expected a number > 0, got {describe(eps)}")
     return step

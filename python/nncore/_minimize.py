@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core, objectives
-from nncore._checks import cast, describe, integer, number, real_array
+from nncore._checks import cast, describe, integer, number, number_from, real_array
 from nncore._objective import Objective
 from nncore._optimizer import Optimizer
 from nncore.errors import ConfigError, ShapeError
@@ -144,7 +144,7 @@ def _function(objective: Any, fun: Any, jac: Any) -> tuple[Any, list[float] | No
     if objective is None:
         if not callable(fun) or not callable(jac):
             raise ConfigError("[minimize] objective: expected a name, a function x -> (f, g), or fun= and jac=")
-        return lambda x: (fun(x.copy()), jac(x.copy())), None
+        return lambda x: (number_from("minimize", "fun", fun(x.copy())), jac(x.copy())), None
     if fun is not None or jac is not None:
         raise ConfigError("[minimize] fun, jac: expected them instead of an objective, got both")
     if isinstance(objective, str):
@@ -154,10 +154,10 @@ def _function(objective: Any, fun: Any, jac: Any) -> tuple[Any, list[float] | No
     if not callable(objective):
         raise ConfigError(f"[minimize] objective: expected a name or a function x -> (f, g), got {describe(objective)}")
 
-    def function(x: NDArray[np.float64]) -> tuple[Any, Any]:
+    def function(x: NDArray[np.float64]) -> tuple[float, Any]:
         answer = objective(x)
         if not isinstance(answer, tuple) or len(answer) != 2:
             raise ConfigError(f"[minimize] objective: expected it to return (f, gradient), got {describe(answer)}")
-        return answer
+        return number_from("minimize", "objective", answer[0]), answer[1]
 
     return function, None

@@ -57,7 +57,7 @@ class Normalize:
         if mode == "scale":
             return cls(0.0, 255.0)
         if mode not in ("mean", "standard"):
-            raise ConfigError(f"[Normalize] mode: expected 'scale', 'mean' or 'standard', got {mode!r}")
+            raise ConfigError(f"[Normalize] mode: expected 'scale', 'mean' or 'standard', got {describe(mode)}")
         array = real_array("Normalize", "X", X)
         if array.ndim < 2 or len(array) == 0:
             raise ShapeError(f"[Normalize] X: expected (N, …) with N >= 1, got {array.shape}")

@@ -50,7 +50,7 @@ class Optimizer(Registered):
     def lr(self, value: float) -> None:
         rate = number(type(self).__name__, "lr", value, 0.0)
         if rate == 0.0:
-            raise ConfigError(f"[{type(self).__name__}] lr: expected a number > 0, got {value!r}")
+            raise ConfigError(f"[{type(self).__name__}] lr: expected a number > 0, got {describe(value)}")
         if self._core is None:
             self._pending["lr"] = rate
         else:

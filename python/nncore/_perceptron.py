@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core
-from nncore._checks import cast, integer, number, real_array
+from nncore._checks import cast, describe, integer, number, real_array
 from nncore.errors import ConfigError, ShapeError, StateError
 
 
@@ -62,10 +62,10 @@ class Perceptron:
     ) -> None:
         self.lr = number("Perceptron", "lr", lr, 0.0)
         if self.lr == 0.0:
-            raise ConfigError(f"[Perceptron] lr: expected a number > 0, got {lr!r}")
+            raise ConfigError(f"[Perceptron] lr: expected a number > 0, got {describe(lr)}")
         self.max_epochs = integer("Perceptron", "max_epochs", max_epochs, 1, 2**40)
         if rule not in ("batch", "online"):
-            raise ConfigError(f"[Perceptron] rule: expected 'batch' or 'online', got {rule!r}")
+            raise ConfigError(f"[Perceptron] rule: expected 'batch' or 'online', got {describe(rule)}")
         self.rule = rule
         self.seed = None if seed is None else integer("Perceptron", "seed", seed, 0, 2**64 - 1)
 

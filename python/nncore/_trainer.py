@@ -85,7 +85,7 @@ class Trainer:
                 raise ConfigError(f"[Trainer] {name}: expected {article} {wanted.__name__}, got {describe(given)}")
         _check_end(model, loss)
         if on_nonfinite not in ("raise", "stop", "ignore"):
-            raise ConfigError(f"[Trainer] on_nonfinite: expected 'raise', 'stop' or 'ignore', got {on_nonfinite!r}")
+            raise ConfigError(f"[Trainer] on_nonfinite: expected 'raise', 'stop' or 'ignore', got {describe(on_nonfinite)}")
         self.model = model
         self.loss = loss
         self.optimizer = optimizer._new() if copied.get() else optimizer
@@ -321,7 +321,7 @@ def _bound(name: str, value: float | None) -> float:
         return 0.0
     result = number("Trainer", name, value, 0.0)
     if result == 0.0:
-        raise ConfigError(f"[Trainer] {name}: expected a number > 0 or None, got {value!r}")
+        raise ConfigError(f"[Trainer] {name}: expected a number > 0 or None, got {describe(value)}")
     return result
 
 

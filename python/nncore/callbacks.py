@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nncore._checks import describe, flag, integer, number
-from nncore.errors import ConfigError
+from nncore._files import path_of
+from nncore.errors import ConfigError, FormatError
 
 if TYPE_CHECKING:
     from nncore._history import History
@@ -184,10 +185,7 @@ class ModelCheckpoint(Callback):
     """
 
     def __init__(self, path: str | os.PathLike[str], monitor: str | None = None, mode: str = "auto") -> None:
-        try:
-            self.path = os.fspath(path)
-        except TypeError:
-            raise ConfigError(f"[ModelCheckpoint] path: expected a path, got {describe(path)}") from None
+        self.path = path_of("ModelCheckpoint", path)
         self.monitor = monitor
         self._watch = None if monitor is None else _Watch("ModelCheckpoint", monitor, mode)
         self._trainer: Trainer | None = None
@@ -202,7 +200,7 @@ class ModelCheckpoint(Callback):
         if self._trainer is not None and (self._watch is None or self._watch.improved(record)):
             try:
                 path = self.path.format(**record)
-            except (KeyError, IndexError, ValueError) as error:
+            except (LookupError, AttributeError, TypeError, ValueError) as error:
                 raise ConfigError(
                     f"[ModelCheckpoint] path: expected names in braces of {sorted(record)}, got {self.path!r} ({error!r})"
                 ) from None
@@ -226,10 +224,7 @@ class CSVLogger(Callback):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        try:
-            self.path = os.fspath(path)
-        except TypeError:
-            raise ConfigError(f"[CSVLogger] path: expected a path, got {describe(path)}") from None
+        self.path = path_of("CSVLogger", path)
         self._append = False
 
     def on_fit_begin(self, trainer: Trainer) -> None:
@@ -255,6 +250,8 @@ class CSVLogger(Callback):
                 return next(csv.reader(file), None)
         except FileNotFoundError:
             return None
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise FormatError(f"[CSVLogger] {self.path}: expected a table of this kind, got something else ({error})") from None
 
 
 class LambdaCallback(Callback):

@@ -256,7 +256,7 @@ def add_parameter(draw):
 def _deep_chain(draw):
     """A container in a container …, deeper than a stack, or twice in each: more than memory."""
     inner, copies = nc.ReLU(), draw.choice([1, 1, 2])
-    for _ in range(draw.choice([10, 30, 33, 300])):
+    for _ in range(draw.choice([10, 50, 70, 300])):
         inner = nc.Residual(*[inner] * copies)
     net = nc.Sequential(inner, seed=0)
     repr(net), net(X), copy.deepcopy(net)

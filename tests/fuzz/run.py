@@ -28,6 +28,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 def table():
     """All entry points by name."""
     import entries_data  # noqa: F401
+    import entries_files  # noqa: F401
     import entries_generic  # noqa: F401
     import entries_model  # noqa: F401
     import entries_sweep  # noqa: F401

@@ -73,7 +73,7 @@ def test_the_runner_survives_and_reports(body, outcome, tmp_path, monkeypatch):
     """In a copy whose one entry misbehaves: a fuzzer that cannot fail proves nothing."""
     for file in run.HERE.glob("*.py"):
         (tmp_path / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
-    for name in ("entries_data", "entries_generic", "entries_model", "entries_sweep", "entries_train"):
+    for name in (file.stem for file in run.HERE.glob("entries_*.py")):
         (tmp_path / f"{name}.py").write_text("", encoding="utf-8")
     source = f"import numpy as np\nTABLE = {{}}\ndef bad(draw):\n    {body}\nTABLE['bad'] = bad\n"
     (tmp_path / "entries.py").write_text(source, encoding="utf-8")
@@ -208,9 +208,43 @@ def nested(levels, copies):
     return layer
 
 
-@pytest.mark.parametrize(("levels", "copies"), [(40, 1), (20, 2)])
+@pytest.mark.parametrize(("levels", "copies"), [(70, 1), (20, 2)])
 def test_layers_in_layers_in_layers_have_an_end(levels, copies):
-    with pytest.raises(nc.ConfigError, match="at most 32 levels and 4096 parts"):
+    with pytest.raises(nc.ConfigError, match="at most 64 levels and 16384 parts"):
         nested(levels, copies)
     net = nc.Sequential(nested(10, 1), seed=0)
     assert net(np.ones((1, 2))).tolist() == [[11.0, 11.0]]  # 1 + (1 + (1 + …))
+
+
+def test_extents_beside_a_zero_do_not_overflow():
+    """Their product is 0, but a row's or a filter's is not."""
+    for shape in [(0, 5, 2**31, 2**31, 2**31), (5, 0, 2**31, 2**31, 2**31)]:
+        with pytest.raises(nc.ShapeError, match="more than 2"):
+            nc.init.kaiming_uniform()(shape)
+    assert nc.init.kaiming_uniform()((0, 5, 2**20)).shape == (0, 5, 2**20)
+
+
+@pytest.mark.parametrize("value", [10**400, "x", None, np.ones(2), np.ma.masked], ids=["huge", "text", "None", "array", "masked"])
+def test_minimize_of_what_gives_no_number(value):
+    with pytest.raises((nc.ShapeError, nc.ConfigError), match=r"^\[minimize\] (objective|fun): expected "):
+        nc.minimize(lambda x: (value, x), [1.0], nc.SGD(), 3)
+    with pytest.raises((nc.ShapeError, nc.ConfigError), match=r"^\[minimize\] (objective|fun): expected "):
+        nc.minimize(fun=lambda x: value, jac=lambda x: x, x0=[1.0], optimizer=nc.SGD(), steps=3)
+
+
+class Unshown:
+    """Cannot be shown, not even in a message."""
+
+    def __repr__(self):
+        raise RuntimeError("no")
+
+
+def test_messages_about_what_cannot_be_shown():
+    for call in (
+        lambda: nc.functional.activation([1.0], Unshown()),
+        lambda: nc.Perceptron(rule=Unshown()),
+        lambda: nc.Normalize.from_data(np.ones((2, 2)), Unshown()),
+        lambda: nc.Linear(Unshown(), 2),
+    ):
+        with pytest.raises(nc.ConfigError, match="expected"):
+            call()

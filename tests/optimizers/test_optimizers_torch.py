@@ -73,10 +73,11 @@ def grid(**choices):
 DECAYS, BETAS = [0.0, 0.1], [(0.9, 0.999), (0.5, 0.7), (0.0, 0.0)]
 OTHERS = {
     "AdamW": grid(betas=BETAS, eps=[1e-8, 1e-2], weight_decay=[0.0, 0.3], amsgrad=[False, True]),
-    "RMSprop": grid(
-        alpha=[0.99, 0.5], eps=[1e-8, 1e-2], weight_decay=DECAYS, momentum=[0.0, 0.9], centered=[False, True]
-    )
-    + [{"alpha": 0.0}, {"alpha": 1.0, "eps": 0.5}],
+    "RMSprop": [
+        *grid(alpha=[0.99, 0.5], eps=[1e-8, 1e-2], weight_decay=DECAYS, momentum=[0.0, 0.9], centered=[False, True]),
+        {"alpha": 0.0},
+        {"alpha": 1.0, "eps": 0.5},
+    ],
     "Adagrad": grid(lr_decay=[0.0, 0.1], weight_decay=DECAYS, initial_accumulator_value=[0.0, 0.7], eps=[1e-10, 1e-2]),
     "Adadelta": grid(rho=[0.9, 0.5, 0.0], eps=[1e-6, 1e-2], weight_decay=DECAYS),
     "Adamax": grid(betas=BETAS, eps=[1e-8, 1e-2], weight_decay=DECAYS),

@@ -172,7 +172,7 @@ def test_a_function_gives_factors_and_is_called_once_for_each_index():
     assert sorted(set(calls)) == calls
 
 
-@pytest.mark.parametrize("make", [int, np.float32, np.float64, lambda x: np.int64(x)], ids=str)
+@pytest.mark.parametrize("make", [int, np.float32, np.float64, np.int64], ids=str)
 def test_a_function_may_return_any_real_number(make):
     assert nc.Schedule(0.5, lambda i: make(2))(3) == 1.0
 

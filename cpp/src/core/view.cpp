@@ -10,10 +10,12 @@ Shape::Shape(const int64_t* extents, int64_t rank) {
   if (rank > kMaxRank) throw ShapeError("an array of " + std::to_string(rank) + " dimensions; at most 8 are supported");
   constexpr int64_t kLimit = int64_t{1} << 62;
   rank_ = static_cast<int>(rank);
+  int64_t span = 1;  // of the extents that are not 0: products of some of them must not overflow either
   for (int i = 0; i < rank_; ++i) {
     const int64_t n = extents[i];
     if (n < 0) throw ShapeError("a negative extent, " + std::to_string(n));
-    if (n > 0 && size_ > kLimit / n) throw ShapeError("a shape with more than 2^62 elements");
+    if (n > 0 && span > kLimit / n) throw ShapeError("a shape with more than 2^62 elements");
+    span *= n > 0 ? n : 1;
     extents_[static_cast<std::size_t>(i)] = n;
     size_ *= n;
   }
