@@ -1,6 +1,7 @@
 """Promises of the repository itself: sizes of files, what lies at the top, what an import loads, fresh stubs."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,10 +19,11 @@ TEXTS = SOURCES | {".md", ".txt", ".ipynb", ".csv", ".json"}
 def files():
     """Files of the repository: those git knows or would take; without git all but the hidden ones."""
     command = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    listed = subprocess.run(command, capture_output=True, text=True, check=False)
-    if listed.returncode == 0:
-        return [path for name in listed.stdout.split("\0") if name and (path := ROOT / name).is_file()]
-    hidden = re.compile(r"^[._]|^build$|^__pycache__$")
+    if shutil.which("git"):
+        listed = subprocess.run(command, capture_output=True, text=True, check=False)
+        if listed.returncode == 0:
+            return [path for name in listed.stdout.split("\0") if name and (path := ROOT / name).is_file()]
+    hidden = re.compile(r"^[._]|^(build|dist|nncore-demo|__pycache__)$|\.egg-info$")  # as .gitignore says
     found = (path for path in ROOT.rglob("*") if path.is_file() and path.suffix != ".so")
     return [path for path in found if not any(map(hidden.search, path.relative_to(ROOT).parts[:-1]))]
 
