@@ -82,6 +82,8 @@ def history_from(given: Any) -> History:
         raise ConfigError(f"[Trainer] history: expected what state_dict gave, got {describe(given)}")
     history = History()
     for table, own, counter in (("epochs", history.epochs, "epoch"), ("steps", history.steps, "step")):
+        if not isinstance(given[table], Mapping):
+            raise ConfigError(f"[Trainer] history: expected {table} as columns by name, got {describe(given[table])}")
         columns = {str(key): np.asarray(values) for key, values in given[table].items()}
         shapes = {values.shape for values in columns.values()}
         kinds = {key: values.dtype == (np.int64 if key == counter else np.float64) for key, values in columns.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import numbers
 import operator
@@ -38,6 +39,17 @@ def integer(where: str, name: str, value: object, low: int, high: int, *, or_non
         none = " or None" if or_none else ""
         raise ConfigError(f"[{where}] {name}: expected an integer in [{low}, {high}]{none}, got {describe(value)}")
     return result
+
+
+def extents(where: str, name: str, value: object, high: int) -> tuple[int, ...]:
+    """`value`, an integer or a row of them, as a shape of at most 64 extents in [0, high]."""
+    try:
+        row = [value] if hasattr(value, "__index__") else list(itertools.islice(value, 65))  # type: ignore[call-overload]
+    except (TypeError, NotImplementedError):  # the latter: a memoryview with more than one axis
+        row = [None] * 65
+    if len(row) > 64:
+        raise ConfigError(f"[{where}] {name}: expected a shape, got {describe(value)}")
+    return tuple(integer(where, name, n, 0, high) for n in row)
 
 
 def number(where: str, name: str, value: object, low: float = -math.inf, below: float = math.inf) -> float:
@@ -80,7 +92,7 @@ def cast(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
 def number_from(where: str, name: str, given: object) -> float:
     """What a function of the user's returned, as a float that may be infinite or NaN."""
     if isinstance(given, float):
-        return given
+        return float(given)  # of NumPy's numbers, too, which warn where they overflow
     result = real_array(where, name, given)
     if result.ndim:
         raise ShapeError(f"[{where}] {name}: expected a function that returns a number, got {describe(given)}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nncore import _core
-from nncore._checks import integer
+from nncore._checks import extents, integer
 from nncore._generate import Registered
 
 
@@ -16,8 +16,7 @@ class Initializer(Registered):
 
     def __call__(self, shape: int | Sequence[int], seed: int | None = None) -> Any:
         """A new float64 array; a matrix (out, in) has fan_in = in and fan_out = out."""
-        extents = [shape] if isinstance(shape, int) else list(shape)
         where = f"init.{type(self).__name__}"
-        extents = [integer(where, "shape", n, 0, 2**31) for n in extents]
+        own = extents(where, "shape", shape, 2**31)
         seed = secrets.randbits(32) if seed is None else integer(where, "seed", seed, 0, 2**64 - 1)
-        return _core.initialize_array(self._spec, extents, seed)
+        return _core.initialize_array(self._spec, own, seed)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import html
-import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nncore._checks import integer
+from nncore._checks import extents
 from nncore.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -37,13 +36,7 @@ class Summary:
     @classmethod
     def of(cls, net: Sequential, input_shape: int | Sequence[int] | None) -> Summary:
         """The summary of a model for samples of a shape; None asks the first layer that knows."""
-        if input_shape is None:
-            shape = _guess(net)
-        else:
-            try:
-                shape = (operator.index(input_shape),)  # type: ignore[arg-type]
-            except TypeError:
-                shape = tuple(integer("summary", "input_shape", n, 0, 2**62) for n in input_shape)  # type: ignore[union-attr]
+        shape = _guess(net) if input_shape is None else extents("summary", "input_shape", input_shape, 2**62)
         rows = [Row(*row) for row in net._core.describe(list(shape))]
         own = sum(value.size for _, value, _ in net._core.parameters())
         return cls(rows, shape, own, 4 if net.dtype == "float32" else 8)

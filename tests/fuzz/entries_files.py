@@ -48,7 +48,7 @@ def _lie(draw, content):
             name = draw.choice(list(arrays))
             shape = arrays[name].shape
             arrays[draw.choice([name, name, "x", "input.mean", "0.weight"])] = draw.choice(
-                [np.zeros(0), np.full(shape, np.nan), np.zeros((*shape, 2)), arrays[name].astype(np.int64), np.zeros(3)]
+                [np.zeros(0), np.full(shape, np.nan), np.zeros((*shape, 2)), np.zeros(shape, np.int64), np.zeros(3)]
             )
         else:
             _change(draw, facts)

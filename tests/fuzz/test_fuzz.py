@@ -1,10 +1,12 @@
 """A few of the hostile cases in the ordinary suite; all of them under the mark `slow` or with run.py."""
 
+import itertools
+
 import numpy as np
 import pytest
 import run
 from draw import Draw
-from entries_generic import public
+from entries_generic import RESULTS, public
 from judge import Wrong, agree, refusal
 
 import nncore as nc
@@ -34,8 +36,7 @@ def test_every_public_name_is_in_the_table():
     table = run.table()
     words = " ".join(table)
     missing = [name for name in public() if f"any {name}" not in table and name.split(".")[-1] not in words]
-    results = {"History", "Parameter", "GradientReport", "GradientFlow", "OptimizeResult"}
-    assert [name for name in missing if name.split(".")[-1] not in results and not name.endswith("Display")] == []
+    assert [name for name in missing if name.split(".")[-1] not in RESULTS and not name.endswith("Display")] == []
 
 
 def test_cases_repeat_and_differ():
@@ -248,3 +249,44 @@ def test_messages_about_what_cannot_be_shown():
     ):
         with pytest.raises(nc.ConfigError, match="expected"):
             call()
+
+
+@pytest.mark.parametrize("table", ["epochs", "steps"])
+@pytest.mark.parametrize("value", [None, [1.0], np.zeros((0, 1)), "x"], ids=repr)
+def test_trainer_states_with_tables_that_are_none_are_refused(table, value):
+    trainer = nc.Trainer(nc.Sequential(nc.Linear(2, 2), seed=0), nc.MSELoss(), nc.SGD())
+    state = trainer.state_dict()
+    state["history"][table] = value
+    with pytest.raises(nc.ConfigError, match=rf"^\[Trainer\] history: expected {table} "):
+        trainer.load_state_dict(state)
+
+
+@pytest.mark.parametrize("path", ["{epoch.no}", "{0}", "{loss:x}", "{", b"{no}"])
+def test_checkpoint_paths_that_cannot_be_filled_in_are_refused(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trainer = nc.Trainer(nc.Sequential(nc.Linear(2, 2), seed=0), nc.MSELoss(), nc.SGD())
+    with pytest.raises(nc.ConfigError, match=r"^\[ModelCheckpoint\] path: expected names in braces"):
+        trainer.fit(np.ones((2, 2)), np.ones((2, 2)), progress=False, callbacks=[nc.ModelCheckpoint(path)])
+
+
+def test_a_log_that_is_no_table_is_left_alone(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_bytes(b'"' + b"x" * 200_000)
+    trainer = nc.Trainer(nc.Sequential(nc.Linear(2, 2), seed=0), nc.MSELoss(), nc.SGD())
+    x = np.ones((2, 2))
+    trainer.fit(x, x, epochs=1, progress=False)
+    with pytest.raises(nc.FormatError, match=r"^\[CSVLogger\] "):
+        trainer.fit(x, x, epochs=1, progress=False, callbacks=[nc.CSVLogger(path)])
+    assert path.stat().st_size == 200_001
+
+
+@pytest.mark.parametrize("shape", [memoryview(b"1234").cast("B", (2, 2)), itertools.count(1), None, 1.5, "3", [2**70]], ids=repr)
+def test_shapes_that_are_none_are_refused(shape):
+    with pytest.raises(nc.ConfigError, match=r"shape: expected "):
+        nc.init.zeros()(shape)
+    with pytest.raises(nc.ConfigError, match=r"shape: expected "):
+        nc.Sequential(nc.ReLU(), seed=0).summary(shape or "x")
+
+
+def test_numeric_gradient_at_infinity_is_nan_without_a_warning():
+    assert np.isnan(nc.numeric_gradient(lambda x: np.float64(np.inf), [1.0])).all()

@@ -8,28 +8,31 @@ import time
 from typing import Any
 
 _FLAGS = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-jax: Any = None
 
 
 def limit_threads(n: int) -> None:
     """Before the first import, or never: XLA makes its threads once."""
-    global jax
     if n == 1:
         os.environ.setdefault("XLA_FLAGS", _FLAGS)
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    import jax as imported
+    _jax()
 
-    imported.config.update("jax_enable_x64", True)  # for the descents; the nets stay float32
-    jax = imported
+
+@functools.cache
+def _jax() -> Any:
+    import jax
+
+    jax.config.update("jax_enable_x64", True)  # for the descents; the nets stay float32
+    return jax
 
 
 def title() -> str:
-    return f"JAX {jax.__version__}, run in lax.scan"
+    return f"JAX {_jax().__version__}, run in lax.scan"
 
 
 def _rule(optimizer: str, settings: dict[str, Any]) -> tuple[Any, Any]:
     """(state of a parameter, update of a parameter with its state at step t)."""
-    jnp = jax.numpy
+    jnp = _jax().numpy
     lr, momentum = settings["lr"], settings.get("momentum", 0.0)
     if optimizer == "Adam":
 
@@ -52,7 +55,7 @@ def _rule(optimizer: str, settings: dict[str, Any]) -> tuple[Any, Any]:
 
 class _Net:
     def __init__(self, work: Any, weights: Any, X: Any, y: Any) -> None:
-        jnp = jax.numpy
+        jax, jnp = _jax(), _jax().numpy
         xs = jnp.asarray(X.reshape(work.batches, work.batch, -1))
         ys = jnp.asarray(y.reshape(work.batches, work.batch))
         act = jax.nn.relu if work.activation == "ReLU" else jax.nn.sigmoid
@@ -83,19 +86,19 @@ class _Net:
 
     def run(self, steps: int) -> float:
         start = time.perf_counter()
-        self._carry = jax.block_until_ready(self._run(self._carry, self._done, steps))
+        self._carry = _jax().block_until_ready(self._run(self._carry, self._done, steps))
         self._done += steps
         return time.perf_counter() - start
 
     def result(self) -> Any:
         import numpy as np
 
-        return [(np.asarray(w).T, np.asarray(b)) for w, b in jax.tree.unflatten(self._tree, self._carry[0])]
+        return [(np.asarray(w).T, np.asarray(b)) for w, b in _jax().tree.unflatten(self._tree, self._carry[0])]
 
 
 class _Descent:
     def __init__(self, work: Any, start: Any) -> None:
-        jnp = jax.numpy
+        jax, jnp = _jax(), _jax().numpy
         state_of, update = _rule(work.optimizer, work.settings)
         gradient = jax.grad(lambda x: (1 - x[0]) ** 2 + 100 * (x[1] - x[0] ** 2) ** 2)
 
@@ -111,7 +114,7 @@ class _Descent:
 
     def run(self, steps: int) -> float:
         start = time.perf_counter()
-        self._path = jax.block_until_ready(self._run(self._start, steps))
+        self._path = _jax().block_until_ready(self._run(self._start, steps))
         return time.perf_counter() - start
 
     def result(self) -> Any:
