@@ -94,6 +94,8 @@ NARROW = {
     "moons": lambda: [nc.Linear(2, 20), nc.ReLU(), nc.Linear(20, 2)],
     "deeper": lambda: [nc.Linear(3, 9), nc.Sigmoid(), nc.Linear(9, 5, bias=False), nc.LeakyReLU(), nc.Linear(5, 3)],
     "two activations": lambda: [nc.Identity(), nc.Linear(2, 5), nc.Tanh(), nc.Sigmoid(), nc.Linear(5, 2), nc.Tanh()],
+    "functions of x": lambda: [nc.Linear(2, 7), nc.SiLU(), nc.Linear(7, 5), nc.ELU(), nc.GELU(), nc.Linear(5, 2)],
+    "functions of x at the end": lambda: [nc.Linear(2, 7), nc.GELU("tanh"), nc.Linear(7, 2), nc.Softplus()],
 }
 
 

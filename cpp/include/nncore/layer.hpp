@@ -22,15 +22,16 @@ struct Pass {
   uint32_t epoch = 0, step = 0;
 };
 
-/// A function applied to each element, with its derivative taken from the output y. Layers that produce rows may
-/// apply it to a tile while the tile is in cache: the same kernel, hence the same bits.
+/// A function applied to each element, with its derivative taken from the output y or, if `from_x`, from the input.
+/// Layers that produce rows may apply it to a tile while the tile is in cache: the same kernel, hence the same bits.
 template <class T>
 struct Elementwise {
   using Forward = void (*)(int64_t n, const T* a, const T* x, T* y);
-  using Backward = void (*)(int64_t n, const T* a, const T* y, const T* dy, T* dx);
+  using Backward = void (*)(int64_t n, const T* a, const T* kept, const T* dy, T* dx);
   Forward forward = nullptr;
   Backward backward = nullptr;
   const T* a = nullptr;
+  bool from_x = false;
   explicit operator bool() const { return forward != nullptr; }
 };
 
@@ -47,20 +48,27 @@ class GradientSink {
 /// lanes, padded to whole registers.
 enum class Layout { samples, features };
 
+template <class T>
+class Layer;
+
 /// The planned form of a layer: parameters in the layout its kernels like, kept so from step to step.
 template <class T>
 class Lowered {
  public:
   virtual ~Lowered() = default;
+  /// Of the results; what comes in has the layout it was lowered for.
+  virtual Layout layout() const { return Layout::samples; }
   /// What one step with N samples costs, roughly, in vector instructions: how a plan chooses its layout.
   virtual double cost(int64_t N) const = 0;
+  /// Takes in the layer that follows, to compute it while what it needs is in cache; false: cannot.
+  virtual bool fuse(Layer<T>&) { return false; }
   /// Permutes parameter i (or its optimizer state) from its natural order, and back.
   virtual void pack(int i, const T* natural, T* packed) const = 0;
   virtual void unpack(int i, const T* packed, T* natural) const = 0;
-  /// y = after(layer(x)) for N samples, padding included; w[i] is parameter i, packed.
-  virtual void forward(int64_t N, const T* x, T* y, T* const* w, const Elementwise<T>& after) = 0;
-  /// dz is the gradient of what the layer alone computed. dx may be null; it is finished before the sink hears of w.
-  virtual void backward(int64_t N, const T* x, const T* dz, T* dx, T* const* w, GradientSink<T>& sink) = 0;
+  /// y = f(x) for N samples; w[i] is parameter i, packed.
+  virtual void forward(int64_t N, const T* x, T* y, T* const* w, const Pass& pass) = 0;
+  /// x and y are those of the last forward; dy is used up. dx may be null; it is finished before the sink hears of w.
+  virtual void backward(int64_t N, const T* x, const T* y, T* dy, T* dx, T* const* w, GradientSink<T>& sink) = 0;
 };
 
 template <class T>
@@ -127,40 +135,16 @@ class ElementwiseLayer : public Layer<T> {
   void forward(View<const T> x, View<T> y, const Pass& pass) override {
     const Elementwise<T> f = this->elementwise();
     f.forward(x.size(), f.a, x.data, y.data);
-    if (pass.training) y_ = y;
+    if (pass.training) kept_ = f.from_x ? x.data : y.data;
   }
   void backward(View<const T> dy, View<T> dx) override {
     if (dx.data == nullptr) return;
     const Elementwise<T> f = this->elementwise();
-    f.backward(dy.size(), f.a, y_.data, dy.data, dx.data);
+    f.backward(dy.size(), f.a, kept_, dy.data, dx.data);
   }
 
  private:
-  View<const T> y_;
-};
-
-/// The same for functions whose derivative is taken from x. Such a layer is not applied in place to what the layer
-/// before it computed, because x has to stay; so it says nothing of elementwise() and runs as it stands.
-template <class T>
-class ElementwiseFromInput : public Layer<T> {
- public:
-  Shape build(const Shape& in) override { return in; }
-  void forward(View<const T> x, View<T> y, const Pass& pass) override {
-    const Elementwise<T> f = function();
-    f.forward(x.size(), f.a, x.data, y.data);
-    if (pass.training) x_ = x;
-  }
-  void backward(View<const T> dy, View<T> dx) override {
-    if (dx.data == nullptr) return;
-    const Elementwise<T> f = function();
-    f.backward(dy.size(), f.a, x_.data, dy.data, dx.data);
-  }
-
- protected:
-  virtual Elementwise<T> function() const = 0;
-
- private:
-  View<const T> x_;
+  const T* kept_ = nullptr;
 };
 
 }  // namespace nncore

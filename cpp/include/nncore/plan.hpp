@@ -41,9 +41,9 @@ class Plan final : private GradientSink<T> {
   /// Would a new plan for this batch compute the same bits? What came before must not matter.
   bool suits(const Shape& sample, int64_t batch) const;
   bool foreign() const { return foreign_; }  ///< a step that throws has then undone itself
-  Layout layout() const { return layout_; }
+  Layout layout() const { return layout_; }  ///< of the first layer
   /// The outputs of the last step's forward pass.
-  View<const T> outputs(int64_t N) const { return {layout_ == Layout::features ? z_ : nodes_.back().y, z_shape_.first(N)}; }
+  View<const T> outputs(int64_t N) const { return {nodes_.back().y, z_shape_.first(N)}; }
 
   void enter();  ///< takes parameters and optimizer state over from the model
   void leave();  ///< gives them back
@@ -67,29 +67,29 @@ class Plan final : private GradientSink<T> {
     int64_t n;
     int index;
   };
-  /// One layer, or a layer with the activation after it.
+  /// One layer, or a layer with those fused into it; or a turn between layouts.
   struct Node {
-    Layer<T>* layer;
-    std::unique_ptr<Lowered<T>> lowered;
-    Elementwise<T> after;
-    std::vector<std::size_t> held;  ///< its parameters, in the layer's order
-    std::vector<T*> w;
+    Layer<T>* layer;                      ///< null: a turn
+    std::unique_ptr<Lowered<T>> lowered;  ///< null: the layer runs as it stands
     Shape in, out;
-    const T* x;
-    T* y;
+    Layout in_layout, out_layout;
+    std::vector<std::size_t> held = {};   ///< its parameters, in the layer's order
+    std::vector<T*> w = {};
+    const T* x = nullptr;
+    T* y = nullptr;
   };
 
   StepResult run_step(int64_t N, const T* x, const Target<T>& target, const Pass& pass);
   void make_nodes();
+  std::vector<int> look_over();
+  void turn(Layout to);
   Layout choose_layout(int64_t batch) const;
   void hold_parameters();
   void place_buffers();
   void take(int parameter, int64_t offset, int64_t n, T* g) override;
   void finish(Held& held, int64_t offset, int64_t n, T* g);
   void prepare(const Held& held, int64_t offset, int64_t n, T* g) const;
-  int64_t padded(int64_t N) const;
   void forward(int64_t N, const Pass& pass);
-  double loss_and_gradient(int64_t N, const Target<T>& target);
   void backward(int64_t N);
   void update_deferred(StepResult& result);
   double penalty() const;
@@ -114,7 +114,6 @@ class Plan final : private GradientSink<T> {
   std::atomic<bool> finite_{true};
   Buffer<T> arena_, running_;
   T* gradients_[2] = {nullptr, nullptr};
-  T *x_ = nullptr, *z_ = nullptr, *dz_ = nullptr;  ///< with samples in lanes: x by features, z and dz by samples
 };
 
 }  // namespace nncore

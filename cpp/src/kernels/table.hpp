@@ -166,4 +166,11 @@ struct Kernels {
 template <class T>
 const Kernels<T>& kernels();
 
+/// n elements with the padding that whole registers need.
+template <class T>
+int64_t whole_registers(int64_t n) {
+  const int64_t lanes = kernels<T>().lanes;
+  return (n + lanes - 1) / lanes * lanes;
+}
+
 }  // namespace nncore

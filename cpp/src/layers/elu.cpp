@@ -6,12 +6,13 @@ namespace {
 
 /// y = x where x > 0, alpha (e^x - 1) elsewhere; dx = dy, or dy alpha e^x.
 template <class T>
-class ELU final : public ElementwiseFromInput<T> {
+class ELU final : public ElementwiseLayer<T> {
  public:
   explicit ELU(const Args& args) : alpha_(args.get<T>("alpha")) {}
 
- protected:
-  Elementwise<T> function() const override { return {kernels<T>().elu, kernels<T>().elu_backward, &alpha_}; }
+  Elementwise<T> elementwise() const override {
+    return {kernels<T>().elu, kernels<T>().elu_backward, &alpha_, true};
+  }
 
  private:
   T alpha_;

@@ -8,14 +8,14 @@ namespace {
 
 /// y = x P(X <= x) for a normal X, dx = dy (P(X <= x) + x e^(-x²/2) / sqrt(2π)); or the formula with tanh.
 template <class T>
-class GELU final : public ElementwiseFromInput<T> {
+class GELU final : public ElementwiseLayer<T> {
  public:
   explicit GELU(const Args& args) : with_tanh_(args.get<std::string>("approximate") == "tanh") {}
 
- protected:
-  Elementwise<T> function() const override {
+  Elementwise<T> elementwise() const override {
     const auto& k = kernels<T>();
-    return with_tanh_ ? Elementwise<T>{k.gelu_tanh, k.gelu_tanh_backward} : Elementwise<T>{k.gelu, k.gelu_backward};
+    if (with_tanh_) return {k.gelu_tanh, k.gelu_tanh_backward, nullptr, true};
+    return {k.gelu, k.gelu_backward, nullptr, true};
   }
 
  private:

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "kernels/table.hpp"
+#include "layers/epilogue.hpp"
 #include "nncore/buffer.hpp"
 #include "nncore/initializer.hpp"
 #include "nncore/layer.hpp"
@@ -42,8 +43,11 @@ class PackedLinear final : public Lowered<T> {
     });
   }
 
-  void forward(int64_t N, const T* x, T* y, T* const* w, const Elementwise<T>& after) override {
+  bool fuse(Layer<T>& next) override { return after_.add(next); }
+
+  void forward(int64_t N, const T* x, T* y, T* const* w, const Pass&) override {
     const int64_t M = N * rows_per_sample_;
+    after_.reserve(M * C_);
     const int64_t panels = divide_up(C_, panel()), groups = divide_up(panels, kPanelGroup);
     const int64_t block = row_block(), blocks = divide_up(M, block);
     parallel_for(blocks * groups, flops(M), [&](int64_t piece) {
@@ -54,17 +58,19 @@ class PackedLinear final : public Lowered<T> {
         kernels<T>().gemm_forward(rows, std::min(panel(), C_ - j), K_, x + m0 * K_, K_, w[0] + j * K_,
                                   bias_ ? w[1] + j : nullptr, y + m0 * C_ + j, C_);
       }
-      if (!after) return;
-      if (groups == 1) {
-        after.forward(rows * C_, after.a, y + m0 * C_, y + m0 * C_);
-      } else {
-        for (int64_t m = m0; m < m0 + rows; ++m) after.forward(j1 - j0, after.a, y + m * C_ + j0, y + m * C_ + j0);
-      }
+      if (!after_) return;
+      if (groups == 1) return after_.forward(m0 * C_, rows * C_, y + m0 * C_);
+      for (int64_t m = m0; m < m0 + rows; ++m) after_.forward(m * C_ + j0, j1 - j0, y + m * C_ + j0);
     });
   }
 
   // dx = dz W, dW = dz^T x, db = the sum of dz over the rows
-  void backward(int64_t N, const T* x, const T* dz, T* dx, T* const* w, GradientSink<T>& sink) override {
+  void backward(int64_t N, const T* x, const T* y, T* dy, T* dx, T* const* w, GradientSink<T>& sink) override {
+    after_.backward(N * rows_per_sample_ * C_, y, dy);
+    products(N, x, dy, dx, w, sink);
+  }
+
+  void products(int64_t N, const T* x, const T* dz, T* dx, T* const* w, GradientSink<T>& sink) {
     const int64_t M = N * rows_per_sample_;
     if (dx != nullptr) {
       const int64_t block = row_block(), blocks = divide_up(M, block), columns = divide_up(K_, kColumnBlock);
@@ -106,34 +112,42 @@ class PackedLinear final : public Lowered<T> {
 
   int64_t K_, C_, rows_per_sample_;
   bool bias_;
+  Epilogue<T> after_;
   Buffer<T> db_;
 };
 
 /// The same with samples in lanes, for layers too narrow to fill lanes with outputs. Parameters stay as they are.
+/// Arrays are (features, samples), whole registers of samples.
 template <class T>
 class LanesLinear final : public Lowered<T> {
  public:
   LanesLinear(int64_t K, int64_t C, bool bias) : K_(K), C_(C), bias_(bias), gradient_(K * C + C) {}
 
+  Layout layout() const override { return Layout::features; }
   double cost(int64_t N) const override {  // three products, and a tree of sums for each weight
-    const int64_t registers = (N + kernels<T>().lanes - 1) / kernels<T>().lanes;
-    return static_cast<double>((3 * registers + 5) * K_ * C_);
+    return static_cast<double>((3 * whole_registers<T>(N) / kernels<T>().lanes + 5) * K_ * C_);
   }
 
   void pack(int i, const T* natural, T* packed) const override { std::copy_n(natural, size(i), packed); }
   void unpack(int i, const T* packed, T* natural) const override { std::copy_n(packed, size(i), natural); }
 
-  void forward(int64_t N, const T* x, T* y, T* const* w, const Elementwise<T>& after) override {
+  bool fuse(Layer<T>& next) override { return after_.add(next); }
+
+  void forward(int64_t samples, const T* x, T* y, T* const* w, const Pass&) override {
+    const int64_t N = whole_registers<T>(samples);
+    after_.reserve(N * C_);
     for_each_block(N, [&](int64_t n, int64_t count) {
       kernels<T>().lanes_forward(count, C_, K_, N, x + n, w[0], bias_ ? w[1] : nullptr, y + n);
-      if (!after) return;
-      if (count == N) return after.forward(N * C_, after.a, y, y);
-      for (int64_t c = 0; c < C_; ++c) after.forward(count, after.a, y + c * N + n, y + c * N + n);
+      if (!after_) return;
+      if (count == N) return after_.forward(0, N * C_, y);
+      for (int64_t c = 0; c < C_; ++c) after_.forward(c * N + n, count, y + c * N + n);
     });
   }
 
   // dx = W^T dz, dW = dz x^T, db = the sum of dz over the samples
-  void backward(int64_t N, const T* x, const T* dz, T* dx, T* const* w, GradientSink<T>& sink) override {
+  void backward(int64_t samples, const T* x, const T* y, T* dz, T* dx, T* const* w, GradientSink<T>& sink) override {
+    const int64_t N = whole_registers<T>(samples);
+    after_.backward(N * C_, y, dz);
     if (dx != nullptr) {
       for_each_block(N, [&](int64_t n, int64_t count) {
         kernels<T>().lanes_dx(count, C_, K_, N, dz + n, w[0], dx + n);
@@ -163,6 +177,7 @@ class LanesLinear final : public Lowered<T> {
 
   int64_t K_, C_;
   bool bias_;
+  Epilogue<T> after_;
   Buffer<T> gradient_;
 };
 
@@ -204,7 +219,7 @@ class Linear final : public Layer<T> {
   void forward(View<const T> x, View<T> y, const Pass& pass) override {
     T* const packed[2] = {packed_weight_.reserve(K_ * C_), bias_ ? this->parameters()[1].value : nullptr};
     product_->pack(0, this->parameters()[0].value, packed[0]);
-    product_->forward(x.batch(), x.data, y.data, packed, {});
+    product_->forward(x.batch(), x.data, y.data, packed, pass);
     if (pass.training) x_ = x;
   }
 
@@ -212,7 +227,7 @@ class Linear final : public Layer<T> {
     T* const packed[2] = {packed_weight_.data(), nullptr};
     T* const gradient[2] = {packed_gradient_.reserve(K_ * C_ + C_), packed_gradient_.data() + K_ * C_};
     AddToGradients<T> sink(gradient);
-    product_->backward(dy.batch(), x_.data, dy.data, dx.data, packed, sink);
+    product_->products(dy.batch(), x_.data, dy.data, dx.data, packed, sink);
     product_->unpack(0, gradient[0], natural_gradient_.reserve(K_ * C_));
     kernels<T>().add(K_ * C_, natural_gradient_.data(), this->parameters()[0].grad);
     if (bias_) kernels<T>().add(C_, gradient[1], this->parameters()[1].grad);

@@ -6,12 +6,13 @@ namespace {
 
 /// y = x s with s = 1 / (1 + e^-x); dx = dy (s + x s (1 - s)).
 template <class T>
-class SiLU final : public ElementwiseFromInput<T> {
+class SiLU final : public ElementwiseLayer<T> {
  public:
   explicit SiLU(const Args&) {}
 
- protected:
-  Elementwise<T> function() const override { return {kernels<T>().silu, kernels<T>().silu_backward, nullptr}; }
+  Elementwise<T> elementwise() const override {
+    return {kernels<T>().silu, kernels<T>().silu_backward, nullptr, true};
+  }
 };
 
 const auto registered = layer<SiLU>("SiLU")

@@ -6,12 +6,13 @@ namespace {
 
 /// y = log(1 + e^(beta x)) / beta; dx = dy / (1 + e^(-beta x)).
 template <class T>
-class Softplus final : public ElementwiseFromInput<T> {
+class Softplus final : public ElementwiseLayer<T> {
  public:
   explicit Softplus(const Args& args) : constants_{args.get<T>("beta"), args.get<T>("threshold")} {}
 
- protected:
-  Elementwise<T> function() const override { return {kernels<T>().softplus, kernels<T>().softplus_backward, constants_}; }
+  Elementwise<T> elementwise() const override {
+    return {kernels<T>().softplus, kernels<T>().softplus_backward, constants_, true};
+  }
 
  private:
   T constants_[2];

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kernels/table.hpp"
+#include "plan/turn.hpp"
 
 namespace nncore {
 
@@ -41,11 +42,9 @@ bool Plan<T>::suits(const Shape& sample, int64_t batch) const {
   return batch == max_batch_ || shared_ || choose_layout(batch) == layout_;
 }
 
+/// What kind of model it is; and how many places use each parameter.
 template <class T>
-void Plan<T>::make_nodes() {
-  const auto& shapes = model_.build(sample_);
-  // A parameter used in two places has its whole gradient only when backward is over, and every place reads the
-  // same memory: such layers run as they stand.
+std::vector<int> Plan<T>::look_over() {
   std::vector<int> uses(model_.parameters().size(), 0);
   for (std::size_t i = 0; i < model_.n_layers(); ++i) {
     for (std::size_t k = 0; k < model_.layer(i).parameters().size(); ++k) {
@@ -56,19 +55,46 @@ void Plan<T>::make_nodes() {
   foreign_ = loss_.foreign();
   for (std::size_t i = 0; i < model_.n_layers(); ++i) foreign_ = foreign_ || model_.layer(i).foreign();
   deferred_ = shared_ || foreign_ || options_.clip_norm > 0;
+  return uses;
+}
+
+/// Brings what the last node computes, or the samples, into another layout.
+template <class T>
+void Plan<T>::turn(Layout to) {
+  const Layout from = nodes_.empty() ? Layout::samples : nodes_.back().out_layout;
+  if (from == to) return;
+  const Shape shape = nodes_.empty() ? sample_ : nodes_.back().out;
+  nodes_.push_back({nullptr, std::make_unique<Turn<T>>(to, shape), shape, shape, from, to});
+}
+
+/// Each layer in the layout of what comes to it, if it can; with samples one after the other all can.
+template <class T>
+void Plan<T>::make_nodes() {
+  const auto& shapes = model_.build(sample_);
+  const std::vector<int> uses = look_over();
   if (!shared_) layout_ = choose_layout(max_batch_);
+  turn(layout_);
   for (std::size_t i = 0; i < model_.n_layers(); ++i) {
-    Node node{&model_.layer(i), nullptr, {}, {}, {}, shapes[i], shapes[i + 1], nullptr, nullptr};
-    const auto& parameters = node.layer->parameters();
-    for (std::size_t k = 0; k < parameters.size(); ++k) {
-      if (parameters[k].role != Role::buffer) node.held.push_back(model_.parameter_index(i, k));
+    Layer<T>& layer = model_.layer(i);
+    std::vector<std::size_t> held;
+    for (std::size_t k = 0; k < layer.parameters().size(); ++k) {
+      if (layer.parameters()[k].role != Role::buffer) held.push_back(model_.parameter_index(i, k));
     }
-    const bool own = std::all_of(node.held.begin(), node.held.end(), [&](std::size_t h) { return uses[h] == 1; });
-    if (own) node.lowered = node.layer->lower(layout_);
-    if (node.lowered && i + 1 < model_.n_layers()) node.after = model_.layer(i + 1).elementwise();
-    if (node.after) ++i;
-    nodes_.push_back(std::move(node));
+    // A parameter used in two places has its whole gradient only when backward is over, and every place reads the
+    // same memory: such layers run as they stand.
+    const bool own = std::all_of(held.begin(), held.end(), [&](std::size_t h) { return uses[h] == 1; });
+    Layout at = nodes_.empty() ? Layout::samples : nodes_.back().out_layout;
+    auto lowered = own ? layer.lower(at) : nullptr;
+    if (!lowered && !layer.elementwise() && at != Layout::samples) {
+      turn(at = Layout::samples);
+      lowered = own ? layer.lower(at) : nullptr;
+    }
+    while (lowered && i + 1 < model_.n_layers() && lowered->fuse(model_.layer(i + 1))) ++i;
+    const Layout out = lowered ? lowered->layout() : at;
+    const Shape in = nodes_.empty() ? sample_ : nodes_.back().out;
+    nodes_.push_back({&layer, std::move(lowered), in, shapes[i + 1], at, out, std::move(held)});
   }
+  turn(Layout::samples);
   first_trained_ = nodes_.size();
   for (std::size_t i = nodes_.size(); i-- > 0;) {
     if (!nodes_[i].held.empty()) first_trained_ = i;
@@ -93,23 +119,16 @@ void Plan<T>::hold_parameters() {
   }
 }
 
-/// How many samples N are with the padding that whole registers need.
-template <class T>
-int64_t Plan<T>::padded(int64_t N) const {
-  const int64_t lanes = layout_ == Layout::features ? kernels<T>().lanes : 1;
-  return (N + lanes - 1) / lanes * lanes;
-}
-
 /// One arena: packed parameters with their state, each node's output, two gradients in turn.
 template <class T>
 void Plan<T>::place_buffers() {
   constexpr int64_t kLine = 64 / sizeof(T);
   const auto rounded = [](int64_t n) { return (n + kLine - 1) / kLine * kLine; };
-  const int64_t N = padded(max_batch_), in = N * nodes_.front().in.size(), out = N * nodes_.back().out.size();
-  int64_t largest = 0, total = layout_ == Layout::features ? rounded(in) + 2 * rounded(out) : 0;
+  int64_t largest = 0, total = 0;
   for (const Node& node : nodes_) {
-    largest = std::max({largest, N * node.in.size(), N * node.out.size()});
-    total += rounded(N * node.out.size());
+    const int64_t out = elements<T>(node.out_layout, node.out, max_batch_);
+    largest = std::max({largest, elements<T>(node.in_layout, node.in, max_batch_), out});
+    total += rounded(out);
   }
   const int copies = 1 + optimizer_.n_slots() + (deferred_ ? 1 : 0);
   for (const Held& held : held_) total += held.layout != nullptr ? copies * rounded(held.n) : 0;
@@ -118,9 +137,8 @@ void Plan<T>::place_buffers() {
   const T* x = nullptr;  // of the first node: each step's own
   for (Node& node : nodes_) {
     node.x = x;
-    x = node.y = place(N * node.out.size());
+    x = node.y = place(elements<T>(node.out_layout, node.out, max_batch_));
   }
-  if (layout_ == Layout::features) x_ = place(in), z_ = place(out), dz_ = place(out);
   z_shape_ = nodes_.back().out.with_batch(max_batch_);
   for (T*& gradient : gradients_) gradient = place(largest);
   for (Held& held : held_) {

@@ -5,6 +5,7 @@
 #include "kernels/table.hpp"
 #include "nncore/plan.hpp"
 #include "nncore/thread_pool.hpp"
+#include "plan/turn.hpp"
 
 namespace nncore {
 
@@ -35,42 +36,28 @@ template <class T>
 StepResult Plan<T>::run_step(int64_t N, const T* x, const Target<T>& target, const Pass& pass) {
   StepResult result;
   nodes_.front().x = x;
-  if (layout_ == Layout::features) {
-    kernels<T>().to_lanes(N, sample_.size(), x, padded(N), x_);
-    nodes_.front().x = x_;
-  }
-  forward(padded(N), pass);
-  result.loss = loss_and_gradient(N, target) + penalty();
+  forward(N, pass);
+  result.loss = loss_.value_and_gradient(outputs(N), target, gradients_[0]) + penalty();
   if (options_.check_finite && !std::isfinite(result.loss)) {  // nothing has been updated yet
     result.finite = false;
     return result;
   }
   finite_.store(true, std::memory_order_relaxed);
   constants_ = optimizer_.begin_step();
-  backward(padded(N));
+  backward(N);
   if (deferred_) update_deferred(result);
   result.finite = finite_.load(std::memory_order_relaxed);
   return result;
-}
-
-/// Losses see samples. The padding gets zeros for gradients.
-template <class T>
-double Plan<T>::loss_and_gradient(int64_t N, const Target<T>& target) {
-  if (layout_ == Layout::samples) return loss_.value_and_gradient(outputs(N), target, gradients_[0]);
-  const int64_t C = nodes_.back().out.size();
-  kernels<T>().from_lanes(N, C, nodes_.back().y, padded(N), z_);
-  const double loss = loss_.value_and_gradient(outputs(N), target, dz_);
-  kernels<T>().to_lanes(N, C, dz_, padded(N), gradients_[0]);
-  return loss;
 }
 
 template <class T>
 void Plan<T>::forward(int64_t N, const Pass& pass) {
   for (Node& node : nodes_) {
     if (node.lowered) {
-      node.lowered->forward(N, node.x, node.y, node.w.data(), node.after);
+      node.lowered->forward(N, node.x, node.y, node.w.data(), pass);
     } else {
-      node.layer->forward({node.x, node.in.with_batch(N)}, {node.y, node.out.with_batch(N)}, pass);
+      const Shape in = shape_of<T>(node.in_layout, node.in, N), out = shape_of<T>(node.out_layout, node.out, N);
+      node.layer->forward({node.x, in}, {node.y, out}, pass);
     }
   }
 }
@@ -83,10 +70,10 @@ void Plan<T>::backward(int64_t N) {
     current_ = &node;
     T* const wanted = i == first_trained_ ? nullptr : dx;  // nobody asks for the gradient of the data
     if (node.lowered) {
-      if (node.after) node.after.backward(N * node.out.size(), node.after.a, node.y, dy, dy);
-      node.lowered->backward(N, node.x, dy, wanted, node.w.data(), *this);
+      node.lowered->backward(N, node.x, node.y, dy, wanted, node.w.data(), *this);
     } else {
-      node.layer->backward({dy, node.out.with_batch(N)}, {wanted, node.in.with_batch(N)});
+      const Shape in = shape_of<T>(node.in_layout, node.in, N), out = shape_of<T>(node.out_layout, node.out, N);
+      node.layer->backward({dy, out}, {wanted, in});
       for (std::size_t k = 0; !deferred_ && k < node.held.size(); ++k) {
         Held& held = held_[node.held[k]];
         finish(held, 0, held.n, held.natural->grad);
