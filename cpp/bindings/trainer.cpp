@@ -105,10 +105,11 @@ class Bound {
     return trainer_.step(batch.data);
   }
 
-  /// Of the plan in use: "samples", "features", or None before the first step.
+  /// Of the plan in use: "samples", "features", "online", or None before the first step.
   py::object layout() const {
     if (trainer_.plan() == nullptr) return py::none();
-    return py::str(trainer_.plan()->layout() == Layout::features ? "features" : "samples");
+    const auto layout = trainer_.plan()->layout();
+    return py::str(!layout ? "online" : *layout == Layout::features ? "features" : "samples");
   }
 
   py::dict evaluate(const py::object& X, const py::object& y, bool accuracy, const py::list& metrics) {

@@ -51,20 +51,33 @@ enum class Layout { samples, features };
 template <class T>
 class Layer;
 
+/// The order parameters have in a plan.
+template <class T>
+class Packing {
+ public:
+  virtual ~Packing() = default;
+  /// Permutes parameter i (or its optimizer state) from its natural order, and back.
+  virtual void pack(int i, const T* natural, T* packed) const = 0;
+  virtual void unpack(int i, const T* packed, T* natural) const = 0;
+};
+
+/// y = W x + b with parameters W (C, K) and, with a bias, b (C); K = 0: no such map.
+struct Affine {
+  int64_t K = 0, C = 0;
+  bool bias = false;
+  explicit operator bool() const { return K > 0; }
+};
+
 /// The planned form of a layer: parameters in the layout its kernels like, kept so from step to step.
 template <class T>
-class Lowered {
+class Lowered : public Packing<T> {
  public:
-  virtual ~Lowered() = default;
   /// Of the results; what comes in has the layout it was lowered for.
   virtual Layout layout() const { return Layout::samples; }
   /// What one step with N samples costs, roughly, in vector instructions: how a plan chooses its layout.
   virtual double cost(int64_t N) const = 0;
   /// Takes in the layer that follows, to compute it while what it needs is in cache; false: cannot.
   virtual bool fuse(Layer<T>&) { return false; }
-  /// Permutes parameter i (or its optimizer state) from its natural order, and back.
-  virtual void pack(int i, const T* natural, T* packed) const = 0;
-  virtual void unpack(int i, const T* packed, T* natural) const = 0;
   /// y = f(x) for N samples; w[i] is parameter i, packed.
   virtual void forward(int64_t N, const T* x, T* y, T* const* w, const Pass& pass) = 0;
   /// x and y are those of the last forward; dy is used up. dx may be null; it is finished before the sink hears of w.
@@ -88,6 +101,8 @@ class Layer {
   virtual void check_training(int64_t N) const { static_cast<void>(N); }
   /// Set when the layer acts on each element alone; constant for the layer's life.
   virtual Elementwise<T> elementwise() const { return {}; }
+  /// Set when a sample is one vector and the layer such a map.
+  virtual Affine affine() const { return {}; }
   /// The planned form; null: the plan runs forward and backward as they stand, which for Layout::features only layers
   /// that act on each element alone can do.
   virtual std::unique_ptr<Lowered<T>> lower(Layout) { return nullptr; }

@@ -28,6 +28,8 @@ class Loss {
   /// Does the loss take integer labels where it is given integers?
   virtual bool takes_labels() const { return false; }
   virtual Link link() const { return Link::identity; }
+  /// Is it, for these labels, one sample at a time, -log softmax(z)[label]?
+  virtual bool is_cross_entropy(const Target<T>&) const { return false; }
   /// Does it run code that may throw in the middle of a step?
   virtual bool foreign() const { return false; }
   /// Compares shapes exactly and checks every label; throws ShapeError or ConfigError. Done once, at the border.

@@ -35,6 +35,8 @@ class Optimizer {
   virtual double slot_start() const { return 0.0; }
   /// Fills the constants that depend on t and the rate.
   virtual void prepare(StepConstants&) const {}
+  /// Is the rule w -= rate g and nothing more?
+  virtual bool is_descent() const { return false; }
   /// The rule on n elements: w and the slots change. Any range of a parameter may come alone.
   virtual void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* slots) const = 0;
 

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,12 @@ struct GradientOptions {
 struct StepResult {
   double loss = 0;       ///< with penalties, before the update
   double grad_norm = 0;  ///< only with clip_norm
+  double rate = 0;
   bool finite = true;    ///< false: the parameters may be half updated, restore a snapshot
 };
+
+template <class T>
+class Online;
 
 template <class T>
 class Plan final : private GradientSink<T> {
@@ -41,32 +46,37 @@ class Plan final : private GradientSink<T> {
   /// Would a new plan for this batch compute the same bits? What came before must not matter.
   bool suits(const Shape& sample, int64_t batch) const;
   bool foreign() const { return foreign_; }  ///< a step that throws has then undone itself
-  Layout layout() const { return layout_; }  ///< of the first layer
-  /// The outputs of the last step's forward pass.
-  View<const T> outputs(int64_t N) const { return {nodes_.back().y, z_shape_.first(N)}; }
+  /// Of the first layer; empty: samples come one at a time.
+  std::optional<Layout> layout() const { return online_ ? std::nullopt : std::optional(layout_); }
+  /// The outputs of the last run for its N samples.
+  View<const T> outputs(int64_t N) const { return {z_, z_shape_.first(N)}; }
 
   void enter();  ///< takes parameters and optimizer state over from the model
   void leave();  ///< gives them back
-  /// One update with N normalised samples.
-  StepResult step(int64_t N, const T* x, const Target<T>& target, const Pass& pass);
+  /// How many updates one run may make.
+  int64_t most_steps() const;
+  /// Updates with N normalised samples each; pass is that of the first. After the first result that is not finite the
+  /// others say nothing.
+  void run(int64_t steps, int64_t N, const T* x, const Target<T>& target, const Pass& pass, StepResult* results);
 
   /// Copies all that a step changes, to return to it later.
   void save(Buffer<T>& snapshot, int64_t& t);
   void restore(const Buffer<T>& snapshot, int64_t t);
   std::string nonfinite_parameter() const;  ///< names one that is not finite; empty: all are
 
- private:
   /// One parameter as the plan holds it.
   struct Held {
     Parameter<T>* natural;
+    const Layer<T>* owner;  ///< the first that uses it
     T* w;
     T* slots[Optimizer<T>::kMaxSlots];
     T* g;  ///< gathers the gradient until the whole step is known; null: updated piece by piece
-    const Lowered<T>* layout;  ///< null: the natural one
-    int layout_index;
-    int64_t n;
+    const Packing<T>* packing;  ///< null: the natural order
+    int packing_index;
+    int64_t n;  ///< as packed
     int index;
   };
+ private:
   /// One layer, or a layer with those fused into it; or a turn between layouts.
   struct Node {
     Layer<T>* layer;                      ///< null: a turn
@@ -79,9 +89,11 @@ class Plan final : private GradientSink<T> {
     T* y = nullptr;
   };
 
+  bool wants_online(int64_t batch) const;
+  StepResult step(int64_t N, const T* x, const Target<T>& target, const Pass& pass);
   StepResult run_step(int64_t N, const T* x, const Target<T>& target, const Pass& pass);
   void make_nodes();
-  std::vector<int> look_over();
+  void look_over();
   void turn(Layout to);
   Layout choose_layout(int64_t batch) const;
   void hold_parameters();
@@ -103,9 +115,11 @@ class Plan final : private GradientSink<T> {
   int64_t max_batch_;
   GradientOptions options_;
   Layout layout_ = Layout::samples;
+  std::vector<int> uses_;  ///< how many places use each parameter
   bool shared_ = false;    ///< some parameter is used in two places
   bool foreign_ = false;   ///< somebody's code may throw in the middle of a step
   bool deferred_ = false;  ///< parameters change when all gradients are known
+  std::unique_ptr<Online<T>> online_;  ///< set: it does the steps, and there are no nodes
   std::vector<Node> nodes_;
   std::vector<Held> held_;
   std::size_t first_trained_ = 0;  ///< nodes before it have no backward
@@ -114,6 +128,7 @@ class Plan final : private GradientSink<T> {
   std::atomic<bool> finite_{true};
   Buffer<T> arena_, running_;
   T* gradients_[2] = {nullptr, nullptr};
+  const T* z_ = nullptr;
 };
 
 }  // namespace nncore

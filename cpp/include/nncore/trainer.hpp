@@ -80,10 +80,18 @@ void for_each_number(const EpochRecord& r, const Names& names, F f) {
 class Trace {
  public:
   explicit Trace(int64_t first = 0) : first_(first), count_(first) {}
-  void add(double value);
-  /// Makes the next add one that cannot fail.
-  void make_room() {
-    if (values_.size() == values_.capacity()) values_.reserve(2 * values_.size() + 16);
+  void add(double value) {
+    if (stride_ == 1 && values_.size() < kMost) {
+      ++count_;
+      values_.push_back(value);
+    } else {
+      thin(value);
+    }
+  }
+  /// Makes the next `count` calls of add ones that cannot fail.
+  void make_room(int64_t count) {
+    const std::size_t wanted = values_.size() + static_cast<std::size_t>(count);
+    if (wanted > values_.capacity()) values_.reserve(2 * wanted + 16);
   }
   void cut(int64_t count);  ///< forgets all but the numbers of the first `count` steps
   const std::vector<double>& values() const { return values_; }
@@ -93,6 +101,8 @@ class Trace {
   int64_t first() const { return (first_ + stride_ - 1) / stride_ * stride_; }
 
  private:
+  void thin(double value);
+
   static constexpr std::size_t kMost = 1000000;
   std::vector<double> values_;
   int64_t first_, count_, stride_ = 1;
@@ -177,17 +187,21 @@ class Trainer {
   void set_state(const TrainerState& state) { state_ = state; }
 
  private:
+  static constexpr int64_t kSnapshotEvery = 1000;
+
   struct Run;  ///< what one fit or one step works on
   Plan<T>& plan_for(const Shape& sample, int64_t batch);
   void run_epoch(Run& run, Observer& observer);
   void poll(Run& run, Observer& observer, double loss);
   void begin_epoch(const Run& run);
   void end_epoch(const Run& run);
-  StepResult run_step(const Run& run, uint32_t step);
-  void count_step(const Run& run, double loss);
+  int64_t steps_at_once(const Run& run) const;
+  void run_steps(const Run& run, uint32_t step, int64_t steps);
+  void count_step(int64_t samples, double loss);
+  void count_score(const Run& run);
   void tell_schedule(Run& run, const EpochRecord& record, const Measures<T>& measures);
   void save_snapshot();
-  StepResult guarded_step(const Run& run, uint32_t step);
+  void guarded_steps(const Run& run, uint32_t step, int64_t steps);
   int64_t rewind();
   void fail(Run& run);
   std::string replay(const Run& run, int64_t steps);
@@ -202,7 +216,7 @@ class Trainer {
   std::unique_ptr<Plan<T>> plan_;
   SampleBatch<T> samples_;
   TargetBatch<T> targets_;
-  const T* x_ = nullptr;  ///< samples and targets of the step under way
+  const T* x_ = nullptr;  ///< samples and targets of the steps under way
   Target<T> y_;
   /// All that a step changes, at a step boundary.
   struct Snapshot {
@@ -212,6 +226,7 @@ class Trainer {
     std::map<std::string, double> schedule;
   };
   Snapshot snapshot_;
+  std::vector<StepResult> steps_;  ///< what they came to
   Buffer<T> previous_, outputs_;
   std::vector<int64_t> order_;
   TrainerState state_;

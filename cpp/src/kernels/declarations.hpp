@@ -33,6 +33,8 @@ NNCORE_KERNEL(lanes_db);
 NNCORE_KERNEL(to_lanes);
 NNCORE_KERNEL(from_lanes);
 
+NNCORE_KERNEL(online);
+
 NNCORE_KERNEL(relu);
 NNCORE_KERNEL(leaky_relu);
 NNCORE_KERNEL(tanh);
@@ -59,6 +61,7 @@ NNCORE_KERNEL(log_softmax);
 NNCORE_KERNEL(softmax_backward);
 NNCORE_KERNEL(log_softmax_backward);
 NNCORE_KERNEL(softmax_cross_entropy);
+NNCORE_KERNEL(cross_entropy_values);
 
 NNCORE_KERNEL(channel_sums);
 NNCORE_KERNEL(channel_squares);

@@ -301,6 +301,21 @@ double cross_entropy_rows(int64_t rows, int64_t C, const T* z, const int64_t* la
   return block_loss.total() + row_loss;
 }
 
+template <class T>
+void cross_entropies(int64_t rows, int64_t C, const T* z, const int64_t* labels, double* values) {
+  each_row(
+      rows, C, z, static_cast<T*>(nullptr),
+      [=](int64_t first, int64_t count, int64_t columns, Vec<T>* block) {
+        const Vec<T> loss = cross_entropy_block(columns, load_labels<T>(count, labels + first), Vec<T>::zero(), block);
+        T lanes[Vec<T>::lanes];
+        loss.store(lanes);
+        for (int64_t r = 0; r < count; ++r) values[first + r] = static_cast<double>(lanes[r]);
+      },
+      [=](int64_t r, const T* from, T*) {
+        values[r] = static_cast<double>(cross_entropy_row<T>(C, from, labels[r], T(0), nullptr));
+      });
+}
+
 }  // namespace
 
 void softmax(int64_t rows, int64_t C, const float* z, float* y) { softmax_rows(rows, C, z, y); }
@@ -321,6 +336,13 @@ void log_softmax_backward(int64_t rows, int64_t C, const float* y, const float* 
 }
 void log_softmax_backward(int64_t rows, int64_t C, const double* y, const double* dy, double* dz) {
   log_softmax_backward_rows(rows, C, y, dy, dz);
+}
+
+void cross_entropy_values(int64_t rows, int64_t C, const float* z, const int64_t* labels, double* values) {
+  cross_entropies(rows, C, z, labels, values);
+}
+void cross_entropy_values(int64_t rows, int64_t C, const double* z, const int64_t* labels, double* values) {
+  cross_entropies(rows, C, z, labels, values);
 }
 
 double softmax_cross_entropy(int64_t rows, int64_t C, const float* z, const int64_t* labels, float scale, float* dz) {

@@ -8,6 +8,8 @@
 
 #include <cstdint>
 
+#include "kernels/online.hpp"
+
 namespace nncore {
 
 /// One step of stochastic gradient descent; `first` says that the velocity has not been set yet.
@@ -88,6 +90,11 @@ struct Kernels {
   void (*to_lanes)(int64_t N, int64_t F, const T* x, int64_t ld, T* y);
   void (*from_lanes)(int64_t N, int64_t F, const T* x, int64_t ld, T* y);
 
+  // ---- Steps of one sample each ------------------------------------------------------------------------------
+  /// Learns from so many samples, one after the other; how many steps were done before a gradient was not finite, or
+  /// -1 where that is known only of all of them together (with rates).
+  int64_t (*online)(const OnlineRun<T>& run, int64_t steps);
+
   // ---- Elementwise functions: y = f(x) and dx = dy * f'(x), f' taken from the saved output y ---------------
   // `a` points at the function's constants (leaky_relu: the slope); null where there are none.
   using Forward = void (*)(int64_t n, const T* a, const T* x, T* y);
@@ -106,6 +113,8 @@ struct Kernels {
   void (*log_softmax_backward)(int64_t rows, int64_t C, const T* y, const T* dy, T* dz);
   /// Sum over the rows of -log softmax(z)[label], in double; dz (unless null) = scale * (softmax(z) - onehot(label)).
   double (*softmax_cross_entropy)(int64_t rows, int64_t C, const T* z, const int64_t* labels, T scale, T* dz);
+  /// values[row] = -log softmax(z)[label].
+  void (*cross_entropy_values)(int64_t rows, int64_t C, const T* z, const int64_t* labels, double* values);
 
   // ---- Arrays (N, C, L) channel by channel; samples are ldx apart, the L numbers of a channel contiguous -------
   // Each channel is computed alone: cutting C into calls changes no bit. Sums are in double.

@@ -233,6 +233,8 @@ class Linear final : public Layer<T> {
     if (bias_) kernels<T>().add(C_, gradient[1], this->parameters()[1].grad);
   }
 
+  Affine affine() const override { return {K_, C_, bias_}; }
+
   std::unique_ptr<Lowered<T>> lower(Layout layout) override {
     if (layout == Layout::features) {
       return rows_per_sample_ == 1 ? std::make_unique<LanesLinear<T>>(K_, C_, bias_) : nullptr;

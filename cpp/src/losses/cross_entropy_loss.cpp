@@ -45,8 +45,12 @@ class CrossEntropyLoss final : public Loss<T> {
     }
   }
 
+  bool is_cross_entropy(const Target<T>& y) const override {
+    return y.labels != nullptr && weight_.empty() && smoothing_ == 0.0 && !any_ignored(y.shape[0], y.labels);
+  }
+
   double value_and_gradient(View<const T> z, const Target<T>& y, T* dz) override {
-    if (y.labels != nullptr && weight_.empty() && smoothing_ == 0.0 && !any_ignored(z.batch(), y.labels)) {
+    if (is_cross_entropy(y)) {
       const double scale = mean_ ? 1.0 / static_cast<double>(z.batch()) : 1.0;
       const double sum = kernels<T>().softmax_cross_entropy(z.batch(), z.shape[1], z.data, y.labels,
                                                             static_cast<T>(scale), dz);

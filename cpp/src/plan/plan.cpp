@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kernels/table.hpp"
+#include "plan/online.hpp"
 #include "plan/turn.hpp"
 
 namespace nncore {
@@ -13,7 +14,14 @@ template <class T>
 Plan<T>::Plan(Model<T>& model, Optimizer<T>& optimizer, Loss<T>& loss, const Shape& sample, int64_t max_batch,
               const GradientOptions& options)
     : model_(model), optimizer_(optimizer), loss_(loss), sample_(sample), max_batch_(max_batch), options_(options) {
-  make_nodes();
+  look_over();
+  if (wants_online(max_batch)) {
+    online_ = std::make_unique<Online<T>>(model, optimizer, loss, options.check_finite);
+    z_ = online_->outputs();
+    z_shape_ = model.build(sample).back().with_batch(Online<T>::kMostSteps);
+  } else {
+    make_nodes();
+  }
   hold_parameters();
   place_buffers();
 }
@@ -39,23 +47,30 @@ Layout Plan<T>::choose_layout(int64_t batch) const {
 template <class T>
 bool Plan<T>::suits(const Shape& sample, int64_t batch) const {
   if (!(sample == sample_) || batch > max_batch_) return false;
-  return batch == max_batch_ || shared_ || choose_layout(batch) == layout_;
+  return batch == max_batch_ || shared_ || (!wants_online(batch) && choose_layout(batch) == layout_);
 }
 
-/// What kind of model it is; and how many places use each parameter.
+/// One sample at a time, in a net made for it, and nothing between the gradients and the optimizer.
 template <class T>
-std::vector<int> Plan<T>::look_over() {
-  std::vector<int> uses(model_.parameters().size(), 0);
+bool Plan<T>::wants_online(int64_t batch) const {
+  const bool plain = !deferred_ && options_.l1 == 0 && options_.l2 == 0 && options_.clip_value == 0;
+  return batch == 1 && plain && Online<T>::suits(model_, sample_);
+}
+
+/// What kind of model it is, and how many places use each parameter.
+template <class T>
+void Plan<T>::look_over() {
+  uses_.assign(model_.parameters().size(), 0);
+  foreign_ = loss_.foreign();
   for (std::size_t i = 0; i < model_.n_layers(); ++i) {
-    for (std::size_t k = 0; k < model_.layer(i).parameters().size(); ++k) {
-      if (model_.layer(i).parameters()[k].role != Role::buffer) ++uses[model_.parameter_index(i, k)];
+    Layer<T>& layer = model_.layer(i);
+    foreign_ = foreign_ || layer.foreign();
+    for (std::size_t k = 0; k < layer.parameters().size(); ++k) {
+      if (layer.parameters()[k].role != Role::buffer) ++uses_[model_.parameter_index(i, k)];
     }
   }
-  shared_ = std::any_of(uses.begin(), uses.end(), [](int n) { return n > 1; });
-  foreign_ = loss_.foreign();
-  for (std::size_t i = 0; i < model_.n_layers(); ++i) foreign_ = foreign_ || model_.layer(i).foreign();
+  shared_ = std::any_of(uses_.begin(), uses_.end(), [](int n) { return n > 1; });
   deferred_ = shared_ || foreign_ || options_.clip_norm > 0;
-  return uses;
 }
 
 /// Brings what the last node computes, or the samples, into another layout.
@@ -71,7 +86,6 @@ void Plan<T>::turn(Layout to) {
 template <class T>
 void Plan<T>::make_nodes() {
   const auto& shapes = model_.build(sample_);
-  const std::vector<int> uses = look_over();
   if (!shared_) layout_ = choose_layout(max_batch_);
   turn(layout_);
   for (std::size_t i = 0; i < model_.n_layers(); ++i) {
@@ -82,7 +96,7 @@ void Plan<T>::make_nodes() {
     }
     // A parameter used in two places has its whole gradient only when backward is over, and every place reads the
     // same memory: such layers run as they stand.
-    const bool own = std::all_of(held.begin(), held.end(), [&](std::size_t h) { return uses[h] == 1; });
+    const bool own = std::all_of(held.begin(), held.end(), [&](std::size_t h) { return uses_[h] == 1; });
     Layout at = nodes_.empty() ? Layout::samples : nodes_.back().out_layout;
     auto lowered = own ? layer.lower(at) : nullptr;
     if (!lowered && !layer.elementwise() && at != Layout::samples) {
@@ -106,15 +120,22 @@ void Plan<T>::hold_parameters() {
   if (!optimizer_.attached()) optimizer_.attach(model_.parameters());
   for (std::size_t i = 0; i < model_.parameters().size(); ++i) {
     Parameter<T>* p = model_.parameters()[i];
-    Held held{p, p->value, {}, nullptr, nullptr, 0, p->shape.size(), static_cast<int>(i)};
+    Held held{p, nullptr, p->value, {}, nullptr, nullptr, 0, p->shape.size(), static_cast<int>(i)};
     for (int k = 0; k < optimizer_.n_slots(); ++k) held.slots[k] = optimizer_.slot(held.index, k);
     if (deferred_) held.g = p->grad;
+    if (online_) online_->hold(i, held);
     held_.push_back(held);
+  }
+  for (std::size_t i = model_.n_layers(); i-- > 0;) {
+    Layer<T>& layer = model_.layer(i);
+    for (std::size_t k = 0; k < layer.parameters().size(); ++k) {
+      if (layer.parameters()[k].role != Role::buffer) held_[model_.parameter_index(i, k)].owner = &layer;
+    }
   }
   for (Node& node : nodes_) {
     for (std::size_t k = 0; node.lowered && k < node.held.size(); ++k) {
-      held_[node.held[k]].layout = node.lowered.get();
-      held_[node.held[k]].layout_index = static_cast<int>(k);
+      held_[node.held[k]].packing = node.lowered.get();
+      held_[node.held[k]].packing_index = static_cast<int>(k);
     }
   }
 }
@@ -122,6 +143,7 @@ void Plan<T>::hold_parameters() {
 /// One arena: packed parameters with their state, each node's output, two gradients in turn.
 template <class T>
 void Plan<T>::place_buffers() {
+  if (online_) return;  // it has placed its own
   constexpr int64_t kLine = 64 / sizeof(T);
   const auto rounded = [](int64_t n) { return (n + kLine - 1) / kLine * kLine; };
   int64_t largest = 0, total = 0;
@@ -131,7 +153,7 @@ void Plan<T>::place_buffers() {
     total += rounded(out);
   }
   const int copies = 1 + optimizer_.n_slots() + (deferred_ ? 1 : 0);
-  for (const Held& held : held_) total += held.layout != nullptr ? copies * rounded(held.n) : 0;
+  for (const Held& held : held_) total += held.packing != nullptr ? copies * rounded(held.n) : 0;
   T* at = arena_.reserve(total + 2 * rounded(largest));
   const auto place = [&](int64_t n) { return std::exchange(at, at + rounded(n)); };
   const T* x = nullptr;  // of the first node: each step's own
@@ -139,10 +161,11 @@ void Plan<T>::place_buffers() {
     node.x = x;
     x = node.y = place(elements<T>(node.out_layout, node.out, max_batch_));
   }
+  z_ = nodes_.back().y;
   z_shape_ = nodes_.back().out.with_batch(max_batch_);
   for (T*& gradient : gradients_) gradient = place(largest);
   for (Held& held : held_) {
-    if (held.layout == nullptr) continue;
+    if (held.packing == nullptr) continue;
     held.w = place(held.n);
     for (int k = 0; k < optimizer_.n_slots(); ++k) held.slots[k] = place(held.n);
     if (deferred_) held.g = place(held.n);
@@ -155,10 +178,10 @@ void Plan<T>::place_buffers() {
 template <class T>
 void Plan<T>::enter() {
   for (Held& held : held_) {
-    if (held.layout == nullptr) continue;
-    held.layout->pack(held.layout_index, held.natural->value, held.w);
+    if (held.packing == nullptr) continue;
+    held.packing->pack(held.packing_index, held.natural->value, held.w);
     for (int k = 0; k < optimizer_.n_slots(); ++k) {
-      held.layout->pack(held.layout_index, optimizer_.slot(held.index, k), held.slots[k]);
+      held.packing->pack(held.packing_index, optimizer_.slot(held.index, k), held.slots[k]);
     }
   }
   model_.zero_grad();
@@ -167,10 +190,10 @@ void Plan<T>::enter() {
 template <class T>
 void Plan<T>::leave() {
   for (Held& held : held_) {
-    if (held.layout == nullptr) continue;
-    held.layout->unpack(held.layout_index, held.w, held.natural->value);
+    if (held.packing == nullptr) continue;
+    held.packing->unpack(held.packing_index, held.w, held.natural->value);
     for (int k = 0; k < optimizer_.n_slots(); ++k) {
-      held.layout->unpack(held.layout_index, held.slots[k], optimizer_.slot(held.index, k));
+      held.packing->unpack(held.packing_index, held.slots[k], optimizer_.slot(held.index, k));
     }
   }
   model_.zero_grad();
@@ -209,10 +232,8 @@ void Plan<T>::restore(const Buffer<T>& snapshot, int64_t t) {
 
 template <class T>
 std::string Plan<T>::nonfinite_parameter() const {
-  for (const Node& node : nodes_) {
-    for (const std::size_t h : node.held) {
-      if (!kernels<T>().all_finite(held_[h].n, held_[h].w)) return node.layer->label() + " " + held_[h].natural->name;
-    }
+  for (const Held& held : held_) {
+    if (!kernels<T>().all_finite(held.n, held.w)) return held.owner->label() + " " + held.natural->name;
   }
   return "";
 }

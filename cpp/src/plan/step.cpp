@@ -5,9 +5,22 @@
 #include "kernels/table.hpp"
 #include "nncore/plan.hpp"
 #include "nncore/thread_pool.hpp"
+#include "plan/online.hpp"
 #include "plan/turn.hpp"
 
 namespace nncore {
+
+template <class T>
+int64_t Plan<T>::most_steps() const {
+  return online_ ? Online<T>::kMostSteps : 1;
+}
+
+template <class T>
+void Plan<T>::run(int64_t steps, int64_t N, const T* x, const Target<T>& target, const Pass& pass,
+                  StepResult* results) {
+  if (online_) return online_->run(steps, x, target, results);
+  results[0] = step(N, x, target, pass);
+}
 
 template <class T>
 StepResult Plan<T>::step(int64_t N, const T* x, const Target<T>& target, const Pass& pass) {
@@ -44,6 +57,7 @@ StepResult Plan<T>::run_step(int64_t N, const T* x, const Target<T>& target, con
   }
   finite_.store(true, std::memory_order_relaxed);
   constants_ = optimizer_.begin_step();
+  result.rate = constants_.rate;
   backward(N);
   if (deferred_) update_deferred(result);
   result.finite = finite_.load(std::memory_order_relaxed);
@@ -155,8 +169,10 @@ double Plan<T>::penalty() const {
   return sum;
 }
 
-template StepResult Plan<float>::step(int64_t, const float*, const Target<float>&, const Pass&);
-template StepResult Plan<double>::step(int64_t, const double*, const Target<double>&, const Pass&);
+template int64_t Plan<float>::most_steps() const;
+template int64_t Plan<double>::most_steps() const;
+template void Plan<float>::run(int64_t, int64_t, const float*, const Target<float>&, const Pass&, StepResult*);
+template void Plan<double>::run(int64_t, int64_t, const double*, const Target<double>&, const Pass&, StepResult*);
 template void Plan<float>::take(int, int64_t, int64_t, float*);
 template void Plan<double>::take(int, int64_t, int64_t, double*);
 

@@ -32,11 +32,11 @@ void Trainer<T>::save_snapshot() {
   snapshot_.schedule = optimizer_.schedule().state();
 }
 
-/// One step, or an exception and everything as it was before it.
+/// So many steps, or an exception and everything as it was before them.
 template <class T>
-StepResult Trainer<T>::guarded_step(const Run& run, uint32_t step) {
+void Trainer<T>::guarded_steps(const Run& run, uint32_t step, int64_t steps) {
   try {
-    return run_step(run, step);
+    run_steps(run, step, steps);
   } catch (...) {
     if (!plan_->foreign()) replay(run, rewind());
     throw;
@@ -90,17 +90,18 @@ template <class T>
 std::string Trainer<T>::repeat_step(const Run& run, uint32_t step) {
   int64_t t = 0;
   plan_->save(previous_, t);
-  StepResult result;
   try {
-    result = run_step(run, step);
+    run_steps(run, step, 1);
   } catch (...) {
     plan_->restore(previous_, t);
     throw;
   }
+  const StepResult result = steps_.front();
   const bool look = options_.gradient.check_finite;
   const std::string parameter = look && result.finite ? plan_->nonfinite_parameter() : "";
   if (result.finite && parameter.empty()) {
-    count_step(run, result.loss);
+    count_step(y_.shape[0], result.loss);
+    count_score(run);
     return "";
   }
   plan_->restore(previous_, t);
@@ -145,8 +146,8 @@ std::string Trainer<T>::name_nonfinite(uint32_t step) {
 
 template void Trainer<float>::save_snapshot();
 template void Trainer<float>::fail(Run&);
-template StepResult Trainer<float>::guarded_step(const Run&, uint32_t);
-template StepResult Trainer<double>::guarded_step(const Run&, uint32_t);
+template void Trainer<float>::guarded_steps(const Run&, uint32_t, int64_t);
+template void Trainer<double>::guarded_steps(const Run&, uint32_t, int64_t);
 template void Trainer<double>::save_snapshot();
 template void Trainer<double>::fail(Run&);
 template std::string Trainer<float>::repeat_step(const Run&, uint32_t);

@@ -49,14 +49,16 @@ double number_of(const EpochRecord& record, const Names& metrics, const std::str
 
 }  // namespace
 
-void Trace::add(double value) {
-  if (count_++ % stride_ != 0) return;
+/// Adds a number of which there may be too many.
+void Trace::thin(double value) {
+  const int64_t index = count_++;
+  if (index % stride_ != 0) return;
   if (values_.size() == kMost) {
     const std::size_t odd = static_cast<std::size_t>(first() / stride_ % 2);  // the first number goes, too
     for (std::size_t i = odd; i < kMost; i += 2) values_[i / 2] = values_[i];
     values_.resize(kMost / 2);
     stride_ *= 2;
-    if ((count_ - 1) % stride_ != 0) return;
+    if (index % stride_ != 0) return;
   }
   values_.push_back(value);
 }
@@ -83,6 +85,7 @@ template <class T>
 Plan<T>& Trainer<T>::plan_for(const Shape& sample, int64_t batch) {
   if (!plan_ || !plan_->suits(sample, batch)) {
     plan_ = std::make_unique<Plan<T>>(model_, optimizer_, *loss_, sample, batch, options_.gradient);
+    steps_.resize(static_cast<std::size_t>(plan_->most_steps()));
   }
   model_.build(sample);
   return *plan_;
@@ -105,25 +108,38 @@ void Trainer<T>::end_epoch(const Run& run) {
   optimizer_.set_epoch(state_.epoch);
 }
 
+/// How many steps one call of the plan may take: to the end of the epoch, the fit or the life of the snapshot.
 template <class T>
-StepResult Trainer<T>::run_step(const Run& run, uint32_t step) {
+int64_t Trainer<T>::steps_at_once(const Run& run) const {
+  const int64_t left = std::min(run.steps_per_epoch - state_.cursor.step, run.steps_left);
+  return std::min({plan_->most_steps(), left, kSnapshotEvery - result_.steps % kSnapshotEvery});
+}
+
+/// Takes so many steps of the epoch from `step` on; what they came to is in steps_.
+template <class T>
+void Trainer<T>::run_steps(const Run& run, uint32_t step, int64_t steps) {
   const int64_t first = (step - run.first_step) * run.batch;
-  const int64_t count = std::min(run.batch, run.data.size() - first);
+  const int64_t count = std::min(steps * run.batch, run.data.size() - first);
   const Rows rows{run.shuffled ? order_.data() + first : nullptr, first, count};
   x_ = samples_.gather(model_, run.data.x, rows);
   y_ = targets_.gather(run.data.y, rows);
-  return plan_->step(count, x_, y_, {true, true, options_.seed, static_cast<uint32_t>(state_.epoch), step});
+  const Pass pass{true, true, options_.seed, static_cast<uint32_t>(state_.epoch), step};
+  plan_->run(steps, count / steps, x_, y_, pass, steps_.data());
 }
 
-/// Moves the cursor past the step just done.
+/// Moves the cursor past one of the steps just taken.
 template <class T>
-void Trainer<T>::count_step(const Run& run, double loss) {
+void Trainer<T>::count_step(int64_t samples, double loss) {
   Cursor& cursor = state_.cursor;
-  const int64_t count = y_.shape[0];
-  cursor.loss_sum += loss * static_cast<double>(count);
-  cursor.seen += count;
-  if (run.accuracy) add_score(loss_->link(), plan_->outputs(count), y_, cursor.score);
+  cursor.loss_sum += loss * static_cast<double>(samples);
+  cursor.seen += samples;
   ++cursor.step;
+}
+
+/// Counts what the steps just taken classified right.
+template <class T>
+void Trainer<T>::count_score(const Run& run) {
+  if (run.accuracy) add_score(loss_->link(), plan_->outputs(y_.shape[0]), y_, state_.cursor.score);
 }
 
 template <class T>
@@ -198,7 +214,6 @@ void Trainer<T>::tell_schedule(Run& run, const EpochRecord& record, const Measur
 
 template <class T>
 void Trainer<T>::run_epoch(Run& run, Observer& observer) {
-  constexpr int64_t kSnapshotEvery = 1000;
   const Cursor& cursor = state_.cursor;
   while (cursor.step < run.steps_per_epoch && run.steps_left > 0) {
     if (result_.steps % kSnapshotEvery == 0 || std::exchange(run.touched, false)) {
@@ -206,16 +221,21 @@ void Trainer<T>::run_epoch(Run& run, Observer& observer) {
       if (look && !plan_->nonfinite_parameter().empty()) return fail(run);
       save_snapshot();
     }
-    for (Trace* trace : {&result_.losses, &result_.rates, &result_.grad_norms}) trace->make_room();
-    const double rate = optimizer_.rate();
-    const StepResult step = guarded_step(run, static_cast<uint32_t>(cursor.step));
-    if (!step.finite) return fail(run);
-    count_step(run, step.loss);
-    result_.losses.add(step.loss);
-    result_.rates.add(rate);
-    if (options_.gradient.clip_norm > 0) result_.grad_norms.add(step.grad_norm);
-    ++result_.steps;
-    --run.steps_left;
+    const int64_t steps = steps_at_once(run);
+    for (Trace* trace : {&result_.losses, &result_.rates, &result_.grad_norms}) trace->make_room(steps);
+    guarded_steps(run, static_cast<uint32_t>(cursor.step), steps);
+    const int64_t samples = y_.shape[0] / steps;
+    for (int64_t k = 0; k < steps; ++k) {
+      const StepResult& step = steps_[static_cast<std::size_t>(k)];
+      if (!step.finite) return fail(run);
+      count_step(samples, step.loss);
+      result_.losses.add(step.loss);
+      result_.rates.add(step.rate);
+      if (options_.gradient.clip_norm > 0) result_.grad_norms.add(step.grad_norm);
+      ++result_.steps;
+    }
+    count_score(run);
+    run.steps_left -= steps;
     // At the end of an epoch fit does it, when the epoch is in the books: poll may throw.
     if (cursor.step < run.steps_per_epoch) poll(run, observer, cursor.loss());
     if (run.stop) return;
@@ -239,7 +259,8 @@ double Trainer<T>::step(const Dataset<T>& batch) {
   save_snapshot();
   Run run{batch, N, 1};
   run.first_step = state_.hand_steps;
-  const StepResult result = guarded_step(run, state_.hand_steps);
+  guarded_steps(run, state_.hand_steps, 1);
+  const StepResult result = steps_.front();
   if (options_.gradient.check_finite && (!result.finite || !plan_->nonfinite_parameter().empty())) {
     plan_->restore(snapshot_.values, snapshot_.t);
     throw NumericError(repeat_step(run, state_.hand_steps));

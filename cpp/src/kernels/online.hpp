@@ -1,0 +1,42 @@
+/// What the kernel `online` works on: dense layers that learn from one sample after the other.
+#pragma once
+
+#include <cstdint>
+
+namespace nncore {
+
+/// y = f(W x + b). Rows of W and all vectors are `padded` to whole registers, with zeros, or follow one another.
+template <class T>
+struct OnlineLayer {
+  using Forward = void (*)(int64_t n, const T* a, const T* x, T* y);
+  using Backward = void (*)(int64_t n, const T* a, const T* kept, const T* dy, T* dx);
+
+  int64_t K, C;           ///< inputs, outputs
+  bool outputs_in_lanes;  ///< W^T of shape (K, C), else W of shape (C, K): the lanes run along rows
+  T *w, *b;               ///< b may be null
+  T *dw, *db;             ///< where gradients go when they are not used up at once
+  Forward forward;        ///< f and its derivative from y, or from z; null: the identity
+  Backward backward;
+  const T* a;
+  bool from_z;
+  T *z, *y, *dy;          ///< W x + b, f of it, its gradient: whole registers; z and y are one unless from_z
+};
+
+template <class T>
+struct OnlineRun {
+  const OnlineLayer<T>* layers;
+  int64_t n_layers;
+  const T* x;             ///< one sample a step
+  T* outputs;             ///< one row a step
+
+  /// The loss: softmax and cross-entropy with these labels; if null, what `loss` says, which also sets dz.
+  const int64_t* labels;
+  void (*loss)(void* context, int64_t step, const T* z, T* dz);
+  /// The update: w -= rates[step] g, rows padded; if null, what `update` does with the gradients, rows not padded. It
+  /// says whether they were finite.
+  const T* rates;
+  bool (*update)(void* context, int64_t step);
+  void* context;
+};
+
+}  // namespace nncore

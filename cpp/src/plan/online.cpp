@@ -1,0 +1,175 @@
+#include "plan/online.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/table.hpp"
+
+namespace nncore {
+
+/// A matrix of rows of n numbers, `ld` apart; naturally they follow one another, or the matrix is the transposed one.
+template <class T>
+class Online<T>::Rows final : public Packing<T> {
+ public:
+  Rows(int64_t rows, int64_t n, int64_t ld, bool transposed) : rows_(rows), n_(n), ld_(ld), transposed_(transposed) {}
+
+  int64_t size() const { return rows_ * ld_; }
+  void pack(int, const T* natural, T* packed) const override {
+    std::fill_n(packed, size(), T(0));
+    each([&](int64_t here, int64_t there) { packed[here] = natural[there]; });
+  }
+  void unpack(int, const T* packed, T* natural) const override {
+    each([&](int64_t here, int64_t there) { natural[there] = packed[here]; });
+  }
+
+ private:
+  template <class F>
+  void each(F f) const {
+    for (int64_t r = 0; r < rows_; ++r)
+      for (int64_t i = 0; i < n_; ++i) f(r * ld_ + i, transposed_ ? i * rows_ + r : r * n_ + i);
+  }
+
+  int64_t rows_, n_, ld_;
+  bool transposed_;
+};
+
+template <class T>
+bool Online<T>::suits(Model<T>& model, const Shape& sample) {
+  constexpr int64_t kMostWeights = 4096;  // more of them fill the kernels of whole batches
+  int64_t weights = 0;
+  bool after_affine = false;
+  for (std::size_t i = 0; i < model.n_layers(); ++i) {
+    Layer<T>& layer = model.layer(i);
+    if (const Affine affine = layer.affine()) {
+      weights += affine.K * affine.C;
+      after_affine = true;
+    } else if (layer.elementwise() && after_affine) {
+      after_affine = false;
+    } else {
+      return false;
+    }
+  }
+  return sample.rank() == 1 && weights > 0 && weights <= kMostWeights;
+}
+
+template <class T>
+Online<T>::Online(Model<T>& model, Optimizer<T>& optimizer, Loss<T>& loss, bool check_finite)
+    : optimizer_(optimizer), loss_(loss), check_finite_(check_finite), descent_(optimizer.is_descent()) {
+  std::vector<Elementwise<T>> functions;
+  std::vector<bool> with_bias;
+  const auto padded = [&](int64_t n) { return descent_ ? whole_registers<T>(n) : n; };
+  const auto add = [&](int64_t rows, int64_t length, bool transposed) {
+    rows_.push_back(std::make_unique<Rows>(rows, length, padded(length), transposed));
+    places_.push_back({n_, rows_.back()->size()});
+    n_ += places_.back().n;
+  };
+  for (std::size_t i = 0; i < model.n_layers(); ++i) {
+    const Affine affine = model.layer(i).affine();
+    if (!affine) {
+      functions.back() = model.layer(i).elementwise();
+      continue;
+    }
+    const auto [K, C, bias] = affine;
+    // The first layer has no dx, which is where lanes along outputs need sums of lanes; others need them forward, C
+    // together instead of one for each input.
+    const bool outputs_in_lanes = layers_.empty() || C >= 4 * K;
+    layers_.push_back({});
+    layers_.back().K = K, layers_.back().C = C, layers_.back().outputs_in_lanes = outputs_in_lanes;
+    functions.emplace_back();
+    add(outputs_in_lanes ? K : C, outputs_in_lanes ? C : K, outputs_in_lanes);
+    if (bias) add(1, C, false);
+    with_bias.push_back(bias);
+  }
+  place(functions, with_bias);
+}
+
+template <class T>
+Online<T>::~Online() = default;
+
+template <class T>
+void Online<T>::hold(std::size_t i, typename Plan<T>::Held& held) {
+  const Place& place = places_[i];
+  held.packing = rows_[i].get();
+  held.w = w_.data() + place.offset;
+  for (int k = 0; k < optimizer_.n_slots(); ++k) held.slots[k] = slots_[k] + place.offset;
+  held.n = place.n;
+}
+
+template <class T>
+void Online<T>::place(const std::vector<Elementwise<T>>& functions, const std::vector<bool>& with_bias) {
+  T* const w = w_.reserve(n_);
+  T* const g = descent_ ? nullptr : g_.reserve(n_);
+  T* const state = state_.reserve(n_ * optimizer_.n_slots());
+  for (int k = 0; k < optimizer_.n_slots(); ++k) slots_[k] = state + k * n_;
+  int64_t room = 0;
+  for (const OnlineLayer<T>& layer : layers_) room += 3 * whole_registers<T>(layer.C);
+  T* at = buffers_.reserve(room);
+  const auto take = [&](int64_t C) { return std::exchange(at, at + whole_registers<T>(C)); };
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    OnlineLayer<T>& layer = layers_[i];
+    const int64_t weight = places_[next++].offset;
+    layer.w = w + weight, layer.dw = descent_ ? nullptr : g + weight;
+    if (with_bias[i]) {
+      const int64_t bias = places_[next++].offset;
+      layer.b = w + bias, layer.db = descent_ ? nullptr : g + bias;
+    }
+    const Elementwise<T>& f = functions[i];
+    layer.forward = f.forward, layer.backward = f.backward, layer.a = f.a, layer.from_z = f.from_x;
+    layer.y = take(layer.C), layer.dy = take(layer.C);
+    layer.z = f.from_x ? take(layer.C) : layer.y;
+  }
+  outputs_shape_ = Shape{1, layers_.back().C};
+  outputs_.reserve(kMostSteps * layers_.back().C);
+  rates_.reserve(kMostSteps);
+  if (!descent_) constants_.resize(kMostSteps);
+  losses_.resize(kMostSteps);
+}
+
+template <class T>
+void Online<T>::loss_of_step(void* context, int64_t step, const T* z, T* dz) {
+  Online& self = *static_cast<Online*>(context);
+  Target<T> y{nullptr, nullptr, self.y_->shape.first(1)};
+  const int64_t at = step * y.shape.size();
+  if (self.y_->labels != nullptr) y.labels = self.y_->labels + at;
+  else y.values = self.y_->values + at;
+  self.losses_[static_cast<std::size_t>(step)] = self.loss_.value_and_gradient({z, self.outputs_shape_}, y, dz);
+}
+
+template <class T>
+bool Online<T>::update_of_step(void* context, int64_t step) {
+  Online& self = *static_cast<Online*>(context);
+  const T* g = self.g_.data();
+  const bool loss_finite = self.y_ == nullptr || std::isfinite(self.losses_[static_cast<std::size_t>(step)]);
+  if (self.check_finite_ && !(loss_finite && kernels<T>().all_finite(self.n_, g))) return false;
+  self.optimizer_.update(self.constants_[static_cast<std::size_t>(step)], self.n_, self.w_.data(), g, self.slots_);
+  return true;
+}
+
+template <class T>
+void Online<T>::run(int64_t steps, const T* x, const Target<T>& y, StepResult* results) {
+  for (int64_t k = 0; k < steps; ++k) {
+    const StepConstants constants = optimizer_.begin_step();
+    results[k].rate = constants.rate;
+    if (descent_) rates_.data()[k] = static_cast<T>(constants.rate);
+    else constants_[static_cast<std::size_t>(k)] = constants;
+  }
+  const bool cross_entropy = loss_.is_cross_entropy(y);
+  y_ = cross_entropy ? nullptr : &y;
+  const int64_t C = layers_.back().C;
+  const int64_t done = kernels<T>().online({layers_.data(), static_cast<int64_t>(layers_.size()), x, outputs_.data(),
+                                            cross_entropy ? y.labels : nullptr, loss_of_step,
+                                            descent_ ? rates_.data() : nullptr, update_of_step, this},
+                                           steps);
+  if (cross_entropy) kernels<T>().cross_entropy_values(steps, C, outputs_.data(), y.labels, losses_.data());
+  const int64_t finite = done < 0 ? steps - 1 : done;  // the last stands for any of them
+  for (int64_t k = 0; k < steps; ++k) {
+    results[k].loss = losses_[static_cast<std::size_t>(k)];
+    results[k].finite = !check_finite_ || (k < finite && std::isfinite(results[k].loss));
+  }
+}
+
+template class Online<float>;
+template class Online<double>;
+
+}  // namespace nncore

@@ -1,0 +1,55 @@
+/// Online: how a small dense net learns from one sample at a time, many steps a call of one kernel.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "kernels/online.hpp"
+#include "nncore/buffer.hpp"
+#include "nncore/plan.hpp"
+
+namespace nncore {
+
+template <class T>
+class Online {
+ public:
+  static constexpr int64_t kMostSteps = 256;
+
+  /// Is the model one for it: Linear layers, few weights, each with one function of each element after it at most?
+  static bool suits(Model<T>& model, const Shape& sample);
+  /// Of a model it suits.
+  Online(Model<T>& model, Optimizer<T>& optimizer, Loss<T>& loss, bool check_finite);
+  ~Online();
+
+  /// Says where parameter i is, and how it lies there.
+  void hold(std::size_t i, typename Plan<T>::Held& held);
+
+  /// Up to kMostSteps updates.
+  void run(int64_t steps, const T* x, const Target<T>& y, StepResult* results);
+  const T* outputs() const { return outputs_.data(); }  ///< of the steps of the last run
+
+ private:
+  class Rows;
+  struct Place {
+    int64_t offset, n;  ///< in w and in every slot
+  };
+  void place(const std::vector<Elementwise<T>>& functions, const std::vector<bool>& with_bias);
+  static void loss_of_step(void* self, int64_t step, const T* z, T* dz);
+  static bool update_of_step(void* self, int64_t step);
+
+  Optimizer<T>& optimizer_;
+  Loss<T>& loss_;
+  bool check_finite_, descent_;
+  Shape outputs_shape_;  ///< of one step
+  std::vector<std::unique_ptr<Rows>> rows_;  ///< of each parameter
+  std::vector<OnlineLayer<T>> layers_;
+  std::vector<Place> places_;
+  int64_t n_ = 0;  ///< numbers in w, and in each slot
+  Buffer<T> w_, g_, state_, buffers_, outputs_, rates_;
+  T* slots_[Optimizer<T>::kMaxSlots] = {};
+  std::vector<StepConstants> constants_;
+  std::vector<double> losses_;
+  const Target<T>* y_ = nullptr;
+};
+
+}  // namespace nncore
