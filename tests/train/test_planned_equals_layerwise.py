@@ -21,6 +21,9 @@ NETS = {
     "layer norm": lambda: [nc.Linear(6, 37), nc.LayerNorm(37), nc.ReLU(), nc.Linear(37, 3), nc.LayerNorm(3)],
     "softmax inside": lambda: [nc.Linear(6, 8), nc.Softmax(), nc.Linear(8, 3)],
     "dropout": lambda: [nc.Dropout(0.2), nc.Linear(10, 30), nc.ReLU(), nc.Dropout(0.5), nc.Linear(30, 4)],
+    "dropped tanh": lambda: [nc.Linear(7, 9), nc.Tanh(), nc.Dropout(0.3), nc.Linear(9, 5), nc.Dropout(0.1)],
+    "dropped gelu": lambda: [nc.Linear(7, 260), nc.GELU(), nc.Dropout(0.4), nc.Dropout(0.1), nc.Linear(260, 5)],
+    "all dropped": lambda: [nc.Linear(7, 130), nc.Dropout(1.0), nc.ReLU(), nc.Dropout(0.0), nc.Linear(130, 5)],
     "wide": lambda: [nc.Linear(150, 260), nc.ReLU(), nc.Linear(260, 100), nc.Tanh(), nc.Linear(100, 10)],
     "rows": lambda: [nc.Linear(4, 6), nc.Tanh(), nc.Flatten(), nc.Linear(18, 3)],
 }

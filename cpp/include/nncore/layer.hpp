@@ -35,6 +35,12 @@ struct Elementwise {
   explicit operator bool() const { return forward != nullptr; }
 };
 
+/// A layer that keeps elements or drops them with probability p, by the words of a random stream, in training alone.
+struct Dropping {
+  double p = 0;
+  std::string stream;
+};
+
 /// Takes finished pieces of parameter gradients, in the parameter's planned layout: element `offset` on. It may
 /// change g. Called from several threads for disjoint pieces.
 template <class T>
@@ -101,6 +107,8 @@ class Layer {
   virtual void check_training(int64_t N) const { static_cast<void>(N); }
   /// Set when the layer acts on each element alone; constant for the layer's life.
   virtual Elementwise<T> elementwise() const { return {}; }
+  /// Set when the layer drops elements by chance and does nothing else.
+  virtual const Dropping* dropping() const { return nullptr; }
   /// Set when a sample is one vector and the layer such a map.
   virtual Affine affine() const { return {}; }
   /// The planned form; null: the plan runs forward and backward as they stand, which for Layout::features only layers

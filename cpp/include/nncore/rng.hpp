@@ -22,6 +22,7 @@ class Stream {
   double normal(uint64_t i) const;
   uint32_t word(uint64_t i) const { return block(i / 4)[i % 4]; }
   uint64_t word64(uint64_t i) const;
+  const std::array<uint32_t, 2>& key() const { return key_; }
 
  private:
   std::array<uint32_t, 2> key_;

@@ -55,6 +55,7 @@ NNCORE_KERNEL(gelu_backward);
 NNCORE_KERNEL(gelu_tanh_backward);
 NNCORE_KERNEL(exp);
 NNCORE_KERNEL(log);
+NNCORE_KERNEL(dropout);
 
 NNCORE_KERNEL(softmax);
 NNCORE_KERNEL(log_softmax);

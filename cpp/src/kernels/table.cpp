@@ -45,6 +45,7 @@ constexpr Kernels<T> make_table() {
       .gelu_tanh_backward = gelu_tanh_backward,
       .exp = exp,
       .log = log,
+      .dropout = dropout,
       .softmax = softmax,
       .log_softmax = log_softmax,
       .softmax_backward = softmax_backward,

@@ -48,6 +48,11 @@ struct LionStep {
   double rate, beta1, beta2, shrink;
 };
 
+/// Which random words: those of a Stream (nncore/rng.hpp).
+struct RandomWords {
+  uint32_t key[2], epoch, step;
+};
+
 template <class T>
 struct Kernels {
   const char* isa;  ///< "baseline", "avx2" or "avx512"
@@ -105,6 +110,9 @@ struct Kernels {
   Forward elu, softplus, silu, gelu, gelu_tanh;  ///< constants: elu {alpha}, softplus {beta, threshold}
   Backward elu_backward, softplus_backward, silu_backward, gelu_backward, gelu_tanh_backward;  ///< (n, a, x, dy, dx)
   Forward exp, log;  ///< <= 2 ulp, with the right values at 0, negative numbers, inf and NaN
+
+  /// y = scale x for those of the elements first, first + 1, … whose word is not below `least`, 0 for the others.
+  void (*dropout)(int64_t first, int64_t n, const RandomWords& random, uint32_t least, T scale, const T* x, T* y);
 
   // ---- Softmax over rows of C contiguous elements ------------------------------------------------------------
   void (*softmax)(int64_t rows, int64_t C, const T* z, T* y);

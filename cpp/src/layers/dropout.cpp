@@ -1,48 +1,32 @@
-#include "nncore/layer.hpp"
-#include "nncore/rng.hpp"
+#include "layers/dropout.hpp"
 
 namespace nncore {
 namespace {
 
-/// y = x / (1 - p) with probability 1 - p, else 0. Element i of the batch is kept or dropped by word i of the
-/// stream of (seed, layer, epoch, step), so backward draws the mask again instead of keeping it.
 template <class T>
 class Dropout final : public Layer<T> {
  public:
-  explicit Dropout(const Args& args) : p_(args.get<double>("p")) {}
+  explicit Dropout(const Args& args) : dropping_{args.get<double>("p"), ""} {}
 
-  Shape build(const Shape& in) override { return in; }
+  Shape build(const Shape& in) override {
+    dropping_.stream = "dropout " + this->name();
+    return in;
+  }
 
   void forward(View<const T> x, View<T> y, const Pass& pass) override {
-    pass_ = pass;
-    mask(x, y);
+    mask_ = DropoutMask<T>(dropping_, pass);
+    mask_.apply(0, x.size(), x.data, y.data);
   }
   // dx = dy · mask / (1 - p)
   void backward(View<const T> dy, View<T> dx) override {
-    if (dx.data != nullptr) mask(dy, dx);
+    if (dx.data != nullptr) mask_.apply(0, dy.size(), dy.data, dx.data);
   }
+
+  const Dropping* dropping() const override { return &dropping_; }
 
  private:
-  void mask(View<const T> from, View<T> to) const {
-    const int64_t n = from.size();
-    if (!pass_.training || p_ == 0.0) {
-      for (int64_t i = 0; i < n; ++i) to.data[i] = from.data[i];
-      return;
-    }
-    const Stream stream(pass_.seed, "dropout " + this->name(), pass_.epoch, pass_.step);
-    const auto threshold = static_cast<uint64_t>(p_ * 0x1p32);
-    const T scale = p_ < 1.0 ? static_cast<T>(1.0 / (1.0 - p_)) : T(0);
-    for (int64_t i = 0; i < n; i += 4) {
-      const auto words = stream.block(static_cast<uint64_t>(i) / 4);
-      for (int64_t j = i; j < n && j < i + 4; ++j) {
-        const bool keep = words[static_cast<std::size_t>(j - i)] >= threshold;
-        to.data[j] = keep ? from.data[j] * scale : T(0);
-      }
-    }
-  }
-
-  double p_;
-  Pass pass_;
+  Dropping dropping_;
+  DropoutMask<T> mask_;
 };
 
 const auto registered =

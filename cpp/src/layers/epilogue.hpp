@@ -3,39 +3,55 @@
 
 #include <algorithm>
 
+#include "layers/dropout.hpp"
 #include "nncore/buffer.hpp"
 #include "nncore/layer.hpp"
 
 namespace nncore {
 
+/// A function of each element, then dropout; either may be missing.
 template <class T>
 class Epilogue {
  public:
-  /// Takes the layer in if it acts on each element alone.
+  /// Takes the layer in if it is one of the two.
   bool add(Layer<T>& next) {
-    if (f_ || !next.elementwise()) return false;
-    f_ = next.elementwise();
-    return true;
+    if (dropping_) return false;
+    if (!f_ && next.elementwise()) {
+      f_ = next.elementwise();
+      return true;
+    }
+    dropping_ = next.dropping();
+    return dropping_ != nullptr;
   }
-  explicit operator bool() const { return static_cast<bool>(f_); }
-  /// Makes room for a batch of n results; before forward.
-  void reserve(int64_t n) {
-    if (f_.from_x) kept_.reserve(n);
+  /// Only a function of each element: for results whose place is not the element's index, which chooses the mask.
+  bool add_elementwise(Layer<T>& next) { return !f_ && next.elementwise() && add(next); }
+
+  explicit operator bool() const { return f_ || dropping_; }
+  /// Before the first of a batch of n results.
+  void begin(int64_t n, const Pass& pass) {
+    if (dropping_) mask_ = DropoutMask<T>(*dropping_, pass);
+    if (keeps()) kept_.reserve(n);
   }
   /// Results first, first + 1, … of the batch, n of them.
   void forward(int64_t first, int64_t n, T* y) {
-    if (!f_.from_x) return f_.forward(n, f_.a, y, y);
-    T* x = kept_.data() + first;
-    std::copy_n(y, n, x);
-    f_.forward(n, f_.a, x, y);
+    if (f_ && f_.from_x) std::copy_n(y, n, kept_.data() + first);
+    if (f_) f_.forward(n, f_.a, y, y);
+    if (keeps() && !f_.from_x) std::copy_n(y, n, kept_.data() + first);
+    if (dropping_) mask_.apply(first, n, y, y);
   }
   /// dy becomes the gradient of what the lowered layer alone computed.
   void backward(int64_t n, const T* y, T* dy) const {
-    if (f_) f_.backward(n, f_.a, f_.from_x ? kept_.data() : y, dy, dy);
+    if (dropping_) mask_.apply(0, n, dy, dy);
+    if (f_) f_.backward(n, f_.a, keeps() ? kept_.data() : y, dy, dy);
   }
 
  private:
+  /// Does y not show what the derivative is taken from?
+  bool keeps() const { return f_ && (f_.from_x || dropping_ != nullptr); }
+
   Elementwise<T> f_;
+  const Dropping* dropping_ = nullptr;
+  DropoutMask<T> mask_;
   Buffer<T> kept_;
 };
 

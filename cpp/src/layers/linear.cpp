@@ -45,9 +45,9 @@ class PackedLinear final : public Lowered<T> {
 
   bool fuse(Layer<T>& next) override { return after_.add(next); }
 
-  void forward(int64_t N, const T* x, T* y, T* const* w, const Pass&) override {
+  void forward(int64_t N, const T* x, T* y, T* const* w, const Pass& pass) override {
     const int64_t M = N * rows_per_sample_;
-    after_.reserve(M * C_);
+    after_.begin(M * C_, pass);
     const int64_t panels = divide_up(C_, panel()), groups = divide_up(panels, kPanelGroup);
     const int64_t block = row_block(), blocks = divide_up(M, block);
     parallel_for(blocks * groups, flops(M), [&](int64_t piece) {
@@ -131,11 +131,11 @@ class LanesLinear final : public Lowered<T> {
   void pack(int i, const T* natural, T* packed) const override { std::copy_n(natural, size(i), packed); }
   void unpack(int i, const T* packed, T* natural) const override { std::copy_n(packed, size(i), natural); }
 
-  bool fuse(Layer<T>& next) override { return after_.add(next); }
+  bool fuse(Layer<T>& next) override { return after_.add_elementwise(next); }
 
-  void forward(int64_t samples, const T* x, T* y, T* const* w, const Pass&) override {
+  void forward(int64_t samples, const T* x, T* y, T* const* w, const Pass& pass) override {
     const int64_t N = whole_registers<T>(samples);
-    after_.reserve(N * C_);
+    after_.begin(N * C_, pass);
     for_each_block(N, [&](int64_t n, int64_t count) {
       kernels<T>().lanes_forward(count, C_, K_, N, x + n, w[0], bias_ ? w[1] : nullptr, y + n);
       if (!after_) return;
