@@ -19,6 +19,19 @@ bool check_signals() {
   return false;
 }
 
+/// The arrays of the way, on the memory it was written to; after an early end copies of what there is.
+void add_way(py::dict& out, Way way, int64_t dimension) {
+  py::object owner = py::none();
+  if (way.rows == way.capacity && way.memory != nullptr) {
+    owner = py::capsule(way.memory.get(), [](void* p) { std::free(p); });
+    static_cast<void>(way.memory.release());  // the capsule's now
+  }
+  const py::handle base = owner.is_none() ? py::handle() : owner;  // none: copy
+  out["path"] = py::array_t<double>({way.rows, dimension}, way.path, base);
+  out["values"] = py::array_t<double>({way.rows}, way.values, base);
+  out["steps"] = py::array_t<int64_t>({way.rows}, way.steps, base);
+}
+
 /// objective: a Spec, or a Python callable x -> (f, g).
 py::dict run_minimize(const py::object& objective, const std::vector<double>& x0, const Spec& optimizer_spec,
                       int64_t steps, int64_t record_every, double tolerance) {
@@ -49,9 +62,7 @@ py::dict run_minimize(const py::object& objective, const std::vector<double>& x0
   out["fun"] = result.fun;
   out["nit"] = result.steps;
   out["status"] = static_cast<int>(result.status);
-  out["path"] = py::array_t<double>({static_cast<int64_t>(result.values.size()), d}, result.path.data());
-  out["values"] = py::array_t<double>(static_cast<py::ssize_t>(result.values.size()), result.values.data());
-  out["steps"] = py::array_t<int64_t>(static_cast<py::ssize_t>(result.rows.size()), result.rows.data());
+  add_way(out, std::move(result.way), d);
   return out;
 }
 

@@ -112,3 +112,53 @@ def test_steps_of_a_path_that_diverges_or_ends_early():
     assert not away.success and away.steps[-1] == away.nit - 1 and len(away.steps) == len(away.path)
     near = nc.minimize("quadratic", [1.0], nc.SGD(lr=0.5), 100, record=4, tol=2**-10)
     assert near.message == "gradient within tol" and near.steps.tolist() == [0, 4, 8, 10]
+
+
+RULES = {
+    "descent": nc.SGD(lr=2e-4),
+    "momentum": nc.SGD(lr=1e-4, momentum=0.9),
+    "dampened": nc.SGD(lr=1e-4, momentum=0.9, dampening=0.5),
+    "nesterov": nc.SGD(lr=1e-4, momentum=0.9, nesterov=True),
+    "decay": nc.SGD(lr=1e-4, weight_decay=0.1),
+    "Adam": nc.Adam(lr=0.01, betas=(0.8, 0.95)),
+    "Adam, eps inside": nc.Adam(lr=0.01, eps=1e-4, eps_inside_sqrt=True),
+    "Adam, raw": nc.Adam(lr=0.01, bias_correction=False),
+    "AMSGrad": nc.Adam(lr=0.01, amsgrad=True),
+    "AdamW": nc.AdamW(lr=0.01),
+    "scheduled": nc.Adam(lr=nc.StepLR(0.01, 100, per="step")),
+    "away": nc.SGD(lr=0.3, momentum=0.5),
+}
+
+
+def assert_same_way(ours, plain):
+    for name in ("x", "path", "values", "steps"):
+        assert ours[name].tobytes() == plain[name].tobytes() and ours[name].shape == plain[name].shape, name
+    assert (ours.fun, ours.nit, ours.message) == (plain.fun, plain.nit, plain.message)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("name", NAMES)
+def test_the_compiled_loop_goes_the_same_way_bit_by_bit(name, rule):
+    """A Python function has no loop of its own: one step at a time, through the rule that trains nets."""
+    f, optimizer = nc.objectives.get(name), RULES[rule]
+
+    def function(x):
+        return f(x), f.gradient(x)
+
+    for steps, options in [(0, {}), (1, {}), (2, {}), (1300, {"record": 7}), (513, {"record": None}), (600, {"tol": 0.1})]:
+        ours, plain = (nc.minimize(g, f.start, optimizer, steps, **options) for g in (name, function))
+        assert_same_way(ours, plain)
+
+
+def test_the_way_lies_in_arrays_of_its_own():
+    first = nc.minimize("rosenbrock", None, nc.SGD(lr=1e-4), 2000)
+    path = first.path.copy()
+    nc.minimize("rosenbrock", None, nc.Adam(lr=0.1), 2000)
+    first.path[0] += 0.0
+    assert first.path.flags.writeable and first.path.flags.c_contiguous
+    np.testing.assert_array_equal(first.path, path)
+
+
+def test_a_way_longer_than_memory_is_refused():
+    with pytest.raises(MemoryError):
+        nc.minimize("rosenbrock", None, nc.SGD(lr=1e-4), 2**40)

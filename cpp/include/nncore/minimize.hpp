@@ -3,8 +3,9 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
-#include <string>
+#include <memory>
 #include <vector>
 
 #include "nncore/objective.hpp"
@@ -20,14 +21,27 @@ struct MinimizeOptions {
 
 enum class MinimizeStatus { all_steps = 0, tolerance = 1, diverged = 2, interrupted = 3 };
 
+/// The rows of a way, the start and then every record_every-th point, and the last: three arrays in one piece of memory.
+struct Way {
+  struct Free {
+    void operator()(void* p) const { std::free(p); }
+  };
+  int64_t rows = 0, capacity = 0;  ///< written, and room for
+  double* path = nullptr;          ///< rows of x
+  double* values = nullptr;        ///< f there
+  int64_t* steps = nullptr;        ///< the updates done before each row
+  std::unique_ptr<void, Free> memory;
+
+  /// Room for this many rows, not touched yet; throws std::bad_alloc.
+  void reserve(int64_t count, std::size_t dimension);
+};
+
 struct Minimum {
   std::vector<double> x;
   double fun = 0;
   int64_t steps = 0;  ///< updates done
   MinimizeStatus status = MinimizeStatus::all_steps;
-  std::vector<double> path;    ///< rows of x: the start and then every record_every-th point, and the last
-  std::vector<double> values;  ///< f at the rows of path
-  std::vector<int64_t> rows;   ///< the updates done before each
+  Way way;
 };
 
 /// f(x) with its gradient written to g. May throw.

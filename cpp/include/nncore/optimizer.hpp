@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "nncore/buffer.hpp"
+#include "nncore/descent.hpp"
 #include "nncore/parameter.hpp"
 #include "nncore/registry.hpp"
 #include "nncore/schedule.hpp"
@@ -39,6 +40,8 @@ class Optimizer {
   virtual bool is_descent() const { return false; }
   /// The rule on n elements: w and the slots change. Any range of a parameter may come alone.
   virtual void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* slots) const = 0;
+  /// The same rule from its second step on, for `minimize`; most rules have none.
+  virtual ScalarRule scalar_rule() const { return {}; }
 
   /// Allocates the state of these parameters; done once.
   void attach(const std::vector<Parameter<T>*>& parameters);

@@ -17,6 +17,8 @@ class Schedule {
   virtual double at(int64_t index) const = 0;
 
   virtual double rate(int64_t step, int64_t epoch) const { return at(per_epoch_ ? epoch : step); }
+  /// Is the rate the same at every index?
+  virtual bool constant() const { return false; }
   bool per_epoch() const { return per_epoch_; }
 
   /// The number of an epoch's record that the rate depends on ("val_loss"), told to `observe` after each epoch.

@@ -3,15 +3,14 @@
 namespace nncore {
 namespace {
 
-class Beale final : public PlaneObjective {
+class Beale final : public PlaneObjective<Beale> {
  public:
   explicit Beale(const Args&) : PlaneObjective("beale", {1.0, 1.0}, {3.0, 0.5}) {}
 
-  double value_and_gradient(const std::vector<double>& p, std::vector<double>& g) const override {
-    const double x = p[0], y = p[1];
+  static double at(double x, double y, double& gx, double& gy) {
     const double a = 1.5 - x + x * y, b = 2.25 - x + x * y * y, c = 2.625 - x + x * y * y * y;
-    g[0] = 2.0 * (a * (y - 1.0) + b * (y * y - 1.0) + c * (y * y * y - 1.0));
-    g[1] = 2.0 * (a * x + b * 2.0 * x * y + c * 3.0 * x * y * y);
+    gx = 2.0 * (a * (y - 1.0) + b * (y * y - 1.0) + c * (y * y * y - 1.0));
+    gy = 2.0 * (a * x + b * 2.0 * x * y + c * 3.0 * x * y * y);
     return a * a + b * b + c * c;
   }
 };

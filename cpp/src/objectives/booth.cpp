@@ -3,15 +3,14 @@
 namespace nncore {
 namespace {
 
-class Booth final : public PlaneObjective {
+class Booth final : public PlaneObjective<Booth> {
  public:
   explicit Booth(const Args&) : PlaneObjective("booth", {-5.0, -5.0}, {1.0, 3.0}) {}
 
-  double value_and_gradient(const std::vector<double>& p, std::vector<double>& g) const override {
-    const double x = p[0], y = p[1];
+  static double at(double x, double y, double& gx, double& gy) {
     const double a = x + 2.0 * y - 7.0, b = 2.0 * x + y - 5.0;
-    g[0] = 2.0 * a + 4.0 * b;
-    g[1] = 4.0 * a + 2.0 * b;
+    gx = 2.0 * a + 4.0 * b;
+    gy = 4.0 * a + 2.0 * b;
     return a * a + b * b;
   }
 };

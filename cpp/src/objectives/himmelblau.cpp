@@ -3,15 +3,14 @@
 namespace nncore {
 namespace {
 
-class Himmelblau final : public PlaneObjective {
+class Himmelblau final : public PlaneObjective<Himmelblau> {
  public:
   explicit Himmelblau(const Args&) : PlaneObjective("himmelblau", {0.0, 0.0}, {3.0, 2.0}) {}
 
-  double value_and_gradient(const std::vector<double>& p, std::vector<double>& g) const override {
-    const double x = p[0], y = p[1];
+  static double at(double x, double y, double& gx, double& gy) {
     const double a = x * x + y - 11.0, b = x + y * y - 7.0;
-    g[0] = 4.0 * x * a + 2.0 * b;
-    g[1] = 2.0 * a + 4.0 * y * b;
+    gx = 4.0 * x * a + 2.0 * b;
+    gy = 2.0 * a + 4.0 * y * b;
     return a * a + b * b;
   }
   std::vector<std::vector<double>> minima() const override {

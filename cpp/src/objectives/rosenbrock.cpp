@@ -3,15 +3,14 @@
 namespace nncore {
 namespace {
 
-class Rosenbrock final : public PlaneObjective {
+class Rosenbrock final : public PlaneObjective<Rosenbrock> {
  public:
   explicit Rosenbrock(const Args&) : PlaneObjective("rosenbrock", {-4.0, -2.0}, {1.0, 1.0}) {}
 
-  double value_and_gradient(const std::vector<double>& p, std::vector<double>& g) const override {
-    const double x = p[0], y = p[1];
+  static double at(double x, double y, double& gx, double& gy) {
     const double d = y - x * x;
-    g[0] = -2.0 * (1.0 - x) - 400.0 * x * d;
-    g[1] = 200.0 * d;
+    gx = -2.0 * (1.0 - x) - 400.0 * x * d;
+    gy = 200.0 * d;
     return (1.0 - x) * (1.0 - x) + 100.0 * (d * d);
   }
 };

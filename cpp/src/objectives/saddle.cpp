@@ -3,14 +3,13 @@
 namespace nncore {
 namespace {
 
-class Saddle final : public PlaneObjective {
+class Saddle final : public PlaneObjective<Saddle> {
  public:
   explicit Saddle(const Args&) : PlaneObjective("saddle", {-1.0, 0.001}, {0.0, 0.0}) {}
 
-  double value_and_gradient(const std::vector<double>& p, std::vector<double>& g) const override {
-    const double x = p[0], y = p[1];
-    g[0] = 2.0 * x;
-    g[1] = -2.0 * y;
+  static double at(double x, double y, double& gx, double& gy) {
+    gx = 2.0 * x;
+    gy = -2.0 * y;
     return x * x - y * y;
   }
   std::vector<std::vector<double>> minima() const override { return {}; }  // f falls without end

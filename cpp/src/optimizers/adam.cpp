@@ -6,6 +6,19 @@
 namespace nncore {
 namespace {
 
+/// 1 - beta^t. Once beta^t is too small to change 1, its power need not be worked out.
+class Correction {
+ public:
+  explicit Correction(double beta) : beta_(beta), log2_(std::log2(beta)) {}
+  double at(int64_t t) const {
+    const double power = static_cast<double>(t);
+    return power * log2_ < -55.0 ? 1.0 : 1.0 - std::pow(beta_, power);
+  }
+
+ private:
+  double beta_, log2_;
+};
+
 /// Adam, and with `decoupled` AdamW: the weights shrink by themselves, past the averages.
 template <class T, bool decoupled>
 class AnyAdam : public Optimizer<T> {
@@ -14,6 +27,8 @@ class AnyAdam : public Optimizer<T> {
       : Optimizer<T>(args),
         beta1_(args.get<std::vector<double>>("betas")[0]),
         beta2_(args.get<std::vector<double>>("betas")[1]),
+        first_(beta1_),
+        second_(beta2_),
         eps_(args.get<double>("eps")),
         weight_decay_(args.get<double>("weight_decay")),
         amsgrad_(args.get<bool>("amsgrad")),
@@ -27,8 +42,8 @@ class AnyAdam : public Optimizer<T> {
 
   void prepare(StepConstants& step) const override {
     if (!bias_correction_) return;
-    step.correction1 = 1.0 - std::pow(beta1_, static_cast<double>(step.t));
-    step.correction2 = 1.0 - std::pow(beta2_, static_cast<double>(step.t));
+    step.correction1 = first_.at(step.t);
+    step.correction2 = second_.at(step.t);
   }
 
   void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* slots) const override {
@@ -40,8 +55,16 @@ class AnyAdam : public Optimizer<T> {
                       w, g, slots[0], slots[1], slots[2]);
   }
 
+  ScalarRule scalar_rule() const override {
+    using Kind = ScalarRule::Kind;
+    if (weight_decay_ != 0.0 || amsgrad_) return {};
+    return {.kind = eps_inside_sqrt_ ? Kind::adam_eps_inside : Kind::adam, .beta1 = beta1_, .beta2 = beta2_, .eps = eps_};
+  }
+
  private:
-  double beta1_, beta2_, eps_, weight_decay_;
+  double beta1_, beta2_;
+  Correction first_, second_;
+  double eps_, weight_decay_;
   bool amsgrad_, eps_inside_sqrt_, bias_correction_;
 };
 

@@ -31,6 +31,12 @@ class SGD final : public Optimizer<T> {
     kernels<T>().sgd(n, {step.rate, momentum_, dampening_, weight_decay_, nesterov_, step.t == 1}, w, g, slots[0]);
   }
 
+  ScalarRule scalar_rule() const override {
+    using Kind = ScalarRule::Kind;
+    if (weight_decay_ != 0.0 || nesterov_) return {};
+    return {.kind = momentum_ == 0.0 ? Kind::plain : Kind::momentum, .momentum = momentum_, .intake = 1 - dampening_};
+  }
+
  private:
   double momentum_, dampening_, weight_decay_;
   bool nesterov_;

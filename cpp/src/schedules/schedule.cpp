@@ -9,6 +9,7 @@ class Constant final : public Schedule {
  public:
   explicit Constant(double rate) : Schedule(false), rate_(rate) {}
   double at(int64_t) const override { return rate_; }
+  bool constant() const override { return true; }
 
  private:
   double rate_;
