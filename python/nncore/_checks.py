@@ -43,13 +43,19 @@ def integer(where: str, name: str, value: object, low: int, high: int, *, or_non
 
 def extents(where: str, name: str, value: object, high: int) -> tuple[int, ...]:
     """`value`, an integer or a row of them, as a shape of at most 64 extents in [0, high]."""
-    try:
-        row = [value] if hasattr(value, "__index__") else list(itertools.islice(value, 65))  # type: ignore[call-overload]
-    except (TypeError, NotImplementedError):  # the latter: a memoryview with more than one axis
-        row = [None] * 65
-    if len(row) > 64:
+    row = [value] if hasattr(value, "__index__") else row_of(value, 64)
+    if row is None:
         raise ConfigError(f"[{where}] {name}: expected a shape, got {describe(value)}")
     return tuple(integer(where, name, n, 0, high) for n in row)
+
+
+def row_of(value: object, most: int = 10_000) -> list[Any] | None:
+    """The items of an iterable; None for what is none, and for one of more than `most`, which may have no end."""
+    try:
+        row = list(itertools.islice(value, most + 1))  # type: ignore[call-overload]
+    except (TypeError, NotImplementedError):  # the latter: a memoryview with more than one axis
+        return None
+    return row if len(row) <= most else None
 
 
 def number(where: str, name: str, value: object, low: float = -math.inf, below: float = math.inf) -> float:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nncore._checks import describe, number, real_array
+from nncore._checks import describe, number, real_array, row_of
 from nncore.datasets._split import held_out
 from nncore.errors import ConfigError
 
@@ -32,12 +32,9 @@ class Metrics(NamedTuple):
 
 def metrics_of(where: str, given: Iterable[Metric]) -> Metrics:
     """Names of built-in metrics and functions f(y_true, outputs), which go by their own names."""
-    try:
-        items = [] if isinstance(given, str) else list(given)
-    except TypeError:
-        items = []
-    if not items and not isinstance(given, (list, tuple)):
-        raise ConfigError(f"[{where}] metrics: expected a list of names, got {describe(given)}") from None
+    items = None if isinstance(given, str) else row_of(given)
+    if items is None or (not items and not isinstance(given, (list, tuple))):
+        raise ConfigError(f"[{where}] metrics: expected a list of names, got {describe(given)}")
     names, others = set(), []
     for item in items:
         if isinstance(item, str) and item in _BUILT_IN:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from nncore._activations import activation_class
-from nncore._checks import describe, flag, integer, number
+from nncore._checks import describe, flag, integer, number, row_of
 from nncore._initializer import Initializer
 from nncore._layer import Layer
 from nncore._normalize import Normalize
@@ -78,10 +78,7 @@ def mlp(
 
 
 def _checked_sizes(sizes: Any) -> list[int]:
-    try:
-        row = [] if isinstance(sizes, (str, bytes)) else list(sizes)
-    except TypeError:
-        row = []
-    if len(row) < 2:
+    row = None if isinstance(sizes, (str, bytes)) else row_of(sizes)
+    if row is None or len(row) < 2:
         raise ConfigError(f"[mlp] sizes: expected two or more integers, inputs first and outputs last, got {describe(sizes)}")
     return [integer("mlp", f"sizes[{i}]", n, 1, 2**31) for i, n in enumerate(row)]

@@ -67,7 +67,7 @@ class LayerParameter(Parameter):
         if array.size == 0:
             raise ShapeError(f"[{where}] {name}: expected at least one number, got shape {array.shape}")
         self.name = name
-        self._start = np.array(array, dtype=np.float64)
+        self._start = cast(array, np.float64).copy()
         self._waiting = self._start  # the value it has before it joins a layer
         self._handle: Any = None
         self._views: tuple[int, tuple[NDArray[Any], NDArray[Any]]] | None = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nncore._checks import cast, describe
+from nncore._checks import cast, describe, flag
 from nncore._normalize import Normalize
 from nncore._parameter import checked
 from nncore.errors import ConfigError
@@ -37,6 +37,7 @@ def _arrays(net: Sequential) -> dict[str, NDArray[Any]]:
 
 def load_state(net: Sequential, state: Mapping[str, Any], strict: bool) -> None:
     """Checks everything, then copies everything."""
+    flag("Sequential", "strict", strict)
     if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
         raise ConfigError(f"[Sequential] state_dict: expected a dict of arrays by name, got {describe(state)}")
     targets = _arrays(net)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore import _core
-from nncore._checks import describe, integer, real_array
+from nncore._checks import describe, integer, real_array, row_of
 from nncore._fit import Metric, metrics_of
 from nncore._interrupt import stopped_by
 from nncore._optimizer import copied
@@ -158,7 +158,8 @@ class _Plan(NamedTuple):
         """Everything checked."""
         if validation is not None and (not isinstance(validation, (tuple, list)) or len(validation) != 2):
             raise ConfigError(f"[sweep] validation_data: expected a pair (X, y), got {describe(validation)}")
-        metrics = metrics if isinstance(metrics, str) or not isinstance(metrics, Iterable) else tuple(metrics)
+        row = None if isinstance(metrics, (str, list, tuple)) else row_of(metrics)  # some give their items once
+        metrics = metrics if row is None else row
         metrics_of("sweep", metrics)
         return cls(
             _Pair("", X, y),

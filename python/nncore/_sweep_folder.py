@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
-import stat
 import warnings
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nncore import _core
-from nncore._files import path_of, write_file
+from nncore._files import path_of, read_file, write_file
 from nncore._sweep_grid import Point, shown
 
 _LARGEST_FILE = 1_000_000  # bytes
@@ -41,10 +40,7 @@ class Folder:
         if not os.path.lexists(path):
             return None
         try:
-            facts = os.stat(path)
-            if not stat.S_ISREG(facts.st_mode) or facts.st_size > _LARGEST_FILE:
-                raise ValueError("no small file")
-            return _checked(json.loads(path.read_bytes()), key)
+            return _checked(json.loads(read_file(path, _LARGEST_FILE)), key)
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError, RecursionError) as error:
             text = f"[sweep] {path}: expected a finished run, got something else ({error}); it is run again"
             warnings.warn(text, RuntimeWarning, stacklevel=3)

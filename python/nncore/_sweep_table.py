@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from nncore._checks import describe
 from nncore._sweep_grid import shown
 from nncore.callbacks import larger_is_better
@@ -27,20 +29,21 @@ class SweepTable(list[dict[str, Any]]):
     @property
     def parameters(self) -> list[str]:
         """The arguments that the points give."""
-        return columns_of(self)[0]
+        return columns_of(checked_rows("sweep", self))[0]
 
     @property
     def metrics(self) -> list[str]:
         """The numbers that were measured."""
-        return columns_of(self)[1]
+        return columns_of(checked_rows("sweep", self))[1]
 
     def best(self, metric: str | None = None) -> dict[str, Any]:
         """The row with the best value of a metric: the largest accuracy, top5 or r2, the smallest of all others.
 
         None: "val_loss", or "loss" without validation data. Runs that diverged do not count; of equals the first.
         """
-        name = metric_of("sweep", self, metric)
-        rows = [row for row in self if row["status"] == "ok" and not math.isnan(row[name])]
+        runs = checked_rows("sweep", self)
+        name = metric_of("sweep", runs, metric)
+        rows = [row for row in runs if row["status"] == "ok" and not math.isnan(row.get(name, math.nan))]
         if not rows:
             raise StateError(f"[sweep] best: expected a run with a {name}, got none that ended well")
         return (max if larger_is_better(name) else min)(rows, key=lambda row: row[name])
@@ -61,9 +64,11 @@ class SweepTable(list[dict[str, Any]]):
 
     def _cells(self) -> list[list[str]]:
         """Header and rows as text; only those at both ends when there are many."""
-        columns = [name for name in _union(self) if name != "message" or any(row.get("message") for row in self)]
-        rows: list[dict[str, Any]] = list(self)
-        cells = [columns, *([_cell(name, row.get(name, "")) for name in columns] for row in rows)]
+        given: list[Any] = list(self)
+        rows = [row if isinstance(row, dict) else {"": row} for row in given]  # a table can be changed by hand
+        says = any(shown(row.get("message", "")) for row in rows)
+        columns = [name for name in _union(rows) if name != "message" or says]
+        cells = [list(map(shown, columns)), *([_cell(name, row.get(name, "")) for name in columns] for row in rows)]
         if len(rows) > _MOST_ROWS:
             half = _MOST_ROWS // 2
             cells[half + 1 : -half] = [["…"] * len(columns)]
@@ -92,7 +97,7 @@ class SweepTable(list[dict[str, Any]]):
 
 
 def _cell(name: str, value: Any) -> str:
-    if name == "seconds":
+    if name == "seconds" and is_number(value):
         return f"{value:.3g}"
     text = shown(value)
     return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
@@ -100,6 +105,30 @@ def _cell(name: str, value: Any) -> str:
 
 def _union(rows: Iterable[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def is_number(value: Any) -> bool:
+    """A real number that a float holds."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        return False
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True
+
+
+def checked_rows(where: str, table: Any) -> list[dict[str, Any]]:
+    """The rows of a table, which anyone can change; ConfigError where one is no run."""
+    if not isinstance(table, (list, tuple)) or not all(map(_is_run, table)):
+        raise ConfigError(f"[{where}] table: expected the runs of a sweep, got {describe(table)}")
+    return list(table)
+
+
+def _is_run(row: Any) -> bool:
+    if not isinstance(row, dict) or not isinstance(row.get("status"), str) or "seed" not in row:
+        return False
+    return all(isinstance(name, str) for name in row) and all(is_number(row[name]) for name in columns_of([row])[1])
 
 
 def columns_of(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[str]]:

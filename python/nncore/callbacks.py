@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nncore._checks import describe, flag, integer, number
+from nncore._checks import describe, flag, integer, number, row_of
 from nncore._files import path_of
 from nncore.errors import ConfigError, FormatError
 
@@ -286,10 +286,9 @@ class LambdaCallback(Callback):
 
 def listed(given: Iterable[Any]) -> list[Callback]:
     """Callbacks and plain functions as callbacks."""
-    try:
-        items = list(given)
-    except TypeError:
-        raise ConfigError(f"[fit] callbacks: expected a list of functions, got {describe(given)}") from None
+    items = row_of(given)
+    if items is None:
+        raise ConfigError(f"[fit] callbacks: expected a list of functions, got {describe(given)}")
     for item in items:
         if isinstance(item, type) or not (isinstance(item, Callback) or callable(item)):
             hint = f" (write {item.__name__}(…))" if isinstance(item, type) else ""

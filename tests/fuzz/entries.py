@@ -98,12 +98,12 @@ def _losses():
             loss = class_of("loss", name)(**args)
             call = draw.choice([loss, loss.value])
             n = draw.choice([1, 3])
-            z, strange_z, verdict_z = values.numbers(draw, (n, *sample))
+            z, strange_z, verdict_z = values.numbers(draw, (n, *sample), dtypes=values.DOUBLES)
             y, strange_y, verdict_y = good_targets(draw, name, n, sample)
             which = draw.randrange(4)
             if which == 0:
                 want = call(z, y)
-                return agree(lambda given: want if given is z else call(_double(given, z), y), strange_z, z, verdict_z)
+                return agree(lambda given: want if given is z else call(given, y), strange_z, z, verdict_z)
             if which == 1:
                 want = call(z, y)
                 return agree(lambda given: want if given is y else call(z, given), strange_y, y, verdict_y)
@@ -113,11 +113,6 @@ def _losses():
                 call(values.array(draw, [(n, *sample), (0, *sample)]), values.anything(draw) if draw.chance(0.5) else y)
 
         entry(f"loss.{name}.call")(run)
-
-
-def _double(given, z):
-    """float32 outputs are computed in float32: not for comparing bits."""
-    return np.array(given, np.float64) if getattr(given, "dtype", None) == np.float32 and type(given) is np.ndarray else given
 
 
 def good_targets(draw, name, n, sample):

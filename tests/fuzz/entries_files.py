@@ -66,7 +66,8 @@ def _change(draw, facts):
     where = facts
     while True:
         keys = list(where) if isinstance(where, dict) else list(range(len(where)))
-        keys = [key for key in keys if key not in ("format", "kind", "checksum")]
+        if draw.chance(0.95):
+            keys = [key for key in keys if key not in ("format", "kind", "checksum")]
         if not keys:
             break
         key = draw.choice(keys)
@@ -87,10 +88,21 @@ def _change(draw, facts):
         break
 
 
+def _lie_about_arrays(draw, content):
+    """The same file with other facts in the header of the format itself."""
+    length = int.from_bytes(content[:8], "little")
+    head = json.loads(content[8 : 8 + length])
+    for _ in range(draw.choice([1, 1, 3])):
+        _change(draw, head)
+    text = json.dumps(head).encode()
+    text += b" " * draw.choice([0, -len(text) % 8])
+    claimed = len(text) + draw.choice([0] * 8 + [1, -1, 8, 2**31, 2**62, 2**64 - 1 - len(text)])
+    return claimed.to_bytes(8, "little") + text + content[8 + length :]
+
+
 def _read(draw, kind):
     content = _saved(draw, kind)
-    how = draw.choice(["lie", "lie", "bytes"])
-    content = _lie(draw, content) if how == "lie" else spoil(draw, content)
+    content = draw.choice([_lie, _lie, _lie_about_arrays, spoil])(draw, content)
     path = os.path.join(draw.folder(), "hostile")
     place(draw, path, content)
     read = draw.choice([nc.load, READERS[kind]])

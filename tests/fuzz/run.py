@@ -31,6 +31,7 @@ def table():
     import entries_files  # noqa: F401
     import entries_generic  # noqa: F401
     import entries_model  # noqa: F401
+    import entries_saves  # noqa: F401
     import entries_sweep  # noqa: F401
     import entries_train  # noqa: F401
     from entries import TABLE

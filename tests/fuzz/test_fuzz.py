@@ -1,6 +1,7 @@
 """A few of the hostile cases in the ordinary suite; all of them under the mark `slow` or with run.py."""
 
 import itertools
+import os
 
 import numpy as np
 import pytest
@@ -290,3 +291,84 @@ def test_shapes_that_are_none_are_refused(shape):
 
 def test_numeric_gradient_at_infinity_is_nan_without_a_warning():
     assert np.isnan(nc.numeric_gradient(lambda x: np.float64(np.inf), [1.0])).all()
+
+
+def test_flags_are_true_or_false():
+    net = nc.Sequential(nc.Linear(2, 2), seed=0)
+    for strict in (NotImplemented, np.ones(2), None, 1):
+        with pytest.raises(nc.ConfigError, match=r"^\[Sequential\] strict: expected True or False"):
+            net.load_state_dict(net.state_dict(), strict)
+
+
+@pytest.mark.parametrize("given", [memoryview(b"1234").cast("B", (2, 2)), itertools.repeat(2)], ids=["2-D view", "endless"])
+def test_rows_that_are_none_or_have_no_end_are_refused(given):
+    net = nc.Sequential(nc.Linear(2, 2), seed=0)
+    x = np.ones((2, 2))
+    for call in (
+        lambda: nc.mlp(given),
+        lambda: nc.Trainer(net, nc.MSELoss(), nc.SGD()).fit(x, x, progress=False, metrics=given),
+        lambda: nc.Trainer(net, nc.MSELoss(), nc.SGD()).fit(x, x, progress=False, callbacks=given),
+        lambda: nc.sweep(len, {"lr": [1]}, x, x, metrics=given),
+    ):
+        with pytest.raises(nc.ConfigError, match=r"^\[\w+\] (sizes|metrics|callbacks): expected "):
+            call()
+
+
+def test_a_parameter_beyond_float64_is_infinite_without_a_warning():
+    class Scale(nc.Layer):
+        def __init__(self):
+            self.w = self.add_parameter("w", np.longdouble("1e4000"))
+
+        def forward(self, x, training):
+            return x
+
+    assert np.isinf(Scale().w.value)
+
+
+ROW = {"lr": 0.1, "seed": 0, "loss": 0.5, "seconds": 0.1, "status": "ok", "message": ""}
+
+
+@pytest.mark.parametrize(
+    "row", [3, {}, {**ROW, "loss": "x"}, {**ROW, "loss": 10**400}, {**ROW, "status": np.ones(2)}, {**ROW, 3: 4}], ids=repr
+)
+def test_tables_with_rows_that_are_no_runs_are_shown_and_otherwise_refused(row):
+    table = nc.SweepTable([ROW, row])
+    assert "0.1" in repr(table) and "0.1" in table._repr_html_()
+    for call in (table.best, table.plot, lambda: table.metrics, lambda: table.parameters):
+        with pytest.raises(nc.ConfigError, match="table: expected the runs of a sweep"):
+            call()
+
+
+def test_tables_of_several_metrics():
+    """As when two tables were added: a number that is not there counts like NaN."""
+    table = nc.SweepTable([ROW, {**ROW, "lr": 0.2, "accuracy": 0.5}])
+    assert table.best("accuracy")["lr"] == 0.2
+    assert np.isnan(table.plot("accuracy").lines_[""].get_ydata()[0])
+
+
+@pytest.mark.parametrize(
+    "content", [b"[" * 10**5, b"{}", b'{"runs": [3]}', b'{"runs": [{"label": []}]}', b'{"runs": 3}', None], ids=repr
+)
+def test_results_of_experiments_that_are_none_are_refused(content, tmp_path):
+    from nncore.cli.experiments._runs import Records
+
+    path = tmp_path / "E0.json"
+    os.mkfifo(path) if content is None else path.write_bytes(content)
+    with pytest.raises(nc.FormatError, match="expected a result file"):
+        Records("E0", path, seed=0, quick=True, resume=True)
+
+
+def test_runs_of_experiments_with_wrong_figures_are_refused(tmp_path):
+    from nncore.cli.experiments._runs import Outcome, Records, Run
+
+    path = tmp_path / "E0.json"
+    records = Records("E0", path, seed=0, quick=True, resume=False)
+    records.run([Run("t", "l", 0, lambda seed: Outcome({"a": {"loss": 0.125}}, 3, {"loss": [0.25]}))])
+    records.save()
+    assert Records("E0", path, seed=0, quick=True, resume=True).runs == records.runs
+    good = path.read_text(encoding="utf-8")
+    for right, wrong in (("0.125", '"x"'), ("0.25", "[]"), ('"steps": 3', '"steps": "3"'), ('"l"', "[]"), ('"seed": 0, "sec', '"sec')):
+        assert right in good
+        path.write_text(good.replace(right, wrong), encoding="utf-8")
+        with pytest.raises(nc.FormatError, match="expected a result file"):
+            Records("E0", path, seed=0, quick=True, resume=True)

@@ -26,6 +26,20 @@ def test_batch_norm_gradient_by_hand():
     np.testing.assert_allclose(layer.backward([[1.0], [0.0], [0.0]]), [[1 / 3], [-1 / 3], [0]], atol=1e-15)
 
 
+@pytest.mark.parametrize("C", [16, 37, 130])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_channel_has_its_own_moments(C, dtype, rng):
+    """More channels than one register, or several, hold; means far from each other."""
+    x = rng.normal(100.0 * np.arange(C), 1.0 + np.arange(C), size=(6, C))
+    net = nc.Sequential(nc.BatchNorm1d(C, affine=False), dtype=dtype, seed=0)
+    expected = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-5)
+    np.testing.assert_allclose(net.forward(x), expected, atol=1e-12 if dtype == "float64" else 2e-3)
+    dy = rng.normal(size=(6, C))
+    root = np.sqrt(x.var(axis=0) + 1e-5)
+    dx = (dy - dy.mean(axis=0) - expected * (dy * expected).mean(axis=0)) / root
+    np.testing.assert_allclose(net.backward(dy), dx, atol=1e-12 if dtype == "float64" else 2e-3)
+
+
 def test_running_statistics_weigh_the_new_batch_and_are_unbiased():
     net = nc.Sequential(nc.BatchNorm1d(1, momentum=0.25), dtype="float64", seed=0)
     net.forward(np.array([[2.0], [6.0]]))  # mean 4, unbiased variance 8

@@ -230,6 +230,9 @@ def test_a_row_of_values_is_told_to_become_a_column():
     with pytest.raises(nc.ShapeError) as error:
         nc.MSELoss()(np.zeros((4, 1)), np.zeros(4))
     assert str(error.value) == "[MSELoss] y: expected (4, 1), got (4,) (use y[:, None])"
+    for z, y in [((4, 2), (4,)), ((4, 1), (3,)), ((4, 2), (3,)), ((4, 1), (4, 2))]:  # where that would not help
+        with pytest.raises(nc.ShapeError, match=r"got \([\d, ]+\)$"):
+            nc.MSELoss()(np.ones(z), np.ones(y))
     with pytest.raises(nc.ShapeError):
         nc.MSELoss()(np.zeros(4), np.zeros((4, 1)))
 

@@ -47,6 +47,12 @@ def test_a_warm_up_by_steps_before_another_by_steps():
     assert trainer_with(lr).fit(X, Y, epochs=3).steps["lr"] == pytest.approx(expected)
 
 
+def test_a_warm_up_by_epochs_before_another_by_epochs():
+    lr = nc.LinearWarmup(0.1, 2, then=nc.StepLR(0.1, 2, gamma=0.5), per="epoch")
+    expected = np.repeat([0.05, 0.1, 0.1, 0.1, 0.05, 0.05, 0.025], 3)
+    assert trainer_with(lr).fit(X, Y, epochs=7).steps["lr"] == pytest.approx(expected)
+
+
 def test_a_plateau_after_a_warm_up():
     lr = nc.LinearWarmup(1e-12, 2, then=nc.ReduceLROnPlateau(1e-12, "loss", 0.5, 1, eps=0))
     rates = trainer_with(lr).fit(X, Y, epochs=6).steps["lr"]

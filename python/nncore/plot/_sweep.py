@@ -9,7 +9,7 @@ import numpy as np
 
 from nncore import _checks
 from nncore._sweep_grid import shown
-from nncore._sweep_table import columns_of, metric_of
+from nncore._sweep_table import checked_rows, columns_of, is_number, metric_of
 from nncore.callbacks import larger_is_better
 from nncore.errors import ConfigError
 from nncore.plot._style import Display, Floats, canvas, colour, finish, spans_decades, tidy
@@ -76,18 +76,18 @@ def sweep(
     parameters = columns_of(rows)[0]
     across = _across(rows, parameters, x)
     given: list[Any] = list({_key(row.get(across)): row.get(across) for row in rows}.values())
-    numeric = all(_is_number(value) for value in given)
+    numeric = all(is_number(value) for value in given)
     places = [float(value) for value in given] if numeric else [float(i) for i in range(len(given))]
     place = {_key(value): at for value, at in zip(given, places, strict=True)}
     lines: dict[str, Line2D] = {}
     with canvas(_WHERE, ax, (6.4, 3.8)) as (on,):
         for label, members in _lines(rows, [p for p in parameters if p != across]).items():
             at = np.array([place[_key(row.get(across))] for row in members])
-            values = np.array([row[name] if row["status"] == "ok" else np.nan for row in members], dtype=np.float64)
+            values = np.array([row.get(name, np.nan) if row["status"] == "ok" else np.nan for row in members], np.float64)
             lines[label] = _draw(on, at, values, colour(len(lines)), label, name)
         if numeric and spans_decades(np.array(places)):
             on.set_xscale("log")
-        if spans_decades(np.array([row[name] for row in rows], dtype=np.float64)):
+        if spans_decades(np.array([row.get(name, np.nan) for row in rows], np.float64)):
             on.set_yscale("log")
         if not numeric:
             on.set_xticks(places, [shown(value) for value in given])
@@ -114,12 +114,10 @@ def _draw(ax: Axes, at: Floats, values: Floats, tint: str, label: str, metric: s
 
 
 def _rows(table: Any) -> list[dict[str, Any]]:
-    good = isinstance(table, (list, tuple)) and all(
-        isinstance(row, dict) and {"seed", "loss", "status"} <= row.keys() for row in table
-    )
-    if not good or not table:
+    rows = checked_rows(_WHERE, table)
+    if not rows or not all("loss" in row for row in rows):
         raise ConfigError(f"[{_WHERE}] table: expected the runs of a sweep, got {_checks.describe(table)}")
-    return list(table)
+    return rows
 
 
 def _across(rows: list[dict[str, Any]], parameters: list[str], x: Any) -> str:
@@ -129,7 +127,7 @@ def _across(rows: list[dict[str, Any]], parameters: list[str], x: Any) -> str:
             raise ConfigError(f"[{_WHERE}] x: expected one of {[*parameters, 'seed']}, got {_checks.describe(x)}")
         return x
     several = [name for name in parameters if len({_key(row.get(name)) for row in rows}) > 1]
-    numbers = [name for name in several if all(_is_number(row.get(name)) for row in rows)]
+    numbers = [name for name in several if all(is_number(row.get(name)) for row in rows)]
     return next(iter([*numbers, *several, "seed"]))
 
 
@@ -143,10 +141,6 @@ def _lines(rows: list[dict[str, Any]], parameters: list[str]) -> dict[str, list[
     return lines
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-
-
 def _key(value: Any) -> str:
     """Equal for equal values, of whatever type."""
-    return _checks.describe(value) if not _is_number(value) else repr(float(value))
+    return _checks.describe(value) if not is_number(value) else repr(float(value))

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from nncore import History, Trainer, __version__, info
-from nncore._files import write_file
+from nncore._files import read_file, write_file
 from nncore.cli._report import plain
 from nncore.errors import FormatError
 
 _SAVE_EVERY = 1.0  # seconds
+_LARGEST_FILE = 2**30  # bytes
 
 
 @dataclass(frozen=True)
@@ -86,15 +87,25 @@ class Records:
 
     def _read(self) -> list[dict[str, Any]]:
         try:
-            content = json.loads(self._path.read_text(encoding="utf-8"))
+            content = json.loads(read_file(self._path, _LARGEST_FILE))
             found: list[dict[str, Any]] = content.pop("runs")
-            if not all({"table", "label", "seed", "seconds", "steps", "values"} <= run.keys() for run in found):
+            if not all(_is_whole(run) for run in found):
                 raise ValueError
-        except (ValueError, AttributeError, KeyError, TypeError):
+        except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
             raise FormatError(f"[experiments] {self._path}: expected a result file, got something else") from None
         if content != self._head:
             raise FormatError(f"[experiments] {self._path}: expected runs of {self._head}, got {content}; drop --resume")
         return found
+
+
+def _is_whole(run: dict[str, Any]) -> bool:
+    """Everything is there and of its type."""
+    named = {"table": str, "label": str, "seed": int, "seconds": float, "steps": int, "values": dict, "curves": dict}
+    if run.keys() != named.keys() or not all(isinstance(run[key], kind) for key, kind in named.items()):
+        return False
+    figures = [figure for of in run["values"].values() for figure in of.values()]
+    points = [point for curve in run["curves"].values() for point in curve]
+    return all(value is None or isinstance(value, (int, float)) for value in figures + points)
 
 
 def _key(run: dict[str, Any]) -> tuple[str, str, int]:
