@@ -3,7 +3,6 @@
 ///   kernel_check [--isa NAME] --all | PROBLEM...      check; a failure prints the line that repeats it
 ///   kernel_check [--isa NAME] --bench [PROBLEM...]    Gflop/s and fraction of the FMA probe run beside it
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <limits>
@@ -12,6 +11,7 @@
 #include "guarded.hpp"
 #include "problems.hpp"
 #include "sums.hpp"
+#include "timing.hpp"
 
 namespace nncore::check {
 namespace {
@@ -240,34 +240,12 @@ int check_probe(const Kernels<T>& kernels) {
   return out.intact() ? 0 : fail("write in front of the output", 0, 0);
 }
 
-template <class Run>
-double seconds(Run&& run) {
-  const auto start = std::chrono::steady_clock::now();
-  run();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-/// Rounds of probe, product, probe, product ...: the median of the ratios does not see the neighbours' noise.
 template <class T>
 void bench(const Set& set, const Problem& p) {
   Product<T> product{set.kernels<T>(), p};
-  int repeats = 1;
-  const auto repeated = [&] { for (int i = 0; i < repeats; ++i) product(); };
-  while (seconds(repeated) < 2e-4) repeats *= 2;
-  const Kernels<T>& kernels = set.kernels<T>();
-  std::vector<T> sums(static_cast<size_t>(kernels.lanes));
-  std::vector<double> fractions;
-  double best = 1e9;
-  for (int round = 0; round < 41; ++round) {
-    double probed = 0;
-    const double peak_time = seconds([&] { probed = kernels.fma_probe(10000, sums.data()); });
-    const double time = seconds(repeated) / repeats;
-    best = std::min(best, time);
-    fractions.push_back(product.operations() / time / (probed / peak_time));
-  }
-  std::nth_element(fractions.begin(), fractions.begin() + 20, fractions.end());
-  std::printf("%-8s %-34s %9.3f us %8.1f Gflop/s %5.1f %% of the probe\n", set.isa, p.text().c_str(), best * 1e6,
-              product.operations() / best * 1e-9, 100 * fractions[20]);
+  const Timing t = time_beside_probe(set.kernels<T>(), product.operations(), product);
+  std::printf("%-8s %-34s %9.3f us %8.1f Gflop/s %5.1f %% of the probe\n", set.isa, p.text().c_str(), t.best * 1e6,
+              product.operations() / t.best * 1e-9, 100 * t.median_fraction);
 }
 
 int run(const std::vector<std::string>& arguments) {

@@ -91,6 +91,14 @@ NNCORE_KERNEL(normalize);
 NNCORE_KERNEL(fma_probe);
 
 #undef NNCORE_KERNEL
+#define NNCORE_KERNEL(name)                                 \
+  Pointee<decltype(ConvKernels<float>::name)>::type name;   \
+  Pointee<decltype(ConvKernels<double>::name)>::type name
+
+NNCORE_KERNEL(conv_forward);
+NNCORE_KERNEL(conv_forward_plain);
+
+#undef NNCORE_KERNEL
 
 extern const Kernels<float> kTableF32;
 extern const Kernels<double> kTableF64;

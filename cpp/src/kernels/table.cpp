@@ -74,6 +74,11 @@ constexpr Kernels<T> make_table() {
       .normalize_u8 = normalize_u8,
       .normalize = normalize,
       .fma_probe = fma_probe,
+      .conv =
+          {
+              .conv_forward = conv_forward,
+              .conv_forward_plain = conv_forward_plain,
+          },
   };
 }
 

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 
+#include "kernels/conv_table.hpp"
 #include "kernels/online.hpp"
 
 namespace nncore {
@@ -177,6 +178,8 @@ struct Kernels {
   /// `rounds` times s = 0.9999 s + 0.0001 in each lane of twelve registers, which begin at 0 … 11, without touching
   /// memory; out[0 … lanes) is their sum. Returns the floating-point operations of the rounds.
   double (*fma_probe)(int64_t rounds, T* out);
+
+  ConvKernels<T> conv;
 };
 
 /// The kernel set in use, chosen once: the best the CPU has, or the one named by the environment variable NNCORE_ISA.
