@@ -42,7 +42,7 @@ void pack(const ConvArrays<T>& a, int64_t b, T* packed) {
 template <class T>
 int compare_bits(const Guarded<T>& got, const Guarded<T>& expected) {
   for (int64_t i = 0; i < got.size(); ++i)
-    if (std::memcmp(&got[i], &expected[i], sizeof(T)) != 0) return fail("cutting changes the bits", i);
+    if (std::memcmp(&got[i], &expected[i], sizeof(T)) != 0) return fail("other bits", i);
   return got.intact() && expected.intact() ? 0 : fail("write in front of the output", 0);
 }
 
@@ -102,10 +102,114 @@ int check_forward(const Kernels<T>& kernels, const ConvProblem& p, const ConvArr
                  [&](int64_t n, int64_t k, int64_t h, int64_t v) { return a.y(n, k, h, v, with_bias); });
 }
 
+/// dx is the forward kernel with flipped weights.
+template <class T>
+int check_dx(const Kernels<T>& kernels, const ConvProblem& p, const ConvArrays<T>& a) {
+  const ConvShape &s = p.s, back = s.backward();
+  const int64_t b = kernels.lanes;
+  Guarded<T> dy(blocked_size(b, p.images, s.K, s.OH(), s.OW())), dx(blocked_size(b, p.images, s.C, s.H, s.W));
+  Guarded<T> w(packed_size(s, b)), flipped(packed_size(back, b));
+  to_blocked(b, p.images, s.K, s.OH(), s.OW(), a.dy.data(), std::numeric_limits<T>::quiet_NaN(), dy.data());
+  pack(a, b, w.data());
+  kernels.conv.flip_weights(s, 0, blocks_of(s.K, b), w.data(), flipped.data());
+  const int64_t image = dy.size() / std::max<int64_t>(p.images, 1);
+  return compare_cuts<T>(kernels.conv.conv_forward, back, b, p.images, dy.data(), image, flipped.data(), nullptr, dx) +
+         compare(dx, b, p.images, s.C, s.H, s.W,
+                 [&](int64_t n, int64_t c, int64_t h, int64_t v) { return a.dx(n, c, h, v); });
+}
+
+template <class T>
+int check_dw(const Kernels<T>& kernels, const ConvProblem& p, const ConvArrays<T>& a) {
+  const ConvShape& s = p.s;
+  const int64_t b = kernels.lanes, blocks = blocks_of(s.K, b), taps = s.kh * s.kw;
+  const bool plain = p.kernel == "bwd_w_plain";
+  const int64_t inputs = plain ? s.C : blocks_of(s.C, b);
+  Guarded<T> x(plain ? static_cast<int64_t>(a.x.size()) : blocked_size(b, p.images, s.C, s.H, s.W));
+  Guarded<T> dy(blocked_size(b, p.images, s.K, s.OH(), s.OW())), dw(packed_size(s, b)), cut(dw.size());
+  if (plain) std::copy(a.x.begin(), a.x.end(), x.data());
+  else to_blocked(b, p.images, s.C, s.H, s.W, a.x.data(), std::numeric_limits<T>::quiet_NaN(), x.data());
+  to_blocked(b, p.images, s.K, s.OH(), s.OW(), a.dy.data(), T(0), dy.data());
+  const auto gradient = plain ? kernels.conv.conv_weight_gradient_plain : kernels.conv.conv_weight_gradient;
+  gradient(s, {p.images, 0, blocks, 0, inputs, 0, taps}, x.data(), dy.data(), dw.data());
+  for (int64_t k = 0; k < blocks * b; ++k)
+    for (int64_t c = 0; c < s.C; ++c)
+      for (int64_t i = 0; i < s.kh; ++i)
+        for (int64_t j = 0; j < s.kw; ++j) {
+          const int64_t at = weight_index(s, b, k, c, i, j);
+          if (k >= s.K ? dw[at] != 0 : !a.dw(k, c, i, j).close(dw[at])) return fail("wrong sum", at);
+        }
+
+  for (int64_t k = 0, k1; k < blocks; k = k1) {
+    k1 = std::min(blocks, k + 1 + k % 5);
+    for (int64_t c = 0, c1; c < inputs; c = c1) {
+      c1 = std::min(inputs, c + 1 + (c + k) % 2);
+      for (int64_t tap = 0, end; tap < taps; tap = end) {
+        end = std::min(taps, tap + 1 + (tap + c) % 7);
+        gradient(s, {p.images, k, k1, c, c1, tap, end}, x.data(), dy.data(), cut.data());
+      }
+    }
+  }
+  return compare_bits(cut, dw);
+}
+
+template <class T>
+int check_db(const Kernels<T>& kernels, const ConvProblem& p, const ConvArrays<T>& a) {
+  const ConvShape& s = p.s;
+  const int64_t b = kernels.lanes, blocks = blocks_of(s.K, b);
+  Guarded<T> dy(blocked_size(b, p.images, s.K, s.OH(), s.OW())), db(s.K), cut(s.K);
+  to_blocked(b, p.images, s.K, s.OH(), s.OW(), a.dy.data(), std::numeric_limits<T>::quiet_NaN(), dy.data());
+  kernels.conv.conv_bias_gradient(s, p.images, 0, blocks, dy.data(), db.data());
+  for (int64_t k = 0; k < s.K; ++k)
+    if (!a.db(k).close(db[k])) return fail("wrong sum", k);
+  for (int64_t k = 0; k < blocks; ++k)
+    kernels.conv.conv_bias_gradient(s, p.images, k, k + 1, dy.data(), cut.data());
+  return compare_bits(cut, db);
+}
+
+/// x and w into blocks and back, and weights turned round: copies, so every number is compared.
+template <class T>
+int check_turns(const Kernels<T>& kernels, const ConvProblem& p, const ConvArrays<T>& a) {
+  const ConvShape &s = p.s, back = s.backward();
+  const ConvKernels<T>& conv = kernels.conv;
+  const int64_t b = kernels.lanes, L = s.H * s.W, blocks = blocks_of(s.K, b), size = packed_size(s, b);
+  Guarded<T> natural(p.images * s.C * L), blocked(blocked_size(b, p.images, s.C, s.H, s.W));
+  Guarded<T> blocks_by_hand(blocked.size());
+  std::copy(a.x.begin(), a.x.end(), natural.data());
+  conv.to_blocked(p.images, s.C, L, natural.data(), blocked.data());
+  to_blocked(b, p.images, s.C, s.H, s.W, a.x.data(), T(0), blocks_by_hand.data());
+  int failures = compare_bits(blocked, blocks_by_hand);
+  Guarded<T> again(natural.size());
+  conv.from_blocked(p.images, s.C, L, blocked.data(), again.data());
+  failures += compare_bits(again, natural);
+
+  Guarded<T> w(s.K * s.C * s.kh * s.kw), w_again(w.size()), packed(size), by_hand(size), flipped(packed_size(back, b));
+  std::copy(a.w.begin(), a.w.end(), w.data());
+  conv.pack_weights(s, w.data(), packed.data());
+  pack(a, b, by_hand.data());
+  failures += compare_bits(packed, by_hand);
+  conv.unpack_weights(s, packed.data(), w_again.data());
+  failures += compare_bits(w_again, w);
+
+  Guarded<T> flipped_by_hand(flipped.size());
+  std::fill(flipped_by_hand.data(), flipped_by_hand.data() + flipped.size(), T(0));
+  for (int64_t k = 0; k < s.K; ++k)
+    for (int64_t c = 0; c < s.C; ++c)
+      for (int64_t i = 0; i < s.kh; ++i)
+        for (int64_t j = 0; j < s.kw; ++j)
+          flipped_by_hand[weight_index(back, b, c, k, s.kh - 1 - i, s.kw - 1 - j)] = static_cast<T>(a.w_at(k, c, i, j));
+  for (int64_t k = 0; k < blocks; k += 2)
+    conv.flip_weights(s, k, std::min(blocks, k + 2), packed.data(), flipped.data());
+  return failures + compare_bits(flipped, flipped_by_hand);
+}
+
 template <class T>
 int check(const Set& set, const ConvProblem& p) {
   const Kernels<T>& kernels = set.kernels<T>();
   const ConvArrays<T> a(p.images, p.s);
+  if (p.kernel == "bwd_d") return check_dx(kernels, p, a);
+  if (p.kernel == "bwd_w" || p.kernel == "bwd_w_plain") return check_dw(kernels, p, a);
+  if (p.kernel == "bwd_b") return check_db(kernels, p, a);
+  if (p.kernel == "turn") return check_turns(kernels, p, a);
   return check_forward(kernels, p, a, true) + check_forward(kernels, p, a, false);
 }
 
@@ -122,21 +226,36 @@ struct Aligned {
 template <class T>
 void bench(const Set& set, const ConvProblem& p) {
   const Kernels<T>& kernels = set.kernels<T>();
-  const ConvShape& s = p.s;
-  const int64_t b = kernels.lanes, N = p.images;
-  Aligned<T> x(blocked_size(b, N, s.C, s.H, s.W)), y(blocked_size(b, N, s.K, s.OH(), s.OW()));
-  Aligned<T> w(packed_size(s, b)), bias(s.K);
-  const ConvRows rows = {N, 0, blocks_of(s.K, b), 0, s.OH()};
-  const Timing t = time_beside_probe(kernels, operations(p), [&] {
-    if (p.kernel == "fwd") kernels.conv.conv_forward(s, rows, x.get(), w.get(), bias.get(), y.get());
-    else kernels.conv.conv_forward_plain(s, rows, x.get(), w.get(), bias.get(), y.get());
-  });
-  std::printf("%-8s %-42s %10.1f us %6.1f Gflop/s, of the probe: median %5.1f %%, best %5.1f %%\n", set.isa,
-              p.text().c_str(), t.best * 1e6, operations(p) / t.best * 1e-9, 100 * t.median_fraction,
-              100 * t.best_fraction);
+  const ConvShape &s = p.s, back = s.backward();
+  const ConvKernels<T>& conv = kernels.conv;
+  const int64_t b = kernels.lanes, N = p.images, in = blocks_of(s.C, b), out = blocks_of(s.K, b), taps = s.kh * s.kw;
+  Aligned<T> x(blocked_size(b, N, s.C, s.H, s.W)), y(blocked_size(b, N, s.K, s.OH(), s.OW())), bias(s.K);
+  Aligned<T> w(packed_size(s, b)), flipped(packed_size(back, b)), natural(N * s.C * s.H * s.W);
+  const ConvRows rows = {N, 0, out, 0, s.OH()}, back_rows = {N, 0, in, 0, s.H};
+  const double count = operations(p);
+  const auto run = [&] {
+    if (p.kernel == "fwd") conv.conv_forward(s, rows, x.get(), w.get(), bias.get(), y.get());
+    else if (p.kernel == "fwd_plain") conv.conv_forward_plain(s, rows, x.get(), w.get(), bias.get(), y.get());
+    else if (p.kernel == "bwd_d") conv.conv_forward(back, back_rows, y.get(), flipped.get(), nullptr, x.get());
+    else if (p.kernel == "bwd_w") conv.conv_weight_gradient(s, {N, 0, out, 0, in, 0, taps}, x.get(), y.get(), w.get());
+    else if (p.kernel == "bwd_w_plain")
+      conv.conv_weight_gradient_plain(s, {N, 0, out, 0, s.C, 0, taps}, x.get(), y.get(), w.get());
+    else if (p.kernel == "bwd_b") conv.conv_bias_gradient(s, N, 0, out, y.get(), bias.get());
+    else if (p.kernel == "flip") conv.flip_weights(s, 0, out, w.get(), flipped.get());
+    else if (p.kernel == "to_blocked") conv.to_blocked(N, s.C, s.H * s.W, natural.get(), x.get());
+    else if (p.kernel == "from_blocked") conv.from_blocked(N, s.C, s.H * s.W, x.get(), natural.get());
+  };
+  const Timing t = time_beside_probe(kernels, count, run);
+  std::printf("%-8s %-44s %9.1f us", set.isa, p.text().c_str(), t.best * 1e6);
+  if (p.kernel.starts_with("fwd") || p.kernel.starts_with("bwd_d") || p.kernel.starts_with("bwd_w"))
+    std::printf(" %6.1f Gflop/s, of the probe: median %5.1f %%, best %5.1f %%", count / t.best * 1e-9,
+                100 * t.median_fraction, 100 * t.best_fraction);
+  std::puts("");
 }
 
-const char* const kConvKernels[] = {"fwd", "fwd_plain"};
+const std::vector<std::string> kChecked = {"fwd", "bwd_d", "bwd_w", "fwd_plain", "bwd_w_plain", "bwd_b", "turn"};
+const std::vector<std::string> kTimed = {"fwd",   "bwd_d", "bwd_w",      "fwd_plain",   "bwd_w_plain",
+                                         "bwd_b", "flip",  "to_blocked", "from_blocked"};
 
 /// Sizes around every edge a tile, a block or a padding can have.
 std::vector<ConvProblem> all_conv_problems() {
@@ -151,11 +270,10 @@ std::vector<ConvProblem> all_conv_problems() {
       {16, 3, 6, 48, 3, 3, 1, 1},    {12, 4, 1, 10, 3, 3, 1, 1},   {1, 28, 28, 32, 5, 5, 2, 2},
       {32, 14, 14, 64, 5, 5, 2, 2},  {3, 16, 32, 32, 3, 3, 1, 1},  {64, 16, 16, 64, 3, 3, 1, 1}};
   std::vector<ConvProblem> problems;
-  for (const char* kernel : kConvKernels)
+  for (const std::string& kernel : kChecked)
     for (bool f64 : {false, true})
       for (const ConvShape& s : shapes) {
         const bool large = s.C * s.H * s.W * s.K > 20000;
-        if (large && std::strstr(kernel, "plain") && s.C > 20) continue;
         problems.push_back({large ? 1 : 3, s, f64, kernel});
       }
   problems.push_back({0, shapes[1], false, "fwd"});
@@ -167,12 +285,11 @@ std::vector<ConvProblem> bench_conv_problems() {
   const ConvShape first = {1, 28, 28, 32, 5, 5, 2, 2};
   const ConvShape shapes[] = {{32, 14, 14, 64, 5, 5, 2, 2}, {32, 32, 32, 32, 3, 3, 1, 1}, {64, 16, 16, 64, 3, 3, 1, 1}};
   std::vector<ConvProblem> problems;
-  for (bool f64 : {false, true}) {
-    for (const char* kernel : kConvKernels) {
-      if (std::strstr(kernel, "plain")) problems.push_back({50, first, f64, kernel});
+  for (bool f64 : {false, true})
+    for (const std::string& kernel : kTimed) {
+      if (kernel.ends_with("plain")) problems.push_back({50, first, f64, kernel});
       else for (const ConvShape& s : shapes) problems.push_back({50, s, f64, kernel});
     }
-  }
   return problems;
 }
 
@@ -184,11 +301,13 @@ int run(const std::vector<std::string>& arguments) {
     ConvProblem p;
     if (arguments[i] == "--bench") timed = true;
     else if (arguments[i] == "--isa" && i + 1 < arguments.size()) isa = arguments[++i];
-    else if (parse(arguments[i].c_str(), p) &&
-             std::find(std::begin(kConvKernels), std::end(kConvKernels), p.kernel) != std::end(kConvKernels))
-      problems.push_back(p);
+    else if (parse(arguments[i].c_str(), p)) problems.push_back(p);
     else return std::printf("not a problem: %s\n", arguments[i].c_str()), 2;
   }
+  const std::vector<std::string>& known = timed ? kTimed : kChecked;
+  for (const ConvProblem& p : problems)
+    if (std::find(known.begin(), known.end(), p.kernel) == known.end())
+      return std::printf("not a kernel to be %s: %s\n", timed ? "timed" : "checked", p.kernel.c_str()), 2;
   if (problems.empty()) problems = timed ? bench_conv_problems() : all_conv_problems();
 
   int failures = 0, runs = 0;

@@ -61,6 +61,19 @@ struct ConvKernels {
 
   /// y from blocked x, and from plain x (N, C, H, W) of few channels. w is packed; bias (K) may be null (zeros).
   Forward conv_forward, conv_forward_plain;
+  /// dw (packed) = sum over the images of dy and x, assigned; x blocked, or plain.
+  Weights conv_weight_gradient, conv_weight_gradient_plain;
+  /// db[k] = sum over the images of dy, assigned, for some blocks of K.
+  void (*conv_bias_gradient)(const ConvShape& s, int64_t images, int64_t block0, int64_t block1, const T* dy, T* db);
+
+  /// (N, C, L) to blocked (N, blocks of C, L, b) with zeros in the lanes beyond C, and back; L = H * W.
+  void (*to_blocked)(int64_t N, int64_t C, int64_t L, const T* x, T* y);
+  void (*from_blocked)(int64_t N, int64_t C, int64_t L, const T* x, T* y);
+  /// Weights (K, C, kh, kw) to packed ones, and back.
+  void (*pack_weights)(const ConvShape& s, const T* w, T* packed);
+  void (*unpack_weights)(const ConvShape& s, const T* packed, T* w);
+  /// Packed weights for s.backward(): K and C exchanged, taps reversed. From some blocks of K, right after their update.
+  void (*flip_weights)(const ConvShape& s, int64_t block0, int64_t block1, const T* w, T* flipped);
 };
 
 }  // namespace nncore

@@ -97,6 +97,14 @@ NNCORE_KERNEL(fma_probe);
 
 NNCORE_KERNEL(conv_forward);
 NNCORE_KERNEL(conv_forward_plain);
+NNCORE_KERNEL(conv_weight_gradient);
+NNCORE_KERNEL(conv_weight_gradient_plain);
+NNCORE_KERNEL(conv_bias_gradient);
+NNCORE_KERNEL(to_blocked);
+NNCORE_KERNEL(from_blocked);
+NNCORE_KERNEL(pack_weights);
+NNCORE_KERNEL(unpack_weights);
+NNCORE_KERNEL(flip_weights);
 
 #undef NNCORE_KERNEL
 

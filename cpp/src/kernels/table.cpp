@@ -78,6 +78,14 @@ constexpr Kernels<T> make_table() {
           {
               .conv_forward = conv_forward,
               .conv_forward_plain = conv_forward_plain,
+              .conv_weight_gradient = conv_weight_gradient,
+              .conv_weight_gradient_plain = conv_weight_gradient_plain,
+              .conv_bias_gradient = conv_bias_gradient,
+              .to_blocked = to_blocked,
+              .from_blocked = from_blocked,
+              .pack_weights = pack_weights,
+              .unpack_weights = unpack_weights,
+              .flip_weights = flip_weights,
           },
   };
 }
