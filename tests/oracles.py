@@ -1,10 +1,11 @@
 """A NumPy twin of every layer, loss, optimizer and schedule, written from the formulas in the schemas: they are in
-layer_oracles.py, loss_oracles.py, optimizer_oracles.py and schedule_oracles.py.
+layer_oracles.py, image_oracles.py, loss_oracles.py, optimizer_oracles.py and schedule_oracles.py.
 
 A twin is keyed by the registered name. `twin_of` fails with a text that says what to add when there is none.
 Everything is computed in the dtype of its arguments; oracles are called with float64.
 """
 
+import image_oracles  # noqa: F401
 import layer_oracles  # noqa: F401
 import loss_oracles  # noqa: F401
 import optimizer_oracles  # noqa: F401

@@ -5,6 +5,45 @@ from nncore._initializer import Initializer
 from nncore._residual import Container
 from nncore._layer import CompiledLayer, Layer as Layer
 
+class AvgPool2d(CompiledLayer):
+    """The mean of each window.
+
+        y[n, c, u, v] = mean over the window of x[n, c]
+
+    Parameters
+    ----------
+    kernel_size : int | tuple[int, int]
+        rows and columns of a window; an integer in [1, 1073741824] or two of them
+    stride : int | tuple[int, int] | None, default None
+        pixels from one window to the next; None: kernel_size, so that windows do not overlap; an integer in [1, 1073741824] or two of them or None
+    padding : int | tuple[int, int], default 0
+        pixels around the image, at most half a window; an integer in [0, 1073741824] or two of them
+    ceil_mode : bool, default False
+        count windows that hang over the end, too, unless they start in the padding behind; True or False
+    count_include_pad : bool, default True
+        the mean counts the zeros of the padding; True or False
+
+    Raises
+    ------
+    ConfigError
+        an argument outside its range
+
+    Shapes
+    ------
+    (N, C, H, W) -> (N, C, U, V), U = floor((H + 2 padding - kernel) / stride) + 1, ceil with ceil_mode
+
+    Notes
+    -----
+    Source: LeCun, Bottou, Bengio, Haffner, Gradient-based learning applied to document recognition, 1998.
+
+    Examples
+    --------
+    >>> nc.AvgPool2d(2)(np.arange(16.0).reshape(1, 1, 4, 4))
+    array([[[[ 2.5,  4.5],
+             [10.5, 12.5]]]])
+    """
+    def __init__(self, kernel_size: int | tuple[int, int], stride: int | tuple[int, int] | None = None, padding: int | tuple[int, int] = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> None: ...
+
 class BatchNorm1d(CompiledLayer):
     """Normalises each channel over the batch.
 
@@ -45,6 +84,95 @@ class BatchNorm1d(CompiledLayer):
            [ 1.]])
     """
     def __init__(self, num_features: int, eps: float = 1e-05, momentum: float | None = 0.1, affine: bool = True, track_running_stats: bool = True) -> None: ...
+
+class BatchNorm2d(CompiledLayer):
+    """Normalises each channel of images over the batch and the pixels.
+
+        y = (x - mean) / sqrt(var + eps) * weight + bias
+        running = (1 - momentum) * running + momentum * batch's
+
+    Parameters
+    ----------
+    num_features : int
+        number of channels C; an integer in [1, 2147483648]
+    eps : float, default 1e-05
+        added to the variance; a number >= 0
+    momentum : float | None, default 0.1
+        weight of the new batch in the running statistics; None: all batches weigh alike; a number in [0, 1] or None
+    affine : bool, default True
+        multiply by weight and add bias; True or False
+    track_running_stats : bool, default True
+        inference uses running statistics, else the batch's; True or False
+
+    Raises
+    ------
+    ConfigError
+        an argument outside its range
+
+    Shapes
+    ------
+    (N, C, H, W) -> (N, C, H, W)
+
+    Notes
+    -----
+    mean and var are those of the batch in training and the running ones in inference; var is biased in y, unbiased in running_var. In training every sample's output depends on the whole batch: the loss of a batch is not the mean of the losses of its samples alone. One value per channel (a batch of 1) cannot be trained on: ShapeError. Parameters: weight, bias (C,), both free of the Trainer's l1 and l2; buffers: running_mean, running_var (C,), num_batches_tracked.
+    Source: Ioffe, Szegedy, Batch Normalization, 2015.
+
+    Examples
+    --------
+    >>> nc.BatchNorm2d(1).forward(np.array([[[[1.0, 3.0]]]])).round(4)
+    array([[[[-1.,  1.]]]])
+    """
+    def __init__(self, num_features: int, eps: float = 1e-05, momentum: float | None = 0.1, affine: bool = True, track_running_stats: bool = True) -> None: ...
+
+class Conv2d(CompiledLayer):
+    """Convolution of images (a cross-correlation: the kernel is not turned).
+
+        y[n, k, u, v] = Σ_{c,i,j} x[n, c, u·stride + i·dilation - padding, v·stride + j·dilation - padding] W[k, c, i, j] + b[k]
+
+    Parameters
+    ----------
+    in_channels : int
+        number of input channels C; an integer in [1, 2147483648]
+    out_channels : int
+        number of output channels K; an integer in [1, 2147483648]
+    kernel_size : int | tuple[int, int]
+        rows and columns of the kernel; an integer in [1, 1073741824] or two of them
+    stride : int | tuple[int, int], default 1
+        pixels from one window to the next; an integer in [1, 1073741824] or two of them
+    padding : int | tuple[int, int] | str, default 0
+        zeros around the image; "same": as many as keep its size (stride 1), "valid": none; an integer in [0, 1073741824] or two of them, 'same' or 'valid'
+    dilation : int | tuple[int, int], default 1
+        pixels from one element of the kernel to the next; an integer in [1, 1073741824] or two of them
+    groups : int, default 1
+        channels fall into so many groups that do not mix; a divisor of in_channels and out_channels; an integer in [1, 2147483648]
+    bias : bool, default True
+        add b; True or False
+    weight_init : str | Initializer | None, default None
+        how W starts; None: U(±1/sqrt(fan_in)), fan_in = C/groups · kernel, as PyTorch does; an initialiser of nncore.init or the name of one
+    bias_init : str | Initializer | None, default None
+        how b starts; None: as W by default, zeros when weight_init is "xavier" or "kaiming"; an initialiser of nncore.init or the name of one
+
+    Raises
+    ------
+    ConfigError
+        an argument outside its range
+
+    Shapes
+    ------
+    (N, C, H, W) -> (N, K, U, V), U = floor((H + 2 padding - dilation (kernel - 1) - 1) / stride) + 1
+
+    Notes
+    -----
+    Parameters: weight (K, C/groups, rows, columns), bias (K,).
+    Source: LeCun, Bottou, Bengio, Haffner, Gradient-based learning applied to document recognition, 1998.
+
+    Examples
+    --------
+    >>> nc.Conv2d(3, 16, 5)(np.zeros((2, 3, 32, 32))).shape
+    (2, 16, 28, 28)
+    """
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, int], stride: int | tuple[int, int] = 1, padding: int | tuple[int, int] | str = 0, dilation: int | tuple[int, int] = 1, groups: int = 1, bias: bool = True, *, weight_init: str | Initializer | None = None, bias_init: str | Initializer | None = None) -> None: ...
 
 class Dropout(CompiledLayer):
     """Drops each element with probability p in training; passes everything on in inference.
@@ -154,6 +282,26 @@ class GELU(CompiledLayer):
     array([[-0.159,  1.954]])
     """
     def __init__(self, approximate: str = 'none') -> None: ...
+
+class GlobalAvgPool2d(CompiledLayer):
+    """The mean of each channel.
+
+        y[n, c] = mean of x[n, c]
+
+    Shapes
+    ------
+    (N, C, H, W) -> (N, C)
+
+    Notes
+    -----
+    Source: Lin, Chen, Yan, Network In Network, 2013.
+
+    Examples
+    --------
+    >>> nc.GlobalAvgPool2d()(np.arange(8.0).reshape(1, 2, 2, 2))
+    array([[1.5, 5.5]])
+    """
+    def __init__(self) -> None: ...
 
 class Identity(CompiledLayer):
     """Passes its input on unchanged.
@@ -302,6 +450,44 @@ class LogSoftmax(CompiledLayer):
     array([[0.]])
     """
     def __init__(self, dim: int = -1) -> None: ...
+
+class MaxPool2d(CompiledLayer):
+    """The largest number of each window.
+
+        y[n, c, u, v] = max over the window of x[n, c]
+
+    Parameters
+    ----------
+    kernel_size : int | tuple[int, int]
+        rows and columns of a window; an integer in [1, 1073741824] or two of them
+    stride : int | tuple[int, int] | None, default None
+        pixels from one window to the next; None: kernel_size, so that windows do not overlap; an integer in [1, 1073741824] or two of them or None
+    padding : int | tuple[int, int], default 0
+        pixels around the image, at most half a window; an integer in [0, 1073741824] or two of them
+    ceil_mode : bool, default False
+        count windows that hang over the end, too, unless they start in the padding behind; True or False
+
+    Raises
+    ------
+    ConfigError
+        an argument outside its range
+
+    Shapes
+    ------
+    (N, C, H, W) -> (N, C, U, V), U = floor((H + 2 padding - kernel) / stride) + 1, ceil with ceil_mode
+
+    Notes
+    -----
+    Padding counts as -inf. The gradient goes to the first of several largest numbers; NaN is larger than all numbers.
+    Source: Ranzato, Huang, Boureau, LeCun, Unsupervised Learning of Invariant Feature Hierarchies, 2007.
+
+    Examples
+    --------
+    >>> nc.MaxPool2d(2)(np.arange(16.0).reshape(1, 1, 4, 4))
+    array([[[[ 5.,  7.],
+             [13., 15.]]]])
+    """
+    def __init__(self, kernel_size: int | tuple[int, int], stride: int | tuple[int, int] | None = None, padding: int | tuple[int, int] = 0, ceil_mode: bool = False) -> None: ...
 
 class ReLU(CompiledLayer):
     """Rectified linear unit.
@@ -477,4 +663,4 @@ class Tanh(CompiledLayer):
     """
     def __init__(self) -> None: ...
 
-__all__ = ["Layer", "BatchNorm1d", "Dropout", "ELU", "Flatten", "GELU", "Identity", "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "ReLU", "Residual", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh"]
+__all__ = ["Layer", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv2d", "Dropout", "ELU", "Flatten", "GELU", "GlobalAvgPool2d", "Identity", "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "MaxPool2d", "ReLU", "Residual", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh"]

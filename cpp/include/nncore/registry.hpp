@@ -55,6 +55,7 @@ class Registration {
   Registration& keyword(std::string name, Value fallback, Rule rule, std::string doc);
   Registration& example(std::map<std::string, Value> args, Shape sample = {});
   Registration& trait(const std::string& name);
+  Registration& also(Registration& (*shared)(Registration&)) { return shared(*this); }  ///< what several have in common
 
  private:
   Schema& schema_;

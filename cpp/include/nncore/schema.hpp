@@ -94,6 +94,8 @@ Rule index_function();               ///< a function of an index
 Rule milestones();                   ///< a row of integers >= 0 that grow
 Rule numbers();                      ///< a one-dimensional array of non-negative numbers
 Rule extents();                      ///< a positive integer or a row of them, as a row
+Rule pair(int64_t low, int64_t high);     ///< an integer or two of them, in [low, high]
+Rule padding(int64_t high);               ///< the same from 0 on, "same" or "valid"
 Rule layers();                       ///< one layer or more
 Rule one_or_more_numbers();          ///< a number, or an array as numbers() admits it
 Rule optional(Rule inner);           ///< None or what inner admits

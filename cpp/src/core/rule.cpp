@@ -164,6 +164,34 @@ Rule extents() {
           }};
 }
 
+Rule pair(int64_t low, int64_t high) {
+  const Rule one = integer(low, high);
+  return {one.expected + " or two of them", "int | tuple[int, int]", [one](const Value& v) -> std::optional<Value> {
+            std::vector<int64_t> both;
+            if (const auto* row = std::get_if<std::vector<double>>(&v)) {
+              for (const double x : *row) {
+                if (!(std::floor(x) == x && std::abs(x) <= 0x1p53)) return std::nullopt;
+                both.push_back(static_cast<int64_t>(x));
+              }
+            } else if (const auto* checked = std::get_if<std::vector<int64_t>>(&v)) {
+              both = *checked;
+            } else {
+              return one.accept(v);
+            }
+            const auto good = [&](int64_t x) { return one.accept(x).has_value(); };
+            return both.size() == 2 && std::all_of(both.begin(), both.end(), good) ? std::optional<Value>(both) : std::nullopt;
+          }};
+}
+
+Rule padding(int64_t high) {
+  const Rule numbers = pair(0, high), names = one_of({"same", "valid"});
+  return {numbers.expected + ", " + names.expected, numbers.annotation + " | str",
+          [numbers, names](const Value& v) -> std::optional<Value> {
+            const auto given = numbers.accept(v);
+            return given ? given : names.accept(v);
+          }};
+}
+
 Rule layers() {
   return {"layers, one or more", "Layer", [](const Value& v) -> std::optional<Value> {
             const auto* row = std::get_if<std::vector<std::shared_ptr<const Spec>>>(&v);

@@ -25,6 +25,7 @@ NNCORE_KERNEL(gemm_forward);
 NNCORE_KERNEL(gemm_dw);
 NNCORE_KERNEL(gemm_dx);
 NNCORE_KERNEL(column_sums);
+NNCORE_KERNEL(columns);
 
 NNCORE_KERNEL(lanes_forward);
 NNCORE_KERNEL(lanes_dx);
@@ -79,6 +80,10 @@ NNCORE_KERNEL(adamax);
 NNCORE_KERNEL(nadam);
 NNCORE_KERNEL(radam);
 NNCORE_KERNEL(lion);
+
+NNCORE_KERNEL(pool_max);
+NNCORE_KERNEL(pool_sum);
+NNCORE_KERNEL(pool_spread);
 
 NNCORE_KERNEL(sum_squares);
 NNCORE_KERNEL(sum_absolute);

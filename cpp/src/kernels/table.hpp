@@ -54,6 +54,11 @@ struct RandomWords {
   uint32_t key[2], epoch, step;
 };
 
+/// Neighbours in memory: `length` elements from element `from` on.
+struct Run {
+  int64_t from, length;
+};
+
 template <class T>
 struct Kernels {
   const char* isa;  ///< "baseline", "avx2" or "avx512"
@@ -79,6 +84,10 @@ struct Kernels {
                   T* dx, int64_t lddx);
   /// out[j] = sum_m x[m, j], j < N.
   void (*column_sums)(int64_t M, int64_t N, const T* x, int64_t ldx, T* out);
+
+  /// One panel of a convolution's columns, for the products above: out[l, .] = the runs of x + offset[l], one after the
+  /// other, l < L, `width` elements in all. Reads and writes up to lanes - 1 elements beyond what it is asked for.
+  void (*columns)(int64_t L, int64_t width, const int64_t* offset, int64_t runs, const Run* run, const T* x, T* out);
 
   // ---- Products with samples in lanes ------------------------------------------------------------------------
   // Arrays (F, ld): one row of samples for each feature, ld a multiple of `lanes`; N <= ld too, and what pads the
@@ -162,6 +171,12 @@ struct Kernels {
   void (*radam)(int64_t n, const RAdamStep& step, T* w, const T* g, T* m, T* v);
   /// w -= rate sign(beta1 m + (1 - beta1) g); m = beta2 m + (1 - beta2) g. sign(NaN) = NaN.
   void (*lion)(int64_t n, const LionStep& step, T* w, const T* g, T* m);
+
+  // ---- Pooling: one tap of a row of windows that are `stride` apart ----------------------------------------------
+  /// Where x[i * stride] > best[i] or is NaN: best[i] is it and at[i], unless at is null, is index + i * stride.
+  void (*pool_max)(int64_t n, int64_t stride, const T* x, int32_t index, T* best, int32_t* at);
+  void (*pool_sum)(int64_t n, int64_t stride, const T* x, T* y);     ///< y[i] += x[i * stride]
+  void (*pool_spread)(int64_t n, int64_t stride, const T* x, T* y);  ///< y[i * stride] += x[i]
 
   // ---- Reductions and small helpers -------------------------------------------------------------------------
   double (*sum_squares)(int64_t n, const T* x);   ///< in double

@@ -112,4 +112,24 @@ class BatchNorm : public Layer<T> {
   View<const T> x_;
 };
 
+/// What the schemas have in common.
+inline Registration& batch_norm_fields(Registration& registration) {
+  return registration
+      .formula("y = (x - mean) / sqrt(var + eps) * weight + bias\n"
+               "running = (1 - momentum) * running + momentum * batch's")
+      .required("num_features", rule::integer(1, int64_t{1} << 31), "number of channels C")
+      .field("eps", 1e-5, rule::non_negative(), "added to the variance")
+      .field("momentum", 0.1, rule::optional(rule::in_closed(0.0, 1.0)),
+             "weight of the new batch in the running statistics; None: all batches weigh alike")
+      .field("affine", true, rule::boolean(), "multiply by weight and add bias")
+      .field("track_running_stats", true, rule::boolean(), "inference uses running statistics, else the batch's")
+      .notes("mean and var are those of the batch in training and the running ones in inference; var is biased in y, "
+             "unbiased in running_var. In training every sample's output depends on the whole batch: the loss of a "
+             "batch is not the mean of the losses of its samples alone. One value per channel (a batch of 1) cannot "
+             "be trained on: ShapeError. Parameters: weight, bias (C,), both free of the Trainer's l1 and l2; "
+             "buffers: running_mean, running_var (C,), num_batches_tracked.")
+      .source("Ioffe, Szegedy, Batch Normalization, 2015")
+      .trait("couples_samples");
+}
+
 }  // namespace nncore

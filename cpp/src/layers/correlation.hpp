@@ -1,0 +1,83 @@
+/// Correlation of images with a few taps, as products of packed panels: Conv2d's forward pass, the gradient of its
+/// weight, and of its input, which is a correlation of dy.
+///
+/// Planes: each image of a chunk of the batch is copied once, with its padding and, for strides, apart by residues, so
+/// that a tap sees neighbours in memory side by side. Columns of the planes are gathered panel by panel for
+/// gemm_forward and gemm_dx; nothing as large as the columns of a whole image ever exists.
+#pragma once
+
+#include <vector>
+
+#include "kernels/table.hpp"
+#include "nncore/buffer.hpp"
+
+namespace nncore {
+
+/// One axis: tap t of output u looks at source element first[t] + u * step, 0 where there is none.
+struct Taps {
+  Taps(int64_t in, int64_t out, int64_t step, const std::vector<int64_t>& first);
+
+  int64_t count() const { return static_cast<int64_t>(plane.size()); }
+  int64_t planes() const { return static_cast<int64_t>(start.size()); }
+
+  int64_t in, out, step;
+  int64_t extent;                     ///< of each plane
+  std::vector<int64_t> start;         ///< element h of plane r is the source's start[r] + h * step
+  std::vector<int64_t> plane, shift;  ///< output u of tap t looks at element u + shift[t] of plane[t]
+};
+
+/// Where the outputs of a correlation lie in an image: row u at first + u * step of `extent`, and columns alike.
+struct Placing {
+  int64_t first = 0, step = 1, extent = 0;
+};
+
+/// Memory that correlations use in turn.
+template <class T>
+struct CorrelationMemory {
+  Buffer<T> planes, scratch;
+  std::vector<Run> runs;
+};
+
+/// y[n, g M + m, u, v] = Σ_{c, i, j} w[g, m, (c, i, j)] x[n, g C + c, (tap i of u), (tap j of v)] for G groups of
+/// C channels and M rows. Every sum runs in an order that the sizes fix.
+template <class T>
+class Correlation {
+ public:
+  Correlation(int64_t G, int64_t C, int64_t M, Taps rows, Taps columns, Placing at_rows, Placing at_columns);
+
+  /// Numbers in a row of w.
+  int64_t length() const { return C_ * rows_.count() * columns_.count(); }
+
+  /// `ones`: each row of w starts with one number more, to which nothing is multiplied: the bias.
+  void forward(int64_t N, const T* x, const T* w, bool ones, T* y, CorrelationMemory<T>& memory) const;
+  /// dw[g, m, (c, i, j)] = Σ_{n, u, v} dy[n, g M + m, u, v] x[…], assigned.
+  void weight_gradient(int64_t N, const T* x, const T* dy, T* dw, CorrelationMemory<T>& memory) const;
+
+ private:
+  struct Piece;  // what one piece of work has for itself
+
+  int64_t pixels() const { return rows_.out * columns_.out; }
+  bool dense() const { return pixels() == at_rows_.extent * at_columns_.extent; }
+  int64_t place(int64_t u, int64_t v) const {
+    return (at_rows_.first + u * at_rows_.step) * at_columns_.extent + at_columns_.first + v * at_columns_.step;
+  }
+  int64_t plane_size() const { return rows_.extent * columns_.extent; }
+  double work(int64_t images) const;
+  int64_t chunk(int64_t N) const;
+  void fill_planes(int64_t images, const T* x, T* planes) const;
+  void copy_plane(const T* x, int64_t r, int64_t s, T* plane) const;
+  int64_t find_runs(int64_t q, int64_t count, Run* runs) const;
+  template <class F>
+  void each_piece(int64_t images, int64_t units, int64_t scratch, CorrelationMemory<T>& memory, F f) const;
+  void panel(int64_t images, int64_t g, int64_t q, const T* w, bool ones, T* y, const Piece& piece) const;
+  void scatter(int64_t g, int64_t q, int64_t width, const T* tile, T* y) const;
+  void tile(int64_t g, int64_t q, int64_t count, int64_t l0, int64_t l1, const T* dy, T* dw,
+            const Piece& piece) const;
+
+  int64_t G_, C_, M_, image_;  // image_: numbers in the planes of one image
+  Taps rows_, columns_;
+  Placing at_rows_, at_columns_;
+  std::vector<int64_t> offset_;  // of each number of a row of w: where in the planes of its group the first pixel sees it
+};
+
+}  // namespace nncore

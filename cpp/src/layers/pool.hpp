@@ -1,0 +1,109 @@
+/// What poolings share: where their windows lie and which outputs each tap of them reaches.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kernels/table.hpp"
+#include "layers/window.hpp"
+#include "nncore/layer.hpp"
+#include "nncore/thread_pool.hpp"
+
+namespace nncore {
+
+template <class T>
+class Pool : public Layer<T> {
+ public:
+  Shape build(const Shape& in) override {
+    if (in.rank() != 3 || in.size() == 0) this->shape_error("(N, C, H, W)", in, image_hint(in, 0));
+    const int64_t U = window_[0].count(in[1], ceil_), V = window_[1].count(in[2], ceil_);
+    if (U == 0 || V == 0) {
+      const auto least = [&](std::size_t axis) { return window_[axis].kernel - 2 * window_[axis].before; };
+      this->shape_error("(N, C, H, W) of at least " + pair_text(least(0), least(1)) + " pixels", in,
+                        "the window is larger than the image; padding makes room");
+    }
+    in_ = in;
+    out_ = {in[0], U, V};
+    reach_.clear();
+    return out_;
+  }
+
+ protected:
+  /// Taps (inside the image) of one window along an axis: from … to - 1.
+  struct Span {
+    int64_t from, to;
+    int64_t count() const { return to - from; }
+  };
+
+  Pool(const std::string& name, const Args& args) : ceil_(args.get<bool>("ceil_mode")) {
+    const Value& stride = args.is_none("stride") ? args.at("kernel_size") : args.at("stride");
+    const auto kernel = rows_and_columns(args.at("kernel_size")), step = rows_and_columns(stride);
+    const auto padding = rows_and_columns(args.at("padding"));
+    for (std::size_t axis = 0; axis < 2; ++axis) {
+      window_[axis] = {kernel[axis], step[axis], 1, padding[axis], padding[axis]};
+      if (padding[axis] <= kernel[axis] / 2) continue;
+      throw ConfigError(expected("[" + name + "]", "padding", "at most half of kernel_size " + to_string(args.at("kernel_size")),
+                                 to_string(args.at("padding"))));
+    }
+  }
+
+  int64_t H() const { return in_[1]; }
+  int64_t W() const { return in_[2]; }
+  int64_t U() const { return out_[1]; }
+  int64_t V() const { return out_[2]; }
+
+  /// The pixels of an axis that window i covers.
+  Span covered(std::size_t axis, int64_t i) const {
+    const Window& w = window_[axis];
+    const int64_t first = i * w.stride - w.before;
+    return {std::max(int64_t{0}, first), std::min(in_[static_cast<int>(axis) + 1], first + w.kernel)};
+  }
+  /// The windows of a row whose tap j lies in the image.
+  Span reached(int64_t j) const { return reach_[static_cast<std::size_t>(j)]; }
+
+  /// For a pass: shapes alone cost no memory.
+  void prepare() {
+    if (!reach_.empty()) return;
+    const Window& w = window_[1];
+    const auto first_from = [&](int64_t pixel) {  // the first window whose tap is at `pixel` or behind
+      const int64_t far = pixel + w.before;
+      return far <= 0 ? int64_t{0} : std::min(V(), (far + w.stride - 1) / w.stride);
+    };
+    for (int64_t j = 0; j < w.kernel; ++j) reach_.push_back({first_from(-j), first_from(W() - j)});
+  }
+
+  /// f(plane) for every channel of every sample.
+  template <class F>
+  void each_plane(int64_t N, F f) const {
+    const double taps = static_cast<double>(window_[0].kernel) * static_cast<double>(window_[1].kernel);
+    parallel_for(N * in_[0], static_cast<double>(N * out_.size()) * taps, f);
+  }
+
+  /// f(first pixel, first window, windows) for the taps of a row of windows over one row of the image.
+  template <class F>
+  void each_tap(F f) const {
+    for (int64_t j = 0; j < window_[1].kernel; ++j) {
+      const Span windows = reached(j);
+      if (windows.count() > 0) f(windows.from * window_[1].stride - window_[1].before + j, windows.from, windows.count());
+    }
+  }
+
+  std::array<Window, 2> window_;
+  bool ceil_;
+  Shape in_, out_;
+
+ private:
+  std::vector<Span> reach_;  // of each tap of a row
+};
+
+/// The fields that poolings have in common.
+inline Registration& pool_fields(Registration& registration) {
+  return registration.required("kernel_size", rule::pair(1, kMaxWindow), "rows and columns of a window")
+      .field("stride", Value(), rule::optional(rule::pair(1, kMaxWindow)),
+             "pixels from one window to the next; None: kernel_size, so that windows do not overlap")
+      .field("padding", int64_t{0}, rule::pair(0, kMaxWindow), "pixels around the image, at most half a window")
+      .field("ceil_mode", false, rule::boolean(),
+             "count windows that hang over the end, too, unless they start in the padding behind");
+}
+
+}  // namespace nncore
