@@ -50,9 +50,10 @@ class GradientSink {
   virtual void take(int parameter, int64_t offset, int64_t n, T* g) = 0;
 };
 
-/// How a plan lays out a batch: one sample after the other, or one feature after the other with the samples in vector
-/// lanes, padded to whole registers.
-enum class Layout { samples, features };
+/// How a plan lays out a batch: one sample after the other; one feature after the other with the samples in vector
+/// lanes, padded to whole registers; or images in blocks of as many channels as there are lanes, padded with zeros or
+/// what a function of each element makes of them.
+enum class Layout { samples, features, blocks };
 
 template <class T>
 class Layer;

@@ -2,12 +2,50 @@
 
 #include "layers/channels.hpp"
 #include "layers/correlation.hpp"
+#include "layers/direct_conv.hpp"
+#include "layers/epilogue.hpp"
 #include "layers/window.hpp"
 #include "nncore/initializer.hpp"
 #include "nncore/layer.hpp"
 
 namespace nncore {
 namespace {
+
+/// The planned form for the direct kernels: images come blocked or not, and go blocked.
+template <class T>
+class LoweredConv final : public Lowered<T> {
+ public:
+  LoweredConv(const ConvShape& shape, bool blocked_x, bool bias)
+      : conv_(shape, blocked_x), n_w_(shape.K * shape.C * shape.kh * shape.kw), K_(shape.K), bias_(bias) {}
+
+  Layout layout() const override { return Layout::blocks; }
+  double cost(int64_t N) const override { return 3 * conv_.flops(N) / static_cast<double>(2 * kernels<T>().lanes); }
+  bool fuse(Layer<T>& next) override { return after_.add_elementwise(next); }
+  void pack(int i, const T* natural, T* packed) const override { std::copy_n(natural, i == 0 ? n_w_ : K_, packed); }
+  void unpack(int i, const T* packed, T* natural) const override { std::copy_n(packed, i == 0 ? n_w_ : K_, natural); }
+
+  void forward(int64_t N, const T* x, T* y, T* const* w, const Pass& pass) override {
+    after_.begin(conv_.results(N), pass);
+    conv_.forward(N, x, w[0], bias_ ? w[1] : nullptr, y, [&](int64_t first, int64_t n, T* at) {
+      if (after_) after_.forward(first, n, at);
+    });
+  }
+
+  void backward(int64_t N, const T* x, const T* y, T* dy, T* dx, T* const*, GradientSink<T>& sink) override {
+    after_.backward(conv_.results(N), y, dy);
+    T *dw = gradient_.reserve(n_w_ + K_), *db = bias_ ? dw + n_w_ : nullptr;
+    conv_.backward(N, x, dy, dx, dw, db);
+    sink.take(0, 0, n_w_, dw);
+    if (bias_) sink.take(1, 0, K_, db);
+  }
+
+ private:
+  DirectConv<T> conv_;
+  int64_t n_w_, K_;
+  bool bias_;
+  Epilogue<T> after_;
+  Buffer<T> gradient_;
+};
 
 /// y[n, k] = Σ_c x[n, c] ⋆ W[k, c] + b[k], over the channels of k's group.
 template <class T>
@@ -46,12 +84,20 @@ class Conv2d final : public Layer<T> {
     in_ = in;
     out_ = {K_, out[0], out[1]};
     forward_.reset();
+    direct_.reset();
+    if (direct()) direct_ = std::make_unique<DirectConv<T>>(conv_shape(), false);
     return out_;
   }
 
+  std::unique_ptr<Lowered<T>> lower(Layout layout) override {
+    if (!direct() || layout == Layout::features) return nullptr;
+    return std::make_unique<LoweredConv<T>>(conv_shape(), layout == Layout::blocks, bias_);
+  }
+
   void forward(View<const T> x, View<T> y, const Pass& pass) override {
-    plan();
     if (pass.training) x_ = x;
+    if (direct_) return forward_directly(x, y);
+    plan();
     const int64_t L = forward_->length();
     const T* w = this->parameters()[0].value;
     if (bias_) {  // in front of each row, where the columns hold ones
@@ -67,6 +113,7 @@ class Conv2d final : public Layer<T> {
 
   // dW[k, c] = Σ_n x[n, c] ⋆ dy[n, k], db[k] = Σ dy[·, k]
   void backward(View<const T> dy, View<T> dx) override {
+    if (direct_) return backward_directly(dy, dx);
     plan();
     const int64_t N = dy.batch(), size = this->parameters()[0].shape.size();
     forward_->weight_gradient(N, x_.data, dy.data, gradient_.reserve(size), memory_);
@@ -85,6 +132,34 @@ class Conv2d final : public Layer<T> {
     std::array<std::vector<int64_t>, 2> taps;  // rows and columns of the kernel
     Correlation<T> sums;
   };
+
+  /// Do the direct kernels compute it?
+  bool direct() const {
+    const auto plain = [](const Window& w) { return w.stride == 1 && w.dilation == 1 && w.before == w.after; };
+    return G_ == 1 && plain(window_[0]) && plain(window_[1]);
+  }
+
+  ConvShape conv_shape() const {
+    return {C_, in_[1], in_[2], K_, window_[0].kernel, window_[1].kernel, window_[0].before, window_[1].before};
+  }
+
+  void forward_directly(View<const T> x, View<T> y) {
+    const int64_t N = x.batch();
+    T* const blocked = blocked_.reserve(direct_->results(N));
+    direct_->forward(N, x.data, this->parameters()[0].value, bias_ ? this->parameters()[1].value : nullptr, blocked,
+                     [](int64_t, int64_t, const T*) {});
+    turn_blocks(false, N, K_, out_[1] * out_[2], blocked, y.data);
+  }
+
+  void backward_directly(View<const T> dy, View<T> dx) {
+    const int64_t N = dy.batch(), size = this->parameters()[0].shape.size();
+    T* const blocked = blocked_.reserve(direct_->results(N));
+    turn_blocks(true, N, K_, out_[1] * out_[2], dy.data, blocked);
+    T *dw = gradient_.reserve(size + K_), *db = bias_ ? dw + size : nullptr;
+    direct_->backward(N, x_.data, blocked, dx.data, dw, db);
+    kernels<T>().add(size, dw, this->parameters()[0].grad);
+    if (bias_) kernels<T>().add(K_, db, this->parameters()[1].grad);
+  }
 
   void check_groups() const {
     for (const auto& [name, n] : {std::pair{"in_channels", C_}, std::pair{"out_channels", K_}}) {
@@ -192,6 +267,8 @@ class Conv2d final : public Layer<T> {
   bool bias_, all_pixels_ = true;
   std::array<Window, 2> window_;
   Shape in_, out_;
+  std::unique_ptr<DirectConv<T>> direct_;  // null: correlations do it
+  Buffer<T> blocked_;
   std::unique_ptr<Correlation<T>> forward_;
   std::vector<Phase> phases_;
   CorrelationMemory<T> memory_;

@@ -2,6 +2,7 @@
 
 #include "kernels/table.hpp"
 #include "nncore/layer.hpp"
+#include "plan/turn.hpp"
 
 namespace nncore {
 namespace {
@@ -11,11 +12,21 @@ template <class T>
 class Flatten final : public Layer<T> {
  public:
   explicit Flatten(const Args&) {}
-  Shape build(const Shape& in) override { return {in.size()}; }
+  Shape build(const Shape& in) override {
+    in_ = in;
+    return {in.size()};
+  }
+  std::unique_ptr<Lowered<T>> lower(Layout layout) override {
+    if (layout != Layout::blocks) return nullptr;
+    return std::make_unique<Turn<T>>(layout, Layout::samples, in_);
+  }
   void forward(View<const T> x, View<T> y, const Pass&) override { std::copy_n(x.data, x.size(), y.data); }
   void backward(View<const T> dy, View<T> dx) override {
     if (dx.data != nullptr) std::copy_n(dy.data, dy.size(), dx.data);
   }
+
+ private:
+  Shape in_;
 };
 
 const auto registered = layer<Flatten>("Flatten")

@@ -79,7 +79,7 @@ void Plan<T>::turn(Layout to) {
   const Layout from = nodes_.empty() ? Layout::samples : nodes_.back().out_layout;
   if (from == to) return;
   const Shape shape = nodes_.empty() ? sample_ : nodes_.back().out;
-  nodes_.push_back({nullptr, std::make_unique<Turn<T>>(to, shape), shape, shape, from, to});
+  nodes_.push_back({nullptr, std::make_unique<Turn<T>>(from, to, shape), shape, shape, from, to});
 }
 
 /// Each layer in the layout of what comes to it, if it can; with samples one after the other all can.

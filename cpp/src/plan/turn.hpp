@@ -1,7 +1,7 @@
 /// Turn: brings what one layer computes into the layout the next one likes.
 #pragma once
 
-#include "kernels/table.hpp"
+#include "layers/direct_conv.hpp"
 #include "nncore/layer.hpp"
 
 namespace nncore {
@@ -9,7 +9,9 @@ namespace nncore {
 /// How many elements N samples take in a layout, padding included.
 template <class T>
 int64_t elements(Layout layout, const Shape& sample, int64_t N) {
-  return (layout == Layout::features ? whole_registers<T>(N) : N) * sample.size();
+  if (layout == Layout::features) return whole_registers<T>(N) * sample.size();
+  if (layout == Layout::blocks) return N * whole_registers<T>(sample[0]) * sample[1] * sample[2];
+  return N * sample.size();
 }
 
 /// What a layer that runs as it stands gets to see of N samples; in other layouts it knows elements alone.
@@ -18,11 +20,11 @@ Shape shape_of(Layout layout, const Shape& sample, int64_t N) {
   return layout == Layout::samples ? sample.with_batch(N) : Shape{elements<T>(layout, sample, N)};
 }
 
-/// Samples by features to features by samples, with zeros for the samples that fill the last register; or back.
+/// Samples to another layout, with zeros for what fills the last register; or back.
 template <class T>
 class Turn final : public Lowered<T> {
  public:
-  Turn(Layout to, const Shape& sample) : to_(to), F_(sample.size()) {}
+  Turn(Layout from, Layout to, const Shape& sample) : from_(from), to_(to), sample_(sample) {}
 
   Layout layout() const override { return to_; }
   double cost(int64_t) const override { return 0; }
@@ -30,17 +32,20 @@ class Turn final : public Lowered<T> {
   void unpack(int, const T*, T*) const override {}
   void forward(int64_t N, const T* x, T* y, T* const*, const Pass&) override { turn(to_, N, x, y); }
   void backward(int64_t N, const T*, const T*, T* dy, T* dx, T* const*, GradientSink<T>&) override {
-    if (dx != nullptr) turn(to_ == Layout::features ? Layout::samples : Layout::features, N, dy, dx);
+    if (dx != nullptr) turn(from_, N, dy, dx);
   }
 
  private:
-  void turn(Layout to, int64_t N, const T* from, T* result) const {
+  void turn(Layout to, int64_t N, const T* x, T* y) const {
+    if (from_ == Layout::blocks || to_ == Layout::blocks) {
+      return turn_blocks(to == Layout::blocks, N, sample_[0], sample_[1] * sample_[2], x, y);
+    }
     const auto kernel = to == Layout::features ? kernels<T>().to_lanes : kernels<T>().from_lanes;
-    kernel(N, F_, from, whole_registers<T>(N), result);
+    kernel(N, sample_.size(), x, whole_registers<T>(N), y);
   }
 
-  Layout to_;
-  int64_t F_;
+  Layout from_, to_;
+  Shape sample_;
 };
 
 }  // namespace nncore

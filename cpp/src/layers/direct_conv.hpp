@@ -1,0 +1,110 @@
+/// Convolution by the direct kernels (kernels/conv_table.hpp): stride 1, one group, no dilation, equal padding before
+/// and after. Results are blocked by channels; few channels are read as they stand, more of them blocked, too.
+#pragma once
+
+#include <algorithm>
+
+#include "kernels/table.hpp"
+#include "nncore/buffer.hpp"
+#include "nncore/thread_pool.hpp"
+
+namespace nncore {
+
+/// N images of C channels of L pixels into blocks, or back.
+template <class T>
+void turn_blocks(bool to_blocks, int64_t N, int64_t C, int64_t L, const T* from, T* to) {
+  const auto turn = to_blocks ? kernels<T>().conv.to_blocked : kernels<T>().conv.from_blocked;
+  const int64_t blocked = blocks_of(C, kernels<T>().lanes) * kernels<T>().lanes * L, natural = C * L;
+  parallel_for(N, 2.0 * static_cast<double>(N) * static_cast<double>(blocked), [&](int64_t n) {
+    turn(1, C, L, from + n * (to_blocks ? natural : blocked), to + n * (to_blocks ? blocked : natural));
+  });
+}
+
+template <class T>
+class DirectConv {
+ public:
+  /// x comes in blocks, or one image of channels after the other.
+  DirectConv(const ConvShape& shape, bool blocked_x) : s_(shape), blocked_x_(blocked_x) {}
+
+  double flops(int64_t N) const {
+    return 2.0 * static_cast<double>(N * s_.OH() * s_.OW()) * static_cast<double>(s_.K * s_.C * s_.kh * s_.kw);
+  }
+  /// Results of a batch, with the lanes beyond K.
+  int64_t results(int64_t N) const { return N * K_blocks() * block_size(); }
+
+  /// y = w * x + bias, blocked; finish(first, n, y) for each piece of it that is ready: elements first, first + 1, …
+  template <class F>
+  void forward(int64_t N, const T* x, const T* w, const T* bias, T* y, F finish) {
+    const auto& conv = kernels<T>().conv;
+    conv.pack_weights(s_, w, packed_.reserve(packed_size(s_, b())));
+    const T* const from = readable(N, x);
+    const int64_t blocks = K_blocks();
+    parallel_for(N * blocks, flops(N), [&](int64_t piece) {
+      const int64_t n = piece / blocks, k = piece % blocks;
+      const auto kernel = plain() ? conv.conv_forward_plain : conv.conv_forward;
+      kernel(s_, {1, k, k + 1, 0, s_.OH()}, from + n * image_size(), packed_.data(), bias, y + n * blocks * block_size());
+      finish(piece * block_size(), block_size(), y + piece * block_size());
+    });
+  }
+
+  // With dz blocked: dW[k, c] = Σ_n x[n, c] ⋆ dz[n, k], db[k] = Σ dz[·, k], dx[n, c] = Σ_k dz[n, k] ⋆ W[k, c] turned by
+  // 180 degrees: a convolution of its own. x and w are those of the last forward; db and dx may be null.
+  void backward(int64_t N, const T* x, const T* dz, T* dx, T* dw, T* db) {
+    if (dx != nullptr) input_gradient(N, dz, dx);
+    const auto& conv = kernels<T>().conv;
+    const T* const from = plain() || blocked_x_ ? x : x_.data();  // turned by forward
+    // a piece: as many blocks of K as the kernel takes at once, one block of C, a row of taps
+    const int64_t pairs = (K_blocks() + 1) / 2, inputs = plain() ? 1 : C_blocks(), rows = plain() ? 1 : s_.kh;
+    T* const packed = dw_.reserve(packed_size(s_, b()));
+    parallel_for(pairs * inputs * rows, flops(N), [&](int64_t piece) {
+      const int64_t row = piece % rows, c = piece / rows % inputs, k = 2 * (piece / rows / inputs);
+      const int64_t k1 = std::min(K_blocks(), k + 2);
+      if (plain()) {
+        conv.conv_weight_gradient_plain(s_, {N, k, k1, 0, s_.C, 0, s_.kh * s_.kw}, from, dz, packed);
+      } else {
+        conv.conv_weight_gradient(s_, {N, k, k1, c, c + 1, row * s_.kw, (row + 1) * s_.kw}, from, dz, packed);
+      }
+    });
+    conv.unpack_weights(s_, packed, dw);
+    if (db == nullptr) return;
+    parallel_for(K_blocks(), static_cast<double>(results(N)), [&](int64_t k) {
+      conv.conv_bias_gradient(s_, N, k, k + 1, dz, db);
+    });
+  }
+
+ private:
+  static int64_t b() { return kernels<T>().lanes; }
+  int64_t K_blocks() const { return blocks_of(s_.K, b()); }
+  int64_t C_blocks() const { return blocks_of(s_.C, b()); }
+  int64_t block_size() const { return s_.OH() * s_.OW() * b(); }
+  /// Few channels would leave most lanes of a block empty.
+  bool plain() const { return !blocked_x_ && s_.C <= 4; }
+  int64_t image_size() const { return s_.H * s_.W * (plain() ? s_.C : C_blocks() * b()); }
+
+  /// x as the kernels read it.
+  const T* readable(int64_t N, const T* x) {
+    if (plain() || blocked_x_) return x;
+    turn_blocks(true, N, s_.C, s_.H * s_.W, x, x_.reserve(N * image_size()));
+    return x_.data();
+  }
+
+  void input_gradient(int64_t N, const T* dz, T* dx) {
+    const auto& conv = kernels<T>().conv;
+    const ConvShape back = s_.backward();
+    conv.flip_weights(s_, 0, K_blocks(), packed_.data(), flipped_.reserve(packed_size(back, b())));
+    const int64_t blocks = C_blocks(), size = s_.H * s_.W * b();
+    T* const blocked = blocked_x_ ? dx : dx_.reserve(N * blocks * size);
+    parallel_for(N * blocks, flops(N), [&](int64_t piece) {
+      const int64_t n = piece / blocks, c = piece % blocks;
+      conv.conv_forward(back, {1, c, c + 1, 0, s_.H}, dz + n * K_blocks() * block_size(), flipped_.data(), nullptr,
+                        blocked + n * blocks * size);
+    });
+    if (!blocked_x_) turn_blocks(false, N, s_.C, s_.H * s_.W, blocked, dx);
+  }
+
+  ConvShape s_;
+  bool blocked_x_;
+  Buffer<T> x_, dx_, packed_, flipped_, dw_;
+};
+
+}  // namespace nncore
