@@ -4,7 +4,12 @@ target_compile_options(nncore_options INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow $<$<BOOL:${NNCORE_WERROR}>:-Werror>
   # a·b + c is fused only where the source says so: otherwise compilers decide which bits come out
   -ffp-contract=off)
+if(NNCORE_SANITIZE STREQUAL "thread")
+  set(NNCORE_SANITIZERS thread)
+else()
+  set(NNCORE_SANITIZERS address,undefined)
+endif()
 if(NNCORE_SANITIZE)
-  target_compile_options(nncore_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -g)
-  target_link_options(nncore_options INTERFACE -fsanitize=address,undefined)
+  target_compile_options(nncore_options INTERFACE -fsanitize=${NNCORE_SANITIZERS} -fno-sanitize-recover=all -g)
+  target_link_options(nncore_options INTERFACE -fsanitize=${NNCORE_SANITIZERS})
 endif()

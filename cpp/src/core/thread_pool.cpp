@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <memory>
@@ -59,13 +60,47 @@ struct Job {
   }
 };
 
-/// A worker goes idle -> posted (by the caller) -> running -> idle; a caller may take a posted job back, so it
-/// never waits for a thread that the system has not scheduled yet.
-enum State : int { kIdle, kPosted, kRunning, kQuit };
+/// A worker goes idle (and asleep) -> posted (by the caller) -> running (and awaited) -> idle; a caller may take a posted job back, so
+/// it never waits for a thread that the system has not scheduled yet.
+enum State : int { kIdle, kAsleep, kPosted, kRunning, kAwaited, kQuit };
 
 struct Worker {
   alignas(64) std::atomic<int> state{kIdle};
   std::thread thread;
+
+  /// Wakes whoever sleeps until there is another state: no system call when nobody does.
+  void set(State next) {
+    const int before = state.exchange(next);
+    if (before == kAsleep || before == kAwaited) state.notify_one();
+  }
+};
+
+using Clock = std::chrono::steady_clock;
+
+/// Where another process wants the CPU too, a worker may be stopped in the middle of a piece, and its caller waits for
+/// a turn of the scheduler, milliseconds. After such a wait the callers work alone for a while that makes it a few
+/// percent of the time.
+class Patience {
+ public:
+  bool alone() {
+    if (!alone_) return false;
+    alone_ = Clock::now() < until_;
+    return alone_;
+  }
+  /// A wait that began at `from`, longer than the caller worked itself, is none of two threads that share evenly.
+  void waited(Clock::time_point begin, Clock::time_point from) {
+    const auto now = Clock::now();
+    const auto wait = now - from, work = from - begin;
+    if (wait < kShort + 2 * work) return;
+    alone_ = true;
+    until_ = now + std::min<Clock::duration>(kTimes * wait, kLongest);
+  }
+
+ private:
+  static constexpr Clock::duration kShort = std::chrono::microseconds(100), kLongest = std::chrono::milliseconds(500);
+  static constexpr int kTimes = 40;
+  bool alone_ = false;
+  Clock::time_point until_{};
 };
 
 class Pool {
@@ -74,34 +109,32 @@ class Pool {
   void stop() {
     busy_.lock();  // for good
     for (auto& worker : workers_) {
-      worker->state.store(kQuit);
-      worker->state.notify_one();
+      worker->set(kQuit);
       worker->thread.join();
     }
   }
 
-  /// False when another thread is using the pool; the caller then does the work alone.
+  /// False when another thread is using the pool, or when it does not pay now; the caller then does the work alone.
   bool run(int threads, int64_t pieces, void (*piece)(void*, int64_t), void* context) {
     const std::unique_lock lock(busy_, std::try_to_lock);
-    if (!lock.owns_lock()) return false;
+    if (!lock.owns_lock() || patience_.alone()) return false;
     grow(threads - 1);
-    spin_ = threads <= cpus_ ? kSpins : 0;
+    spin_.store(threads <= cpus_ ? kSpins : 0, std::memory_order_relaxed);
     job_.piece = piece;
     job_.context = context;
     job_.pieces = pieces;
     job_.next.store(0, std::memory_order_relaxed);
-    const std::size_t helpers = std::min(static_cast<std::size_t>(threads - 1), workers_.size());
-    for (std::size_t i = 0; i < helpers; ++i) {
-      workers_[i]->state.store(kPosted);
-      workers_[i]->state.notify_one();
-    }
+    const auto begin = Clock::now();
+    const std::size_t helpers = std::min({static_cast<std::size_t>(threads - 1), workers_.size(),
+                                          static_cast<std::size_t>(pieces - 1)});
+    for (std::size_t i = 0; i < helpers; ++i) workers_[i]->set(kPosted);
     job_.work();
-    for (std::size_t i = 0; i < helpers; ++i) finish(*workers_[i]);
+    for (std::size_t i = 0; i < helpers; ++i) finish(*workers_[i], begin);
     return true;
   }
 
  private:
-  static constexpr int kSpins = 4000;  // some ten microseconds: longer than the gap between two layers
+  static constexpr int kSpins = 4000;  // tens of microseconds: longer than the gap between two layers
 
   /// Fewer workers than asked for is no error: the pieces are shared among those there are.
   void grow(int wanted) {
@@ -124,31 +157,41 @@ class Pool {
         pause();
         seen = self.state.load(std::memory_order_acquire);
       }
-      if (seen == kIdle) self.state.wait(kIdle, std::memory_order_acquire);
+      int idle = kIdle;
+      if (self.state.compare_exchange_strong(idle, kAsleep)) self.state.wait(kAsleep, std::memory_order_acquire);
       int posted = kPosted;
       if (self.state.compare_exchange_strong(posted, kRunning)) {
         job_.work();
-        self.state.store(kIdle, std::memory_order_release);
+        self.set(kIdle);
       } else if (posted == kQuit) {
         return;
       }
     }
   }
 
-  static void finish(Worker& worker) {
+  void finish(Worker& worker, Clock::time_point begin) {
     int posted = kPosted;
     if (worker.state.compare_exchange_strong(posted, kIdle)) return;
-    for (int i = 0; worker.state.load(std::memory_order_acquire) == kRunning; ++i) {
-      if (i < kSpins) {
-        pause();
-      } else {
-        std::this_thread::yield();
+    Clock::time_point from;
+    for (int i = 0; i < kSpins; ++i) {
+      if (i == kSoon) from = Clock::now();
+      pause();
+      if (worker.state.load(std::memory_order_acquire) != kRunning) {
+        if (i > kSoon) patience_.waited(begin, from);
+        return;
       }
     }
+    // The worker may be stopped, perhaps on this very CPU: leave it to him.
+    int running = kRunning;
+    if (worker.state.compare_exchange_strong(running, kAwaited)) worker.state.wait(kAwaited);
+    patience_.waited(begin, from);
   }
+
+  static constexpr int kSoon = 100;  // a few microseconds, of which no account is taken
 
   std::mutex busy_;
   Job job_;
+  Patience patience_;
   std::atomic<int> spin_{kSpins};
   int cpus_ = available_cpus();
   std::vector<std::unique_ptr<Worker>> workers_;
