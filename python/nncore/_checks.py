@@ -80,6 +80,17 @@ def flag(where: str, name: str, value: object) -> bool:
     return bool(value)
 
 
+def is_name(value: object) -> bool:
+    """Whether a layer or a parameter may be called so: text without dots, and without halves of characters."""
+    if not isinstance(value, str) or not value or "." in value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def generator(where: str, seed: object, random_state: object) -> np.random.Generator:
     """The random generator of `seed`, or of `random_state`, scikit-learn's name for it; None draws from the system."""
     if seed is not None and random_state is not None:

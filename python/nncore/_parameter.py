@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core
-from nncore._checks import cast, describe, real_array
+from nncore._checks import cast, describe, is_name, real_array
 from nncore.errors import ConfigError, ShapeError
 
 
@@ -61,7 +61,7 @@ class LayerParameter(Parameter):
     """A parameter of a layer written in Python: follows the layer into whatever model it joins."""
 
     def __init__(self, name: str, start: ArrayLike, where: str) -> None:
-        if not isinstance(name, str) or not name or "." in name:
+        if not is_name(name):
             raise ConfigError(f"[{where}] add_parameter: expected a name without dots, got {describe(name)}")
         array = real_array(where, name, start)
         if array.size == 0:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore import _core
-from nncore._checks import describe, flag, integer
+from nncore._checks import describe, flag, integer, is_name
 from nncore._layer import Layer
 from nncore._model_file import save_model
 from nncore._normalize import Normalize
@@ -305,7 +305,7 @@ def _check_layer(name: object, layer: object) -> None:
     if not isinstance(layer, Layer):
         hint = f" (write nc.{layer.__name__}(…))" if isinstance(layer, type) and issubclass(layer, Layer) else ""
         raise ConfigError(f"[Sequential] layer {name!r}: expected a layer, got {describe(layer)}{hint}")
-    if not isinstance(name, str) or not name or "." in name:
+    if not is_name(name):
         raise ConfigError(f"[Sequential] layer name: expected text without dots, got {describe(name)}")
 
 

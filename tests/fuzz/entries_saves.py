@@ -5,6 +5,7 @@ import os
 import warnings
 from pathlib import Path
 
+import numpy as np
 import values
 from entries import construct, entry, example, kinds
 from entries_model import X, small_net
@@ -39,7 +40,8 @@ def _net(draw):
     named = {draw.choice(values.TEXTS) if draw.chance(0.3) else str(key): layer for key, layer in layers.items()}
     made = nc.Sequential(named, dtype=net.dtype, seed=draw.choice([0, 2**64 - 1]), input=net.input)
     if draw.chance(0.2):
-        made.flat_parameters[draw.randrange(len(made.flat_parameters))] = draw.choice(values.FLOATS)
+        with np.errstate(over="ignore"):
+            made.flat_parameters[draw.randrange(len(made.flat_parameters))] = draw.choice(values.FLOATS)
     return made
 
 

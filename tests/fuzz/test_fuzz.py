@@ -314,6 +314,14 @@ def test_rows_that_are_none_or_have_no_end_are_refused(given):
             call()
 
 
+@pytest.mark.parametrize("name", ["\ud800", "", "a.b", 3, b"a", None])
+def test_names_that_are_none_are_refused(name):
+    with pytest.raises(nc.ConfigError, match=r"^\[Sequential\] layer name: expected text without dots"):
+        nc.Sequential({name: nc.ReLU()}, seed=0)
+    with pytest.raises(nc.ConfigError, match=r"^\[Named\] add_parameter: expected a name without dots"):
+        type("Named", (nc.Layer,), {"forward": len, "__init__": lambda self: self.add_parameter(name, [1.0])})()
+
+
 def test_a_parameter_beyond_float64_is_infinite_without_a_warning():
     class Scale(nc.Layer):
         def __init__(self):

@@ -136,3 +136,10 @@ def test_a_sample_does_not_depend_on_the_batch_around_it(rng):
     whole = net(x)
     for start, stop in ((0, 1), (7, 8), (55, 58), (100, 130)):
         np.testing.assert_allclose(net(x[start:stop]), whole[start:stop], rtol=1e-5, atol=1e-6)
+
+
+def test_dropout_of_a_million_drops_its_share():
+    x = np.ones((1, 2**20 + 3))
+    y = nc.Dropout(0.3).forward(x, True, 7)
+    assert set(np.unique(y)) == {0.0, 1 / 0.7}
+    assert abs((y == 0).mean() - 0.3) < 5 * np.sqrt(0.3 * 0.7 / x.size)

@@ -206,24 +206,25 @@ class Build:
 # ---- Tests -------------------------------------------------------------------------------------------------------
 
 GRADIENTS, BY_HAND = "tests/contract/test_layer_gradients.py", "tests/layers/test_layers_by_hand.py"
-LAYERS = [GRADIENTS, BY_HAND, "tests/layers/test_normalization.py"]
+LAYERS = [GRADIENTS, BY_HAND, *(f"tests/layers/test_normalization{ending}.py" for ending in ("", "_torch"))]
 LOSSES = ["tests/contract/test_loss_contract.py", "tests/losses/test_losses_by_hand.py"]
-OPTIMIZERS = ["tests/contract/test_optimizer_contract.py"]
+OPTIMIZERS = ["tests/contract/test_optimizer_contract.py", "tests/optimizers"]
+TRAINING = ["tests/train/test_planned_equals_layerwise.py", "tests/train/test_trajectory.py"]
 # The few tests tried first, and a -k expression; None: the names a file registers.
 FIRST = {
     "residual": ([GRADIENTS, "tests/layers/test_residual.py"], ""),
+    "linear.cpp": ([GRADIENTS, *TRAINING], ""),
     "layers": (LAYERS, None),
     "losses": (LOSSES, None),
     "optimizers": (OPTIMIZERS, None),
-    "schedules": (["tests/contract/test_schedules.py"], ""),
+    "schedules": (["tests/contract/test_schedules.py", "tests/schedules"], ""),
     "activations.hpp": (LAYERS, None),
     "channels.cpp": (LAYERS, "Norm"),
     "softmax.cpp": ([GRADIENTS, BY_HAND, *LOSSES], "softmax or cross"),
     "optimizer_": (OPTIMIZERS, ""),
 }
 BROAD = ["tests/contract", "tests/layers", "tests/losses", "tests/optimizers", "tests/schedules", "tests/model",
-         "tests/train/test_planned_equals_layerwise.py", "tests/train/test_trajectory.py",
-         "tests/train/test_fit.py", "tests/train/test_penalties_and_clipping.py"]  # fmt: skip
+         "tests/train/test_fit.py", "tests/train/test_penalties_and_clipping.py", *TRAINING]  # fmt: skip
 PRELOADED = ["numpy", "pytest", "scipy.special", "torch"]
 
 
@@ -297,8 +298,7 @@ def run_tests(package, paths, expression, timeout, scratch):
     code = os.waitstatus_to_exitcode(status)
     if code in (0, 5):  # 5: no test selected
         return ""
-    if code == 99:
-        raise RuntimeError(f"tests imported another nncore than {package}")
+    assert code != 99, f"tests imported another nncore than {package}"
     if failure.exists():
         return failure.read_text()
     return "crash" if code < 0 else "import" if code == 98 else f"pytest exit {code}"
