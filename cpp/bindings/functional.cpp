@@ -41,6 +41,39 @@ py::array apply(const Spec& spec, const py::object& x, const py::object& dy) {
   return single ? apply_as<float>(spec, x, dy) : apply_as<double>(spec, x, dy);
 }
 
+/// A layer over samples (N, …) with the parameters given, in inference.
+template <class T>
+py::array run_as(const Spec& spec, const std::string& name, const py::object& given, const py::tuple& parameters) {
+  const std::string where = "[" + name + "]";
+  const auto x = values_of<T>(given, where, "x");
+  const auto layer = make<Layer<T>>(spec);
+  layer->set_label(name);
+  std::vector<py::array_t<T>> kept;  // layers read their parameters through pointers that are not const
+  for (std::size_t i = 0; i < layer->parameters().size(); ++i) {
+    Parameter<T>& p = layer->parameters()[i];
+    const auto values = values_of<T>(parameters[i], where, p.name);
+    if (!(values.view.shape == p.shape)) throw ShapeError(expected(where, p.name, p.shape.str(), values.view.shape.str()));
+    kept.push_back(copy_out(values.view));
+    p.value = kept.back().mutable_data();
+  }
+  if (x.view.shape.rank() < 1) throw ShapeError(expected(where, "x", "(N, …)", x.view.shape.str()));
+  const Shape sample = layer->build_for(std::to_string(x.view.batch()), x.view.shape.sample());
+  const Shape shape = sample.with_batch(x.view.batch());
+  std::vector<py::ssize_t> extents;
+  for (int i = 0; i < shape.rank(); ++i) extents.push_back(shape[i]);
+  py::array_t<T> y(extents);
+  T* const out = y.mutable_data();
+  const WithoutGil unlocked;
+  layer->forward(x.view, {out, shape}, {});
+  return y;
+}
+
+py::array run(const Spec& spec, const std::string& name, const py::object& x, const py::tuple& parameters) {
+  bool single = py::isinstance<py::array_t<float>>(x);
+  for (const auto& p : parameters) single = single && py::isinstance<py::array_t<float>>(p);
+  return single ? run_as<float>(spec, name, x, parameters) : run_as<double>(spec, name, x, parameters);
+}
+
 template <class T>
 py::array product_as(const py::object& a, const py::object& b) {
   const auto A = values_of<T>(a, "[product]", "A"), B = values_of<T>(b, "[product]", "B");
@@ -57,6 +90,8 @@ py::array product_as(const py::object& a, const py::object& b) {
 
 void bind_functional(py::module_& m) {
   m.def("apply", &apply, py::arg("layer"), py::arg("x"), py::arg("dy") = py::none());
+  m.def("run", &run, py::arg("layer"), py::arg("name"), py::arg("x"), py::arg("parameters") = py::tuple(),
+        "A layer over samples, in inference; errors begin with [name].");
   m.def(
       "product",
       [](const py::object& a, const py::object& b) {

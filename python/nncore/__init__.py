@@ -7,6 +7,7 @@ from nncore._gradient_flow import GradientFlow, gradient_flow
 from nncore._history import History
 from nncore._minimize import OptimizeResult, minimize
 from nncore._mlp import mlp
+from nncore._mnist_cnn import mnist_cnn
 from nncore._model_file import load
 from nncore._normalize import Normalize
 from nncore._parameter import Parameter
@@ -56,6 +57,7 @@ __all__ = [
     "load",
     "minimize",
     "mlp",
+    "mnist_cnn",
     "numeric_gradient",
     "objectives",
     "plot",

@@ -22,6 +22,11 @@ def _apply(layer: str, z: ArrayLike, dy: Array | None = None, **config: Any) -> 
     return result
 
 
+def _run(name: str, layer: str, x: ArrayLike, parameters: tuple[Array, ...] = (), **config: Any) -> Array:
+    result: Array = _core.run(_core.Spec("layer", layer, config), name, x, parameters)
+    return result
+
+
 def tanh(z: ArrayLike) -> Array:
     """tanh z, element by element."""
     return _apply("Tanh", z)
@@ -113,6 +118,74 @@ def linear(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> Ar
     return shifted
 
 
+def conv2d(
+    x: ArrayLike,
+    weight: ArrayLike,
+    bias: ArrayLike | None = None,
+    stride: int | tuple[int, int] = 1,
+    padding: int | tuple[int, int] | str = 0,
+    dilation: int | tuple[int, int] = 1,
+    groups: int = 1,
+) -> Array:
+    """Convolution of x (N, C, H, W) with weight (K, C / groups, rows, columns) and bias (K,), as nncore.Conv2d.
+
+    >>> nc.functional.conv2d(np.ones((1, 1, 3, 3)), np.ones((1, 1, 2, 2)), [0.5])
+    array([[[[4.5, 4.5],
+             [4.5, 4.5]]]])
+    """
+    w = real_array("conv2d", "weight", weight)
+    if w.ndim != 4 or w.size == 0:
+        raise ShapeError(f"[conv2d] weight: expected (K, C / groups, rows, columns), got {w.shape}")
+    n = integer("conv2d", "groups", groups, 1, 2**31)
+    parameters = (w,) if bias is None else (w, real_array("conv2d", "bias", bias))
+    return _run(
+        "conv2d",
+        "Conv2d",
+        x,
+        parameters,
+        in_channels=w.shape[1] * n,
+        out_channels=w.shape[0],
+        kernel_size=w.shape[2:],
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=n,
+        bias=bias is not None,
+    )
+
+
+def max_pool2d(
+    x: ArrayLike,
+    kernel_size: int | tuple[int, int],
+    stride: int | tuple[int, int] | None = None,
+    padding: int | tuple[int, int] = 0,
+    ceil_mode: bool = False,
+) -> Array:
+    """The largest number of each window of x (N, C, H, W), as nncore.MaxPool2d.
+
+    >>> nc.functional.max_pool2d([[[[1.0, 2.0], [3.0, 4.0]]]], 2)
+    array([[[[4.]]]])
+    """
+    return _run("max_pool2d", "MaxPool2d", x, kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode)
+
+
+def avg_pool2d(
+    x: ArrayLike,
+    kernel_size: int | tuple[int, int],
+    stride: int | tuple[int, int] | None = None,
+    padding: int | tuple[int, int] = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Array:
+    """The mean of each window of x (N, C, H, W), as nncore.AvgPool2d.
+
+    >>> nc.functional.avg_pool2d([[[[1.0, 2.0], [3.0, 4.0]]]], 2)
+    array([[[[2.5]]]])
+    """
+    config: dict[str, Any] = {"stride": stride, "padding": padding, "ceil_mode": ceil_mode}
+    return _run("avg_pool2d", "AvgPool2d", x, kernel_size=kernel_size, count_include_pad=count_include_pad, **config)
+
+
 def one_hot(y: ArrayLike, n: int) -> NDArray[np.float64]:
     """Rows of zeros with a one at each label: (N,) -> (N, n).
 
@@ -134,11 +207,14 @@ def one_hot(y: ArrayLike, n: int) -> NDArray[np.float64]:
 __all__ = [
     "activation",
     "activation_derivative",
+    "avg_pool2d",
+    "conv2d",
     "elu",
     "gelu",
     "leaky_relu",
     "linear",
     "log_softmax",
+    "max_pool2d",
     "one_hot",
     "relu",
     "sigmoid",

@@ -132,6 +132,7 @@ class Layer {
     label_ = std::string("[").append(kind).append(" \"").append(name).append("\"]");
     name_ = std::move(name);
   }
+  void set_label(const std::string& function) { label_ = std::string("[").append(function).append("]"); }
   const std::string& label() const { return label_; }
   const std::string& name() const { return name_; }
 

@@ -1,0 +1,196 @@
+"""Convolutional nets: twenty steps are those of the NumPy twin; the same bits by either way and for any threads; files; memory."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import nncore as nc
+from oracles import Model, namespace, twin_of
+from philox import dropout_mask, shuffled
+from registry import arguments
+
+THREADS = [1, 2, 3, 5]
+NETS = {
+    "lenet": lambda: [
+        nc.Conv2d(1, 3, 3, padding=1),
+        nc.Tanh(),
+        nc.AvgPool2d(2),
+        nc.Conv2d(3, 4, 2, stride=2, groups=1),
+        nc.LeakyReLU(0.1),
+        nc.Flatten(),
+        nc.Dropout(0.4),
+        nc.Linear(16, 3),
+    ],
+    "max and groups": lambda: [
+        nc.Conv2d(1, 4, (3, 2), padding="same"),
+        nc.MaxPool2d(3, stride=2, padding=1, ceil_mode=True),
+        nc.Conv2d(4, 6, 3, padding=2, dilation=2, groups=2, bias=False),
+        nc.SiLU(),
+        nc.GlobalAvgPool2d(),
+        nc.Linear(6, 3),
+    ],
+}
+OPTIMIZERS = {"SGD": lambda: nc.SGD(lr=0.2, momentum=0.9), "Adam": lambda: nc.Adam(lr=0.02)}
+
+
+class Twin:
+    """The same net, loss and optimizer in NumPy."""
+
+    def __init__(self, net, optimizer, seed):
+        own = {place: {} for place in net._layers}
+        for p in net.parameters():
+            place, key = p.name.split(".")
+            own[place][key] = p.value.astype(np.float64)
+        kinds = [(type(layer).__name__, layer.config) for layer in net]
+        self.layers = [(kind, arguments("layer", kind, args), own[str(i)]) for i, (kind, args) in enumerate(kinds)]
+        self.model, self.seed, self.t = Model(self.layers), seed, 0
+        kind = type(optimizer).__name__
+        self.optimizer, self.args = twin_of("optimizer", kind), arguments("optimizer", kind, optimizer.config)
+        slots = self.optimizer.slots(self.args)
+        self.slots = [{k: {s: np.zeros_like(v) for s in slots} for k, v in p.items()} for _, _, p in self.layers]
+
+    def step(self, X, y, epoch, step):
+        for i, (kind, args, _) in enumerate(self.layers):
+            if kind == "Dropout":
+                args.mask = dropout_mask(args.p, self.seed, str(i), (len(X), 16), epoch, step)
+        loss = namespace({"weight": None, "ignore_index": -100, "reduction": "mean", "label_smoothing": 0.0})
+        value, dz = twin_of("loss", "CrossEntropyLoss")(loss, self.model.forward(X), y)
+        _, grads = self.model.backward(dz)
+        self.t += 1
+        for (_, _, params), g, slots in zip(self.layers, grads, self.slots, strict=True):
+            for key in params:
+                new = self.optimizer.rule(self.args, self.t, self.args.lr, params[key], g[key], slots[key])
+                params[key], slots[key] = new
+        return value
+
+
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_twenty_steps_are_the_twins(name, optimizer, rng):
+    """46 images, batches of 10: five steps an epoch, the last of six images; four epochs."""
+    X, y = rng.normal(size=(46, 1, 9, 8)), rng.integers(0, 3, 46)
+    net, rule = nc.Sequential(*NETS[name](), dtype="float64", seed=3), OPTIMIZERS[optimizer]()
+    twin = Twin(net, rule, seed=17)
+    history = nc.Trainer(net, nc.CrossEntropyLoss(), rule, batch_size=10, seed=17, num_threads=2).fit(X, y, epochs=4)
+    expected = []
+    for epoch in range(4):
+        order = shuffled(17, epoch, 46)
+        batches = [order[i : i + 10] for i in range(0, 46, 10)]
+        expected += [twin.step(X[rows], y[rows], epoch, s) for s, rows in enumerate(batches)]
+    np.testing.assert_allclose(history.steps["loss"], expected, rtol=1e-10)
+    values = [v for _, _, params in twin.layers for v in params.values()]
+    for p, w in zip(net.parameters(), values, strict=True):
+        np.testing.assert_allclose(p.value, w, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_trainer_gives_the_bits_of_the_plain_way(name, dtype, rng):
+    planned = nc.Sequential(*NETS[name](), dtype=dtype, seed=1)
+    plain, loss, hand = planned.copy(), nc.CrossEntropyLoss(), nc.Adam(lr=0.01)
+    trainer = nc.Trainer(planned, loss, nc.Adam(lr=0.01), seed=23)
+    for step, n in enumerate((7, 64, 1, 33)):
+        X, y = rng.normal(size=(n, 1, 9, 8)), rng.integers(0, 3, n)
+        z = plain._core.forward(X, True, 23, step)
+        value, dz = loss(z, y)
+        plain.zero_grad()
+        plain.backward(dz)
+        hand.step(plain)
+        assert trainer.step(X, y) == value
+        assert np.array_equal(planned.flat_parameters, plain.flat_parameters)
+
+
+def larger():
+    return [
+        nc.Conv2d(3, 24, 5, padding=2),
+        nc.BatchNorm2d(24),
+        nc.ReLU(),
+        nc.MaxPool2d(2),
+        nc.Residual(nc.Conv2d(24, 24, 3, padding=1, groups=24), nc.GELU(), nc.Conv2d(24, 24, 1)),
+        nc.Conv2d(24, 40, 3, stride=2, padding=1),
+        nc.LayerNorm((40, 4, 4)),
+        nc.AvgPool2d(3, 2, 1),
+        nc.Dropout(0.3),
+        nc.Flatten(),
+        nc.Linear(160, 10),
+    ]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_any_number_of_threads_gives_the_same_bits(dtype, rng, restore_threads):
+    X, y = rng.normal(size=(60, 3, 16, 16)).astype(dtype), rng.integers(0, 10, 60)
+    found = set()
+    for threads in THREADS:
+        nc.set_num_threads(threads)
+        net = nc.Sequential(*larger(), dtype=dtype, seed=1)
+        out = net.forward(X, seed=5)
+        dx = net.backward(np.ones_like(out))
+        gradients = net.flat_gradients.tobytes()
+        history = nc.Trainer(net, nc.CrossEntropyLoss(), nc.Adam(), batch_size=25, num_threads=threads).fit(X, y, epochs=2)
+        found.add((out.tobytes(), dx.tobytes(), gradients, net.flat_parameters.tobytes(), history.steps["loss"].tobytes()))
+    assert len(found) == 1
+
+
+def test_a_batch_gives_the_bits_of_its_images_alone(rng):
+    """Pixels of several images share panels: none must feel its neighbours."""
+    net = nc.Sequential(nc.Conv2d(2, 5, 3, padding=1), nc.ReLU(), nc.MaxPool2d(2), nc.Conv2d(5, 3, 2), seed=1)
+    X = rng.normal(size=(37, 2, 6, 7)).astype(np.float32)
+    together = net(X)
+    X[5] = np.nan
+    for i, image in enumerate(X):
+        alone = net(image[None])[0]
+        assert np.array_equal(alone, together[i]) or (i == 5 and np.isnan(alone).all())
+
+
+def test_gradients_of_a_whole_net(rng):
+    net = nc.Sequential(
+        nc.Conv2d(2, 4, 3, stride=2, padding=1), nc.BatchNorm2d(4), nc.Tanh(), nc.AvgPool2d(2, 1), nc.Flatten(), nc.Linear(24, 3),
+        dtype="float64", seed=0,
+    )  # fmt: skip
+    report = nc.gradcheck(net, nc.CrossEntropyLoss(), rng.normal(size=(5, 2, 5, 7)), rng.integers(0, 3, 5))
+    assert report.max_relative_error < 1e-6, report
+
+
+def test_files_activations_and_torchs_state(tmp_path, rng):
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("safetensors")
+    net = nc.Sequential(*larger()[:4], nc.Conv2d(24, 6, (1, 2), bias=False), dtype="float64", seed=2)
+    x = rng.normal(size=(4, 3, 8, 8))
+    net.forward(x)
+    found = net.activations(x)
+    shapes = [(4, 24, 8, 8)] * 3 + [(4, 24, 4, 4), (4, 6, 4, 3)]
+    assert [a.shape for a in found.values()] == shapes and np.array_equal(found["4"], net(x))
+    net.save(tmp_path / "net.safetensors")
+    again = nc.load(tmp_path / "net.safetensors")
+    assert np.array_equal(again(x), net(x)) and repr(again) == repr(net)
+    t = torch.nn
+    theirs = t.Sequential(t.Conv2d(3, 24, 5, padding=2), t.BatchNorm2d(24), t.ReLU(), t.MaxPool2d(2), t.Conv2d(24, 6, (1, 2), bias=False))
+    theirs = theirs.double().eval()
+    theirs.load_state_dict({key: torch.as_tensor(value) for key, value in net.state_dict().items()})
+    np.testing.assert_allclose(net(x), theirs(torch.tensor(x)).detach().numpy(), rtol=1e-10, atol=1e-10)
+
+
+def test_a_layer_in_two_places_adds_both_gradients(rng):
+    layer = nc.Conv2d(2, 2, 3, padding=1)
+    net = nc.Sequential(layer, nc.Tanh(), layer, nc.GlobalAvgPool2d(), dtype="float64", seed=0)
+    X, y = rng.normal(size=(6, 2, 5, 5)), rng.integers(0, 2, 6)
+    assert len(net.parameters()) == 2
+    assert nc.gradcheck(net, nc.CrossEntropyLoss(), X, y).max_relative_error < 1e-6
+    nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=0.1), batch_size=3).fit(X, y, epochs=2)
+
+
+def test_no_array_holds_the_columns_of_a_batch():
+    """They would take 64·9·(64·64)·64 numbers, 604 MB; the net's own arrays and gradients need about 200."""
+    code = (
+        "import resource, numpy as np, nncore as nc\n"
+        "net = nc.Sequential(nc.Conv2d(64, 16, 3, padding=1), seed=0)\n"
+        "x, dy = np.zeros((64, 64, 64, 64), np.float32), np.zeros((64, 16, 64, 64), np.float32)\n"
+        "net.forward(x[:1]); net.backward(dy[:1])\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "net.forward(x); net.backward(dy)\n"
+        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1000)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert int(done.stdout) < 400, f"{done.stdout} MB more"
