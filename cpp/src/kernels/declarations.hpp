@@ -26,6 +26,7 @@ NNCORE_KERNEL(gemm_dw);
 NNCORE_KERNEL(gemm_dx);
 NNCORE_KERNEL(column_sums);
 NNCORE_KERNEL(columns);
+NNCORE_KERNEL(correlate);
 
 NNCORE_KERNEL(lanes_forward);
 NNCORE_KERNEL(lanes_dx);

@@ -19,6 +19,7 @@ constexpr Kernels<T> make_table() {
       .gemm_dx = gemm_dx,
       .column_sums = column_sums,
       .columns = columns,
+      .correlate = correlate,
       .lanes_forward = lanes_forward,
       .lanes_dx = lanes_dx,
       .lanes_dw = lanes_dw,

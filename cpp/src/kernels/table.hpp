@@ -89,6 +89,9 @@ struct Kernels {
   /// other, l < L, `width` elements in all. Reads and writes up to lanes - 1 elements beyond what it is asked for.
   void (*columns)(int64_t L, int64_t width, const int64_t* offset, int64_t runs, const Run* run, const T* x, T* out);
 
+  /// y[i] = start + sum_l w[l] x[offset[l] + i], i < n, in ascending order: a convolution of one row of weights.
+  void (*correlate)(int64_t n, int64_t L, T start, const T* w, const int64_t* offset, const T* x, T* y);
+
   // ---- Products with samples in lanes ------------------------------------------------------------------------
   // Arrays (F, ld): one row of samples for each feature, ld a multiple of `lanes`; N <= ld too, and what pads the
   // samples to N has zero gradients. Weights w (C, K) in their natural layout. Sums over samples run by lanes, then

@@ -14,6 +14,7 @@ constexpr int64_t kChunk = int64_t{1} << 20;          // numbers in the planes o
 constexpr int64_t kPieces = 16;                       // of work at a time, each with scratch of its own
 constexpr int64_t kScratch = int64_t{1} << 24;        // numbers in all of it, unless one piece needs more
 constexpr int64_t kRows = 64, kLengths = 64;          // of the weight's gradient, at a time
+constexpr int64_t kRowPixels = 2048;                  // in front of one row of weights, at a time
 template <class T>
 constexpr int64_t kPixels = 4096 / int64_t{sizeof(T)};  // summed up at a time there; a multiple of every panel
 
@@ -152,10 +153,37 @@ void Correlation<T>::forward(int64_t N, const T* x, const T* w, bool ones, T* y,
   for (int64_t n = 0; n < N; n += B) {
     const int64_t images = std::min(B, N - n), panels = divide_up(images * pixels(), panel_width);
     fill_planes(images, x + n * image_in, planes);
+    if (direct()) {
+      few_rows(images, w, ones, y + n * image_out, memory);
+      continue;
+    }
     each_piece(images, G_ * panels, scratch, memory, [&](int64_t unit, const Piece& piece) {
       panel(images, unit / panels, unit % panels * panel_width, w, ones, y + n * image_out, piece);
     });
   }
+}
+
+/// Rows of pixels are taken with the gaps between them, which their planes have; what falls into a gap is dropped.
+template <class T>
+void Correlation<T>::few_rows(int64_t images, const T* w, bool ones, T* y, CorrelationMemory<T>& memory) const {
+  const int64_t W = columns_.extent, V = columns_.out, step = at_columns_.step, L = length() + (ones ? 1 : 0);
+  const int64_t block = std::clamp(kRowPixels / W, int64_t{1}, rows_.out), channel = at_rows_.extent * at_columns_.extent;
+  each_piece(images, images * G_, block * W, memory, [&](int64_t unit, const Piece& piece) {
+    const T* planes = piece.planes + unit / G_ * image_ + unit % G_ * (image_ / G_);
+    for (int64_t m = 0; m < M_; ++m) {
+      const T* row = w + (unit % G_ * M_ + m) * L;
+      T* to = y + (unit * M_ + m) * channel;
+      for (int64_t u0 = 0; u0 < rows_.out; u0 += block) {
+        const int64_t rows = std::min(block, rows_.out - u0);
+        kernels<T>().correlate(rows * W - (W - V), length(), ones ? row[0] : T(0), ones ? row + 1 : row, offset_.data(),
+                               planes + u0 * W, piece.scratch);
+        for (int64_t u = 0; u < rows; ++u) {
+          T* out = to + place(u0 + u, 0);
+          for (int64_t v = 0; v < V; ++v) out[v * step] = piece.scratch[u * W + v];
+        }
+      }
+    }
+  });
 }
 
 /// The outputs of one group at pixels q and the following.

@@ -57,6 +57,8 @@ class Correlation {
   struct Piece;  // what one piece of work has for itself
 
   int64_t pixels() const { return rows_.out * columns_.out; }
+  /// Few rows of weights: gathering columns for them would cost more than it gives.
+  bool direct() const { return M_ <= 4 && columns_.extent <= 2 * columns_.out; }
   bool dense() const { return pixels() == at_rows_.extent * at_columns_.extent; }
   int64_t place(int64_t u, int64_t v) const {
     return (at_rows_.first + u * at_rows_.step) * at_columns_.extent + at_columns_.first + v * at_columns_.step;
@@ -69,6 +71,7 @@ class Correlation {
   int64_t find_runs(int64_t q, int64_t count, Run* runs) const;
   template <class F>
   void each_piece(int64_t images, int64_t units, int64_t scratch, CorrelationMemory<T>& memory, F f) const;
+  void few_rows(int64_t images, const T* w, bool ones, T* y, CorrelationMemory<T>& memory) const;
   void panel(int64_t images, int64_t g, int64_t q, const T* w, bool ones, T* y, const Piece& piece) const;
   void scatter(int64_t g, int64_t q, int64_t width, const T* tile, T* y) const;
   void tile(int64_t g, int64_t q, int64_t count, int64_t l0, int64_t l1, const T* dy, T* dw,
