@@ -61,6 +61,10 @@ TrainerOptions to_options(const py::dict& d) {
                                             : OnNonfinite::ignore;
   options.gradient = {d["l1"].cast<double>(), d["l2"].cast<double>(), d["clip_grad_norm"].cast<double>(),
                       d["clip_grad_value"].cast<double>(), true};
+  if (!d["augment"].is_none()) {
+    const auto [crop_padding, flip] = d["augment"].cast<std::pair<int64_t, bool>>();
+    options.augmentation = {crop_padding, flip};
+  }
   return options;
 }
 
@@ -72,6 +76,7 @@ class Bound {
       : model_(std::move(model)),
         optimizer_(std::move(optimizer)),
         check_finite_(options["on_nonfinite"].cast<std::string>() != "ignore"),
+        augmented_(!options["augment"].is_none()),
         trainer_(*model_, make<Loss<T>>(loss), *optimizer_, to_options(options)) {}
 
   void fit(const py::object& X, const py::object& y, const py::object& validation, const py::object& test,
@@ -80,7 +85,7 @@ class Bound {
     Names names = names_of(measures);
     const auto val = check_pair(validation, "[fit] validation_data:", measures),
                tst = check_pair(test, "[fit] test_data:", measures);
-    const Checked train = check(X, y, "[fit]", measures);
+    const Checked train = check_training(X, y, "[fit]", measures);
     typename Model<T>::Use use(*model_);
     const Fitting fitting(*this);
     names_ = std::move(names);
@@ -98,7 +103,7 @@ class Bound {
   }
 
   double step(const py::object& X, const py::object& y) {
-    const Checked batch = check(X, y, "[step]", {});
+    const Checked batch = check_training(X, y, "[step]", {});
     const typename Model<T>::Use use(*model_);
     const Fitting fitting(*this);
     const WithoutGil unlocked;
@@ -189,6 +194,15 @@ class Bound {
     return {x.array, target.array, {x.samples, target.target}};
   }
 
+  Checked check_training(const py::object& X, const py::object& y, const std::string& where, const Measures<T>& measures) {
+    Checked result = check(X, y, where, measures);
+    const Shape& shape = result.data.x.shape;
+    if (augmented_ && shape.rank() != 4) {
+      throw ShapeError(expected(where, "X", "images (N, C, H, W) for augment", shape.str()));
+    }
+    return result;
+  }
+
   std::optional<Checked> check_pair(const py::object& pair, const std::string& where, const Measures<T>& measures) {
     if (pair.is_none()) return std::nullopt;
     const auto [X, y] = pair.cast<std::pair<py::object, py::object>>();
@@ -236,7 +250,7 @@ class Bound {
 
   std::shared_ptr<Model<T>> model_;
   std::shared_ptr<Optimizer<T>> optimizer_;
-  bool check_finite_, fitting_ = false;
+  bool check_finite_, augmented_, fitting_ = false;
   Names names_;  // of the last fit's metrics
   Trainer<T> trainer_;
 };

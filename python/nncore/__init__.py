@@ -1,6 +1,7 @@
 """nncore: small neural networks, trained fast on a CPU, with everything inside to be seen."""
 
 from nncore import callbacks, datasets, functional, init, layers, losses, objectives, optim, plot, schedules
+from nncore._augment import Augment
 from nncore._core import __version__
 from nncore._gradcheck import GradientReport, gradcheck, numeric_gradient
 from nncore._gradient_flow import GradientFlow, gradient_flow
@@ -25,6 +26,7 @@ from nncore.optim import *  # noqa: F403
 from nncore.schedules import *  # noqa: F403
 
 __all__ = [
+    "Augment",
     "CSVLogger",
     "Callback",
     "ConfigError",

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nncore import _core
+from nncore._augment import Augment
 from nncore._checks import describe, integer
 from nncore._files import path_of
 from nncore._history import History
 from nncore._model_file import model_arrays, model_facts, read_model
 from nncore._recipe import Reader, Writer
 from nncore._tensor_file import TensorFile, reading, write
-from nncore.errors import ConfigError
+from nncore.errors import ConfigError, FormatError
 
 if TYPE_CHECKING:
     from nncore._trainer import Trainer
@@ -130,7 +131,9 @@ def resume_trainer(cls: type[Trainer], path: object) -> Trainer:
         saved = facts["kernel_set"]
         model = read_model(file, facts["model"], "model/")
         parts = reader.value(facts["loss"]), reader.value(facts["optimizer"])
-        trainer = cls(model, *parts, **reader.named(facts["options"]))
+        options = reader.named(facts["options"])
+        options["augment"] = _augment(options.get("augment"))
+        trainer = cls(model, *parts, **options)
         load_trainer_state(
             trainer,
             {
@@ -148,6 +151,14 @@ def resume_trainer(cls: type[Trainer], path: object) -> Trainer:
             stacklevel=3,
         )
     return trainer
+
+
+def _augment(given: Any) -> Augment | None:
+    if given is None:
+        return None
+    if not isinstance(given, list) or len(given) != 2:
+        raise FormatError(f"expected crop_padding and flip, got {describe(given)}")
+    return Augment(*given)
 
 
 def _optimizer_state(file: TensorFile, trainer: Trainer, reader: Reader) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nncore import _core
+from nncore._augment import Augment
 from nncore._checkpoint import load_trainer_state, resume_trainer, save_trainer, trainer_state
 from nncore._checks import describe, flag, integer, number
 from nncore._fit import Metric, Metrics, metrics_of, split_off
@@ -49,6 +50,8 @@ class Trainer:
     on_nonfinite : {"raise", "stop", "ignore"}
         A loss, gradient or parameter that is not finite: NumericError that names epoch, step, layer and tensor; or
         an end with a warning; or nothing. With the first two the model holds its last finite parameters.
+    augment : Augment, optional
+        How images are moved before the model trains on them; None: not at all.
     num_threads : int, optional
         None: as many as nncore uses. Results do not depend on it.
 
@@ -78,6 +81,7 @@ class Trainer:
         drop_last: bool = False,
         on_nonfinite: str = "raise",
         num_threads: int | None = None,
+        augment: Augment | None = None,
     ) -> None:
         for name, given, wanted in (("model", model, Sequential), ("loss", loss, Loss), ("optimizer", optimizer, Optimizer)):
             if not isinstance(given, wanted):
@@ -86,6 +90,8 @@ class Trainer:
         _check_end(model, loss)
         if on_nonfinite not in ("raise", "stop", "ignore"):
             raise ConfigError(f"[Trainer] on_nonfinite: expected 'raise', 'stop' or 'ignore', got {describe(on_nonfinite)}")
+        if augment is not None and not isinstance(augment, Augment):
+            raise ConfigError(f"[Trainer] augment: expected an Augment or None, got {describe(augment)}")
         self.model = model
         self.loss = loss
         self.optimizer = optimizer._new() if copied.get() else optimizer
@@ -100,6 +106,7 @@ class Trainer:
             "drop_last": flag("Trainer", "drop_last", drop_last),
             "on_nonfinite": on_nonfinite,
             "num_threads": 0 if num_threads is None else integer("Trainer", "num_threads", num_threads, 1, 256, or_none=True),
+            "augment": None if augment is None else [augment.crop_padding, augment.flip],
         }
         self.optimizer._bind(model)
         self._core: Any = None

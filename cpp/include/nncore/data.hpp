@@ -6,6 +6,7 @@
 #include "nncore/buffer.hpp"
 #include "nncore/loss.hpp"
 #include "nncore/model.hpp"
+#include "nncore/rng.hpp"
 #include "nncore/view.hpp"
 
 namespace nncore {
@@ -29,6 +30,14 @@ struct Dataset {
 struct Rows {
   const int64_t* order = nullptr;
   int64_t first = 0, count = 0;
+  int64_t operator[](int64_t i) const { return order != nullptr ? order[i] : first + i; }
+};
+
+/// How training images are moved: cropped from so many zeros around them, mirrored every other time.
+struct Augmentation {
+  int64_t crop_padding = 0;
+  bool flip = false;
+  explicit operator bool() const { return crop_padding > 0 || flip; }
 };
 
 /// Brings samples together for the model: normalised, and in one piece. Nothing is copied where they lie so already.
@@ -37,9 +46,16 @@ class SampleBatch {
  public:
   /// Valid until the next call.
   const T* gather(const Model<T>& model, const Samples<T>& x, const Rows& rows);
+  /// The same for images (N, C, H, W), each moved as the stream says.
+  const T* gather_moved(const Model<T>& model, const Samples<T>& x, const Rows& rows, const Augmentation& augmentation,
+                        const Stream& stream);
 
  private:
-  Buffer<T> values_;
+  void normalize(const Normalization<T>& norm, int64_t D, const T* x, T* y) const;
+  void normalize(const Normalization<T>& norm, int64_t D, const uint8_t* x, T* y) const;
+
+  Buffer<T> values_, moved_;
+  Buffer<uint8_t> moved_bytes_;
 };
 
 template <class T>

@@ -24,6 +24,7 @@ struct TrainerOptions {
   OnNonfinite on_nonfinite = OnNonfinite::raise;
   int num_threads = 0;  ///< 0: as many as nncore uses
   GradientOptions gradient;
+  Augmentation augmentation;
 };
 
 /// A loss and, where outputs stand for classes, the fraction classified right.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/table.hpp"
+#include "train/augment.hpp"
 
 namespace nncore {
 namespace {
@@ -35,14 +36,43 @@ const T* SampleBatch<T>::gather(const Model<T>& model, const Samples<T>& x, cons
     return to;
   }
   for (int64_t i = 0; i < rows.count; ++i) {
-    const int64_t at = (rows.order != nullptr ? rows.order[i] : rows.first + i) * D;
     if (x.bytes != nullptr) {  // bytes never reach a model without Normalize
-      kernels<T>().normalize_u8(D, x.bytes + at, norm->mean.data(), norm->inverse_std.data(), norm->step(), to + i * D);
+      normalize(*norm, D, x.bytes + rows[i] * D, to + i * D);
     } else {
-      kernels<T>().normalize(D, x.values + at, norm->mean.data(), norm->inverse_std.data(), norm->step(), to + i * D);
+      normalize(*norm, D, x.values + rows[i] * D, to + i * D);
     }
   }
   return to;
+}
+
+template <class T>
+const T* SampleBatch<T>::gather_moved(const Model<T>& model, const Samples<T>& x, const Rows& rows,
+                                      const Augmentation& augmentation, const Stream& stream) {
+  const int64_t C = x.shape[1], H = x.shape[2], W = x.shape[3], D = C * H * W;
+  const auto& norm = model.input();
+  T* to = values_.reserve(rows.count * D);
+  T* image = moved_.reserve(D);
+  uint8_t* bytes = moved_bytes_.reserve(x.bytes != nullptr ? D : 0);
+  for (int64_t i = 0; i < rows.count; ++i) {
+    const Move move = move_of(augmentation, stream, i);
+    if (x.bytes != nullptr) {
+      move_image(move, C, H, W, x.bytes + rows[i] * D, bytes);
+      normalize(*norm, D, bytes, to + i * D);
+    } else {
+      move_image(move, C, H, W, x.values + rows[i] * D, norm ? image : to + i * D);
+      if (norm) normalize(*norm, D, image, to + i * D);
+    }
+  }
+  return to;
+}
+
+template <class T>
+void SampleBatch<T>::normalize(const Normalization<T>& norm, int64_t D, const T* x, T* y) const {
+  kernels<T>().normalize(D, x, norm.mean.data(), norm.inverse_std.data(), norm.step(), y);
+}
+template <class T>
+void SampleBatch<T>::normalize(const Normalization<T>& norm, int64_t D, const uint8_t* x, T* y) const {
+  kernels<T>().normalize_u8(D, x, norm.mean.data(), norm.inverse_std.data(), norm.step(), y);
 }
 
 template <class T>

@@ -121,7 +121,12 @@ void Trainer<T>::run_steps(const Run& run, uint32_t step, int64_t steps) {
   const int64_t first = (step - run.first_step) * run.batch;
   const int64_t count = std::min(steps * run.batch, run.data.size() - first);
   const Rows rows{run.shuffled ? order_.data() + first : nullptr, first, count};
-  x_ = samples_.gather(model_, run.data.x, rows);
+  if (options_.augmentation) {
+    const Stream stream(options_.seed, "augment", static_cast<uint32_t>(state_.epoch), step);
+    x_ = samples_.gather_moved(model_, run.data.x, rows, options_.augmentation, stream);
+  } else {
+    x_ = samples_.gather(model_, run.data.x, rows);
+  }
   y_ = targets_.gather(run.data.y, rows);
   const Pass pass{true, true, options_.seed, static_cast<uint32_t>(state_.epoch), step};
   plan_->run(steps, count / steps, x_, y_, pass, steps_.data());
