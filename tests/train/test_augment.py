@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from philox import Stream
 
 import nncore as nc
+from philox import Stream
 
 
 class Recorder(nc.Layer):
