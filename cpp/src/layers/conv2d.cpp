@@ -241,8 +241,14 @@ class Conv2d final : public Layer<T> {
     return phases;
   }
 
-  // dx[n, c] = Σ_k dy[n, k] ⋆ W[k, c] turned by 180 degrees, with a stride spread out
+  // dx[n, c] = Σ_k dy[n, k] ⋆ W[k, c] turned by 180 degrees, with a stride spread out; where most taps of that would
+  // lie beside dy (a large kernel without padding), each number of dy is spread instead over the pixels it came from
   void input_gradient(int64_t N, const T* dy, View<T> dx) {
+    double multiplications = 0;
+    for (const Phase& phase : phases_) multiplications += phase.sums.multiplications();
+    if (multiplications > 1.5 * forward_->multiplications()) {
+      return forward_->spread(N, dy, transposed_weights(), dx.data, memory_);
+    }
     if (!all_pixels_) std::fill_n(dx.data, dx.size(), T(0));
     for (const Phase& phase : phases_) {
       phase.sums.forward(N, dy, weights_of(phase), false, dx.data, memory_);
@@ -260,6 +266,19 @@ class Conv2d final : public Layer<T> {
         for (int64_t k = g * K; k < (g + 1) * K; ++k)
           for (const int64_t i : phase.taps[0])
             for (const int64_t j : phase.taps[1]) *to++ = w[((k * C + c) * kh + i) * kw + j];
+    return rows;
+  }
+
+  /// (group, (channel, tap, tap), row of the group)
+  const T* transposed_weights() {
+    constexpr int64_t block = 16;  // reads and writes by cache lines
+    const int64_t L = forward_->length(), K = K_ / G_;
+    const T* w = this->parameters()[0].value;
+    T* const rows = weights_.reserve(K_ * L);
+    for (int64_t g = 0; g < G_; ++g)
+      for (int64_t l0 = 0; l0 < L; l0 += block)
+        for (int64_t k = 0; k < K; ++k)
+          for (int64_t l = l0; l < std::min(L, l0 + block); ++l) rows[(g * L + l) * K + k] = w[(g * K + k) * L + l];
     return rows;
   }
 

@@ -55,10 +55,15 @@ Taps::Taps(int64_t in_, int64_t out_, int64_t step_, const std::vector<int64_t>&
   }
 }
 
+std::array<int64_t, 2> Taps::inside(int64_t r) const {
+  const int64_t first = start[static_cast<std::size_t>(r)];
+  const int64_t from = std::min(extent, first < 0 ? divide_up(-first, step) : 0);
+  return {from, std::max(from, std::min(extent, first < in ? divide_up(in - first, step) : 0))};
+}
+
 template <class T>
 struct Correlation<T>::Piece {
-  const T* planes;
-  T* scratch;
+  T *planes, *scratch;
   Run* runs;
 };
 
@@ -89,8 +94,7 @@ template <class T>
 void Correlation<T>::copy_plane(const T* x, int64_t r, int64_t s, T* plane) const {
   const int64_t left = columns_.start[static_cast<std::size_t>(s)], top = rows_.start[static_cast<std::size_t>(r)];
   const int64_t step = columns_.step, W = columns_.extent;
-  const int64_t v0 = std::min(W, left < 0 ? divide_up(-left, step) : 0);
-  const int64_t v1 = std::max(v0, std::min(W, left < columns_.in ? divide_up(columns_.in - left, step) : 0));
+  const auto [v0, v1] = columns_.inside(s);
   for (int64_t h = 0; h < rows_.extent; ++h, plane += W) {
     const int64_t row = top + h * rows_.step;
     if (row < 0 || row >= rows_.in) {
@@ -263,6 +267,75 @@ void Correlation<T>::tile(int64_t g, int64_t q, int64_t count, int64_t l0, int64
     }
     kernels<T>().gemm_dx(M, count, width, 0, width, from, from == rows ? count : P, b, sums, width);
     for (int64_t m = 0; m < M; ++m) kernels<T>().add(width, sums + m * width, dw + (g * M_ + m0 + m) * length() + l0);
+  }
+}
+
+/// The pixels behind one plane get what was added up in it.
+template <class T>
+void Correlation<T>::add_plane(const T* plane, int64_t r, int64_t s, T* x) const {
+  const int64_t left = columns_.start[static_cast<std::size_t>(s)], top = rows_.start[static_cast<std::size_t>(r)];
+  const auto [h0, h1] = rows_.inside(r);
+  const auto [v0, v1] = columns_.inside(s);
+  for (int64_t h = h0; h < h1; ++h) {
+    const T* from = plane + h * columns_.extent;
+    T* const to = x + (top + h * rows_.step) * columns_.in + left;
+    for (int64_t v = v0; v < v1; ++v) to[v * columns_.step] += from[v];
+  }
+}
+
+template <class T>
+void Correlation<T>::spread(int64_t N, const T* dy, const T* w, T* dx, CorrelationMemory<T>& memory) const {
+  const int64_t B = chunk(N), panel_width = kernels<T>().panel, together = divide_up(2 * panel_width, pixels());
+  const int64_t most_blocks = divide_up(std::min(B, N), together), image_out = G_ * M_ * pixels();
+  int64_t channels = C_;  // at a time: fewer, if there would be few pieces
+  while (channels > 4 && most_blocks * G_ * divide_up(C_, channels) < kPieces / 2) channels = divide_up(channels, 2);
+  const int64_t parts = divide_up(C_, channels), taps = rows_.count() * columns_.count();
+  const int64_t scratch = checked_product({M_ + channels * taps, panel_width});
+  memory.planes.reserve(checked_product({B, image_}) + panel_width);
+  for (int64_t n = 0; n < N; n += B) {
+    const int64_t images = std::min(B, N - n);
+    each_piece(images, divide_up(images, together) * G_ * parts, scratch, memory, [&](int64_t unit, const Piece& piece) {
+      const int64_t part = unit % parts, g = unit / parts % G_, n0 = unit / parts / G_ * together;
+      spread_channels(n0, std::min(images, n0 + together), g, part * channels, std::min(C_, (part + 1) * channels),
+                      dy + n * image_out, w, dx + n * G_ * C_ * rows_.in * columns_.in, piece);
+    });
+  }
+}
+
+/// Columns of the gradient, a panel of pixels at a time, are added to the planes they were gathered from.
+template <class T>
+void Correlation<T>::spread_channels(int64_t n0, int64_t n1, int64_t g, int64_t c0, int64_t c1, const T* dy, const T* w,
+                                     T* dx, const Piece& piece) const {
+  const int64_t P = pixels(), panel_width = kernels<T>().panel, taps = rows_.count() * columns_.count();
+  const int64_t l0 = c0 * taps, l1 = c1 * taps, channel = image_ / G_ / C_;
+  T* const own = piece.planes + g * C_ * channel;
+  for (int64_t n = n0; n < n1; ++n) std::fill_n(own + n * image_ + c0 * channel, (c1 - c0) * channel, T(0));
+  T* const columns = piece.scratch + M_ * panel_width;
+  for (int64_t q = n0 * P; q < n1 * P; q += panel_width) {
+    const int64_t width = std::min(panel_width, n1 * P - q), runs = find_runs(q, width, piece.runs);
+    for (int64_t j = 0, now = 0; j < width; j += now) {
+      const int64_t n = (q + j) / P, p = (q + j) % P;
+      now = std::min(width - j, P - p);
+      for (int64_t m = 0; m < M_; ++m) std::copy_n(dy + ((n * G_ + g) * M_ + m) * P + p, now, piece.scratch + m * width + j);
+    }
+    kernels<T>().gemm_forward(l1 - l0, width, M_, w + (g * length() + l0) * M_, M_, piece.scratch, nullptr, columns, width);
+    const T* from = columns;
+    for (int64_t l = l0; l < l1; ++l) {
+      for (int64_t r = 0; r < runs; ++r) {
+        T* const to = own + offset_[static_cast<std::size_t>(l)] + piece.runs[r].from;
+        for (int64_t i = 0; i < piece.runs[r].length; ++i) to[i] += *from++;
+      }
+    }
+  }
+  const int64_t size = rows_.in * columns_.in;
+  for (int64_t n = n0; n < n1; ++n) {
+    for (int64_t c = c0; c < c1; ++c) {
+      T* const to = dx + ((n * G_ + g) * C_ + c) * size;
+      const T* plane = own + n * image_ + c * channel;
+      std::fill_n(to, size, T(0));
+      for (int64_t r = 0; r < rows_.planes(); ++r)
+        for (int64_t s = 0; s < columns_.planes(); ++s, plane += plane_size()) add_plane(plane, r, s, to);
+    }
   }
 }
 

@@ -6,6 +6,7 @@
 /// gemm_forward and gemm_dx; nothing as large as the columns of a whole image ever exists.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "kernels/table.hpp"
@@ -23,6 +24,8 @@ struct Taps {
   int64_t in, out, step;
   int64_t extent;                     ///< of each plane
   std::vector<int64_t> start;         ///< element h of plane r is the source's start[r] + h * step
+  /// The elements of plane r that lie in the source: from … to - 1.
+  std::array<int64_t, 2> inside(int64_t r) const;
   std::vector<int64_t> plane, shift;  ///< output u of tap t looks at element u + shift[t] of plane[t]
 };
 
@@ -52,6 +55,10 @@ class Correlation {
   void forward(int64_t N, const T* x, const T* w, bool ones, T* y, CorrelationMemory<T>& memory) const;
   /// dw[g, m, (c, i, j)] = Σ_{n, u, v} dy[n, g M + m, u, v] x[…], assigned.
   void weight_gradient(int64_t N, const T* x, const T* dy, T* dw, CorrelationMemory<T>& memory) const;
+  /// The transpose of forward, dx from dy by the transposed weights w[g, (c, i, j), m]; dx is assigned.
+  void spread(int64_t N, const T* dy, const T* w, T* dx, CorrelationMemory<T>& memory) const;
+  /// Multiplications of one image, forward or spread.
+  double multiplications() const { return work(1) / 2; }
 
  private:
   struct Piece;  // what one piece of work has for itself
@@ -68,6 +75,9 @@ class Correlation {
   int64_t chunk(int64_t N) const;
   void fill_planes(int64_t images, const T* x, T* planes) const;
   void copy_plane(const T* x, int64_t r, int64_t s, T* plane) const;
+  void add_plane(const T* plane, int64_t r, int64_t s, T* x) const;
+  void spread_channels(int64_t n0, int64_t n1, int64_t g, int64_t c0, int64_t c1, const T* dy, const T* w, T* dx,
+                       const Piece& piece) const;
   int64_t find_runs(int64_t q, int64_t count, Run* runs) const;
   template <class F>
   void each_piece(int64_t images, int64_t units, int64_t scratch, CorrelationMemory<T>& memory, F f) const;

@@ -24,7 +24,7 @@ class Pool : public Layer<T> {
     }
     in_ = in;
     out_ = {in[0], U, V};
-    reach_.clear();
+    taps_.clear();
     return out_;
   }
 
@@ -58,18 +58,19 @@ class Pool : public Layer<T> {
     const int64_t first = i * w.stride - w.before;
     return {std::max(int64_t{0}, first), std::min(in_[static_cast<int>(axis) + 1], first + w.kernel)};
   }
-  /// The windows of a row whose tap j lies in the image.
-  Span reached(int64_t j) const { return reach_[static_cast<std::size_t>(j)]; }
-
-  /// For a pass: shapes alone cost no memory.
+  /// For a pass: shapes alone cost no memory. Which windows of a row see the image with their tap j; taps that none
+  /// does, of windows much larger than the image, are left out.
   void prepare() {
-    if (!reach_.empty()) return;
+    if (!taps_.empty()) return;
     const Window& w = window_[1];
-    const auto first_from = [&](int64_t pixel) {  // the first window whose tap is at `pixel` or behind
-      const int64_t far = pixel + w.before;
+    const auto first_from = [&](int64_t far) {  // the first window whose tap 0 is `far` behind the padding's start
       return far <= 0 ? int64_t{0} : std::min(V(), (far + w.stride - 1) / w.stride);
     };
-    for (int64_t j = 0; j < w.kernel; ++j) reach_.push_back({first_from(-j), first_from(W() - j)});
+    const int64_t j0 = std::max(int64_t{0}, w.before - (V() - 1) * w.stride), j1 = std::min(w.kernel, W() + w.before);
+    for (int64_t j = j0; j < j1; ++j) {
+      const int64_t from = first_from(w.before - j), to = first_from(W() + w.before - j);
+      if (from < to) taps_.push_back({from * w.stride - w.before + j, from, to - from});
+    }
   }
 
   /// f(plane) for every channel of every sample.
@@ -82,10 +83,7 @@ class Pool : public Layer<T> {
   /// f(first pixel, first window, windows) for the taps of a row of windows over one row of the image.
   template <class F>
   void each_tap(F f) const {
-    for (int64_t j = 0; j < window_[1].kernel; ++j) {
-      const Span windows = reached(j);
-      if (windows.count() > 0) f(windows.from * window_[1].stride - window_[1].before + j, windows.from, windows.count());
-    }
+    for (const Tap& tap : taps_) f(tap.pixel, tap.window, tap.count);
   }
 
   std::array<Window, 2> window_;
@@ -93,7 +91,10 @@ class Pool : public Layer<T> {
   Shape in_, out_;
 
  private:
-  std::vector<Span> reach_;  // of each tap of a row
+  struct Tap {
+    int64_t pixel, window, count;
+  };
+  std::vector<Tap> taps_;
 };
 
 /// The fields that poolings have in common.
