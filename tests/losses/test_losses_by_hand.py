@@ -218,6 +218,12 @@ def test_every_label_is_looked_at(loss, at):
         loss(np.zeros((3, 3)), y)
 
 
+def test_smooth_l1_without_a_bottom():
+    """beta = 0: |d|, also at d = 0, where d^2 / (2 beta) is no number."""
+    value, dz = nc.SmoothL1Loss(beta=0.0, reduction="sum")(np.array([[1.0, 2.0, -3.0]]), np.array([[1.0, 0.0, 0.0]]))
+    assert value == 5.0 and dz.tolist() == [[0.0, 1.0, -1.0]]
+
+
 @pytest.mark.parametrize("loss", [nc.CrossEntropyLoss(), nc.NLLLoss()])
 def test_a_column_of_labels_is_told_to_ravel(loss):
     name = type(loss).__name__

@@ -11,6 +11,7 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -148,8 +149,7 @@ class Build:
     def __init__(self, build, scratch):
         self.build, self.overlay, self.package = build, scratch / "overlay", scratch / "python" / "nncore"
         self.objects = scratch / "objects"
-        ignore = shutil.ignore_patterns("*.so", "__pycache__")
-        shutil.copytree(ROOT / "python" / "nncore", self.package, ignore=ignore)
+        shutil.copytree(ROOT / "python/nncore", self.package, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
         library = next(build.glob("_core*.so"))
         self.library = self.package / library.name
         self.link = self.ninja("commands", library.name).splitlines()[-1].replace(f"-o {library.name} ", "-o @LIB@ ")
@@ -235,7 +235,7 @@ def names_for(mutant):
         near = [mutant.near] if mutant.file.endswith("activations.hpp") else []  # other helpers serve all of their kind
         names = {"batch_norm.hpp": ["Norm"], "channels.hpp": ["Norm"]}.get(Path(mutant.file).name, near)
     short = {"GeluTanh": "gelu", "SigmoidPair": "silu or gelu", "sigmoid_pair": "silu or gelu"}
-    return " or ".join(short.get(name, name) for name in names)
+    return " or ".join([*(short.get(name, name) for name in names), "by_hand"] if names else [])
 
 
 def selection(mutant, broad):
@@ -265,6 +265,7 @@ def run_tests(package, paths, expression, timeout, scratch):
     if child == 0:
         os.setsid()
         try:
+            resource.setrlimit(resource.RLIMIT_CPU, (timeout, timeout + 5))
             out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(out, 1), os.dup2(out, 2)
             os.chdir(ROOT)
@@ -276,13 +277,12 @@ def run_tests(package, paths, expression, timeout, scratch):
 
             if Path(nncore.__file__).parent != package:
                 os._exit(99)
-            select = ["-k", expression] if expression else []
-            options = ["-q", "-x", "-p", "no:cacheprovider", *select, *paths]
+            options = ["-q", "-x", "-p", "no:cacheprovider", *(["-k", expression] if expression else []), *paths]
             os._exit(int(pytest.main(options, plugins=[FirstFailure(failure)])))
         except BaseException:
             traceback.print_exc()
         os._exit(98)
-    end = time.monotonic() + timeout
+    end = time.monotonic() + 10 * timeout  # for one that waits; the machine may have other work
     try:
         while True:
             done, status = os.waitpid(child, os.WNOHANG)
@@ -301,7 +301,8 @@ def run_tests(package, paths, expression, timeout, scratch):
     assert code != 99, f"tests imported another nncore than {package}"
     if failure.exists():
         return failure.read_text()
-    return "crash" if code < 0 else "import" if code == 98 else f"pytest exit {code}"
+    names = {98: "import", -signal.SIGXCPU: "timeout"}
+    return names.get(code, "crash" if code < 0 else f"pytest exit {code}")
 
 
 def judge(mutant, build, scratch, broad):
@@ -368,7 +369,6 @@ def main():
     for name in PRELOADED:  # every child inherits them
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
-    os.nice(10)
     shutil.rmtree(options.scratch, ignore_errors=True)
     options.scratch.mkdir(parents=True)
     build, verdicts = Build(options.build.resolve(), options.scratch.resolve()), {}
