@@ -72,7 +72,7 @@ struct ConvKernels {
   /// Weights (K, C, kh, kw) to packed ones, and back.
   void (*pack_weights)(const ConvShape& s, const T* w, T* packed);
   void (*unpack_weights)(const ConvShape& s, const T* packed, T* w);
-  /// Packed weights for s.backward(): K and C exchanged, taps reversed. From some blocks of K, right after their update.
+  /// Packed weights for s.backward(): K and C exchanged, taps reversed. Of some blocks of K, say right after their update.
   void (*flip_weights)(const ConvShape& s, int64_t block0, int64_t block1, const T* w, T* flipped);
 };
 
