@@ -1,4 +1,4 @@
-/// Direct convolution: row after row of a strip of columns, with two blocks of channels in registers from bias to store.
+/// Direct convolution: row after row of a strip of columns, two blocks of channels in registers from bias to store.
 ///
 /// Taps in the padding are skipped. Above and below the image that is a bound of a loop. To the left and right the
 /// columns of a strip that a tap reaches must be known when this is compiled, or the sums could not stay in registers:
@@ -32,7 +32,7 @@ struct Strip {
 };
 
 /// Neighbouring taps of one row.
-struct Run {
+struct Taps {
   int64_t first, count;
 };
 
@@ -44,7 +44,7 @@ NNCORE_INLINE N opaque(N n) {
 }
 
 /// Tap j alone, or none.
-NNCORE_INLINE Run one_tap(int64_t j, int64_t kw) { return {opaque(j), opaque(j >= 0 && j < kw ? 1 : 0)}; }
+NNCORE_INLINE Taps one_tap(int64_t j, int64_t kw) { return {opaque(j), opaque(j >= 0 && j < kw ? 1 : 0)}; }
 
 template <class T, bool plain, int R, int B>
 [[gnu::noinline]] void strip(const Strip<T>& given) {
@@ -58,9 +58,9 @@ template <class T, bool plain, int R, int B>
   // tap and number of taps for columns from the first that is not missed to the last
   const int64_t last = t.W - R - t.column;  // the last tap that misses nothing on the right
   const int64_t full0 = t.column < 0 ? -t.column : 0, full1 = last < t.kw - 1 ? last + 1 : t.kw;
-  const Run left3 = one_tap(-t.column - 3, t.kw), left2 = one_tap(-t.column - 2, t.kw);
-  const Run left1 = one_tap(-t.column - 1, t.kw), full = {opaque(full0), opaque(full1 > full0 ? full1 - full0 : 0)};
-  const Run right1 = one_tap(last + 1, t.kw), right2 = one_tap(last + 2, t.kw), right3 = one_tap(last + 3, t.kw);
+  const Taps left3 = one_tap(-t.column - 3, t.kw), left2 = one_tap(-t.column - 2, t.kw);
+  const Taps left1 = one_tap(-t.column - 1, t.kw), full = {opaque(full0), opaque(full1 > full0 ? full1 - full0 : 0)};
+  const Taps right1 = one_tap(last + 1, t.kw), right2 = one_tap(last + 2, t.kw), right3 = one_tap(last + 3, t.kw);
 
   for (int64_t out = t.row0; out < t.row1; ++out) {
     const int64_t row = out - t.ph, i0 = row < 0 ? -row : 0, i1 = t.H - row < t.kh ? t.H - row : t.kh;
@@ -76,7 +76,7 @@ template <class T, bool plain, int R, int B>
       const T* x_row = t.x + c * t.x_channel + (row + i0) * t.x_row;
       const T* w_row = t.w + (c * t.kh + i0 * channels) * t.kw * b;
       for (int64_t i = i0; i < i1; ++i, x_row += t.x_row, w_row += t.kw * tap) {
-        const auto add = [&]<int R0, int R1>(Run taps) __attribute__((always_inline)) {
+        const auto add = [&]<int R0, int R1>(Taps taps) __attribute__((always_inline)) {
           if constexpr (R0 < R1) {
             const T *x = x_row + (t.column + taps.first + R0) * step, *w = w_row + taps.first * tap;
             const int64_t outer = taps.count == 0 ? 0 : plain ? channels : gapless ? 1 : taps.count;

@@ -54,6 +54,12 @@ struct ConvTaps {
   int64_t images, block0, block1, in0, in1, tap0, tap1;
 };
 
+/// Windows of kh x kw taps, sh and sw apart, on planes (H, W); OH x OW of them. Taps in the padding (ph, pw on either
+/// side) count for nothing. Each window must meet the plane, and max-pooling takes up to 256 taps.
+struct PoolShape {
+  int64_t H, W, OH, OW, kh, kw, sh, sw, ph, pw;
+};
+
 template <class T>
 struct ConvKernels {
   using Forward = void (*)(const ConvShape& s, const ConvRows& part, const T* x, const T* w, const T* bias, T* y);
@@ -72,8 +78,17 @@ struct ConvKernels {
   /// Weights (K, C, kh, kw) to packed ones, and back.
   void (*pack_weights)(const ConvShape& s, const T* w, T* packed);
   void (*unpack_weights)(const ConvShape& s, const T* packed, T* w);
-  /// Packed weights for s.backward(): K and C exchanged, taps reversed. Of some blocks of K, say right after their update.
+  /// Packed weights for s.backward(): K and C exchanged, taps reversed. From some blocks of K, say after their update.
   void (*flip_weights)(const ConvShape& s, int64_t block0, int64_t block1, const T* w, T* flipped);
+
+  // Pooling of `planes` = images * blocks planes of blocked pixels.
+  /// Rows from row0 to row1 of y; taken[..] = i * kw + j of the largest number, the first of equals, or of the last NaN
+  /// (taken may be null).
+  void (*max_pool)(const PoolShape& s, int64_t planes, int64_t row0, int64_t row1, const T* x, T* y, uint8_t* taken);
+  void (*max_pool_backward)(const PoolShape& s, int64_t planes, const T* dy, const uint8_t* taken, T* dx);
+  /// The sum of a window, divided by its taps in the plane and the padding, or by those inside the plane alone.
+  void (*mean_pool)(const PoolShape& s, bool inside, int64_t planes, int64_t row0, int64_t row1, const T* x, T* y);
+  void (*mean_pool_backward)(const PoolShape& s, bool inside, int64_t planes, const T* dy, T* dx);
 };
 
 }  // namespace nncore

@@ -112,6 +112,11 @@ NNCORE_KERNEL(pack_weights);
 NNCORE_KERNEL(unpack_weights);
 NNCORE_KERNEL(flip_weights);
 
+NNCORE_KERNEL(max_pool);
+NNCORE_KERNEL(max_pool_backward);
+NNCORE_KERNEL(mean_pool);
+NNCORE_KERNEL(mean_pool_backward);
+
 #undef NNCORE_KERNEL
 
 extern const Kernels<float> kTableF32;

@@ -91,6 +91,10 @@ constexpr Kernels<T> make_table() {
               .pack_weights = pack_weights,
               .unpack_weights = unpack_weights,
               .flip_weights = flip_weights,
+              .max_pool = max_pool,
+              .max_pool_backward = max_pool_backward,
+              .mean_pool = mean_pool,
+              .mean_pool_backward = mean_pool_backward,
           },
   };
 }

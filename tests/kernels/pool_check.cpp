@@ -1,0 +1,204 @@
+/// Compares pooling on blocked pixels with plain loops over one channel after the other, and times it.
+///
+///   pool_check [--isa NAME] [--bench | PROBLEM...]   e.g. pool:ih14iw14oh7ow7kh2kw2sh2sw2ph0pw0:f32
+#include <csignal>
+
+#include "conv_problem.hpp"
+#include "guarded.hpp"
+#include "problems.hpp"
+#include "timing.hpp"
+
+namespace nncore::check {
+namespace {
+
+std::string current;  // the repro arguments of what runs now, for the handler of a fault
+
+void on_fault(int) {
+  std::printf("FAIL access outside an array: pool_check %s\n", current.c_str());
+  std::fflush(stdout);
+  std::_Exit(1);
+}
+
+int fail(const char* what, int64_t at) {
+  std::printf("FAIL %s at [%lld]: pool_check %s\n", what, static_cast<long long>(at), current.c_str());
+  return 1;
+}
+
+/// ceil: the last window may begin in front of the last pixel and end behind the padding.
+PoolShape pool(int64_t H, int64_t W, int64_t kh, int64_t kw, int64_t sh, int64_t sw, int64_t ph, int64_t pw,
+               bool ceil) {
+  const auto windows = [&](int64_t size, int64_t k, int64_t stride, int64_t pad) {
+    const int64_t room = size + 2 * pad - k, count = (room + (ceil ? stride - 1 : 0)) / stride + 1;
+    return room < 0 ? 0 : (count - 1) * stride >= size + pad ? count - 1 : count;
+  };
+  return {H, W, windows(H, kh, sh, ph), windows(W, kw, sw, pw), kh, kw, sh, sw, ph, pw};
+}
+
+std::string text(const PoolShape& s, bool f64) {
+  char line[160];
+  std::snprintf(line, sizeof line, "pool:ih%ldiw%ldoh%ldow%ldkh%ldkw%ldsh%ldsw%ldph%ldpw%ld:%s", long{s.H}, long{s.W},
+                long{s.OH}, long{s.OW}, long{s.kh}, long{s.kw}, long{s.sh}, long{s.sw}, long{s.ph}, long{s.pw},
+                f64 ? "f64" : "f32");
+  return line;
+}
+
+bool parse(const char* line, PoolShape& s, bool& f64) {
+  long v[10];
+  char type[8];
+  if (std::sscanf(line, "pool:ih%ldiw%ldoh%ldow%ldkh%ldkw%ldsh%ldsw%ldph%ldpw%ld:%7s", &v[0], &v[1], &v[2], &v[3],
+                  &v[4], &v[5], &v[6], &v[7], &v[8], &v[9], type) != 11)
+    return false;
+  s = {v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9]};
+  f64 = std::string(type) == "f64";
+  return s.sh > 0 && s.sw > 0 && s.kh > s.ph && s.kw > s.pw && s.OH > 0 && s.OW > 0 &&
+         (s.OH - 1) * s.sh < s.H + s.ph && (s.OW - 1) * s.sw < s.W + s.pw;
+}
+
+template <class T>
+bool same(T a, T b) {
+  return a == b || (std::isnan(a) && std::isnan(b));
+}
+
+/// Windows of one lane of one plane: body(output, input, tap) for each tap inside, in order.
+template <class Body>
+void each_tap(const PoolShape& s, Body body) {
+  for (int64_t oh = 0; oh < s.OH; ++oh)
+    for (int64_t ow = 0; ow < s.OW; ++ow)
+      for (int64_t i = 0; i < s.kh; ++i)
+        for (int64_t j = 0; j < s.kw; ++j) {
+          const int64_t h = oh * s.sh + i - s.ph, w = ow * s.sw + j - s.pw;
+          if (h >= 0 && h < s.H && w >= 0 && w < s.W) body(oh * s.OW + ow, h * s.W + w, i * s.kw + j);
+        }
+}
+
+/// Whole calls and calls row by row write the same; then each lane of each plane against plain loops.
+template <class T>
+int check(const Kernels<T>& kernels, const PoolShape& s) {
+  constexpr int64_t planes = 3;
+  const int64_t b = kernels.lanes, in = s.H * s.W, out = s.OH * s.OW;
+  const ConvKernels<T>& conv = kernels.conv;
+  Guarded<T> x(planes * in * b), y(planes * out * b), dy(y.size()), dx(x.size()), mean(y.size()), mean_dx(x.size());
+  Guarded<T> cut(y.size()), no_bytes(y.size());
+  Guarded<uint8_t> taken(y.size()), cut_taken(y.size());
+  const std::vector<T> numbers = ConvArrays<T>::random(x.size() + y.size(), 9);
+  for (int64_t i = 0; i < x.size(); ++i)  // a few equal numbers, a few NaNs
+    x[i] = i % 41 == 7 ? std::numeric_limits<T>::quiet_NaN()
+                       : static_cast<T>(std::round(4 * numbers[static_cast<size_t>(i)]) / 4);
+  for (int64_t i = 0; i < y.size(); ++i) dy[i] = numbers[static_cast<size_t>(x.size() + i)];
+
+  conv.max_pool(s, planes, 0, s.OH, x.data(), y.data(), taken.data());
+  conv.max_pool(s, planes, 0, s.OH, x.data(), no_bytes.data(), nullptr);
+  for (int64_t r = 0; r < s.OH; ++r)
+    conv.max_pool(s, planes, r, r + 1, x.data(), cut.data(), cut_taken.data());
+  for (int64_t i = 0; i < y.size(); ++i)
+    if (!same(cut[i], y[i]) || !same(no_bytes[i], y[i]) || cut_taken[i] != taken[i]) return fail("other numbers", i);
+  conv.max_pool_backward(s, planes, dy.data(), taken.data(), dx.data());
+
+  for (bool inside : {false, true}) {
+    conv.mean_pool(s, inside, planes, 0, s.OH, x.data(), mean.data());
+    for (int64_t r = 0; r < s.OH; ++r) conv.mean_pool(s, inside, planes, r, r + 1, x.data(), cut.data());
+    conv.mean_pool_backward(s, inside, planes, dy.data(), mean_dx.data());
+    for (int64_t plane = 0; plane < planes; ++plane)
+      for (int64_t lane = 0; lane < b; ++lane) {
+        const auto x_at = [&](int64_t i) { return (plane * in + i) * b + lane; };
+        const auto y_at = [&](int64_t i) { return (plane * out + i) * b + lane; };
+        std::vector<T> best(static_cast<size_t>(out), -std::numeric_limits<T>::infinity()), sum(best.size(), 0);
+        std::vector<T> best_dx(static_cast<size_t>(in), 0), sum_dx(best_dx.size(), 0), count(best.size(), 0);
+        std::vector<int64_t> tap_of(best.size()), input_of(best.size());
+        each_tap(s, [&](int64_t o, int64_t i, int64_t tap) {
+          const size_t at = static_cast<size_t>(o);
+          const T value = x[x_at(i)];
+          sum[at] += value, count[at] += 1;
+          if (value > best[at] || std::isnan(value)) best[at] = value, tap_of[at] = tap, input_of[at] = i;
+        });
+        if (!inside)
+          for (int64_t o = 0; o < out; ++o) {
+            const int64_t h = o / s.OW * s.sh - s.ph, w = o % s.OW * s.sw - s.pw;
+            const int64_t rows = std::min(h + s.kh, s.H + s.ph) - h, columns = std::min(w + s.kw, s.W + s.pw) - w;
+            count[static_cast<size_t>(o)] = static_cast<T>(rows * columns);
+          }
+        each_tap(s, [&](int64_t o, int64_t i, int64_t) {
+          const size_t at = static_cast<size_t>(o);
+          sum_dx[static_cast<size_t>(i)] += dy[y_at(o)] / count[at];
+          if (i == input_of[at]) best_dx[static_cast<size_t>(i)] += dy[y_at(o)];
+        });
+        for (int64_t o = 0; o < out; ++o) {
+          const size_t at = static_cast<size_t>(o);
+          if (!same(y[y_at(o)], best[at])) return fail("wrong maximum", y_at(o));
+          if (taken[y_at(o)] != tap_of[at]) return fail("wrong place", y_at(o));
+          if (!same(mean[y_at(o)], sum[at] / count[at])) return fail("wrong mean", y_at(o));
+          if (!same(mean[y_at(o)], cut[y_at(o)])) return fail("other numbers", y_at(o));
+        }
+        for (int64_t i = 0; i < in; ++i) {
+          if (dx[x_at(i)] != best_dx[static_cast<size_t>(i)]) return fail("wrong gradient of the maximum", x_at(i));
+          if (mean_dx[x_at(i)] != sum_dx[static_cast<size_t>(i)]) return fail("wrong gradient of the mean", x_at(i));
+        }
+      }
+  }
+  for (const Guarded<T>* array : {&x, &y, &dy, &dx, &mean, &mean_dx, &cut, &no_bytes})
+    if (!array->intact()) return fail("write in front of an array", 0);
+  return taken.intact() && cut_taken.intact() ? 0 : fail("write in front of an array", 0);
+}
+
+/// Pooling of 50 images of 32 channels.
+template <class T>
+void bench(const char* isa, const Kernels<T>& kernels, const PoolShape& s) {
+  const int64_t b = kernels.lanes, planes = 50 * 32 / b, size = planes * s.H * s.W * b;
+  const ConvKernels<T>& conv = kernels.conv;
+  std::vector<T> x = ConvArrays<T>::random(size, 1), y(x.size());
+  std::vector<uint8_t> taken(x.size());
+  const auto time = [&](auto run) { return 1e6 * time_beside_probe(kernels, 1, run).best; };
+  const double max = time([&] { conv.max_pool(s, planes, 0, s.OH, x.data(), y.data(), taken.data()); });
+  const double max_back = time([&] { conv.max_pool_backward(s, planes, y.data(), taken.data(), x.data()); });
+  const double mean = time([&] { conv.mean_pool(s, false, planes, 0, s.OH, x.data(), y.data()); });
+  const double mean_back = time([&] { conv.mean_pool_backward(s, false, planes, y.data(), x.data()); });
+  std::printf("%-8s %-45s max %7.1f, backward %7.1f, mean %7.1f, backward %7.1f us\n", isa,
+              text(s, sizeof(T) == 8).c_str(), max, max_back, mean, mean_back);
+}
+
+const PoolShape kShapes[] = {
+    pool(2, 2, 2, 2, 2, 2, 0, 0, false),   pool(28, 28, 2, 2, 2, 2, 0, 0, false), pool(14, 14, 2, 2, 2, 2, 0, 0, false),
+    pool(7, 5, 2, 2, 2, 2, 0, 0, false),   pool(9, 8, 3, 3, 2, 2, 1, 1, false),   pool(5, 6, 3, 3, 1, 1, 1, 1, false),
+    pool(4, 9, 1, 4, 3, 2, 0, 2, false),   pool(8, 8, 2, 2, 1, 1, 0, 0, false),   pool(6, 7, 2, 3, 4, 5, 1, 0, false),
+    pool(16, 17, 16, 16, 1, 1, 0, 0, false), pool(3, 3, 5, 5, 2, 2, 2, 2, false), pool(1, 1, 1, 1, 1, 1, 0, 0, false),
+    pool(7, 5, 2, 2, 2, 2, 0, 0, true),    pool(8, 10, 3, 3, 2, 2, 1, 1, true),   pool(6, 9, 3, 2, 4, 3, 1, 1, true)};
+
+int run(const std::vector<std::string>& arguments) {
+  bool timed = false;
+  std::string isa;
+  std::vector<std::string> problems;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == "--bench") timed = true;
+    else if (arguments[i] == "--isa" && i + 1 < arguments.size()) isa = arguments[++i];
+    else problems.push_back(arguments[i]);
+  }
+  if (problems.empty())
+    for (const PoolShape& s : kShapes)
+      if (!timed || s.H >= 14)
+        for (bool f64 : {false, true}) problems.push_back(text(s, f64));
+
+  int failures = 0, runs = 0;
+  for (const Set& set : usable_sets()) {
+    if (!isa.empty() && isa != set.isa) continue;
+    for (const std::string& problem : problems) {
+      PoolShape s;
+      bool f64;
+      if (!parse(problem.c_str(), s, f64)) return std::printf("not a problem: %s\n", problem.c_str()), 2;
+      current = std::string("--isa ") + set.isa + " " + problem;
+      ++runs;
+      if (timed) f64 ? bench(set.isa, *set.f64, s) : bench(set.isa, *set.f32, s);
+      else failures += f64 ? check(*set.f64, s) : check(*set.f32, s);
+    }
+  }
+  if (!timed) std::printf("%d problems, %d failures\n", runs, failures);
+  return failures || runs == 0 ? 1 : 0;
+}
+
+}  // namespace
+}  // namespace nncore::check
+
+int main(int argc, char** argv) {
+  std::signal(SIGSEGV, nncore::check::on_fault);
+  std::signal(SIGBUS, nncore::check::on_fault);
+  return nncore::check::run({argv + 1, argv + argc});
+}
