@@ -4,11 +4,38 @@
 namespace nncore {
 namespace {
 
+template <class T>
+class LoweredAvgPool final : public LoweredPool<T> {
+ public:
+  LoweredAvgPool(const PoolShape& shape, int64_t C, bool inside) : LoweredPool<T>(shape, C), inside_(inside) {}
+
+  void forward(int64_t N, const T* x, T* y, T* const*, const Pass&) override {
+    this->each_plane(N, [&](int64_t p) {
+      kernels<T>().conv.mean_pool(this->s_, inside_, 1, 0, this->s_.OH, x + p * this->in_size(),
+                                  y + p * this->out_size());
+    });
+  }
+  void backward(int64_t N, const T*, const T*, T* dy, T* dx, T* const*, GradientSink<T>&) override {
+    if (dx == nullptr) return;
+    this->each_plane(N, [&](int64_t p) {
+      kernels<T>().conv.mean_pool_backward(this->s_, inside_, 1, dy + p * this->out_size(), dx + p * this->in_size());
+    });
+  }
+
+ private:
+  bool inside_;  // the mean is over the taps inside the image
+};
+
 /// y = the mean of each window.
 template <class T>
 class AvgPool2d final : public Pool<T> {
  public:
   explicit AvgPool2d(const Args& args) : Pool<T>("AvgPool2d", args), count_padding_(args.get<bool>("count_include_pad")) {}
+
+  std::unique_ptr<Lowered<T>> lower(Layout layout) override {
+    if (layout != Layout::blocks) return nullptr;
+    return std::make_unique<LoweredAvgPool<T>>(this->pool_shape(), this->in_[0], !count_padding_);
+  }
 
   void forward(View<const T> x, View<T> y, const Pass&) override {
     this->prepare();

@@ -6,6 +6,30 @@
 namespace nncore {
 namespace {
 
+template <class T>
+class LoweredMaxPool final : public LoweredPool<T> {
+ public:
+  using LoweredPool<T>::LoweredPool;
+
+  void forward(int64_t N, const T* x, T* y, T* const*, const Pass&) override {
+    uint8_t* const taken = taken_.reserve(this->results(N));
+    this->each_plane(N, [&](int64_t p) {
+      const int64_t out = p * this->out_size();
+      kernels<T>().conv.max_pool(this->s_, 1, 0, this->s_.OH, x + p * this->in_size(), y + out, taken + out);
+    });
+  }
+  void backward(int64_t N, const T*, const T*, T* dy, T* dx, T* const*, GradientSink<T>&) override {
+    if (dx == nullptr) return;
+    this->each_plane(N, [&](int64_t p) {
+      const int64_t out = p * this->out_size();
+      kernels<T>().conv.max_pool_backward(this->s_, 1, dy + out, taken_.data() + out, dx + p * this->in_size());
+    });
+  }
+
+ private:
+  Buffer<uint8_t> taken_;  // which tap of its window each output comes from
+};
+
 /// y = the largest number of each window, NaN before all; padding counts as -inf.
 template <class T>
 class MaxPool2d final : public Pool<T> {
@@ -16,6 +40,13 @@ class MaxPool2d final : public Pool<T> {
     const Shape out = Pool<T>::build(in);
     if (in[1] > INT32_MAX / in[2]) this->shape_error("images of less than 2^31 pixels", in);
     return out;
+  }
+
+  std::unique_ptr<Lowered<T>> lower(Layout layout) override {
+    constexpr int64_t kMostTaps = 256;
+    const PoolShape shape = this->pool_shape();
+    if (layout != Layout::blocks || shape.kh > kMostTaps || shape.kw > kMostTaps / shape.kh) return nullptr;
+    return std::make_unique<LoweredMaxPool<T>>(shape, this->in_[0]);
   }
 
   void forward(View<const T> x, View<T> y, const Pass& pass) override {

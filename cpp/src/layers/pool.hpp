@@ -47,6 +47,11 @@ class Pool : public Layer<T> {
     }
   }
 
+  /// The windows as the kernels of blocked images take them.
+  PoolShape pool_shape() const {
+    const Window &h = window_[0], &w = window_[1];
+    return {H(), W(), U(), V(), h.kernel, w.kernel, h.stride, w.stride, h.before, w.before};
+  }
   int64_t H() const { return in_[1]; }
   int64_t W() const { return in_[2]; }
   int64_t U() const { return out_[1]; }
@@ -95,6 +100,30 @@ class Pool : public Layer<T> {
     int64_t pixel, window, count;
   };
   std::vector<Tap> taps_;
+};
+
+/// The planned form of a pooling on blocked images.
+template <class T>
+class LoweredPool : public Lowered<T> {
+ public:
+  LoweredPool(const PoolShape& shape, int64_t C) : s_(shape), blocks_(blocks_of(C, kernels<T>().lanes)) {}
+
+  Layout layout() const override { return Layout::blocks; }
+  double cost(int64_t N) const override { return static_cast<double>(N * blocks_ * s_.OH * s_.OW * s_.kh * s_.kw); }
+  void pack(int, const T*, T*) const override {}
+  void unpack(int, const T*, T*) const override {}
+
+ protected:
+  int64_t in_size() const { return s_.H * s_.W * kernels<T>().lanes; }  ///< of one plane of one block
+  int64_t out_size() const { return s_.OH * s_.OW * kernels<T>().lanes; }
+  int64_t results(int64_t N) const { return N * blocks_ * out_size(); }
+  template <class F>
+  void each_plane(int64_t N, F f) const {
+    parallel_for(N * blocks_, cost(N) * static_cast<double>(kernels<T>().lanes), f);
+  }
+
+  PoolShape s_;
+  int64_t blocks_;
 };
 
 /// The fields that poolings have in common.
