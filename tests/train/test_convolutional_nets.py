@@ -102,6 +102,43 @@ def test_the_trainer_gives_the_bits_of_the_plain_way(name, dtype, rng):
         assert np.array_equal(planned.flat_parameters, plain.flat_parameters)
 
 
+BLOCKED = {
+    "course": lambda: [
+        nc.Conv2d(1, 8, 5, padding=2), nc.ReLU(), nc.MaxPool2d(2), nc.Conv2d(8, 19, 3), nc.Tanh(), nc.Flatten(), nc.Linear(76, 3),
+    ],
+    "same bits": lambda: [
+        nc.Conv2d(1, 33, (3, 2), padding=1), nc.SiLU(), nc.AvgPool2d(3, 2, padding=1, ceil_mode=True, count_include_pad=False),
+        nc.Sigmoid(), nc.Conv2d(33, 5, 1, bias=False), nc.MaxPool2d((2, 3), (1, 2), padding=(1, 0)), nc.Dropout(0.3),
+        nc.Conv2d(5, 20, 2), nc.GlobalAvgPool2d(), nc.Linear(20, 3),
+    ],
+    "norms": lambda: [
+        nc.Conv2d(1, 20, 3, padding=1, bias=False), nc.BatchNorm2d(20), nc.ReLU(), nc.MaxPool2d(2), nc.Conv2d(20, 17, 3, padding=1),
+        nc.BatchNorm2d(17, affine=False), nc.LeakyReLU(), nc.Conv2d(17, 6, 3, stride=2), nc.Flatten(), nc.Linear(6, 3),
+    ],
+}  # fmt: skip
+TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
+
+
+@pytest.mark.parametrize("name", BLOCKED)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_images_in_blocks(name, dtype, rng):
+    """The layers' bits; within rounding where sums over images have another order: means and variances."""
+    planned = nc.Sequential(*BLOCKED[name](), dtype=dtype, seed=1)
+    plain, loss, hand = planned.copy(), nc.CrossEntropyLoss(), nc.SGD(lr=0.05)
+    trainer = nc.Trainer(planned, loss, nc.SGD(lr=0.05), seed=23)
+    for step, n in enumerate((7, 20, 3, 33)):
+        X, y = rng.normal(size=(n, 1, 9, 8)), rng.integers(0, 3, n)
+        z = plain._core.forward(X, True, 23, step)
+        value, dz = loss(z, y)
+        plain.zero_grad()
+        plain.backward(dz)
+        hand.step(plain)
+        tolerance = TOLERANCE[dtype] if name == "norms" else 0.0
+        assert trainer.step(X, y) == pytest.approx(value, rel=tolerance, abs=tolerance)
+        for key, array in planned.state_dict().items():
+            np.testing.assert_allclose(array, plain.state_dict()[key], rtol=tolerance, atol=tolerance)
+
+
 def larger():
     return [
         nc.Conv2d(3, 24, 5, padding=2),

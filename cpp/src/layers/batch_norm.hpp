@@ -40,12 +40,23 @@ class BatchNorm : public Layer<T> {
   }
 
   void forward(View<const T> x, View<T> y, const Pass& pass) override {
-    const Channels a{x.batch(), C_, L_};
     x_ = x;
+    normalize(Channels{x.batch(), C_, L_}, x.data, y.data, value(0), value(1), pass);
+  }
+
+  void backward(View<const T> dy, View<T> dx) override {
+    T* const dgamma = affine_ ? this->parameters()[0].grad : nullptr;
+    T* const dbeta = affine_ ? this->parameters()[1].grad : nullptr;
+    gradients(Channels{dy.batch(), C_, L_}, x_.data, dy.data, dx.data, dgamma, dbeta);
+  }
+
+  /// For an array of channels in either layout; gamma and beta are null without `affine`.
+  template <class A>
+  void normalize(const A& a, const T* x, T* y, const T* gamma, const T* beta, const Pass& pass) {
     if (a.count() == 0) return;
     if (pass.training || !track_) {
-      a.moments(x.data, mean_.data(), variance_.data());
-      if (pass.training && pass.update_state && track_) update_running(a);
+      a.moments(x, mean_.data(), variance_.data());
+      if (pass.training && pass.update_state && track_) update_running(a.count());
     } else {
       std::copy_n(running(0), C_, mean_.data());
       std::copy_n(running(1), C_, variance_.data());
@@ -53,50 +64,53 @@ class BatchNorm : public Layer<T> {
     for (std::size_t c = 0; c < size(); ++c) {
       inverse_[c] = 1.0 / std::sqrt(variance_[c] + eps_);
       center_[c] = static_cast<T>(mean_[c]);
-      scale_[c] = static_cast<T>(inverse_[c] * (affine_ ? static_cast<double>(this->parameters()[0].value[c]) : 1.0));
-      shift_[c] = affine_ ? this->parameters()[1].value[c] : T(0);
+      scale_[c] = static_cast<T>(inverse_[c] * (gamma != nullptr ? static_cast<double>(gamma[c]) : 1.0));
+      shift_[c] = beta != nullptr ? beta[c] : T(0);
     }
-    a.affine(x.data, center_.data(), scale_.data(), shift_.data(), y.data);
+    a.affine(x, center_.data(), scale_.data(), shift_.data(), y);
   }
 
   // with h = (x - mean) / sqrt(var + eps), M values a channel:
   // dgamma = Σ dy h, dbeta = Σ dy, dx = gamma / sqrt(var + eps) (dy - dbeta / M - h dgamma / M)
-  void backward(View<const T> dy, View<T> dx) override {
-    const Channels a{dy.batch(), C_, L_};
+  template <class A>
+  void gradients(const A& a, const T* x, const T* dy, T* dx, T* dgamma, T* dbeta) {
     if (a.count() == 0) return;
-    a.sums(dy.data, total_.data());
-    a.products(dy.data, x_.data, mean_.data(), product_.data());
+    a.sums(dy, total_.data());
+    a.products(dy, x, mean_.data(), product_.data());
     const auto M = static_cast<double>(a.count());
     for (std::size_t c = 0; c < size(); ++c) {
-      if (affine_) {
-        this->parameters()[0].grad[c] += static_cast<T>(product_[c] * inverse_[c]);
-        this->parameters()[1].grad[c] += static_cast<T>(total_[c]);
+      if (dgamma != nullptr) {
+        dgamma[c] += static_cast<T>(product_[c] * inverse_[c]);
+        dbeta[c] += static_cast<T>(total_[c]);
       }
       slope_[c] = static_cast<T>(product_[c] * inverse_[c] * inverse_[c] / M);
       level_[c] = static_cast<T>(total_[c] / M);
     }
-    if (dx.data == nullptr) return;
-    a.gradient(x_.data, dy.data, center_.data(), scale_.data(), slope_.data(), level_.data(), dx.data);
+    if (dx == nullptr) return;
+    a.gradient(x, dy, center_.data(), scale_.data(), slope_.data(), level_.data(), dx);
   }
 
  protected:
   int64_t C() const { return C_; }
   void set_inner(int64_t L) {
     L_ = L;
-    for (auto* row : {&mean_, &variance_, &inverse_, &product_, &total_}) row->resize(size());
-    for (auto* row : {&center_, &scale_, &shift_, &slope_, &level_}) row->resize(size());
+    const auto room = static_cast<std::size_t>(whole_registers<T>(C_));  // of whole blocks: zeros beyond C
+    for (auto* row : {&mean_, &variance_, &inverse_, &product_, &total_}) row->resize(room);
+    for (auto* row : {&center_, &scale_, &shift_, &slope_, &level_}) row->resize(room);
   }
+  bool has_gain() const { return affine_; }
 
  private:
   std::size_t size() const { return static_cast<std::size_t>(C_); }
+  const T* value(std::size_t i) { return affine_ ? this->parameters()[i].value : nullptr; }
   T* running(std::size_t i) { return this->parameters()[(affine_ ? 2 : 0) + i].value; }
 
   // momentum weights the batch, whose variance is the unbiased one; without it all batches weigh alike
-  void update_running(const Channels& a) {
+  void update_running(int64_t count) {
     T& batches = *running(2);
     batches += T(1);
     const double m = momentum_ < 0 ? 1.0 / static_cast<double>(batches) : momentum_;
-    const double unbiased = static_cast<double>(a.count()) / static_cast<double>(a.count() - 1);
+    const double unbiased = static_cast<double>(count) / static_cast<double>(count - 1);
     for (std::size_t c = 0; c < size(); ++c) {
       T &mean = running(0)[c], &variance = running(1)[c];
       mean = static_cast<T>((1 - m) * static_cast<double>(mean) + m * mean_[c]);

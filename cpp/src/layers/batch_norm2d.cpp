@@ -1,8 +1,49 @@
 #include "layers/batch_norm.hpp"
+#include "layers/epilogue.hpp"
 #include "layers/window.hpp"
 
 namespace nncore {
 namespace {
+
+/// The planned form on blocked images.
+template <class T>
+class LoweredBatchNorm final : public Lowered<T> {
+ public:
+  LoweredBatchNorm(BatchNorm<T>& layer, bool affine, int64_t C, int64_t L)
+      : layer_(layer), affine_(affine), C_(C), L_(L), gradient_(2 * C) {}
+
+  Layout layout() const override { return Layout::blocks; }
+  double cost(int64_t N) const override { return static_cast<double>(N * C_ * L_); }
+  bool fuse(Layer<T>& next) override { return after_.add_elementwise(next); }
+  void pack(int, const T* natural, T* packed) const override { std::copy_n(natural, C_, packed); }
+  void unpack(int, const T* packed, T* natural) const override { std::copy_n(packed, C_, natural); }
+
+  void forward(int64_t N, const T* x, T* y, T* const* w, const Pass& pass) override {
+    after_.begin(results(N), pass);
+    layer_.normalize(BlockedChannels{N, C_, L_}, x, y, affine_ ? w[0] : nullptr, affine_ ? w[1] : nullptr, pass);
+    const int64_t plane = results(1);
+    if (after_) parallel_for(N, 4.0 * static_cast<double>(N * plane), [&](int64_t n) {
+      after_.forward(n * plane, plane, y + n * plane);
+    });
+  }
+
+  void backward(int64_t N, const T* x, const T* y, T* dy, T* dx, T* const*, GradientSink<T>& sink) override {
+    after_.backward(results(N), y, dy);
+    T *dgamma = affine_ ? gradient_.data() : nullptr, *dbeta = affine_ ? dgamma + C_ : nullptr;
+    std::fill_n(gradient_.data(), 2 * C_, T(0));
+    layer_.gradients(BlockedChannels{N, C_, L_}, x, dy, dx, dgamma, dbeta);
+    for (int i = 0; affine_ && i < 2; ++i) sink.take(i, 0, C_, i == 0 ? dgamma : dbeta);
+  }
+
+ private:
+  int64_t results(int64_t N) const { return N * whole_registers<T>(C_) * L_; }
+
+  BatchNorm<T>& layer_;
+  bool affine_;
+  int64_t C_, L_;
+  Epilogue<T> after_;
+  Buffer<T> gradient_;
+};
 
 /// (N, C, H, W).
 template <class T>
@@ -13,9 +54,17 @@ class BatchNorm2d final : public BatchNorm<T> {
     if (in.rank() != 3 || in[0] != this->C()) {
       this->shape_error("(N, " + std::to_string(this->C()) + ", H, W)", in, image_hint(in, this->C()));
     }
-    this->set_inner(in[1] * in[2]);
+    pixels_ = in[1] * in[2];
+    this->set_inner(pixels_);
     return in;
   }
+  std::unique_ptr<Lowered<T>> lower(Layout layout) override {
+    if (layout != Layout::blocks) return nullptr;
+    return std::make_unique<LoweredBatchNorm<T>>(*this, this->has_gain(), this->C(), pixels_);
+  }
+
+ private:
+  int64_t pixels_ = 1;
 };
 
 const auto registered =

@@ -61,4 +61,88 @@ struct Channels {
   }
 };
 
+/// The same array in blocks of as many channels as there are lanes (kernels/conv_table.hpp): L rows of a block's
+/// channels for each sample. What is read and written for channels has room for whole blocks.
+struct BlockedChannels {
+  int64_t N, C, L;
+  int64_t count() const { return N * L; }
+
+  /// f(block) for every block of channels.
+  template <class T, class F>
+  void each_block(F f) const {
+    const int64_t b = kernels<T>().lanes, blocks = blocks_of(C, b);
+    parallel_for(blocks, 8.0 * static_cast<double>(N * blocks * b * L), f);
+  }
+  /// f(first channel, first element) for the plane of each sample in a block.
+  template <class T, class F>
+  void each_plane(int64_t block, F f) const {
+    const int64_t b = kernels<T>().lanes, blocks = blocks_of(C, b);
+    for (int64_t n = 0; n < N; ++n) f(block * b, (n * blocks + block) * L * b);
+  }
+  /// out[c] = the sum over all planes of what kernel(element, first channel, sums) says of one.
+  template <class T, class F>
+  void add_planes(int64_t block, double* out, F kernel) const {
+    const int64_t b = kernels<T>().lanes;
+    std::fill_n(out + block * b, b, 0.0);
+    each_plane<T>(block, [&](int64_t c, int64_t at) {
+      double sums[kMostLanes];
+      kernel(at, c, sums);
+      for (int64_t i = 0; i < b; ++i) out[c + i] += sums[i];
+    });
+  }
+
+  template <class T>
+  void sums(const T* x, double* out) const {
+    const int64_t b = kernels<T>().lanes;
+    each_block<T>([&](int64_t block) {
+      add_planes<T>(block, out, [&](int64_t at, int64_t, double* sums) {
+        kernels<T>().channel_sums(L, b, 1, b, x + at, sums);
+      });
+    });
+  }
+  template <class T>
+  void products(const T* a, const T* x, const double* center, double* out) const {
+    const int64_t b = kernels<T>().lanes;
+    each_block<T>([&](int64_t block) {
+      add_planes<T>(block, out, [&](int64_t at, int64_t c, double* sums) {
+        kernels<T>().channel_products(L, b, 1, b, a + at, x + at, center + c, sums);
+      });
+    });
+  }
+  template <class T>
+  void moments(const T* x, double* mean, double* variance) const {
+    const int64_t b = kernels<T>().lanes;
+    const auto size = static_cast<double>(count());
+    sums(x, mean);
+    each_block<T>([&](int64_t block) {
+      for (int64_t c = block * b; c < (block + 1) * b; ++c) mean[c] /= size;
+      add_planes<T>(block, variance, [&](int64_t at, int64_t c, double* sums) {
+        kernels<T>().channel_squares(L, b, 1, b, x + at, mean + c, sums);
+      });
+      for (int64_t c = block * b; c < (block + 1) * b; ++c) variance[c] /= size;
+    });
+  }
+  template <class T>
+  void affine(const T* x, const T* center, const T* scale, const T* shift, T* y) const {
+    const int64_t b = kernels<T>().lanes;
+    each_block<T>([&](int64_t block) {
+      each_plane<T>(block, [&](int64_t c, int64_t at) {
+        kernels<T>().channel_affine(L, b, 1, b, x + at, center + c, scale + c, shift + c, y + at);
+      });
+    });
+  }
+  template <class T>
+  void gradient(const T* x, const T* dy, const T* center, const T* scale, const T* slope, const T* level, T* dx) const {
+    const int64_t b = kernels<T>().lanes;
+    each_block<T>([&](int64_t block) {
+      each_plane<T>(block, [&](int64_t c, int64_t at) {
+        kernels<T>().channel_gradient(L, b, 1, b, x + at, dy + at, center + c, scale + c, slope + c, level + c, dx + at);
+      });
+    });
+  }
+
+ private:
+  static constexpr int64_t kMostLanes = 16;
+};
+
 }  // namespace nncore

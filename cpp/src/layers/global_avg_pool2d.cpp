@@ -6,6 +6,38 @@
 namespace nncore {
 namespace {
 
+/// The planned form on blocked images: one block's channels at a time.
+template <class T>
+class LoweredGlobalAvgPool final : public Lowered<T> {
+ public:
+  LoweredGlobalAvgPool(int64_t C, int64_t L) : C_(C), L_(L), b_(kernels<T>().lanes), blocks_(blocks_of(C, b_)) {}
+
+  double cost(int64_t N) const override { return static_cast<double>(N * blocks_ * L_); }
+  void pack(int, const T*, T*) const override {}
+  void unpack(int, const T*, T*) const override {}
+
+  void forward(int64_t N, const T* x, T* y, T* const*, const Pass&) override {
+    for (int64_t n = 0; n < N; ++n) {
+      double* const sums = sums_.reserve(blocks_ * b_);
+      BlockedChannels{1, C_, L_}.sums(x + n * blocks_ * L_ * b_, sums);
+      for (int64_t c = 0; c < C_; ++c) y[n * C_ + c] = static_cast<T>(sums[c] / static_cast<double>(L_));
+    }
+  }
+  void backward(int64_t N, const T*, const T*, T* dy, T* dx, T* const*, GradientSink<T>&) override {
+    for (int64_t i = 0; dx != nullptr && i < N * blocks_; ++i) {
+      for (int64_t lane = 0; lane < b_; ++lane) {
+        const int64_t c = i % blocks_ * b_ + lane;
+        const T share = c < C_ ? dy[i / blocks_ * C_ + c] / static_cast<T>(L_) : T(0);
+        for (int64_t l = 0; l < L_; ++l) dx[(i * L_ + l) * b_ + lane] = share;
+      }
+    }
+  }
+
+ private:
+  int64_t C_, L_, b_, blocks_;
+  Buffer<double> sums_;
+};
+
 /// y[n, c] = the mean of x[n, c]; sums in double.
 template <class T>
 class GlobalAvgPool2d final : public Layer<T> {
@@ -14,8 +46,13 @@ class GlobalAvgPool2d final : public Layer<T> {
 
   Shape build(const Shape& in) override {
     if (in.rank() != 3 || in.size() == 0) this->shape_error("(N, C, H, W)", in, image_hint(in, 0));
+    channels_ = in[0];
     pixels_ = in[1] * in[2];
     return {in[0]};
+  }
+  std::unique_ptr<Lowered<T>> lower(Layout layout) override {
+    if (layout != Layout::blocks) return nullptr;
+    return std::make_unique<LoweredGlobalAvgPool<T>>(channels_, pixels_);
   }
 
   void forward(View<const T> x, View<T> y, const Pass&) override {
@@ -32,7 +69,7 @@ class GlobalAvgPool2d final : public Layer<T> {
   }
 
  private:
-  int64_t pixels_ = 1;
+  int64_t channels_ = 1, pixels_ = 1;
   Buffer<double> sums_;
 };
 
