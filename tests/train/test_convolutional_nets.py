@@ -170,6 +170,18 @@ def test_any_number_of_threads_gives_the_same_bits(dtype, rng, restore_threads):
     assert len(found) == 1
 
 
+@pytest.mark.parametrize("args", [(20, 30, 6), (20, 30, 6, 1, 0, 1, 5), (24, 48, 3, 2, 1, 1, 24)], ids=str)
+def test_large_kernels_and_many_groups_do_not_depend_on_threads(args, rng, restore_threads):
+    x, found = rng.normal(size=(50, args[0], 7, 8)), set()
+    for threads in THREADS:
+        nc.set_num_threads(threads)
+        net = nc.Sequential(nc.Conv2d(*args), seed=1)
+        y = net.forward(x)
+        dx = net.backward(np.cos(y))
+        found.add(y.tobytes() + dx.tobytes() + net.flat_gradients.tobytes())
+    assert len(found) == 1
+
+
 def test_a_batch_gives_the_bits_of_its_images_alone(rng):
     """Pixels of several images share panels: none must feel its neighbours."""
     net = nc.Sequential(nc.Conv2d(2, 5, 3, padding=1), nc.ReLU(), nc.MaxPool2d(2), nc.Conv2d(5, 3, 2), seed=1)

@@ -104,6 +104,7 @@ void Correlation<T>::copy_plane(const T* x, int64_t r, int64_t s, T* plane) cons
     const T* from = x + row * columns_.in + left;
     std::fill_n(plane, v0, T(0));
     if (step == 1) std::copy(from + v0, from + v1, plane + v0);
+    else if (step == 2) for (int64_t v = v0; v < v1; ++v) plane[v] = from[v * 2];  // known, it becomes vectors
     else for (int64_t v = v0; v < v1; ++v) plane[v] = from[v * step];
     std::fill(plane + v1, plane + W, T(0));
   }
