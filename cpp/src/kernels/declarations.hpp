@@ -24,6 +24,7 @@ struct Pointee<Function*> {
 NNCORE_KERNEL(gemm_forward);
 NNCORE_KERNEL(gemm_dw);
 NNCORE_KERNEL(gemm_dx);
+NNCORE_KERNEL(gemm_rows);
 NNCORE_KERNEL(column_sums);
 NNCORE_KERNEL(columns);
 NNCORE_KERNEL(correlate);

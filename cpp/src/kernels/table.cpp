@@ -17,6 +17,7 @@ constexpr Kernels<T> make_table() {
       .gemm_forward = gemm_forward,
       .gemm_dw = gemm_dw,
       .gemm_dx = gemm_dx,
+      .gemm_rows = gemm_rows,
       .column_sums = column_sums,
       .columns = columns,
       .correlate = correlate,

@@ -82,6 +82,10 @@ struct Kernels {
   /// dx points at column 0 of row 0; only columns k0..k1-1 are written.
   void (*gemm_dx)(int64_t M, int64_t N, int64_t K, int64_t k0, int64_t k1, const T* dy, int64_t lddy, const T* b,
                   T* dx, int64_t lddx);
+  /// y[m, c] = bias[c] + sum_k w[c, k] x[m, k] with w (C, K) as it is, not packed: by lanes of k, then across lanes in
+  /// a fixed tree, which K alone decides. bias may be null.
+  void (*gemm_rows)(int64_t M, int64_t C, int64_t K, const T* x, int64_t ldx, const T* w, const T* bias, T* y,
+                    int64_t ldy);
   /// out[j] = sum_m x[m, j], j < N.
   void (*column_sums)(int64_t M, int64_t N, const T* x, int64_t ldx, T* out);
 

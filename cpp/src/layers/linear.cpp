@@ -217,6 +217,7 @@ class Linear final : public Layer<T> {
   }
 
   void forward(View<const T> x, View<T> y, const Pass& pass) override {
+    if (!pass.training && K_ >= 128 && K_ * C_ >= 16384) return forward_unpacked(x, y);
     T* const packed[2] = {packed_weight_.reserve(K_ * C_), bias_ ? this->parameters()[1].value : nullptr};
     product_->pack(0, this->parameters()[0].value, packed[0]);
     product_->forward(x.batch(), x.data, y.data, packed, pass);
@@ -243,6 +244,19 @@ class Linear final : public Layer<T> {
   }
 
  private:
+  /// In inference packing many weights takes longer than one product with them.
+  void forward_unpacked(View<const T> x, View<T> y) {
+    constexpr int64_t rows = 16, columns = 64;  // in cache together
+    const int64_t M = x.batch() * rows_per_sample_, down = (M + rows - 1) / rows, across = (C_ + columns - 1) / columns;
+    const T *w = this->parameters()[0].value, *bias = bias_ ? this->parameters()[1].value : nullptr;
+    const double flops = 2.0 * static_cast<double>(M) * static_cast<double>(K_) * static_cast<double>(C_);
+    parallel_for(down * across, flops, [&](int64_t piece) {
+      const int64_t m = piece / across * rows, c = piece % across * columns;
+      kernels<T>().gemm_rows(std::min(rows, M - m), std::min(columns, C_ - c), K_, x.data + m * K_, K_, w + c * K_,
+                             bias_ ? bias + c : nullptr, y.data + m * C_ + c, C_);
+    });
+  }
+
   std::string hint(const Shape& in) const { return in.size() == K_ ? "put a Flatten before it" : ""; }
 
   int64_t K_, C_;
