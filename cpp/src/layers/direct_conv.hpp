@@ -38,12 +38,12 @@ class DirectConv {
     const auto& conv = kernels<T>().conv;
     conv.pack_weights(s_, w, packed_.reserve(packed_size(s_, b())));
     const T* const from = readable(N, x);
-    const int64_t blocks = K_blocks();
-    parallel_for(N * blocks, flops(N), [&](int64_t piece) {
-      const int64_t n = piece / blocks, k = piece % blocks;
+    const int64_t blocks = K_blocks(), size = block_size();
+    each_pair(N, blocks, [&](int64_t n, int64_t k, int64_t k1) {
       const auto kernel = plain() ? conv.conv_forward_plain : conv.conv_forward;
-      kernel(s_, {1, k, k + 1, 0, s_.OH()}, from + n * image_size(), packed_.data(), bias, y + n * blocks * block_size());
-      finish(piece * block_size(), block_size(), y + piece * block_size());
+      kernel(s_, {1, k, k1, 0, s_.OH()}, from + n * image_size(), packed_.data(), bias, y + n * blocks * size);
+      const int64_t first = (n * blocks + k) * size;
+      finish(first, (k1 - k) * size, y + first);
     });
   }
 
@@ -81,6 +81,16 @@ class DirectConv {
   bool plain() const { return !blocked_x_ && s_.C <= 4; }
   int64_t image_size() const { return s_.H * s_.W * (plain() ? s_.C : C_blocks() * b()); }
 
+  /// f(image, first block, last block + 1): kernels take two blocks at once.
+  template <class F>
+  void each_pair(int64_t N, int64_t blocks, F f) const {
+    const int64_t pairs = (blocks + 1) / 2;
+    parallel_for(N * pairs, flops(N), [&](int64_t piece) {
+      const int64_t block = piece % pairs * 2;
+      f(piece / pairs, block, std::min(blocks, block + 2));
+    });
+  }
+
   /// x as the kernels read it.
   const T* readable(int64_t N, const T* x) {
     if (plain() || blocked_x_) return x;
@@ -94,9 +104,8 @@ class DirectConv {
     conv.flip_weights(s_, 0, K_blocks(), packed_.data(), flipped_.reserve(packed_size(back, b())));
     const int64_t blocks = C_blocks(), size = s_.H * s_.W * b();
     T* const blocked = blocked_x_ ? dx : dx_.reserve(N * blocks * size);
-    parallel_for(N * blocks, flops(N), [&](int64_t piece) {
-      const int64_t n = piece / blocks, c = piece % blocks;
-      conv.conv_forward(back, {1, c, c + 1, 0, s_.H}, dz + n * K_blocks() * block_size(), flipped_.data(), nullptr,
+    each_pair(N, blocks, [&](int64_t n, int64_t c, int64_t c1) {
+      conv.conv_forward(back, {1, c, c1, 0, s_.H}, dz + n * K_blocks() * block_size(), flipped_.data(), nullptr,
                         blocked + n * blocks * size);
     });
     if (!blocked_x_) turn_blocks(false, N, s_.C, s_.H * s_.W, blocked, dx);
