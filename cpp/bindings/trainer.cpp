@@ -5,12 +5,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 
 #include "array.hpp"
 #include "bindings.hpp"
+#include "kernels/table.hpp"
 #include "metric.hpp"
 #include "nncore/error.hpp"
-#include "nncore/trainer.hpp"
+#include "nncore/side_by_side.hpp"
 
 namespace nncore {
 namespace {
@@ -92,6 +94,28 @@ class Bound {
     PythonObserver<T> observer(std::move(poll), std::move(epoch_done), names_, use);
     const WithoutGil unlocked;
     trainer_.fit(train.data, dataset(val), dataset(tst), {epochs, steps}, measures, observer);
+  }
+
+  /// Trainers that are alike, as many as there are lanes or fewer; whose training broke and has to be done alone.
+  static std::vector<bool> fit_side_by_side(const std::vector<Bound*>& trainers, const py::object& X, const py::object& y,
+                                            const py::object& validation, int64_t epochs, int64_t steps, bool accuracy,
+                                            const py::list& metrics, py::object poll) {
+    Bound& first = *trainers.at(0);
+    const Measures<T> measures{accuracy, to_metrics<T>(metrics)};
+    const auto val = first.check_pair(validation, "[fit] validation_data:", measures);
+    const Checked train = first.check(X, y, "[fit]", measures);
+    std::deque<typename Model<T>::Use> uses;
+    std::deque<Fitting> fittings;
+    std::vector<Trainer<T>*> cores;
+    for (Bound* trainer : trainers) {
+      uses.emplace_back(*trainer->model_);
+      fittings.emplace_back(*trainer);
+      trainer->names_ = names_of(measures);
+      cores.push_back(&trainer->trainer_);
+    }
+    PythonObserver<T> observer(std::move(poll), py::none(), first.names_, uses.front());
+    const WithoutGil unlocked;
+    return SideBySide<T>(cores, train.data).fit(dataset(val), {epochs, steps}, measures, observer);
   }
 
   /// What the last fit, or in a callback the one under way, has brought; `take`: it is gone afterwards.
@@ -262,6 +286,10 @@ void bind_trainer_of(py::module_& m, const char* name) {
            py::arg("model"), py::arg("loss"), py::arg("optimizer"), py::arg("options"))
       .def("fit", &Bound<T>::fit, py::arg("X"), py::arg("y"), py::arg("validation"), py::arg("test"), py::arg("epochs"),
            py::arg("steps"), py::arg("accuracy"), py::arg("metrics"), py::arg("poll"), py::arg("epoch_done"))
+      .def_static("fit_side_by_side", &Bound<T>::fit_side_by_side, py::arg("trainers"), py::arg("X"), py::arg("y"),
+                  py::arg("validation"), py::arg("epochs"), py::arg("steps"), py::arg("accuracy"), py::arg("metrics"),
+                  py::arg("poll"))
+      .def_property_readonly_static("lanes", [](const py::object&) { return kernels<T>().lanes; })
       .def("result", &Bound<T>::result, py::arg("take"))
       .def("step", &Bound<T>::step, py::arg("X"), py::arg("y"))
       .def("evaluate", &Bound<T>::evaluate, py::arg("X"), py::arg("y"), py::arg("accuracy"),

@@ -6,7 +6,8 @@ import math
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
@@ -16,9 +17,11 @@ from numpy.typing import NDArray
 from nncore import _core
 from nncore._checks import describe, integer, real_array, row_of
 from nncore._fit import Metric, metrics_of
+from nncore._history import History
 from nncore._interrupt import stopped_by
 from nncore._optimizer import copied
 from nncore._progress import Progress
+from nncore._side_by_side import fit_side_by_side, kind_of, lanes_of
 from nncore._sweep_folder import Folder, Outcome
 from nncore._sweep_grid import Point, digest, key_of, own, points_of, seeds_of, text_of
 from nncore._sweep_table import SweepTable
@@ -26,6 +29,7 @@ from nncore._trainer import Trainer
 from nncore.errors import ConfigError, NumericError, ShapeError
 
 _FACTS = ("epoch", "lr", "seconds")  # of a history's epochs, not of a run
+_MOST_WAITING = 1000  # trainers that wait for others like them
 
 
 def sweep(
@@ -116,6 +120,14 @@ def sweep(
 class _Run(NamedTuple):
     point: Point
     seed: int
+
+
+class _Batch(NamedTuple):
+    """Runs that are trained by one call: side by side, or one alone."""
+
+    places: list[int]  # among all runs
+    members: list[tuple[Trainer, _Run]]
+    together: bool
 
 
 class _Stopped(Exception):
@@ -219,11 +231,29 @@ class _Sweeper:
                 pair.convert(trainer.model.dtype)
         return trainer
 
-    def train(self, trainer: Trainer, run: _Run) -> Outcome:
-        """The fit, in any thread."""
+    def kind_of(self, trainer: Trainer) -> Any:
+        """What a trainer has in common with those it may train beside; None: it trains alone."""
+        return kind_of(trainer, self._plan.metrics)
+
+    def train(self, batch: _Batch) -> list[Outcome]:
+        """The fits, in any thread."""
         plan = self._plan
-        data = plan.train.ready[trainer.model.dtype]
-        held = None if plan.validation is None else plan.validation.ready[trainer.model.dtype]
+        histories: list[History | None] = [None]
+        if batch.together:
+            trainers = [trainer for trainer, _ in batch.members]
+            data, held = self._data(trainers[0])
+            histories = fit_side_by_side(trainers, data, held, plan.epochs, plan.steps, plan.metrics)
+        pairs = zip(batch.members, histories, strict=True)
+        return [self._outcome(*member, history) if history else self._fit(*member) for member, history in pairs]
+
+    def _data(self, trainer: Trainer) -> tuple[tuple[Any, Any], tuple[Any, Any] | None]:
+        """(X, y) and validation data, as the trainer's model takes them."""
+        plan, dtype = self._plan, trainer.model.dtype
+        return plan.train.ready[dtype], None if plan.validation is None else plan.validation.ready[dtype]
+
+    def _fit(self, trainer: Trainer, run: _Run) -> Outcome:
+        plan = self._plan
+        data, held = self._data(trainer)
         start = time.perf_counter()
         try:
             history = trainer.fit(
@@ -234,16 +264,20 @@ class _Sweeper:
         except Exception as error:
             _name(error, text_of(run.point, run.seed))
             raise
+        return self._outcome(trainer, run, history, time.perf_counter() - start)
+
+    def _outcome(self, trainer: Trainer, run: _Run, history: History, seconds: float | None = None) -> Outcome:
         if history.interrupted:
             raise _Stopped
-        seconds = time.perf_counter() - start
+        plan = self._plan
+        data, held = self._data(trainer)
         numbers = {name: float(values[-1]) for name, values in history.epochs.items() if len(values) and name not in _FACTS}
         if plan.steps is not None or not numbers:
             numbers = trainer.evaluate(*data, plan.metrics)
             if held is not None:
                 numbers |= {f"val_{name}": value for name, value in trainer.evaluate(*held, plan.metrics).items()}
         finite = all(math.isfinite(numbers.get(name, 0.0)) for name in ("loss", "val_loss"))
-        return Outcome("ok" if finite else "diverged", seconds, numbers)
+        return Outcome("ok" if finite else "diverged", history.seconds if seconds is None else seconds, numbers)
 
 
 class _Outcomes:
@@ -264,12 +298,13 @@ class _Outcomes:
         """The runs to do."""
         return [at for at in range(len(self.runs)) if at not in self._found]
 
-    def put(self, at: int, outcome: Outcome, bar: Progress) -> None:
-        """Keeps one."""
-        self._found[at] = outcome
-        if self._folder is not None:
-            self._folder.write(self._keys[at], *self.runs[at], outcome)
-        bar.count(len(self._found), len(self.runs), text_of(*self.runs[at]))
+    def put(self, batch: _Batch, outcomes: list[Outcome], bar: Progress) -> None:
+        """Keeps those of a batch."""
+        for at, outcome in zip(batch.places, outcomes, strict=True):
+            self._found[at] = outcome
+            if self._folder is not None:
+                self._folder.write(self._keys[at], *self.runs[at], outcome)
+            bar.count(len(self._found), len(self.runs), text_of(*self.runs[at]))
 
     def table(self) -> SweepTable:
         """A row for each run, with the same columns for all numbers."""
@@ -289,11 +324,37 @@ class _Outcomes:
         )
 
 
+def _batches(sweeper: _Sweeper, outcomes: _Outcomes) -> Iterator[_Batch]:
+    """Builds run by run; trainers that are alike wait until they fill the vector lanes, and two others beside them."""
+    groups: dict[Any, _Batch] = {}
+    alone: deque[_Batch] = deque()
+    try:
+        for at in outcomes.missing():
+            run = outcomes.runs[at]
+            trainer = sweeper.build(run)
+            kind = sweeper.kind_of(trainer)
+            if kind is None:
+                alone.append(_Batch([at], [(trainer, run)], together=False))
+            else:
+                group = groups.setdefault(kind, _Batch([], [], together=True))
+                group.places.append(at)
+                group.members.append((trainer, run))
+                if len(group.members) == lanes_of(trainer):
+                    yield groups.pop(kind)
+            if len(alone) > 2:
+                yield alone.popleft()
+            if sum(len(group.members) for group in groups.values()) > _MOST_WAITING:
+                yield groups.pop(max(groups, key=lambda kind: len(groups[kind].members)))
+    except Exception:  # of build: what was built before is trained first
+        yield from (*groups.values(), *alone)
+        raise
+    yield from (*groups.values(), *alone)
+
+
 def _one_by_one(sweeper: _Sweeper, outcomes: _Outcomes, jobs: int, bar: Progress) -> None:
-    for at in outcomes.missing():
-        run = outcomes.runs[at]
+    for batch in _batches(sweeper, outcomes):
         try:
-            outcomes.put(at, sweeper.train(sweeper.build(run), run), bar)
+            outcomes.put(batch, sweeper.train(batch), bar)
         except _Stopped:
             raise KeyboardInterrupt from None
 
@@ -301,24 +362,23 @@ def _one_by_one(sweeper: _Sweeper, outcomes: _Outcomes, jobs: int, bar: Progress
 def _in_threads(sweeper: _Sweeper, outcomes: _Outcomes, jobs: int, bar: Progress) -> None:
     """Builds here, trains there; a few trainers wait, so that no thread does."""
     stop = threading.Event()
-    pending: dict[Future[Outcome], int] = {}
+    pending: dict[Future[list[Outcome]], _Batch] = {}
 
-    def train(trainer: Trainer, run: _Run) -> Outcome:
+    def train(batch: _Batch) -> list[Outcome]:
         with stopped_by(stop):
-            return sweeper.train(trainer, run)
+            return sweeper.train(batch)
 
     def collect() -> None:
-        for done in sorted(wait(pending, return_when=FIRST_COMPLETED).done, key=lambda future: pending[future]):
+        for done in sorted(wait(pending, return_when=FIRST_COMPLETED).done, key=lambda future: pending[future].places):
             outcomes.put(pending[done], done.result(), bar)
             del pending[done]
 
     with ThreadPoolExecutor(jobs, "nncore-sweep") as pool:
         try:
-            for at in outcomes.missing():
+            for batch in _batches(sweeper, outcomes):
                 while len(pending) >= 2 * jobs:
                     collect()
-                run = outcomes.runs[at]
-                pending[pool.submit(train, sweeper.build(run), run)] = at
+                pending[pool.submit(train, batch)] = batch
             while pending:
                 collect()
         except BaseException:

@@ -14,6 +14,11 @@ def build(hidden=4, lr=0.1, *, seed):
     return nc.Trainer(net(hidden, seed), nc.CrossEntropyLoss(), nc.SGD(lr=lr), batch_size=16, seed=seed)
 
 
+def near(value):
+    """Small nets train side by side in vector lanes, where sums have another order than in a fit of one's own."""
+    return pytest.approx(value, rel=1e-5)
+
+
 @pytest.fixture
 def moons():
     X, y = nc.datasets.make_moons(100, noise=0.1, seed=0)
@@ -36,7 +41,7 @@ def test_rows_are_the_fits_of_ones_own(moons):
         history = trainer.fit(X, y, 4, validation_data=held)
         assert row["status"] == "ok" and row["seconds"] > 0 and row["message"] == ""
         for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
-            assert row[name] == history[name][-1], name
+            assert row[name] == near(history[name][-1]), name
     assert table.parameters == ["hidden", "lr"] and table.metrics == ["loss", "accuracy", "val_loss", "val_accuracy"]
 
 
@@ -47,10 +52,11 @@ def test_the_length_is_that_of_fit(length, moons):
     trainer = build(3, seed=0)
     history = trainer.fit(X, y, **length)
     if len(history["loss"]) and "steps" not in length:
-        assert row["loss"] == history["loss"][-1]
+        assert row["loss"] == near(history["loss"][-1])
     else:  # no whole epoch, or one that ended before the fit did: measured at the end
-        assert row["loss"] == trainer.evaluate(X, y)["loss"] and row["accuracy"] == trainer.evaluate(X, y)["accuracy"]
-    assert row["val_loss"] == trainer.evaluate(*held)["loss"]
+        measured = trainer.evaluate(X, y)
+        assert row["loss"] == near(measured["loss"]) and row["accuracy"] == measured["accuracy"]
+    assert row["val_loss"] == near(trainer.evaluate(*held)["loss"])
 
 
 @pytest.mark.parametrize("jobs", [2, 3, -1])
@@ -112,10 +118,10 @@ def test_optimizers_from_outside_are_copied_and_stay_new(moons):
     points = nc.sweep(by_point, {"optimizer": listed}, X, y, epochs=2, seeds=2)
     for row in closed:
         expected = nc.Trainer(net(4, row["seed"]), nc.CrossEntropyLoss(), nc.Adam(lr=0.01), batch_size=16, seed=row["seed"])
-        assert row["loss"] == expected.fit(X, y, 2)["loss"][-1]
+        assert row["loss"] == near(expected.fit(X, y, 2)["loss"][-1])
     fresh = nc.SGD(lr=0.3, momentum=0.9)
     expected = nc.Trainer(net(4, 1), nc.CrossEntropyLoss(), fresh, batch_size=16, seed=1).fit(X, y, 2)["loss"][-1]
-    assert points[1]["loss"] == expected and points[0]["optimizer"] is listed[0]
+    assert points[1]["loss"] == near(expected) and points[0]["optimizer"] is listed[0]
     for optimizer in (shared, *listed):
         nc.Trainer(net(2, 0), nc.CrossEntropyLoss(), optimizer)  # serves nobody yet
     with pytest.raises(nc.StateError):
@@ -160,9 +166,12 @@ def test_data_are_converted_once_and_shared(moons, monkeypatch):
         given.append((args[0], args[1], *options["validation_data"]))
         return fit(self, *args, **options)
 
+    def clipped(lr, seed):  # such trainers are fitted one by one
+        return nc.Trainer(net(4, seed), nc.CrossEntropyLoss(), nc.SGD(lr=lr), seed=seed, clip_grad_norm=1.0)
+
     monkeypatch.setattr(nc.Trainer, "fit", watched)
     labels = y.astype(np.int32)
-    nc.sweep(build, {"lr": [0.1, 0.2]}, X.astype(np.float64), labels, validation_data=held, epochs=1, seeds=2)
+    nc.sweep(clipped, {"lr": [0.1, 0.2]}, X.astype(np.float64), labels, validation_data=held, epochs=1, seeds=2)
     assert len(given) == 4 and all(ours is first for arrays in given for ours, first in zip(arrays, given[0], strict=True))
     assert [array.dtype for array in given[0]] == [np.float32, np.int64, np.float32, np.int64]
 
@@ -175,7 +184,7 @@ def test_bytes_stay_bytes():
         model = nc.Sequential(nc.Linear(3, 2), seed=seed, input=nc.Normalize.from_data(X, "scale"))
         return nc.Trainer(model, nc.CrossEntropyLoss(), nc.SGD(lr=0.1), seed=seed)
 
-    assert nc.sweep(build, {}, X, y, epochs=2)[0]["loss"] == build(0).fit(X, y, 2)["loss"][-1]
+    assert nc.sweep(build, {}, X, y, epochs=2)[0]["loss"] == near(build(0).fit(X, y, 2)["loss"][-1])
 
 
 def test_regression_and_metrics(rng):

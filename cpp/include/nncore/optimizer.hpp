@@ -26,6 +26,7 @@ template <class T>
 class Optimizer {
  public:
   static constexpr int kMaxSlots = 3;
+  static constexpr int64_t kMaxLanes = 64 / sizeof(T);
 
   explicit Optimizer(const Args& args) : schedule_(make_schedule(args.at("lr"))) {}
   virtual ~Optimizer() = default;
@@ -42,6 +43,15 @@ class Optimizer {
   virtual void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* slots) const = 0;
   /// The same rule from its second step on, for `minimize`; most rules have none.
   virtual ScalarRule scalar_rule() const { return {}; }
+
+  /// The rule for models side by side, one in each vector lane: number i of all of them lies together. Optimizers and
+  /// constants are by lanes; constants are not prepared yet. As it stands for optimizers that all have this one's arguments.
+  virtual void update_lanes(const Optimizer* const* /*lanes*/, const StepConstants* steps, int64_t n, T* w, const T* g,
+                            T* const* slots) const {
+    StepConstants step = *steps;
+    prepare(step);
+    update(step, n, w, g, slots);
+  }
 
   /// Allocates the state of these parameters; done once.
   void attach(const std::vector<Parameter<T>*>& parameters);

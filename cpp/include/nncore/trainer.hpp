@@ -166,6 +166,9 @@ class Observer {
 };
 
 template <class T>
+class SideBySide;
+
+template <class T>
 class Trainer {
  public:
   Trainer(Model<T>& model, std::unique_ptr<Loss<T>> loss, Optimizer<T>& optimizer, const TrainerOptions& options);
@@ -188,6 +191,7 @@ class Trainer {
   void set_state(const TrainerState& state) { state_ = state; }
 
  private:
+  friend class SideBySide<T>;
   static constexpr int64_t kSnapshotEvery = 1000;
 
   struct Run;  ///< what one fit or one step works on

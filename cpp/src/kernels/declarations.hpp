@@ -87,6 +87,14 @@ NNCORE_KERNEL(pool_max);
 NNCORE_KERNEL(pool_sum);
 NNCORE_KERNEL(pool_spread);
 
+NNCORE_KERNEL(models_product);
+NNCORE_KERNEL(models_cross_entropy);
+NNCORE_KERNEL(models_squares);
+NNCORE_KERNEL(models_logits);
+NNCORE_KERNEL(models_penalty);
+NNCORE_KERNEL(models_sgd);
+NNCORE_KERNEL(models_adam);
+
 NNCORE_KERNEL(sum_squares);
 NNCORE_KERNEL(sum_absolute);
 NNCORE_KERNEL(all_finite);

@@ -1,10 +1,30 @@
-/// Parameter updates of stochastic gradient descent and Adam; optimizer_update_squares.cpp and _moments.cpp have the
-/// others. Constants are computed in double and rounded to T once.
+/// Parameter updates of stochastic gradient descent and Adam, of one model or of as many as there are lanes;
+/// optimizer_update_squares.cpp and _moments.cpp have the others. Constants are computed in double and rounded to T once.
 #include "kernels/declarations.hpp"
 #include "kernels/range.hpp"
 
 namespace nncore::NNCORE_ISA {
 namespace {
+
+/// A constant f(step) as a register: one step for all lanes, or one for each.
+template <class T, class Step>
+struct OneForAll {
+  const Step& first;
+  static constexpr bool alike = true;
+  template <class F>
+  NNCORE_INLINE Vec<T> operator()(F f) const { return Vec<T>::all(static_cast<T>(f(first))); }
+};
+template <class T, class Step>
+struct OneForEach {
+  const Step& first;  // the others behind it
+  static constexpr bool alike = false;
+  template <class F>
+  NNCORE_INLINE Vec<T> operator()(F f) const {
+    T each[Vec<T>::lanes];
+    for (int i = 0; i < Vec<T>::lanes; ++i) each[i] = static_cast<T>(f((&first)[i]));
+    return Vec<T>::load(each);
+  }
+};
 
 enum class Momentum { none, first, running, nesterov_first, nesterov };
 
@@ -32,12 +52,13 @@ struct Sgd {
   }
 };
 
-template <Momentum kind, class T>
-void sgd_as(int64_t n, const SgdStep& step, T* w, const T* g, T* velocity) {
-  const auto all = [](double x) { return Vec<T>::all(static_cast<T>(x)); };
-  const Vec<T> minus_rate = all(-step.rate), momentum = all(step.momentum), intake = all(1 - step.dampening);
-  const Vec<T> weight_decay = all(step.weight_decay);
-  if (step.weight_decay == 0) {
+template <Momentum kind, class T, class Constants>
+void sgd_as(int64_t n, const Constants& all, T* w, const T* g, T* velocity) {
+  using Step = const SgdStep&;
+  const Vec<T> minus_rate = all([](Step s) { return -s.rate; }), momentum = all([](Step s) { return s.momentum; });
+  const Vec<T> intake = all([](Step s) { return 1 - s.dampening; });
+  const Vec<T> weight_decay = all([](Step s) { return s.weight_decay; });
+  if (Constants::alike && all.first.weight_decay == 0) {
     each_register<T>(n, Sgd<T, kind, false>{minus_rate, momentum, intake, weight_decay, w, g, velocity});
   } else {
     each_register<T>(n, Sgd<T, kind, true>{minus_rate, momentum, intake, weight_decay, w, g, velocity});
@@ -73,68 +94,73 @@ struct Adam {
   }
 };
 
-template <bool decay, bool amsgrad, bool eps_inside, class T>
-void adam_as(int64_t n, const AdamStep& step, T* w, const T* g, T* m, T* v, T* v_max) {
-  const auto all = [](double x) { return Vec<T>::all(static_cast<T>(x)); };
-  const double root = eps_inside ? step.correction2 : __builtin_sqrt(step.correction2);
-  const Adam<T, decay, amsgrad, eps_inside> rule{.step_size = all(step.rate / step.correction1),
-                                                 .beta1 = all(step.beta1),
-                                                 .rest1 = all(1 - step.beta1),
-                                                 .beta2 = all(step.beta2),
-                                                 .rest2 = all(1 - step.beta2),
-                                                 .eps = all(step.eps),
-                                                 .weight_decay = all(step.weight_decay),
-                                                 .shrink = all(step.shrink),
-                                                 .correction = all(1 / root),
-                                                 .w = w,
-                                                 .g = g,
-                                                 .m = m,
-                                                 .v = v,
-                                                 .v_max = v_max};
+template <bool decay, bool amsgrad, bool eps_inside, class T, class Constants>
+void adam_as(int64_t n, const Constants& all, T* w, const T* g, T* m, T* v, T* v_max) {
+  using Step = const AdamStep&;
+  const auto correction = [](Step s) { return 1 / (eps_inside ? s.correction2 : __builtin_sqrt(s.correction2)); };
+  const Adam<T, decay, amsgrad, eps_inside> rule{
+      .step_size = all([](Step s) { return s.rate / s.correction1; }),
+      .beta1 = all([](Step s) { return s.beta1; }),
+      .rest1 = all([](Step s) { return 1 - s.beta1; }),
+      .beta2 = all([](Step s) { return s.beta2; }),
+      .rest2 = all([](Step s) { return 1 - s.beta2; }),
+      .eps = all([](Step s) { return s.eps; }),
+      .weight_decay = all([](Step s) { return s.weight_decay; }),
+      .shrink = all([](Step s) { return s.shrink; }),
+      .correction = all(correction),
+      .w = w,
+      .g = g,
+      .m = m,
+      .v = v,
+      .v_max = v_max};
   each_register<T>(n, rule);
 }
 
-template <bool decay, bool amsgrad, class T>
-void adam_as(int64_t n, const AdamStep& step, T* w, const T* g, T* m, T* v, T* v_max) {
-  if (step.eps_inside_sqrt) adam_as<decay, amsgrad, true>(n, step, w, g, m, v, v_max);
-  else adam_as<decay, amsgrad, false>(n, step, w, g, m, v, v_max);
+template <bool decay, bool amsgrad, class T, class Constants>
+void adam_as(int64_t n, const Constants& all, T* w, const T* g, T* m, T* v, T* v_max) {
+  if (all.first.eps_inside_sqrt) adam_as<decay, amsgrad, true>(n, all, w, g, m, v, v_max);
+  else adam_as<decay, amsgrad, false>(n, all, w, g, m, v, v_max);
 }
 
-template <bool decay, class T>
-void adam_as(int64_t n, const AdamStep& step, T* w, const T* g, T* m, T* v, T* v_max) {
-  if (v_max) adam_as<decay, true>(n, step, w, g, m, v, v_max);
-  else adam_as<decay, false>(n, step, w, g, m, v, v_max);
+template <bool decay, class T, class Constants>
+void adam_as(int64_t n, const Constants& all, T* w, const T* g, T* m, T* v, T* v_max) {
+  if (v_max) adam_as<decay, true>(n, all, w, g, m, v, v_max);
+  else adam_as<decay, false>(n, all, w, g, m, v, v_max);
 }
 
-template <class T>
-void sgd_any(int64_t n, const SgdStep& step, T* w, const T* g, T* velocity) {
-  if (step.momentum == 0) return sgd_as<Momentum::none>(n, step, w, g, velocity);
-  if (step.nesterov && step.first) return sgd_as<Momentum::nesterov_first>(n, step, w, g, velocity);
-  if (step.nesterov) return sgd_as<Momentum::nesterov>(n, step, w, g, velocity);
-  if (step.first) return sgd_as<Momentum::first>(n, step, w, g, velocity);
-  sgd_as<Momentum::running>(n, step, w, g, velocity);
+template <class T, class Constants>
+void sgd_any(int64_t n, const Constants& all, T* w, const T* g, T* velocity) {
+  const SgdStep& step = all.first;
+  if (step.momentum == 0) return sgd_as<Momentum::none>(n, all, w, g, velocity);
+  if (step.nesterov && step.first) return sgd_as<Momentum::nesterov_first>(n, all, w, g, velocity);
+  if (step.nesterov) return sgd_as<Momentum::nesterov>(n, all, w, g, velocity);
+  if (step.first) return sgd_as<Momentum::first>(n, all, w, g, velocity);
+  sgd_as<Momentum::running>(n, all, w, g, velocity);
 }
 
-template <class T>
-void adam_any(int64_t n, const AdamStep& step, T* w, const T* g, T* m, T* v, T* v_max) {
-  if (step.weight_decay == 0) adam_as<false>(n, step, w, g, m, v, v_max);
-  else adam_as<true>(n, step, w, g, m, v, v_max);
+template <class T, class Constants>
+void adam_any(int64_t n, const Constants& all, T* w, const T* g, T* m, T* v, T* v_max) {
+  if (Constants::alike && all.first.weight_decay == 0) adam_as<false>(n, all, w, g, m, v, v_max);
+  else adam_as<true>(n, all, w, g, m, v, v_max);
 }
 
 }  // namespace
 
-void sgd(int64_t n, const SgdStep& step, float* w, const float* g, float* velocity) {
-  sgd_any(n, step, w, g, velocity);
-}
-void sgd(int64_t n, const SgdStep& step, double* w, const double* g, double* velocity) {
-  sgd_any(n, step, w, g, velocity);
-}
-
-void adam(int64_t n, const AdamStep& step, float* w, const float* g, float* m, float* v, float* v_max) {
-  adam_any(n, step, w, g, m, v, v_max);
-}
-void adam(int64_t n, const AdamStep& step, double* w, const double* g, double* m, double* v, double* v_max) {
-  adam_any(n, step, w, g, m, v, v_max);
-}
+#define NNCORE_UPDATES(T)                                                                              \
+  void sgd(int64_t n, const SgdStep& step, T* w, const T* g, T* velocity) {                            \
+    sgd_any(n, OneForAll<T, SgdStep>{step}, w, g, velocity);                                           \
+  }                                                                                                    \
+  void adam(int64_t n, const AdamStep& step, T* w, const T* g, T* m, T* v, T* v_max) {                 \
+    adam_any(n, OneForAll<T, AdamStep>{step}, w, g, m, v, v_max);                                      \
+  }                                                                                                    \
+  void models_sgd(int64_t n, const SgdStep* steps, T* w, const T* g, T* velocity) {                    \
+    sgd_any(n, OneForEach<T, SgdStep>{*steps}, w, g, velocity);                                        \
+  }                                                                                                    \
+  void models_adam(int64_t n, const AdamStep* steps, T* w, const T* g, T* m, T* v, T* v_max) {         \
+    adam_any(n, OneForEach<T, AdamStep>{*steps}, w, g, m, v, v_max);                                   \
+  }
+NNCORE_UPDATES(float)
+NNCORE_UPDATES(double)
+#undef NNCORE_UPDATES
 
 }  // namespace nncore::NNCORE_ISA

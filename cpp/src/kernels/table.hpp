@@ -59,6 +59,17 @@ struct Run {
   int64_t from, length;
 };
 
+/// Models in lanes (see models_product): M rows, N columns, R terms, and how many registers they lie apart.
+struct ModelsProduct {
+  int64_t M, N, R;
+  int64_t a_row, a_term, b_row, b_term, c_row, c_column;
+  bool add;  ///< to what is there
+};
+/// S samples (at most 8) of C outputs, which lie `row` registers apart.
+struct ModelsOutputs {
+  int64_t S, C, row;
+};
+
 template <class T>
 struct Kernels {
   const char* isa;  ///< "baseline", "avx2" or "avx512"
@@ -184,6 +195,25 @@ struct Kernels {
   void (*pool_max)(int64_t n, int64_t stride, const T* x, int32_t index, T* best, int32_t* at);
   void (*pool_sum)(int64_t n, int64_t stride, const T* x, T* y);     ///< y[i] += x[i * stride]
   void (*pool_spread)(int64_t n, int64_t stride, const T* x, T* y);  ///< y[i * stride] += x[i]
+
+  // ---- Models in lanes ----------------------------------------------------------------------------------------
+  // A number stands for one register: the same number of `lanes` models. Nothing crosses lanes. Losses and penalties
+  // are added to one double for each lane.
+
+  /// c[m, n] = sum_r a[m, r] b[n, r], in ascending order.
+  void (*models_product)(const ModelsProduct& p, const T* a, const T* b, T* c);
+  /// z and dz (C, row), y likewise or, for labels, (1, row): loss += the sum over samples and outputs, right += how
+  /// many are classified right, dz = scale * the derivative of the sum.
+  using ModelsLoss = void (*)(const ModelsOutputs& p, T scale, const T* z, const T* y, T* dz, double* loss,
+                              double* right);
+  ModelsLoss models_cross_entropy, models_squares, models_logits;
+  /// C rows of K weights, `row` registers apart: g += l2 w + l1 sign(w), value += l2/2 |w|^2 + l1 |w|_1; l2, l1 by lanes.
+  void (*models_penalty)(int64_t C, int64_t K, int64_t row, const double* l2, const double* l1, const T* w, T* g,
+                         double* value);
+  /// sgd and adam with the constants of each lane; nesterov, first and eps_inside_sqrt, and whether there is momentum,
+  /// as in the first.
+  void (*models_sgd)(int64_t n, const SgdStep* steps, T* w, const T* g, T* velocity);
+  void (*models_adam)(int64_t n, const AdamStep* steps, T* w, const T* g, T* m, T* v, T* v_max);
 
   // ---- Reductions and small helpers -------------------------------------------------------------------------
   double (*sum_squares)(int64_t n, const T* x);   ///< in double

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/table.hpp"
 #include "losses/reduction.hpp"
 #include "nncore/loss.hpp"
 
@@ -19,6 +20,10 @@ class BCEWithLogitsLoss final : public Loss<T> {
   }
 
   Link link() const override { return Link::sigmoid; }
+  LossInLanes<T> in_lanes() const override {
+    if (!weight_.empty()) return {};
+    return {kernels<T>().models_logits, false, mean_};
+  }
 
   void check(const Shape& z, const Target<T>& y) const override {
     check_values(kWhere, z, y);

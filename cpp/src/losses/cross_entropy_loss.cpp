@@ -24,6 +24,10 @@ class CrossEntropyLoss final : public Loss<T> {
 
   bool takes_labels() const override { return true; }
   Link link() const override { return Link::softmax; }
+  LossInLanes<T> in_lanes() const override {
+    if (!weight_.empty() || smoothing_ != 0.0) return {};
+    return {kernels<T>().models_cross_entropy, true, mean_};
+  }
 
   void check(const Shape& z, const Target<T>& y) const override {
     if (y.labels != nullptr) {

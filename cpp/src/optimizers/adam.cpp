@@ -47,12 +47,25 @@ class AnyAdam : public Optimizer<T> {
   }
 
   void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* slots) const override {
-    const double decay = decoupled ? 0.0 : weight_decay_;
-    const double shrink = decoupled ? 1.0 - step.rate * weight_decay_ : 1.0;
-    kernels<T>().adam(n,
-                      {step.rate, beta1_, beta2_, eps_, decay, shrink, step.correction1, step.correction2,
-                       eps_inside_sqrt_},
-                      w, g, slots[0], slots[1], slots[2]);
+    kernels<T>().adam(n, constants(step), w, g, slots[0], slots[1], slots[2]);
+  }
+
+  void update_lanes(const Optimizer<T>* const* lanes, const StepConstants* steps, int64_t n, T* w, const T* g,
+                    T* const* slots) const override {
+    AdamStep each[Optimizer<T>::kMaxLanes];
+    const AnyAdam* before = nullptr;
+    for (int64_t l = 0; l < kernels<T>().lanes; ++l) {
+      const auto* own = static_cast<const AnyAdam*>(lanes[l]);
+      StepConstants step = steps[l];
+      if (before != nullptr && before->corrects_as(*own)) {  // powers cost more than the update of a small net
+        step.correction1 = each[l - 1].correction1, step.correction2 = each[l - 1].correction2;
+      } else {
+        own->prepare(step);
+      }
+      each[l] = own->constants(step);
+      before = own;
+    }
+    kernels<T>().models_adam(n, each, w, g, slots[0], slots[1], slots[2]);
   }
 
   ScalarRule scalar_rule() const override {
@@ -62,6 +75,15 @@ class AnyAdam : public Optimizer<T> {
   }
 
  private:
+  AdamStep constants(const StepConstants& step) const {
+    const double decay = decoupled ? 0.0 : weight_decay_;
+    const double shrink = decoupled ? 1.0 - step.rate * weight_decay_ : 1.0;
+    return {step.rate, beta1_, beta2_, eps_, decay, shrink, step.correction1, step.correction2, eps_inside_sqrt_};
+  }
+  bool corrects_as(const AnyAdam& other) const {
+    return beta1_ == other.beta1_ && beta2_ == other.beta2_ && bias_correction_ == other.bias_correction_;
+  }
+
   double beta1_, beta2_;
   Correction first_, second_;
   double eps_, weight_decay_;

@@ -28,7 +28,14 @@ class SGD final : public Optimizer<T> {
 
   // v = momentum v + (1 - dampening) g, v = g at t = 1; w -= rate v
   void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* slots) const override {
-    kernels<T>().sgd(n, {step.rate, momentum_, dampening_, weight_decay_, nesterov_, step.t == 1}, w, g, slots[0]);
+    kernels<T>().sgd(n, constants(step), w, g, slots[0]);
+  }
+
+  void update_lanes(const Optimizer<T>* const* lanes, const StepConstants* steps, int64_t n, T* w, const T* g,
+                    T* const* slots) const override {
+    SgdStep each[Optimizer<T>::kMaxLanes];
+    for (int64_t l = 0; l < kernels<T>().lanes; ++l) each[l] = static_cast<const SGD*>(lanes[l])->constants(steps[l]);
+    kernels<T>().models_sgd(n, each, w, g, slots[0]);
   }
 
   ScalarRule scalar_rule() const override {
@@ -38,6 +45,10 @@ class SGD final : public Optimizer<T> {
   }
 
  private:
+  SgdStep constants(const StepConstants& step) const {
+    return {step.rate, momentum_, dampening_, weight_decay_, nesterov_, step.t == 1};
+  }
+
   double momentum_, dampening_, weight_decay_;
   bool nesterov_;
 };

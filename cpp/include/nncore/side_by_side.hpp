@@ -1,0 +1,79 @@
+/// Side by side: trainers that are alike take their steps together, one small model in each vector lane. They share
+/// sizes, kinds, data and batch size; numbers, rates, penalties and the order of the samples are each one's own. Nothing
+/// crosses lanes, so who the neighbours are changes no bit.
+#pragma once
+
+#include <vector>
+
+#include "nncore/trainer.hpp"
+
+namespace nncore {
+
+template <class T>
+class SideBySide {
+ public:
+  /// Throws StateError for trainers that cannot go side by side, on these data or at all; nothing has changed then.
+  SideBySide(std::vector<Trainer<T>*> trainers, const Dataset<T>& data);
+
+  /// As Trainer::fit for each, but validation data and metrics are measured after the last epoch alone. Returns whose
+  /// numbers were not finite: those trainers are as they were before, to be fitted alone, which says what broke.
+  std::vector<bool> fit(const std::optional<Dataset<T>>& validation, const Extent& extent, const Measures<T>& measures,
+                        Observer& observer);
+
+ private:
+  /// A Linear layer, K inputs and C outputs, and the activation after it. A bias is a last column of weights whose input
+  /// is 1. Arrays x (columns, block) and y.
+  struct Stage {
+    int64_t K, C, columns;
+    Elementwise<T> after;
+    int64_t first;  ///< its first weight, in registers
+    T *x = nullptr, *y = nullptr;
+  };
+  /// Where register i of the weights lies in a model.
+  struct Place {
+    int parameter;
+    int64_t element;
+  };
+
+  Trainer<T>& of_lane(int64_t lane) const { return *trainers_[static_cast<std::size_t>(std::min(lane, models_ - 1))]; }
+  static std::vector<Stage> stages_of(Model<T>& model);
+  static bool alike(const Trainer<T>& a, const Trainer<T>& b);
+  void check() const;
+  void check_labels() const;
+  void place_buffers();
+  void pack();
+  void unpack(int64_t model);
+  void begin_epoch();
+  void run_step();
+  void gather(int64_t first, int64_t S);
+  void forward_and_backward(int64_t S, T scale, bool add);
+  void update();
+  void count_step(int64_t count, double scale);
+  void end_epoch(double seconds);
+  void end(int64_t model, const std::optional<Dataset<T>>& validation, const Measures<T>& measures);
+
+  std::vector<Trainer<T>*> trainers_;
+  const Dataset<T>& data_;
+  int64_t models_, lanes_, N_, batch_, block_;  ///< block_: samples that are worked on at a time
+  bool shuffled_, penalized_ = false, accuracy_ = false;
+  LossInLanes<T> loss_;
+  std::vector<Stage> stages_;
+  std::vector<Place> places_;
+  SampleBatch<T> samples_;
+  const T* rows_ = nullptr;  ///< all samples, normalised
+  std::vector<int64_t> order_;
+  Buffer<T> arena_;
+  T *w_ = nullptr, *g_ = nullptr, *y_ = nullptr;
+  T* slots_[Optimizer<T>::kMaxSlots] = {};
+  T* gradients_[2] = {nullptr, nullptr};
+  std::vector<const Optimizer<T>*> optimizers_;  ///< by lanes, as all that follows
+  std::vector<StepConstants> constants_;
+  std::vector<double> l1_, l2_, step_loss_, penalty_, right_;
+  // by models
+  std::vector<bool> broken_;
+  std::vector<FitResult> results_;
+  std::vector<Cursor> cursors_;
+  int64_t epoch_ = 0, step_ = 0, steps_ = 0;  ///< step_: of this epoch; steps_: of all
+};
+
+}  // namespace nncore

@@ -1,0 +1,346 @@
+#include "nncore/side_by_side.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <set>
+#include <typeinfo>
+
+#include "kernels/table.hpp"
+#include "nncore/rng.hpp"
+#include "train/ticker.hpp"
+
+namespace nncore {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+void require(bool condition, const char* what) {
+  if (!condition) throw StateError(std::string("[Trainer] side by side: expected ") + what);
+}
+
+}  // namespace
+
+/// Linear layers, each with at most one activation behind it.
+template <class T>
+std::vector<typename SideBySide<T>::Stage> SideBySide<T>::stages_of(Model<T>& model) {
+  std::vector<Stage> stages;
+  int64_t first = 0;
+  for (std::size_t i = 0; i < model.n_layers(); ++i) {
+    const Spec& spec = model.places()[i].handle->spec;
+    if (spec.name == "Linear" && !spec.foreign) {
+      const Shape& weight = model.layer(i).parameters()[0].shape;
+      const int64_t C = weight[0], K = weight[1], columns = K + (model.layer(i).parameters().size() > 1 ? 1 : 0);
+      require(stages.empty() || stages.back().C == K, "layers that fit");
+      stages.push_back({K, C, columns, {}, first});
+      first += C * columns;
+    } else {
+      require(!stages.empty() && !stages.back().after && model.layer(i).elementwise(), "Linear layers and activations");
+      stages.back().after = model.layer(i).elementwise();
+    }
+  }
+  require(!stages.empty(), "a Linear layer");
+  return stages;
+}
+
+template <class T>
+bool SideBySide<T>::alike(const Trainer<T>& a, const Trainer<T>& b) {
+  const auto same = [](const Stage& s, const Stage& t) {
+    return s.K == t.K && s.C == t.C && s.columns == t.columns && s.after.forward == t.after.forward;
+  };
+  const auto left = stages_of(a.model_), right = stages_of(b.model_);
+  return std::equal(left.begin(), left.end(), right.begin(), right.end(), same) &&
+         a.options_.batch_size == b.options_.batch_size && a.options_.shuffle == b.options_.shuffle &&
+         a.options_.drop_last == b.options_.drop_last && a.loss_->in_lanes() == b.loss_->in_lanes() &&
+         typeid(a.optimizer_) == typeid(b.optimizer_) && a.optimizer_.n_slots() == b.optimizer_.n_slots();
+}
+
+template <class T>
+SideBySide<T>::SideBySide(std::vector<Trainer<T>*> trainers, const Dataset<T>& data)
+    : trainers_(std::move(trainers)), data_(data), models_(static_cast<int64_t>(trainers_.size())),
+      lanes_(kernels<T>().lanes), N_(data.size()) {
+  require(models_ >= 1 && models_ <= lanes_, "a trainer for each lane");
+  check();
+  Trainer<T>& first = *trainers_.front();
+  batch_ = first.batch_size(N_);
+  shuffled_ = first.options_.shuffle && batch_ < N_;
+  constexpr int64_t kBlock = 8;
+  const int64_t blocks = (batch_ + kBlock - 1) / kBlock;
+  block_ = (batch_ + blocks - 1) / blocks;
+  loss_ = first.loss_->in_lanes();
+  stages_ = stages_of(first.model_);
+  check_labels();
+  for (const Stage& stage : stages_) {
+    const int weight = places_.empty() ? 0 : places_.back().parameter + 1;
+    for (int64_t c = 0; c < stage.C; ++c) {
+      for (int64_t k = 0; k < stage.K; ++k) places_.push_back({weight, c * stage.K + k});
+      if (stage.columns > stage.K) places_.push_back({weight + 1, c});
+    }
+  }
+  rows_ = samples_.gather(first.model_, data.x, {nullptr, 0, N_});
+  for (int64_t l = 0; l < lanes_; ++l) {
+    const Trainer<T>& trainer = of_lane(l);
+    optimizers_.push_back(&trainer.optimizer_);
+    constants_.push_back({.rate = trainer.optimizer_.rate()});
+    l1_.push_back(trainer.options_.gradient.l1);
+    l2_.push_back(trainer.options_.gradient.l2);
+    penalized_ = penalized_ || l1_.back() > 0 || l2_.back() > 0;
+  }
+  place_buffers();
+}
+
+template <class T>
+void SideBySide<T>::check() const {
+  std::set<const T*> memory;
+  for (const Trainer<T>* trainer : trainers_) {
+    const TrainerState& state = trainer->state_;
+    require(state.epoch == 0 && state.cursor.step == 0 && trainer->optimizer_.t() == 0, "trainers that are new");
+    require(trainer->options_.on_nonfinite == OnNonfinite::raise, "on_nonfinite='raise'");
+    require(trainer->loss_->in_lanes().kernel != nullptr, "a loss that has a kernel for it");
+    require(alike(*trainers_.front(), *trainer), "trainers that are alike");
+    for (const Parameter<T>* p : trainer->model_.parameters()) {
+      require(memory.insert(p->value).second, "models that share nothing");
+    }
+  }
+}
+
+/// Labels that do not count are for the loss itself.
+template <class T>
+void SideBySide<T>::check_labels() const {
+  const Target<T>& y = data_.y;
+  require(loss_.labels == (y.labels != nullptr) && data_.x.shape.rank() == 2, "targets that the kernel knows");
+  const int64_t C = stages_.back().C;
+  for (int64_t n = 0; loss_.labels && n < N_; ++n) require(y.labels[n] >= 0 && y.labels[n] < C, "labels that count");
+}
+
+/// One arena: weights, gradients, optimizer state; each stage's input and the last one's output, with rows of ones
+/// where a bias takes them; two gradients in turn.
+template <class T>
+void SideBySide<T>::place_buffers() {
+  const int64_t P = static_cast<int64_t>(places_.size()), slots = trainers_.front()->optimizer_.n_slots();
+  const int64_t C = stages_.back().C, targets = loss_.labels ? 1 : C;
+  int64_t widest = C, rows = targets + C;
+  for (const Stage& stage : stages_) widest = std::max(widest, stage.K), rows += stage.columns;
+  T* at = arena_.reserve(((2 + slots) * P + (rows + 2 * widest) * block_) * lanes_);
+  const auto place = [&](int64_t registers) { return std::exchange(at, at + registers * lanes_); };
+  w_ = place(P), g_ = place(P);
+  for (int64_t k = 0; k < slots; ++k) slots_[k] = place(P);
+  for (std::size_t i = 0; i < stages_.size(); ++i) {
+    Stage& stage = stages_[i];
+    stage.x = place(stage.columns * block_);
+    if (stage.columns > stage.K) std::fill_n(stage.x + stage.K * block_ * lanes_, block_ * lanes_, T(1));
+    if (i > 0) stages_[i - 1].y = stage.x;
+  }
+  stages_.back().y = place(C * block_);
+  y_ = place(targets * block_);
+  for (T*& gradient : gradients_) gradient = place(widest * block_);
+  for (auto* sums : {&step_loss_, &penalty_, &right_}) sums->resize(static_cast<std::size_t>(lanes_));
+}
+
+template <class T>
+void SideBySide<T>::pack() {
+  for (int64_t l = 0; l < lanes_; ++l) {
+    Trainer<T>& trainer = of_lane(l);
+    for (std::size_t i = 0; i < places_.size(); ++i) {
+      const auto [parameter, element] = places_[i];
+      const std::size_t at = i * static_cast<std::size_t>(lanes_) + static_cast<std::size_t>(l);
+      w_[at] = trainer.model_.parameters()[static_cast<std::size_t>(parameter)]->value[element];
+      for (int k = 0; k < trainer.optimizer_.n_slots(); ++k) slots_[k][at] = trainer.optimizer_.slot(parameter, k)[element];
+    }
+  }
+}
+
+template <class T>
+void SideBySide<T>::unpack(int64_t model) {
+  Trainer<T>& trainer = of_lane(model);
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    const auto [parameter, element] = places_[i];
+    const std::size_t at = i * static_cast<std::size_t>(lanes_) + static_cast<std::size_t>(model);
+    trainer.model_.parameters()[static_cast<std::size_t>(parameter)]->value[element] = w_[at];
+    for (int k = 0; k < trainer.optimizer_.n_slots(); ++k) trainer.optimizer_.slot(parameter, k)[element] = slots_[k][at];
+  }
+}
+
+/// One column of the block for each sample, each lane's from its own row of the data.
+template <class T>
+void SideBySide<T>::gather(int64_t first, int64_t S) {
+  const int64_t D = stages_.front().K, C = stages_.back().C, lanes = lanes_, row_of_lanes = block_ * lanes;
+  T* const x = stages_.front().x;
+  for (int64_t l = 0; l < lanes; ++l) {
+    const int64_t* order = shuffled_ ? order_.data() + std::min(l, models_ - 1) * N_ + first : nullptr;
+    for (int64_t s = 0; s < S; ++s) {
+      const int64_t row = order != nullptr ? order[s] : first + s, at = s * lanes + l;
+      for (int64_t d = 0; d < D; ++d) x[d * row_of_lanes + at] = rows_[row * D + d];
+      if (loss_.labels) {
+        y_[at] = static_cast<T>(data_.y.labels[row]);
+      } else {
+        for (int64_t c = 0; c < C; ++c) y_[c * row_of_lanes + at] = data_.y.values[row * C + c];
+      }
+    }
+  }
+}
+
+/// S samples: y = x W^T, dz from the loss, then dW = dz^T x and dx = dz W from the last stage to the first.
+template <class T>
+void SideBySide<T>::forward_and_backward(int64_t S, T scale, bool add) {
+  const Kernels<T>& k = kernels<T>();
+  const auto weights = [&](T* all, const Stage& stage) { return all + stage.first * lanes_; };
+  for (const Stage& stage : stages_) {
+    k.models_product({S, stage.C, stage.columns, 1, block_, stage.columns, 1, 1, block_, false}, stage.x,
+                     weights(w_, stage), stage.y);
+    if (stage.after) stage.after.forward(stage.C * block_ * lanes_, stage.after.a, stage.y, stage.y);
+  }
+  T *dz = gradients_[0], *dx = gradients_[1];
+  loss_.kernel({S, stages_.back().C, block_}, scale, stages_.back().y, y_, dz, step_loss_.data(), right_.data());
+  for (std::size_t i = stages_.size(); i-- > 0;) {
+    const Stage& stage = stages_[i];
+    if (stage.after) stage.after.backward(stage.C * block_ * lanes_, stage.after.a, stage.y, dz, dz);
+    k.models_product({stage.C, stage.columns, S, block_, 1, block_, 1, stage.columns, 1, add}, dz, stage.x,
+                     weights(g_, stage));
+    if (i == 0) break;
+    k.models_product({S, stage.K, stage.C, 1, block_, 1, stage.columns, 1, block_, false}, dz, weights(w_, stage), dx);
+    std::swap(dz, dx);
+  }
+}
+
+template <class T>
+void SideBySide<T>::run_step() {
+  const int64_t first = step_ * batch_, count = std::min(batch_, N_ - first);
+  const double terms = static_cast<double>(count * (loss_.labels ? 1 : stages_.back().C));
+  const double scale = loss_.mean ? 1.0 / terms : 1.0;
+  for (auto* sums : {&step_loss_, &penalty_, &right_}) std::fill(sums->begin(), sums->end(), 0.0);
+  for (int64_t done = 0; done < count; done += block_) {
+    const int64_t S = std::min(block_, count - done);
+    gather(first + done, S);
+    forward_and_backward(S, static_cast<T>(scale), done > 0);
+  }
+  update();
+  count_step(count, scale);
+}
+
+template <class T>
+void SideBySide<T>::update() {
+  for (const Stage& stage : stages_) {
+    if (!penalized_) break;
+    kernels<T>().models_penalty(stage.C, stage.K, stage.columns, l2_.data(), l1_.data(), w_ + stage.first * lanes_,
+                                g_ + stage.first * lanes_, penalty_.data());
+  }
+  for (StepConstants& constants : constants_) constants.t = steps_ + 1;
+  const int64_t n = static_cast<int64_t>(places_.size()) * lanes_;
+  optimizers_.front()->update_lanes(optimizers_.data(), constants_.data(), n, w_, g_, slots_);
+}
+
+/// A model that breaks goes on to the end of the fit; what becomes of it is nobody's concern.
+template <class T>
+void SideBySide<T>::count_step(int64_t count, double scale) {
+  const bool classes = trainers_.front()->loss_->link() != Link::identity;
+  const int64_t judged = loss_.labels ? count : count * stages_.back().C;
+  for (std::size_t i = 0; i < cursors_.size(); ++i) {
+    const double loss = step_loss_[i] * scale + penalty_[i];
+    if (!std::isfinite(loss)) broken_[i] = true;
+    Cursor& cursor = cursors_[i];
+    cursor.loss_sum += loss * static_cast<double>(count);
+    cursor.seen += count;
+    if (accuracy_ && classes && !broken_[i]) {
+      cursor.score.correct += static_cast<int64_t>(right_[i]);
+      cursor.score.counted += judged;
+    }
+    FitResult& result = results_[i];
+    for (Trace* trace : {&result.losses, &result.rates}) trace->make_room();
+    result.losses.add(loss);
+    result.rates.add(constants_[i].rate);
+  }
+  ++step_, ++steps_;
+}
+
+template <class T>
+void SideBySide<T>::begin_epoch() {
+  step_ = 0;
+  for (int64_t i = 0; i < models_; ++i) {
+    Cursor& cursor = cursors_[static_cast<std::size_t>(i)];
+    cursor = {};
+    cursor.samples = N_;
+    cursor.rate = constants_[static_cast<std::size_t>(i)].rate;
+    if (!shuffled_) continue;
+    shuffle(Stream(of_lane(i).options_.seed, "shuffle", static_cast<uint32_t>(epoch_)), N_, order_.data() + i * N_);
+  }
+}
+
+template <class T>
+void SideBySide<T>::end_epoch(double seconds) {
+  ++epoch_;
+  for (std::size_t i = 0; i < cursors_.size(); ++i) {
+    Cursor& cursor = cursors_[i];
+    results_[i].epochs.push_back({epoch_, step_, {cursor.loss(), cursor.score.accuracy(), {}}, {}, {}, cursor.rate, seconds});
+    cursor = {};
+    cursor.samples = N_;
+  }
+}
+
+/// Parameters, optimizer state, history and cursor go to the trainer.
+template <class T>
+void SideBySide<T>::end(int64_t model, const std::optional<Dataset<T>>& validation, const Measures<T>& measures) {
+  Trainer<T>& trainer = of_lane(model);
+  FitResult& result = results_[static_cast<std::size_t>(model)];
+  unpack(model);
+  trainer.model_.zero_grad();
+  trainer.optimizer_.set_t(steps_);
+  trainer.optimizer_.set_epoch(epoch_);
+  trainer.state_ = {epoch_, cursors_[static_cast<std::size_t>(model)], 0};
+  trainer.state_.cursor.step = trainer.state_.cursor.seen > 0 ? step_ : 0;
+  if (!result.epochs.empty() && !result.interrupted) {
+    EpochRecord& record = result.epochs.back();
+    if (!measures.metrics.empty()) record.train.metrics = trainer.evaluate(data_, {false, measures.metrics}).metrics;
+    if (validation) record.validation = trainer.evaluate(*validation, measures);
+  }
+  result.steps = steps_;
+  trainer.result_ = std::move(result);
+}
+
+template <class T>
+std::vector<bool> SideBySide<T>::fit(const std::optional<Dataset<T>>& validation, const Extent& extent,
+                                     const Measures<T>& measures, Observer& observer) {
+  const auto start = Clock::now();
+  const auto models = static_cast<std::size_t>(models_);
+  const int64_t per_epoch = trainers_.front()->options_.drop_last ? N_ / batch_ : (N_ + batch_ - 1) / batch_;
+  const int64_t last = extent.steps < 0 ? extent.epochs : (extent.steps + per_epoch - 1) / per_epoch;
+  int64_t left = extent.steps < 0 ? INT64_MAX : extent.steps;
+  order_.resize(static_cast<std::size_t>(shuffled_ ? models_ * N_ : 0));
+  accuracy_ = measures.accuracy;
+  broken_.assign(models, false);
+  results_.assign(models, FitResult());
+  cursors_.assign(models, Cursor{});
+  pack();
+  bool stop = false;
+  Ticker ticker;
+  while (epoch_ < last && !stop) {
+    const auto epoch_start = Clock::now();
+    begin_epoch();
+    for (; step_ < per_epoch && left > 0 && !stop; --left) {
+      run_step();
+      stop = ticker.due() && observer.poll({epoch_, last, step_, per_epoch, cursors_.front().loss()});
+    }
+    const double seconds = seconds_since(epoch_start) / static_cast<double>(models_);
+    for (Cursor& cursor : cursors_) cursor.seconds = seconds;
+    if (step_ < per_epoch) break;
+    end_epoch(seconds);
+    if (std::find(broken_.begin(), broken_.end(), false) == broken_.end()) break;
+  }
+  for (std::size_t i = 0; i < models; ++i) {
+    for (std::size_t r = 0; r < places_.size(); ++r) {
+      if (!std::isfinite(w_[r * static_cast<std::size_t>(lanes_) + i])) broken_[i] = true;
+    }
+    results_[i].interrupted = stop;
+    if (!broken_[i]) end(static_cast<int64_t>(i), validation, measures);
+  }
+  const double seconds = seconds_since(start) / static_cast<double>(models_);
+  for (Trainer<T>* trainer : trainers_) trainer->result_.seconds = seconds;
+  return broken_;
+}
+
+template class SideBySide<float>;
+template class SideBySide<double>;
+
+}  // namespace nncore

@@ -1,0 +1,123 @@
+"""Small trainers that are alike train side by side, one in each vector lane.
+
+Sizes and kinds alone decide, never how many there are: a trainer's numbers are the same with any neighbours, or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nncore._fit import Metric, metrics_of
+from nncore._history import History
+from nncore._interrupt import InterruptGuard
+from nncore._trainer import Trainer
+from nncore.errors import ConfigError, ShapeError, StateError
+
+#: A net of more weights keeps vector units busy by itself.
+MOST_WEIGHTS = 512
+
+_ACTIVATIONS = ("ReLU", "LeakyReLU", "Tanh", "Sigmoid")
+_LOSSES = ("CrossEntropyLoss", "MSELoss", "BCEWithLogitsLoss")
+#: Arguments that each lane has for itself; the others, and all arguments of other optimizers, are those of the group.
+_BY_LANE = {
+    "SGD": ("lr", "momentum", "dampening", "weight_decay"),
+    "Adam": ("lr", "betas", "eps", "weight_decay", "bias_correction"),
+    "AdamW": ("lr", "betas", "eps", "weight_decay", "bias_correction"),
+}
+_OWN_OPTIONS = ("seed", "l1", "l2", "num_threads")
+
+
+def kind_of(trainer: Trainer, metrics: Sequence[Metric]) -> tuple[Any, ...] | None:
+    """What trainers must have in common to go side by side; None: this one trains alone."""
+    options, net, loss = trainer._options, _net_of(trainer), trainer.loss._spec
+    if type(trainer) is not Trainer or "fit" in vars(trainer) or net is None:
+        return None
+    if loss.name not in _LOSSES or type(trainer.loss).__module__ != "nncore.losses":
+        return None
+    if options["on_nonfinite"] != "raise" or options["clip_grad_norm"] or options["clip_grad_value"]:
+        return None
+    if not all(isinstance(metric, str) for metric in metrics) or not _new(trainer):
+        return None
+    common = tuple(value for name, value in options.items() if name not in _OWN_OPTIONS)
+    penalized = bool(options["l1"] or options["l2"])
+    return trainer.model.dtype, net, _facts(loss), _optimizer_of(trainer), common, penalized
+
+
+def _facts(spec: Any, but: Sequence[str] = ()) -> tuple[Any, ...]:
+    return spec.name, *((name, repr(value)) for name, value in spec.args.items() if name not in but)
+
+
+def _net_of(trainer: Trainer) -> tuple[Any, ...] | None:
+    """Sizes and activations of a small net of Linear layers, each with at most one activation behind it."""
+    model = trainer.model
+    specs = [layer._spec for layer in model]
+    if any(type(layer).__module__ != "nncore.layers" for layer in model) or len(set(model)) < len(model):
+        return None
+    facts, weights, before = [], 0, ""
+    for spec in specs:
+        if spec.name == "Linear":
+            weights += (spec.args["in_features"] + 1) * spec.args["out_features"]
+            facts.append(_facts(spec, ("weight_init", "bias_init")))
+        elif spec.name in _ACTIVATIONS and before == "Linear":
+            facts.append(_facts(spec))
+        else:
+            return None
+        before = spec.name
+    if not facts or weights > MOST_WEIGHTS:
+        return None
+    return *facts, None if model.input is None else repr(model.input._core_arrays())
+
+
+def _new(trainer: Trainer) -> bool:
+    """Has nothing been trained yet, at a rate that stays?"""
+    if trainer.optimizer._follows_schedule:
+        return False
+    state = trainer._bind().state
+    return not (state["epoch"] or state["step"] or state["hand_steps"] or trainer.optimizer._core.t)
+
+
+def _optimizer_of(trainer: Trainer) -> tuple[Any, ...]:
+    spec, own = trainer.optimizer._spec, _BY_LANE.get(trainer.optimizer._spec.name, ())
+    rate = () if own else (trainer.optimizer.lr,)
+    return *_facts(spec, own), bool(spec.args.get("momentum")), *rate
+
+
+def lanes_of(trainer: Trainer) -> int:
+    """How many go side by side."""
+    lanes: int = type(trainer._bind()).lanes
+    return lanes
+
+
+def fit_side_by_side(
+    trainers: Sequence[Trainer],
+    data: tuple[Any, Any],
+    held: tuple[Any, Any] | None,
+    epochs: int,
+    steps: int | None,
+    metrics: Sequence[Metric],
+) -> list[History | None]:
+    """The history of each; None for those that have to be fitted alone, and are as they were."""
+    wanted = metrics_of("fit", metrics)
+    cores = [trainer._bind() for trainer in trainers]
+    length = -1 if steps is None else steps
+    with InterruptGuard() as guard:
+
+        def poll(*_: object) -> bool:
+            return guard.requested
+
+        try:
+            broken = type(cores[0]).fit_side_by_side(
+                cores, *data, held, epochs, length, wanted.accuracy, wanted.others, poll
+            )
+        except (ConfigError, ShapeError, StateError):
+            return [None] * len(trainers)  # a fit alone says what is wrong
+    histories: list[History | None] = []
+    for trainer, core, alone in zip(trainers, cores, broken, strict=True):
+        trainer._metrics = wanted
+        history = History(core.result(True))
+        if not alone:
+            trainer._remember(history)
+            trainer.model._link = core.link
+        histories.append(None if alone else history)
+    return histories
