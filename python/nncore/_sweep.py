@@ -11,22 +11,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from nncore import _core
-from nncore._checks import describe, integer, real_array, row_of
-from nncore._fit import Metric, metrics_of
+from nncore._checks import describe, integer
+from nncore._fit import Metric
 from nncore._history import History
 from nncore._interrupt import stopped_by
 from nncore._optimizer import copied
 from nncore._progress import Progress
 from nncore._side_by_side import fit_side_by_side, kind_of, lanes_of
 from nncore._sweep_folder import Folder, Outcome
-from nncore._sweep_grid import Point, digest, key_of, own, points_of, seeds_of, text_of
+from nncore._sweep_grid import Point, key_of, own, points_of, seeds_of, text_of
+from nncore._sweep_plan import Plan
 from nncore._sweep_table import SweepTable
 from nncore._trainer import Trainer
-from nncore.errors import ConfigError, NumericError, ShapeError
+from nncore.errors import ConfigError, NumericError
 
 _FACTS = ("epoch", "lr", "seconds")  # of a history's epochs, not of a run
 _MOST_WAITING = 1000  # trainers that wait for others like them
@@ -48,6 +46,9 @@ def sweep(
     metrics: Iterable[Metric] = ("accuracy",),
 ) -> SweepTable:
     """Trains once for each point of a grid and each seed.
+
+    Small nets that differ in numbers alone (seeds, rates, penalties) train side by side, one in each lane of the vector
+    units: their sums have another order than in a fit of their own, which changes float32 numbers by some 1e-7 a step.
 
     Parameters
     ----------
@@ -105,7 +106,7 @@ def sweep(
     jobs = integer("sweep", "n_jobs", n_jobs, -1, 256)
     if jobs == 0:
         raise ConfigError("[sweep] n_jobs: expected a number of runs at a time, or -1 for as many as CPUs, got 0")
-    plan = _Plan.of(X, y, validation_data, epochs, steps, metrics)
+    plan = Plan.of(X, y, validation_data, epochs, steps, metrics)
     points, numbers = points_of(grid, plan.columns()), seeds_of(seeds)
     jobs = _core.default_num_threads() if jobs == -1 else jobs
     runs = [_Run(point, seed) for point in points for seed in numbers]
@@ -134,72 +135,10 @@ class _Stopped(Exception):
     """A run that was ended from outside."""
 
 
-class _Pair:
-    """Samples and targets, converted once for each dtype that a model asks for."""
-
-    def __init__(self, where: str, X: Any, y: Any) -> None:
-        for name, array in (("X", X), ("y", y)):
-            if hasattr(array, "mask"):
-                raise ShapeError(f"[sweep] {where}{name}: expected an array of real numbers, got a masked array")
-        self.arrays = real_array("sweep", f"{where}X", X), real_array("sweep", f"{where}y", y)
-        self.ready: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
-
-    def convert(self, dtype: str) -> None:
-        """Makes arrays that the core takes as they are: bytes stay bytes, labels become int64."""
-        if dtype in self.ready:
-            return
-        X, y = self.arrays
-        samples = X.dtype if X.dtype == np.uint8 else np.dtype(dtype)
-        labels = y.dtype.kind in "bi" or (y.dtype.kind == "u" and y.dtype.itemsize < 8)
-        targets = np.dtype(np.int64) if labels else y.dtype if y.dtype.kind == "u" else np.dtype(dtype)
-        with np.errstate(over="ignore"):  # the fit refuses what is not finite
-            self.ready[dtype] = np.asarray(X, samples, order="C"), np.asarray(y, targets, order="C")
-
-
-class _Plan(NamedTuple):
-    """What all runs have in common."""
-
-    train: _Pair
-    validation: _Pair | None
-    epochs: int
-    steps: int | None
-    metrics: tuple[Metric, ...]
-
-    @classmethod
-    def of(cls, X: Any, y: Any, validation: Any, epochs: Any, steps: Any, metrics: Iterable[Metric]) -> _Plan:
-        """Everything checked."""
-        if validation is not None and (not isinstance(validation, (tuple, list)) or len(validation) != 2):
-            raise ConfigError(f"[sweep] validation_data: expected a pair (X, y), got {describe(validation)}")
-        row = None if isinstance(metrics, (str, list, tuple)) else row_of(metrics)  # some give their items once
-        metrics = metrics if row is None else row
-        metrics_of("sweep", metrics)
-        return cls(
-            _Pair("", X, y),
-            None if validation is None else _Pair("validation_data: ", *validation),
-            10 if epochs is None else integer("sweep", "epochs", epochs, 0, 2**31, or_none=True),
-            None if steps is None else integer("sweep", "steps", steps, 0, 2**62, or_none=True),
-            tuple(metrics),
-        )
-
-    def columns(self) -> list[str]:
-        """The names that points cannot have."""
-        prefixes = ["", "val_"] if self.validation else [""]
-        names = metrics_of("sweep", self.metrics).columns(True, prefixes)
-        return ["seed", "status", "message", *(name for name in names if name != "lr")]
-
-    def facts(self) -> list[Any]:
-        """What makes a run another run, besides point and seed."""
-        named = metrics_of("sweep", self.metrics)
-        metrics = [named.accuracy, *(other if isinstance(other, str) else other[0] for other in named.others)]
-        length = ["epochs", self.epochs] if self.steps is None else ["steps", self.steps]
-        arrays = [*self.train.arrays, *(self.validation.arrays if self.validation else ())]
-        return [length, metrics, digest(*arrays)]
-
-
 class _Sweeper:
     """Builds and trains."""
 
-    def __init__(self, build: Callable[..., Trainer], plan: _Plan, *, alone: bool) -> None:
+    def __init__(self, build: Callable[..., Trainer], plan: Plan, *, alone: bool) -> None:
         self._build, self._plan, self._alone = build, plan, alone
         self._met: weakref.WeakSet[Any] = weakref.WeakSet()
 
@@ -283,7 +222,7 @@ class _Sweeper:
 class _Outcomes:
     """The outcome of each run, kept in the folder if there is one."""
 
-    def __init__(self, runs: list[_Run], plan: _Plan, folder: Any) -> None:
+    def __init__(self, runs: list[_Run], plan: Plan, folder: Any) -> None:
         self.runs = runs
         self._found: dict[int, Outcome] = {}
         self._folder = None if folder is None else Folder(folder)

@@ -13,6 +13,7 @@ import statistics
 import sys
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,13 +21,47 @@ import numpy as np
 import peers
 
 import nncore as nc
+from nncore._side_by_side import fit_side_by_side, lanes_of
 from nncore.cli._machine import Steal, cpu_model, fma_rate
-from nncore.cli._workloads import ROSENBROCK_START, WORKLOADS, Descent, Net
+from nncore.cli._workloads import NETS, ROSENBROCK_START, WORKLOADS, Descent, Net
 
 CHECKED_STEPS = 50
 TOLERANCE = {"net": 1e-5, "descent": 1e-7}  # relative: float32 in different orders of sums, and float64
 MOST_STEPS = 100_000  # of one round
 BEGIN, END = "<!-- measured -->\n", "<!-- end -->\n"
+
+
+class Many(NamedTuple):
+    """A net of many seeds, all trained at once on the same data; times are those of one net."""
+
+    title: str
+    net: Net
+    count: int
+
+
+MANY = {"moons16x64": Many("64 nets at once, each 2-20-2, batch 16, SGD", NETS["moons16"], 64)}
+Work = Net | Descent | Many
+ALL: dict[str, Work] = {**WORKLOADS, **MANY}
+
+
+class OursMany:
+    """nncore as a peer: what a sweep does when it has built its trainers."""
+
+    def __init__(self, work: Many, threads: int) -> None:
+        self._work, self._threads = work, threads
+
+    def run(self, steps: int) -> float:
+        self._trainers = [self._work.net.trainer(seed, threads=1) for seed in range(self._work.count)]
+        data, lanes = self._work.net.data(), lanes_of(self._trainers[0])
+        groups = [self._trainers[i : i + lanes] for i in range(0, len(self._trainers), lanes)]
+        with ThreadPoolExecutor(self._threads) as pool:
+            start = time.perf_counter()
+            for histories in pool.map(lambda group: fit_side_by_side(group, data, None, 0, steps, ()), groups):
+                assert all(history is not None for history in histories)
+            return (time.perf_counter() - start) / self._work.count
+
+    def result(self) -> Any:
+        return [weights_of(trainer.model) for trainer in self._trainers]
 
 
 class Ours:
@@ -56,8 +91,15 @@ def weights_of(model: nc.Sequential) -> peers.Weights:
     return list(zip(values[::2], values[1::2], strict=True))
 
 
-def new_runner(module: Any, work: Net | Descent, threads: int) -> peers.Runner:
+def new_runner(module: Any, work: Work, threads: int) -> peers.Runner:
     """A runner at the start; module None: ours."""
+    if isinstance(work, Many):
+        if module is None:
+            return OursMany(work, threads)
+        if not hasattr(module, "many"):
+            raise peers.Unsupported("it trains one net at a time")
+        starts = [weights_of(work.net.model(seed)) for seed in range(work.count)]
+        return module.many(work, starts, *work.net.data())
     if module is None:
         return Ours(work, threads)
     if isinstance(work, Net):
@@ -65,8 +107,10 @@ def new_runner(module: Any, work: Net | Descent, threads: int) -> peers.Runner:
     return module.descent(work, ROSENBROCK_START)
 
 
-def value(work: Net | Descent, result: Any) -> float:
-    """What is compared: the loss on all data, or the distance that a descent has come."""
+def value(work: Work, result: Any) -> float:
+    """What is compared: the loss on all data (of many nets their mean), or the distance that a descent has come."""
+    if isinstance(work, Many):
+        return statistics.fmean(value(work.net, weights) for weights in result)
     if isinstance(work, Descent):
         return float(np.linalg.norm(np.asarray(result) - ROSENBROCK_START))
     model = work.model()
@@ -89,24 +133,25 @@ class Times(NamedTuple):
     seconds: list[float]  # a step, round by round
 
 
-def prepare(name: str, module: Any, work: Net | Descent, threads: int, expected: float, length: float) -> Times:
+def prepare(name: str, module: Any, work: Work, threads: int, expected: float, length: float) -> Times:
     """Compares the losses, then finds how many steps take `length` seconds."""
     runner = new_runner(module, work, threads)
     runner.run(CHECKED_STEPS)
     result = runner.result()
     if result is not None:
-        found, usual = value(work, result), TOLERANCE["net" if isinstance(work, Net) else "descent"]
+        found, usual = value(work, result), TOLERANCE["descent" if isinstance(work, Descent) else "net"]
         if not abs(found - expected) <= getattr(module, "TOLERANCE", usual) * abs(expected):
             raise Different(f"{work.title}: {name} comes to {found}, nncore to {expected}; no time is quoted")
     runner.run(CHECKED_STEPS)  # now it is compiled
     pace = max(runner.run(CHECKED_STEPS) / CHECKED_STEPS, 1e-9)
+    length /= work.count if isinstance(work, Many) else 1
     steps = int(min(max(length / pace, 2), MOST_STEPS))
     runner.run(steps)  # compiled for this number, too
     return Times(runner, steps, result is not None, [])
 
 
 def measure(
-    work: Net | Descent, modules: dict[str, Any], threads: int, rounds: int, length: float, missing: list[str]
+    work: Work, modules: dict[str, Any], threads: int, rounds: int, length: float, missing: list[str]
 ) -> tuple[dict[str, Times], float]:
     """All in turn, round by round; and the median of the probe beside them, in operations a second."""
     ours = new_runner(None, work, threads)
@@ -125,7 +170,7 @@ def measure(
     for _ in range(rounds):
         for times in taking.values():
             times.seconds.append(times.runner.run(times.steps) / times.steps)
-        rates.append(fma_rate(threads, single=isinstance(work, Net)))
+        rates.append(fma_rate(threads, single=not isinstance(work, Descent)))
     return taking, statistics.median(rates)
 
 
@@ -173,11 +218,12 @@ def compare(args: argparse.Namespace) -> tuple[list[str], bool]:
     rates: list[float] = []
     different: list[str] = []
     for key in args.workloads:
-        work = WORKLOADS[key]
+        work = ALL[key]
         taking, rate = measure(work, modules, args.threads, args.rounds, args.seconds, different)
         ours, share = taking["nncore"], ""
-        if isinstance(work, Net):
+        if isinstance(work, (Net, Many)):
             rates.append(rate)
+        if isinstance(work, Net):
             share = f", {100 * work.operations() / statistics.median(ours.seconds) / rate:.1f} %"
         cells = [work.title, cell(ours, ours) + share, *(cell(taking.get(name), ours) for name in modules)]
         table.append("| " + " | ".join(cells) + " |")
@@ -210,14 +256,14 @@ def main() -> int:
     """The command; 1 when a peer trained something else."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", default="all", help=f"some of {','.join(peers.MODULES)}")
-    parser.add_argument("--workloads", default="all", help=f"some of {','.join(WORKLOADS)}")
+    parser.add_argument("--workloads", default="all", help=f"some of {','.join(ALL)}")
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=0.05, help="of each library in each round")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--readme", action="store_true", help="put the table into the README beside this file")
     args = parser.parse_args()
     args.peers = chosen(args.peers, peers.MODULES, "peers")
-    args.workloads = chosen(args.workloads, WORKLOADS, "workloads")
+    args.workloads = chosen(args.workloads, ALL, "workloads")
     warnings.filterwarnings("ignore", module="sklearn")  # its steps are counted by us
     lines, differs = compare(args)
     if args.readme:

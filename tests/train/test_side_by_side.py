@@ -17,6 +17,8 @@ NETS = {
     "relu": lambda: [nc.Linear(3, 20), nc.ReLU(), nc.Linear(20, 4)],
     "deep": lambda: [nc.Linear(3, 7), nc.Tanh(), nc.Linear(7, 6, bias=False), nc.Sigmoid(), nc.Linear(6, 4)],
     "leaky, no bias": lambda: [nc.Linear(3, 5, bias=False), nc.LeakyReLU(0.2), nc.Linear(5, 4, bias=False)],
+    "odd": lambda: [nc.Linear(3, 1), nc.Tanh(), nc.Linear(1, 11), nc.ReLU(), nc.Linear(11, 5), nc.ReLU(), nc.Linear(5, 4)],
+    "relu at the end": lambda: [nc.Linear(3, 4), nc.ReLU()],
     "one layer": lambda: [nc.Linear(3, 4)],
     "linear, then tanh at the end": lambda: [nc.Linear(3, 9), nc.Linear(9, 4), nc.Tanh()],
 }
@@ -87,6 +89,7 @@ def agree(trainer, own, tolerance):
 
 
 CASES = [(net, "cross entropy", "SGD", {}) for net in NETS]
+CASES += [("odd", "mse", "SGD", {"batch_size": n}) for n in range(2, 8)]
 CASES += [("relu", loss, "SGD", {}) for loss in LOSSES if loss != "cross entropy"]
 CASES += [("deep", "cross entropy", optimizer, {}) for optimizer in OPTIMIZERS if optimizer != "SGD"]
 CASES += [

@@ -8,22 +8,29 @@ namespace {
 
 /// M × N sums; per term M + N loads for M N FMAs.
 template <class T, int M, int N>
-NNCORE_INLINE void product_tile(const ModelsProduct& p, const T* a, const T* b, T* c) {
+[[gnu::noinline]] void product_tile(const ModelsProduct& p, const T* a, const T* b, const T* gate, T* c) {
   constexpr int64_t L = Vec<T>::lanes;
+  const Vec<T> zero = Vec<T>::zero();
   Vec<T> sum[M][N];
+  if (p.add) {
 #pragma GCC unroll 4
-  for (int m = 0; m < M; ++m)
+    for (int m = 0; m < M; ++m)
 #pragma GCC unroll 4
-    for (int n = 0; n < N; ++n) {
-      sum[m][n] = p.add ? Vec<T>::load(c + (m * p.c_row + n * p.c_column) * L) : Vec<T>::zero();
-    }
-  for (int64_t r = 0; r < p.R; ++r, a += p.a_term * L, b += p.b_term * L) {
+      for (int n = 0; n < N; ++n) sum[m][n] = Vec<T>::load(c + (m * p.c_row + n * p.c_column) * L);
+  } else {
+#pragma GCC unroll 4
+    for (int m = 0; m < M; ++m)
+#pragma GCC unroll 4
+      for (int n = 0; n < N; ++n) sum[m][n] = zero;
+  }
+  const int64_t a_row = p.a_row * L, a_term = p.a_term * L, b_row = p.b_row * L, b_term = p.b_term * L;
+  for (int64_t r = p.R; r > 0; --r, a += a_term, b += b_term) {
     Vec<T> column[N];
 #pragma GCC unroll 4
-    for (int n = 0; n < N; ++n) column[n] = in_register(Vec<T>::load(b + n * p.b_row * L));
+    for (int n = 0; n < N; ++n) column[n] = in_register(Vec<T>::load(b + n * b_row));
 #pragma GCC unroll 4
     for (int m = 0; m < M; ++m) {
-      const Vec<T> row = Vec<T>::load(a + m * p.a_row * L);
+      const Vec<T> row = Vec<T>::load(a + m * a_row);
 #pragma GCC unroll 4
       for (int n = 0; n < N; ++n) sum[m][n] = fma(row, column[n], sum[m][n]);
     }
@@ -31,31 +38,42 @@ NNCORE_INLINE void product_tile(const ModelsProduct& p, const T* a, const T* b, 
 #pragma GCC unroll 4
   for (int m = 0; m < M; ++m)
 #pragma GCC unroll 4
-    for (int n = 0; n < N; ++n) sum[m][n].store(c + (m * p.c_row + n * p.c_column) * L);
+    for (int n = 0; n < N; ++n) {
+      const int64_t at = (m * p.c_row + n * p.c_column) * L;
+      if (p.relu) sum[m][n] = max(zero, sum[m][n]);
+      if (gate) sum[m][n] = select(Vec<T>::load(gate + at) <= zero, zero, sum[m][n]);
+      sum[m][n].store(c + at);
+    }
 }
 
 /// All columns of M rows.
 template <class T, int M>
-[[gnu::noinline]] void product_rows(const ModelsProduct& p, const T* a, const T* b, T* c) {
-  constexpr int64_t L = Vec<T>::lanes, wide = NNCORE_AVX512 ? 4 : 2;
-  int64_t n = 0;
-  const auto at = [&](auto tile) __attribute__((always_inline)) {
-    tile(b + n * p.b_row * L, c + n * p.c_column * L);
-  };
-  for (; n + wide <= p.N; n += wide) at([&](const T* bn, T* cn) { product_tile<T, M, int(wide)>(p, a, bn, cn); });
-  if (wide == 4 && n + 2 <= p.N) at([&](const T* bn, T* cn) { product_tile<T, M, 2>(p, a, bn, cn); }), n += 2;
-  if (n < p.N) at([&](const T* bn, T* cn) { product_tile<T, M, 1>(p, a, bn, cn); });
+NNCORE_INLINE void product_rows(const ModelsProduct& p, const T* a, const T* b, const T* gate, T* c) {
+  constexpr int64_t L = Vec<T>::lanes;
+  constexpr int wide = NNCORE_AVX512 ? 4 : 2;  // more would not fit the registers
+  const int64_t b_next = p.b_row * L, c_next = p.c_column * L;
+  int64_t n = p.N;
+  for (; n >= wide; n -= wide, b += wide * b_next, c += wide * c_next) {
+    product_tile<T, M, wide>(p, a, b, gate, c);
+    if (gate) gate += wide * c_next;
+  }
+  if (wide == 4 && n == 3) product_tile<T, M, 3>(p, a, b, gate, c);
+  if (wide == 4 && n == 2) product_tile<T, M, 2>(p, a, b, gate, c);
+  if (n == 1) product_tile<T, M, 1>(p, a, b, gate, c);
 }
 
 template <class T>
-void product(const ModelsProduct& p, const T* a, const T* b, T* c) {
+void product(const ModelsProduct& p, const T* a, const T* b, const T* gate, T* c) {
   constexpr int64_t L = Vec<T>::lanes;
-  int64_t m = 0;
-  for (; m + 4 <= p.M; m += 4) product_rows<T, 4>(p, a + m * p.a_row * L, b, c + m * p.c_row * L);
-  a += m * p.a_row * L, c += m * p.c_row * L;
-  if (p.M - m == 3) product_rows<T, 3>(p, a, b, c);
-  if (p.M - m == 2) product_rows<T, 2>(p, a, b, c);
-  if (p.M - m == 1) product_rows<T, 1>(p, a, b, c);
+  const int64_t a_next = p.a_row * L, c_next = p.c_row * L;
+  int64_t m = p.M;
+  for (; m >= 4; m -= 4, a += 4 * a_next, c += 4 * c_next) {
+    product_rows<T, 4>(p, a, b, gate, c);
+    if (gate) gate += 4 * c_next;
+  }
+  if (m == 3) product_rows<T, 3>(p, a, b, gate, c);
+  if (m == 2) product_rows<T, 2>(p, a, b, gate, c);
+  if (m == 1) product_rows<T, 1>(p, a, b, gate, c);
 }
 
 /// Adds a register of numbers of T to doubles in memory.
@@ -66,10 +84,34 @@ NNCORE_INLINE void add_to(double* sums, Vec<T> x) {
   for (int i = 0; i < Vec<T>::lanes; ++i) sums[i] += static_cast<double>(lanes[i]);
 }
 
+/// The same for two classes, where one exponential does: with m = z[label] - z[other] it is log(1 + e^-m), and the
+/// probability of the other class is 1 / (1 + e^m).
+template <class T>
+void cross_entropy_of_two(const ModelsOutputs& p, T scale, const T* z, const T* y, T* dz, double* loss, double* right) {
+  constexpr int64_t L = Vec<T>::lanes;
+  const Vec<T> zero = Vec<T>::zero(), one = Vec<T>::all(T(1)), to_dz = Vec<T>::all(scale);
+  Vec<T> sums = one, own = zero, hits = zero;
+  for (int64_t s = 0; s < p.S; ++s) {
+    const Vec<T> z0 = Vec<T>::load(z + s * L), z1 = Vec<T>::load(z + (p.row + s) * L), d = z1 - z0;
+    const Mask<T> second = Vec<T>::load(y + s * L) > zero;
+    const Vec<T> m = select(second, d, -d), e = exp(-abs(d)), sum = one + e;
+    const Vec<T> other = to_dz * (select(m > zero, e, one) / sum), dz1 = select(second, -other, other);
+    dz1.store(dz + (p.row + s) * L);
+    (-dz1).store(dz + s * L);
+    sums = sums * sum;
+    own = own + min(m, zero) + (z0 - z0) + (z1 - z1);  // of infinite outputs there is no loss
+    const Mask<T> said = d > zero;
+    hits = hits + select((said & second) | (~said & ~second), one, zero);
+  }
+  add_to(loss, log(sums) - own);
+  add_to(right, hits);
+}
+
 /// -log softmax(z)[label], dz = scale (softmax(z) - onehot). The logarithms of the samples' sums are taken together: each
 /// sum lies between 1 and C.
 template <class T>
 void cross_entropy(const ModelsOutputs& p, T scale, const T* z, const T* y, T* dz, double* loss, double* right) {
+  if (p.C == 2) return cross_entropy_of_two(p, scale, z, y, dz, loss, right);
   constexpr int64_t L = Vec<T>::lanes;
   const Vec<T> one = Vec<T>::all(T(1)), to_dz = Vec<T>::all(scale);
   Vec<T> sums = one, own = Vec<T>::zero(), hits = Vec<T>::zero();
@@ -167,8 +209,12 @@ void penalty(int64_t C, int64_t K, int64_t row, const double* l2, const double* 
 
 }  // namespace
 
-void models_product(const ModelsProduct& p, const float* a, const float* b, float* c) { product(p, a, b, c); }
-void models_product(const ModelsProduct& p, const double* a, const double* b, double* c) { product(p, a, b, c); }
+void models_product(const ModelsProduct& p, const float* a, const float* b, const float* gate, float* c) {
+  product(p, a, b, gate, c);
+}
+void models_product(const ModelsProduct& p, const double* a, const double* b, const double* gate, double* c) {
+  product(p, a, b, gate, c);
+}
 
 #define NNCORE_MODELS_LOSS(name, T)                                                                              \
   void models_##name(const ModelsOutputs& p, T scale, const T* z, const T* y, T* dz, double* loss, double* right) { \

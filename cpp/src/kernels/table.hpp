@@ -63,7 +63,8 @@ struct Run {
 struct ModelsProduct {
   int64_t M, N, R;
   int64_t a_row, a_term, b_row, b_term, c_row, c_column;
-  bool add;  ///< to what is there
+  bool add;   ///< to what is there
+  bool relu;  ///< of the result
 };
 /// S samples (at most 8) of C outputs, which lie `row` registers apart.
 struct ModelsOutputs {
@@ -200,8 +201,8 @@ struct Kernels {
   // A number stands for one register: the same number of `lanes` models. Nothing crosses lanes. Losses and penalties
   // are added to one double for each lane.
 
-  /// c[m, n] = sum_r a[m, r] b[n, r], in ascending order.
-  void (*models_product)(const ModelsProduct& p, const T* a, const T* b, T* c);
+  /// c[m, n] = sum_r a[m, r] b[n, r], in ascending order; then 0 where gate[m, n] <= 0. gate lies as c, or is null.
+  void (*models_product)(const ModelsProduct& p, const T* a, const T* b, const T* gate, T* c);
   /// z and dz (C, row), y likewise or, for labels, (1, row): loss += the sum over samples and outputs, right += how
   /// many are classified right, dz = scale * the derivative of the sum.
   using ModelsLoss = void (*)(const ModelsOutputs& p, T scale, const T* z, const T* y, T* dz, double* loss,

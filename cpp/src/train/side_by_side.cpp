@@ -167,18 +167,23 @@ void SideBySide<T>::unpack(int64_t model) {
 template <class T>
 void SideBySide<T>::gather(int64_t first, int64_t S) {
   const int64_t D = stages_.front().K, C = stages_.back().C, lanes = lanes_, row_of_lanes = block_ * lanes;
-  T* const x = stages_.front().x;
-  for (int64_t l = 0; l < lanes; ++l) {
-    const int64_t* order = shuffled_ ? order_.data() + std::min(l, models_ - 1) * N_ + first : nullptr;
-    for (int64_t s = 0; s < S; ++s) {
-      const int64_t row = order != nullptr ? order[s] : first + s, at = s * lanes + l;
-      for (int64_t d = 0; d < D; ++d) x[d * row_of_lanes + at] = rows_[row * D + d];
-      if (loss_.labels) {
-        y_[at] = static_cast<T>(data_.y.labels[row]);
-      } else {
-        for (int64_t c = 0; c < C; ++c) y_[c * row_of_lanes + at] = data_.y.values[row * C + c];
+  const auto each = [&](const auto* from, int64_t width, T* to) {
+    for (int64_t k = 0; k < width; ++k, to += row_of_lanes) {
+      if (!shuffled_) {
+        for (int64_t s = 0; s < S; ++s) std::fill_n(to + s * lanes, lanes, static_cast<T>(from[(first + s) * width + k]));
+        continue;
+      }
+      for (int64_t l = 0; l < lanes; ++l) {
+        const int64_t* order = order_.data() + std::min(l, models_ - 1) * N_ + first;
+        for (int64_t s = 0; s < S; ++s) to[s * lanes + l] = static_cast<T>(from[order[s] * width + k]);
       }
     }
+  };
+  each(rows_, D, stages_.front().x);
+  if (loss_.labels) {
+    each(data_.y.labels, 1, y_);
+  } else {
+    each(data_.y.values, C, y_);
   }
 }
 
@@ -186,21 +191,24 @@ void SideBySide<T>::gather(int64_t first, int64_t S) {
 template <class T>
 void SideBySide<T>::forward_and_backward(int64_t S, T scale, bool add) {
   const Kernels<T>& k = kernels<T>();
+  const auto is_relu = [&](const Stage& stage) { return stage.after.forward == k.relu; };
   const auto weights = [&](T* all, const Stage& stage) { return all + stage.first * lanes_; };
   for (const Stage& stage : stages_) {
-    k.models_product({S, stage.C, stage.columns, 1, block_, stage.columns, 1, 1, block_, false}, stage.x,
-                     weights(w_, stage), stage.y);
-    if (stage.after) stage.after.forward(stage.C * block_ * lanes_, stage.after.a, stage.y, stage.y);
+    k.models_product({S, stage.C, stage.columns, 1, block_, stage.columns, 1, 1, block_, false, is_relu(stage)}, stage.x,
+                     weights(w_, stage), nullptr, stage.y);
+    if (stage.after && !is_relu(stage)) stage.after.forward(stage.C * block_ * lanes_, stage.after.a, stage.y, stage.y);
   }
   T *dz = gradients_[0], *dx = gradients_[1];
   loss_.kernel({S, stages_.back().C, block_}, scale, stages_.back().y, y_, dz, step_loss_.data(), right_.data());
   for (std::size_t i = stages_.size(); i-- > 0;) {
     const Stage& stage = stages_[i];
-    if (stage.after) stage.after.backward(stage.C * block_ * lanes_, stage.after.a, stage.y, dz, dz);
-    k.models_product({stage.C, stage.columns, S, block_, 1, block_, 1, stage.columns, 1, add}, dz, stage.x,
-                     weights(g_, stage));
+    const bool gated = is_relu(stage) && i + 1 < stages_.size();  // by the stage behind it
+    if (stage.after && !gated) stage.after.backward(stage.C * block_ * lanes_, stage.after.a, stage.y, dz, dz);
+    k.models_product({stage.C, stage.columns, S, block_, 1, block_, 1, stage.columns, 1, add, false}, dz, stage.x,
+                     nullptr, weights(g_, stage));
     if (i == 0) break;
-    k.models_product({S, stage.K, stage.C, 1, block_, 1, stage.columns, 1, block_, false}, dz, weights(w_, stage), dx);
+    k.models_product({S, stage.K, stage.C, 1, block_, 1, stage.columns, 1, block_, false, false}, dz, weights(w_, stage),
+                     is_relu(stages_[i - 1]) ? stage.x : nullptr, dx);
     std::swap(dz, dx);
   }
 }

@@ -59,9 +59,9 @@ class _Net:
         xs = jnp.asarray(X.reshape(work.batches, work.batch, -1))
         ys = jnp.asarray(y.reshape(work.batches, work.batch))
         act = jax.nn.relu if work.activation == "ReLU" else jax.nn.sigmoid
-        state_of, update = _rule(work.optimizer, {"lr": work.lr})
-        parameters = [(jnp.asarray(w.T), jnp.asarray(b)) for w, b in weights]
-        flat, tree = jax.tree.flatten(parameters)
+        self._state_of, update = _rule(work.optimizer, {"lr": work.lr})
+        self._carry = self.start(weights)
+        tree = self._tree
 
         def loss(ws: Any, x: Any, labels: Any) -> Any:
             for w, b in ws[:-1]:
@@ -80,9 +80,14 @@ class _Net:
         def run(carry: Any, first: Any, steps: int) -> Any:
             return jax.lax.scan(step, carry, first + 1 + jnp.arange(steps))[0]
 
-        self._run, self._tree = run, tree
-        self._carry = (flat, [state_of(w) for w in flat])
+        self._run, self.step = run, step
         self._done = 0
+
+    def start(self, weights: Any) -> Any:
+        """Parameters and optimizer state before the first step."""
+        jax, jnp = _jax(), _jax().numpy
+        flat, self._tree = jax.tree.flatten([(jnp.asarray(w.T), jnp.asarray(b)) for w, b in weights])
+        return flat, [self._state_of(w) for w in flat]
 
     def run(self, steps: int) -> float:
         start = time.perf_counter()
@@ -91,9 +96,36 @@ class _Net:
         return time.perf_counter() - start
 
     def result(self) -> Any:
+        return self.weights(self._carry)
+
+    def weights(self, carry: Any) -> Any:
+        """(weight, bias) of each layer."""
         import numpy as np
 
-        return [(np.asarray(w).T, np.asarray(b)) for w, b in _jax().tree.unflatten(self._tree, self._carry[0])]
+        return [(np.asarray(w).T, np.asarray(b)) for w, b in _jax().tree.unflatten(self._tree, carry[0])]
+
+
+class _Many:
+    """One vmap over the nets, inside the scan over the steps; from the start each time."""
+
+    def __init__(self, work: Any, starts: Any, X: Any, y: Any) -> None:
+        jax, jnp = _jax(), _jax().numpy
+        net = _Net(work.net, starts[0], X, y)
+        states = [net.start(weights) for weights in starts]
+        self._start = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+        many = jax.vmap(net.step, in_axes=(0, None), out_axes=(0, None))
+        self._run = jax.jit(lambda carry, ts: jax.lax.scan(many, carry, ts)[0])
+        self._net, self._count = net, work.count
+
+    def run(self, steps: int) -> float:
+        times = 1 + _jax().numpy.arange(steps)
+        start = time.perf_counter()
+        self._end = _jax().block_until_ready(self._run(self._start, times))
+        return (time.perf_counter() - start) / self._count
+
+    def result(self) -> Any:
+        jax = _jax()
+        return [self._net.weights(jax.tree.map(lambda leaf, i=i: leaf[i], self._end)) for i in range(self._count)]
 
 
 class _Descent:
@@ -121,4 +153,4 @@ class _Descent:
         return self._path[-1]
 
 
-net, descent = _Net, _Descent
+net, descent, many = _Net, _Descent, _Many
