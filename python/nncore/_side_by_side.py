@@ -14,8 +14,9 @@ from nncore._interrupt import InterruptGuard
 from nncore._trainer import Trainer
 from nncore.errors import ConfigError, ShapeError, StateError
 
-#: A net of more weights keeps vector units busy by itself.
+#: A net of more weights, or more samples a step, keeps vector units busy by itself: a full group gains less than twofold.
 MOST_WEIGHTS = 512
+MOST_SAMPLES = 32
 
 _ACTIVATIONS = ("ReLU", "LeakyReLU", "Tanh", "Sigmoid")
 _LOSSES = ("CrossEntropyLoss", "MSELoss", "BCEWithLogitsLoss")
@@ -28,9 +29,11 @@ _BY_LANE = {
 _OWN_OPTIONS = ("seed", "l1", "l2", "num_threads")
 
 
-def kind_of(trainer: Trainer, metrics: Sequence[Metric]) -> tuple[Any, ...] | None:
-    """What trainers must have in common to go side by side; None: this one trains alone."""
+def kind_of(trainer: Trainer, samples: int, metrics: Sequence[Metric]) -> tuple[Any, ...] | None:
+    """What trainers on so many samples must have in common to go side by side; None: this one trains alone."""
     options, net, loss = trainer._options, _net_of(trainer), trainer.loss._spec
+    if min(options["batch_size"] or samples, samples) > MOST_SAMPLES:
+        return None
     if type(trainer) is not Trainer or "fit" in vars(trainer) or net is None:
         return None
     if loss.name not in _LOSSES or type(trainer.loss).__module__ != "nncore.losses":

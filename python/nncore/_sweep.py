@@ -172,7 +172,8 @@ class _Sweeper:
 
     def kind_of(self, trainer: Trainer) -> Any:
         """What a trainer has in common with those it may train beside; None: it trains alone."""
-        return kind_of(trainer, self._plan.metrics)
+        samples = self._plan.train.arrays[0]
+        return kind_of(trainer, len(samples) if samples.ndim else 0, self._plan.metrics)
 
     def train(self, batch: _Batch) -> list[Outcome]:
         """The fits, in any thread."""

@@ -52,7 +52,7 @@ class OursMany:
 
     def run(self, steps: int) -> float:
         self._trainers = [self._work.net.trainer(seed, threads=1) for seed in range(self._work.count)]
-        data, lanes = self._work.net.data(), lanes_of(self._trainers[0])
+        data, lanes = self._work.net.data(), max(map(lanes_of, self._trainers))
         groups = [self._trainers[i : i + lanes] for i in range(0, len(self._trainers), lanes)]
         with ThreadPoolExecutor(self._threads) as pool:
             start = time.perf_counter()
@@ -144,7 +144,9 @@ def prepare(name: str, module: Any, work: Work, threads: int, expected: float, l
             raise Different(f"{work.title}: {name} comes to {found}, nncore to {expected}; no time is quoted")
     runner.run(CHECKED_STEPS)  # now it is compiled
     pace = max(runner.run(CHECKED_STEPS) / CHECKED_STEPS, 1e-9)
-    length /= work.count if isinstance(work, Many) else 1
+    if isinstance(work, Many):  # what comes before the first step and after the last is no small part of so few
+        length /= work.count
+        pace = runner.run(2000) / 2000
     steps = int(min(max(length / pace, 2), MOST_STEPS))
     runner.run(steps)  # compiled for this number, too
     return Times(runner, steps, result is not None, [])

@@ -108,7 +108,7 @@ CASES += [
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize(("net", "loss", "optimizer", "options"), CASES)
 def test_each_is_as_a_fit_of_its_own(net, loss, optimizer, options, dtype, request):
-    X, y = data(loss)
+    X, y = data(loss, 43 if options.get("batch_size", 1) else 30)
     configuration = {"net": net, "loss": loss, "optimizer": optimizer, "dtype": dtype, **options}
     owns = [make(i, **configuration) for i in range(5)]
     for own in owns:
@@ -224,6 +224,7 @@ ALONE = {
     "smoothing": lambda: {"loss": nc.CrossEntropyLoss(label_smoothing=0.1)},
     "another loss": lambda: {"loss": nc.HingeLoss()},
     "schedule": lambda: {"optimizer": nc.SGD(lr=nc.StepLR(0.1, 2))},
+    "a large batch": lambda: {"batch_size": 33},
     "clipping": lambda: {"clip_grad_norm": 1.0},
     "ignore": lambda: {"on_nonfinite": "ignore"},
 }
@@ -236,7 +237,7 @@ def test_others_fit_alone(what):
     def of(seed):
         given = {"model": NETS["relu"](), "loss": nc.CrossEntropyLoss(), "optimizer": nc.SGD(lr=0.1), **ALONE[what]()}
         model = nc.Sequential(*given.pop("model"), seed=seed)
-        return nc.Trainer(model, given.pop("loss"), given.pop("optimizer"), batch_size=10, seed=seed, **given)
+        return nc.Trainer(model, given.pop("loss"), given.pop("optimizer"), seed=seed, **{"batch_size": 10, **given})
 
     made = []
     nc.sweep(lambda seed: made.append(of(seed)) or made[-1], {}, X, y, epochs=2, seeds=2)

@@ -59,16 +59,18 @@ double Stream::normal(uint64_t i) const {
 
 namespace {
 
-/// The words of a stream one after the other, four from each block.
+/// The words of a stream one after the other, four from each block; a few blocks at a time, because a block is one long
+/// chain of multiplications and several chains overlap.
 class Words {
  public:
   explicit Words(const Stream& stream) : stream_(stream) {}
   uint32_t next() {
-    if (at_ == 4) {
-      words_ = stream_.block(index_++);
+    if (at_ == 4 * kBlocks) {
+      for (auto& block : blocks_) block = stream_.block(index_++);
       at_ = 0;
     }
-    return words_[at_++];
+    const std::size_t at = at_++;
+    return blocks_[at / 4][at % 4];
   }
   /// An integer below n without bias (Lemire, Fast Random Integer Generation in an Interval, 2019).
   uint32_t below(uint32_t n) {
@@ -81,9 +83,10 @@ class Words {
   }
 
  private:
+  static constexpr std::size_t kBlocks = 4;
   const Stream& stream_;
-  std::array<uint32_t, 4> words_{};
-  std::size_t at_ = 4;
+  std::array<std::array<uint32_t, 4>, kBlocks> blocks_{};
+  std::size_t at_ = 4 * kBlocks;
   uint64_t index_ = 0;
 };
 
