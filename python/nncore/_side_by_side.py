@@ -14,7 +14,8 @@ from nncore._interrupt import InterruptGuard
 from nncore._trainer import Trainer
 from nncore.errors import ConfigError, ShapeError, StateError
 
-#: A net of more weights, or more samples a step, keeps vector units busy by itself: a full group gains less than twofold.
+#: A net of more weights, or more samples a step, keeps vector units busy by itself: a full group gains less than
+#: twofold. For steps of a single sample there is a kernel of its own.
 MOST_WEIGHTS = 512
 MOST_SAMPLES = 32
 
@@ -32,13 +33,15 @@ _OWN_OPTIONS = ("seed", "l1", "l2", "num_threads")
 def kind_of(trainer: Trainer, samples: int, metrics: Sequence[Metric]) -> tuple[Any, ...] | None:
     """What trainers on so many samples must have in common to go side by side; None: this one trains alone."""
     options, net, loss = trainer._options, _net_of(trainer), trainer.loss._spec
-    if min(options["batch_size"] or samples, samples) > MOST_SAMPLES:
+    if not 1 < min(options["batch_size"] or samples, samples) <= MOST_SAMPLES:
         return None
     if type(trainer) is not Trainer or "fit" in vars(trainer) or net is None:
         return None
     if loss.name not in _LOSSES or type(trainer.loss).__module__ != "nncore.losses":
         return None
     if options["on_nonfinite"] != "raise" or options["clip_grad_norm"] or options["clip_grad_value"]:
+        return None
+    if options["augment"] is not None:
         return None
     if not all(isinstance(metric, str) for metric in metrics) or not _new(trainer):
         return None

@@ -99,7 +99,6 @@ CASES += [
         {"shuffle": False},
         {"drop_last": True},
         {"batch_size": None},
-        {"batch_size": 1},
         {"batch_size": 17},
     )
 ]
@@ -225,6 +224,7 @@ ALONE = {
     "another loss": lambda: {"loss": nc.HingeLoss()},
     "schedule": lambda: {"optimizer": nc.SGD(lr=nc.StepLR(0.1, 2))},
     "a large batch": lambda: {"batch_size": 33},
+    "single samples": lambda: {"batch_size": 1},
     "clipping": lambda: {"clip_grad_norm": 1.0},
     "ignore": lambda: {"on_nonfinite": "ignore"},
 }
@@ -305,7 +305,7 @@ X, y = nc.datasets.make_moons(60, noise=0.1, seed=0)
 def build(hidden, seed):
     model = nc.Sequential(nc.Linear(2, hidden), nc.ReLU(), nc.Linear(hidden, 2), seed=seed)
     print("built", flush=True)
-    return nc.Trainer(model, nc.CrossEntropyLoss(), nc.SGD(lr=0.01), batch_size=1, seed=seed)
+    return nc.Trainer(model, nc.CrossEntropyLoss(), nc.SGD(lr=0.01), batch_size=2, seed=seed)
 nc.sweep(build, {"hidden": [2, 3]}, X, y, epochs=10**8, seeds=2, n_jobs=int(sys.argv[1]), folder=sys.argv[2])
 """
 
