@@ -256,7 +256,7 @@ void SideBySide<T>::count_step(int64_t count, double scale) {
       cursor.score.counted += judged;
     }
     FitResult& result = results_[i];
-    for (Trace* trace : {&result.losses, &result.rates}) trace->make_room();
+    for (Trace* trace : {&result.losses, &result.rates}) trace->make_room(1);
     result.losses.add(loss);
     result.rates.add(constants_[i].rate);
   }
