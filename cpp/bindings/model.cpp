@@ -117,6 +117,20 @@ py::list entries(const ModelPointer<T>& model) {
   return out;
 }
 
+/// The same as copies, all of one moment: nobody trains the model meanwhile.
+template <class T>
+py::list copies(const ModelPointer<T>& model) {
+  const typename Model<T>::Use use(*model);
+  py::list out;
+  for (std::size_t i = 0; i < model->n_layers(); ++i) {
+    for (const Parameter<T>& p : model->layer(i).parameters()) {
+      const View<const T> value{p.value, p.shape};
+      out.append(py::make_tuple(model->places()[i].name + "." + p.name, copy_out(value)));
+    }
+  }
+  return out;
+}
+
 template <class T>
 py::object flat(const ModelPointer<T>& model, T* data) {
   if (data == nullptr && model->n_values() > 0) {
@@ -143,6 +157,7 @@ void bind_model_of(py::module_& m, const char* name) {
       .def("buffers",
            [](const ModelPointer<T>& model) { return arrays_of(model, model->buffers(), model->buffer_names()); })
       .def("entries", &entries<T>)
+      .def("copies", &copies<T>)
       .def("flat_parameters", [](const ModelPointer<T>& model) { return flat(model, model->flat_values()); })
       .def("flat_gradients", [](const ModelPointer<T>& model) { return flat(model, model->flat_grads()); });
 }

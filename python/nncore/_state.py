@@ -21,7 +21,7 @@ _OPTIONAL = "num_batches_tracked"  # an integer, as in PyTorch; there may be non
 
 def model_state(net: Sequential) -> dict[str, NDArray[Any]]:
     """Copies of parameters and buffers by name; a layer in two places is there under both names, as in PyTorch."""
-    state = {name: value.copy() for name, value in _arrays(net).items()}
+    state: dict[str, NDArray[Any]] = dict(net._core.copies())
     for name, value in state.items():
         if name.endswith(_OPTIONAL):
             state[name] = value.astype(np.int64)
