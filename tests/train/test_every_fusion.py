@@ -1,0 +1,62 @@
+"""Over the registry: each layer behind a Linear and a Conv2d, each optimizer inside the weights' gradients, and the bits
+are those of the layers one by one."""
+
+import numpy as np
+import pytest
+
+import nncore as nc
+from registry import examples, make
+
+
+def same_training(layers, optimizer, X, y, dtype, steps=3):
+    planned = nc.Sequential(*layers, dtype=dtype, seed=1)
+    plain, loss, hand = planned.copy(), nc.CrossEntropyLoss(), optimizer()
+    trainer = nc.Trainer(planned, loss, optimizer(), seed=5)
+    for step in range(steps):
+        z = plain._core.forward(X, True, 5, step)
+        value, dz = loss(z, y)
+        plain.zero_grad()
+        plain.backward(dz)
+        hand.step(plain)
+        assert trainer.step(X, y) == value
+    assert trainer._core.layout != "features"
+    for key, array in planned.state_dict().items():
+        assert np.array_equal(array, plain.state_dict()[key]), key
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["ELU", "GELU", "Identity", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"])
+@pytest.mark.parametrize("dropped", [False, True])
+def test_every_activation_behind_products_and_convolutions(name, dropped, dtype, rng):
+    def follow():
+        return [getattr(nc, name)(), *([nc.Dropout(0.3)] if dropped else [])]
+
+    X, y = rng.normal(size=(9, 7)), rng.integers(0, 3, 9)
+    same_training([nc.Linear(7, 70), *follow(), nc.Linear(70, 3)], lambda: nc.SGD(lr=0.1), X, y, dtype)
+    images = rng.normal(size=(9, 2, 6, 5))
+    conv = [nc.Conv2d(2, 18, 3, padding=1), *follow(), nc.MaxPool2d(2), nc.Flatten(), nc.Linear(108, 3)]
+    same_training(conv, lambda: nc.SGD(lr=0.1), images, y, dtype)
+
+
+def test_every_activation_is_in_the_list():
+    listed = set(test_every_activation_behind_products_and_convolutions.pytestmark[1].args[1])
+    x = np.linspace(-2, 2, 8).reshape(4, 2)
+    for case in examples("layer"):
+        name, args, _ = case.values
+        layer = make("layer", name, args)
+        if name in listed or layer.parameters():
+            continue
+        try:
+            whole, parts = layer(x), np.concatenate([layer(x[:, :1]), layer(x[:, 1:])], axis=1)
+        except nc.ShapeError:
+            continue  # a layer of images
+        same_function = np.array_equal(whole, parts) and not np.array_equal(whole, x)
+        assert not same_function, f"{name} acts on each element alone: test that it is fused"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("name", "args", "sample"), examples("optimizer"))
+def test_every_optimizer_inside_the_gradients(name, args, sample, dtype, rng):
+    X, y = rng.normal(size=(12, 9)), rng.integers(0, 3, 12)
+    layers = [nc.Linear(9, 70), nc.ReLU(), nc.Linear(70, 3, bias=False)]
+    same_training(layers, lambda: make("optimizer", name, args), X, y, dtype)
