@@ -153,8 +153,13 @@ TargetInput<T> target_of(const Loss<T>& loss, const py::handle& given, const std
 }
 
 template <class T>
+py::array_t<T> new_array(const Shape& shape) {
+  return py::array_t<T>(extents_of(shape));
+}
+
+template <class T>
 py::array_t<T> copy_out(View<const T> view) {
-  py::array_t<T> out(extents_of(view.shape));
+  auto out = new_array<T>(view.shape);
   std::copy_n(view.data, view.size(), out.mutable_data());
   return out;
 }
@@ -169,6 +174,7 @@ py::array_t<T> view_out(T* data, const Shape& shape, const py::object& owner) {
   template SamplesInput<T> samples_of(const Model<T>&, const py::handle&, const std::string&,                   \
                                       const std::string&, bool);                                                \
   template TargetInput<T> target_of(const Loss<T>&, const py::handle&, const std::string&, bool);               \
+  template py::array_t<T> new_array(const Shape&);                                                              \
   template py::array_t<T> copy_out(View<const T>);                                                              \
   template py::array_t<T> view_out(T*, const Shape&, const py::object&);
 NNCORE_INSTANTIATE(float)

@@ -49,6 +49,9 @@ struct TargetInput {
 template <class T>
 TargetInput<T> target_of(const Loss<T>& loss, const py::handle& given, const std::string& where, bool finite);
 
+/// A new array, not filled.
+template <class T>
+py::array_t<T> new_array(const Shape& shape);
 /// A new array with a copy of the view's elements.
 template <class T>
 py::array_t<T> copy_out(View<const T> view);

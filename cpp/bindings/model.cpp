@@ -37,14 +37,26 @@ ModelPointer<T> make_model(const Places& given, uint64_t seed, const py::object&
 }
 
 template <class T>
+py::array_t<T> infer(Model<T>& model, View<const T> x) {
+  auto y = new_array<T>(model.build_for(x).back().with_batch(x.batch()));
+  T* to = y.mutable_data();
+  {
+    const WithoutGil unlocked;
+    model.infer(x, to);
+  }
+  return y;
+}
+
+template <class T>
 py::array_t<T> forward(Model<T>& model, const py::object& given, bool training, uint64_t seed, uint32_t step) {
   const auto x = samples_of<T>(model, given, "[Sequential]", "x", false);
   const auto values = values_of<T>(x.array, "[Sequential]", "x");
   const typename Model<T>::Use use(model);
+  if (!training) return infer(model, values.view);
   View<const T> y;
   {
     const WithoutGil unlocked;
-    y = model.forward(values.view, {training, training, seed, 0, step});
+    y = model.forward(values.view, {true, true, seed, 0, step});
   }
   return copy_out(y);
 }

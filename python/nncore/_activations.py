@@ -7,7 +7,8 @@ from nncore._checks import describe
 from nncore._layer import Layer
 from nncore.errors import ConfigError
 
-_CLASSES = {
+#: name -> class
+ACTIVATIONS = {
     "elu": "ELU",
     "gelu": "GELU",
     "identity": "Identity",
@@ -22,7 +23,7 @@ _CLASSES = {
 
 def activation_class(where: str, argument: str, name: object) -> type[Layer]:
     """The layer behind a name."""
-    if not isinstance(name, str) or name.lower() not in _CLASSES:
-        raise ConfigError(f"[{where}] {argument}: expected one of {list(_CLASSES)}, got {describe(name)}")
-    made: type[Layer] = getattr(layers, _CLASSES[name.lower()])
+    if not isinstance(name, str) or name.lower() not in ACTIVATIONS:
+        raise ConfigError(f"[{where}] {argument}: expected one of {list(ACTIVATIONS)}, got {describe(name)}")
+    made: type[Layer] = getattr(layers, ACTIVATIONS[name.lower()])
     return made

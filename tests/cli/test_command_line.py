@@ -118,6 +118,9 @@ def test_moons_takes_a_batch_size_or_all_at_once(flags, steps, capsys):
         (["moons", "--seed", "-1"], "ConfigError"),
         (["perceptron", "--lr", "nan"], "ConfigError"),
         (["info", "--threads", "0"], "ConfigError: [set_num_threads] n: expected an integer in [1, 256], got 0"),
+        (["mnist-cnn", "--root", "no such folder"], "FileNotFoundError: [load_mnist] expected train-images-idx3-ubyte"),
+        (["mnist-cnn", "--momentum", "0.9"], "ConfigError: [mnist-cnn] --momentum: expected 0 with adam, got 0.9"),
+        (["mnist-cnn", "--optimizer", "adagrad", "--lr", "-1"], "ConfigError"),
         (["mnist-mlp", "--root", "no such folder"], "FileNotFoundError: [load_mnist] expected train-images-idx3-ubyte"),
     ],
 )

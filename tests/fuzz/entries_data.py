@@ -148,6 +148,14 @@ def plot(draw):
         lambda: nc.plot.contour_path("booth", {"a": values.anything(draw)}),
         lambda: nc.plot.error_curves({"a": values.anything(draw)}),
         lambda: nc.plot.error_curves(values.anything(draw), ax=values.anything(draw)),
+        lambda: nc.plot.images(values.anything(draw), values.anything(draw), columns=values.anything(draw)),
+        lambda: nc.plot.images(values.array(draw, [(2, 3, 3), (2, 3, 3, 3)])),
+        lambda: nc.plot.filters(values.anything(draw), values.anything(draw)),
+        lambda: nc.plot.filters(values.array(draw, [(4, 6), (2, 3, 2, 2)]), values.anything(draw)),
+        lambda: nc.plot.confusion_matrix(values.anything(draw), values.anything(draw), values.anything(draw)),
+        lambda: nc.plot.confusion_matrix(values.array(draw, [(5,)]), Y, names=values.anything(draw)),
+        lambda: nc.plot.misclassified(net, values.anything(draw), values.anything(draw), shape=values.anything(draw)),
+        lambda: nc.plot.misclassified(net, X, Y, count=values.anything(draw), shape=(1, X.shape[1])),
     ]
     try:
         draw.choice(calls)()

@@ -61,6 +61,9 @@ struct Normalization {
   int64_t step() const { return mean.size() > 1 ? 1 : 0; }
 };
 
+/// Samples that go through a model at once in inference.
+inline constexpr int64_t kInferenceRows = 512;
+
 template <class T>
 class Model {
  public:
@@ -100,6 +103,9 @@ class Model {
   /// Shapes of one sample after the input and after each layer; throws ShapeError, whose text says N samples.
   const std::vector<Shape>& build(const Shape& sample, const std::string& N = "N");
 
+  /// The same for x (N, …).
+  const std::vector<Shape>& build_for(View<const T> x);
+
   /// Throws ShapeError when a layer cannot train on N samples of the shape built for.
   void check_training(int64_t N) const {
     for (const auto& layer : layers_) layer->check_training(N);
@@ -107,7 +113,10 @@ class Model {
 
   /// Outputs for x (N, …). The view is valid until the next call. With pass.training, backward may follow.
   View<const T> forward(View<const T> x, const Pass& pass);
-  /// The same for x that has been normalised already and outlives the backward pass.
+  /// Outputs for x (N, …) in inference, into y: in pieces, so that the layers' memory does not grow with N. Layers
+  /// written in Python see all of x at once.
+  void infer(View<const T> x, T* y);
+  /// forward for x that has been normalised already and outlives the backward pass.
   View<const T> forward_normalized(View<const T> x, const Pass& pass);
   /// Adds to the gradients of the last training forward; returns dx, the gradient of the model's own input.
   View<T> backward(View<const T> dy);

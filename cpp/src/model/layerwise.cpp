@@ -7,9 +7,14 @@
 namespace nncore {
 
 template <class T>
-View<const T> Model<T>::forward(View<const T> x, const Pass& pass) {
+const std::vector<Shape>& Model<T>::build_for(View<const T> x) {
   if (x.shape.rank() < 1) throw ShapeError(expected("[Sequential]", "x", "(N, …)", x.shape.str()));
-  build(x.shape.sample(), std::to_string(x.batch()));
+  return build(x.shape.sample(), std::to_string(x.batch()));
+}
+
+template <class T>
+View<const T> Model<T>::forward(View<const T> x, const Pass& pass) {
+  build_for(x);
   if (pass.training) check_training(x.batch());
   can_backward_ = false;
   if (!input_ && !pass.training) return forward_normalized(x, pass);
@@ -23,6 +28,19 @@ View<const T> Model<T>::forward(View<const T> x, const Pass& pass) {
     std::copy_n(x.data, x.size(), own);
   }
   return forward_normalized({own, x.shape}, pass);
+}
+
+template <class T>
+void Model<T>::infer(View<const T> x, T* y) {
+  const int64_t N = x.batch(), D = x.shape.sample().size();
+  const bool foreign = std::any_of(layers_.begin(), layers_.end(), [](const auto& layer) { return layer->foreign(); });
+  const int64_t rows = foreign ? N : std::min(N, kInferenceRows);
+  can_backward_ = false;
+  for (int64_t first = 0; first < N; first += rows) {
+    const int64_t count = std::min(rows, N - first);
+    const View<const T> piece = forward({x.data + first * D, x.shape.sample().with_batch(count)}, {});
+    y = std::copy_n(piece.data, piece.size(), y);
+  }
 }
 
 template <class T>
@@ -76,6 +94,10 @@ View<const T> Model<T>::activation(int i) const {
 
 template View<const float> Model<float>::forward(View<const float>, const Pass&);
 template View<const double> Model<double>::forward(View<const double>, const Pass&);
+template const std::vector<Shape>& Model<float>::build_for(View<const float>);
+template const std::vector<Shape>& Model<double>::build_for(View<const double>);
+template void Model<float>::infer(View<const float>, float*);
+template void Model<double>::infer(View<const double>, double*);
 template View<const float> Model<float>::forward_normalized(View<const float>, const Pass&);
 template View<const double> Model<double>::forward_normalized(View<const double>, const Pass&);
 template View<float> Model<float>::backward(View<const float>);

@@ -55,14 +55,13 @@ void add_score(Link link, View<const T> z, const Target<T>& y, Score& score) {
 /// In inference, in pieces that bound the memory of the layers; the loss sees all outputs together.
 template <class T>
 Evaluation Trainer<T>::evaluate(const Dataset<T>& data, const Measures<T>& measures) {
-  constexpr int64_t kPiece = 512;
   const ThreadLimit threads(options_.num_threads);
   const int64_t N = data.size();
   const Shape sample = data.x.shape.sample(), out = model_.build(sample).back();
   SampleBatch<T> samples;
   T* z = outputs_.reserve(N * out.size());
-  for (int64_t first = 0; first < N; first += kPiece) {
-    const int64_t count = std::min(kPiece, N - first);
+  for (int64_t first = 0; first < N; first += kInferenceRows) {
+    const int64_t count = std::min(kInferenceRows, N - first);
     const T* x = samples.gather(model_, data.x, {nullptr, first, count});
     const View<const T> piece = model_.forward_normalized({x, sample.with_batch(count)}, Pass{});
     std::copy_n(piece.data, piece.size(), z + first * out.size());

@@ -6,25 +6,36 @@ stay as they are, and showing or saving a figure is left to the caller.
 """
 
 from nncore.plot._boundary import BoundaryDisplay, decision_boundary
+from nncore.plot._confusion import ConfusionDisplay, confusion_matrix
 from nncore.plot._contour import ContourDisplay, contour_path
 from nncore.plot._curves import CurvesDisplay, error_curves
+from nncore.plot._filters import FiltersDisplay, filters
 from nncore.plot._gradients import GradientFlowDisplay, gradient_flow
 from nncore.plot._history import HistoryDisplay, history
+from nncore.plot._images import ImagesDisplay, MisclassifiedDisplay, images, misclassified
 from nncore.plot._style import Display
 from nncore.plot._sweep import SweepDisplay, sweep
 
 __all__ = [
     "BoundaryDisplay",
+    "ConfusionDisplay",
     "ContourDisplay",
     "CurvesDisplay",
     "Display",
+    "FiltersDisplay",
     "GradientFlowDisplay",
     "HistoryDisplay",
+    "ImagesDisplay",
+    "MisclassifiedDisplay",
     "SweepDisplay",
+    "confusion_matrix",
     "contour_path",
     "decision_boundary",
     "error_curves",
+    "filters",
     "gradient_flow",
     "history",
+    "images",
+    "misclassified",
     "sweep",
 ]

@@ -1,4 +1,4 @@
-"""E0, document 000: a net with one hidden layer on moons, and deeper ones on three sets."""
+"""E0, document 000: a net with one hidden layer on moons, deeper ones on three sets, a convolutional one on MNIST."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 
 from nncore import SGD, CrossEntropyLoss, Linear, ReLU, Sequential, Sigmoid, Tanh, Trainer
 from nncore._layer import Layer
+from nncore.cli.experiments import _dcn
 from nncore.cli.experiments._runs import Outcome, Run, each, fit
 from nncore.datasets import make_blobs, make_circles, make_moons
 
-TITLE = "activation and width on moons; depth and width on moons, circles and blobs"
+TITLE = "activation and width on moons; depth and width on moons, circles and blobs; five convolutional nets on MNIST"
 
 ACTIVATIONS: dict[str, type[Layer]] = {"tanh": Tanh, "sigmoid": Sigmoid, "relu": ReLU}
 WIDTHS = (3, 10, 50)
@@ -61,7 +62,7 @@ def _label(name: str, hidden: list[int], activation: str, y: Any) -> str:
 
 
 def runs(quick: bool, seed: int) -> tuple[list[Run], list[str]]:
-    """Nine nets of one hidden layer, 27 of two to four layers with weights and an L2 penalty."""
+    """Nine nets of one hidden layer, 27 of two to four layers with weights and an L2 penalty, five convolutional ones."""
     seeds = range(seed, seed + (1 if quick else 5))
     shallow = [
         ("activation_width", f"{activation} {width}", _train("moons", [width], activation, 0.0, 500 if quick else 10_000))
@@ -74,4 +75,5 @@ def runs(quick: bool, seed: int) -> tuple[list[Run], list[str]]:
         for depth in DEPTHS
         for width in WIDTHS
     ]
-    return each(shallow + deep, seeds), []
+    images, notes = _dcn.runs(quick, seed)
+    return each(shallow + deep, seeds) + images, notes

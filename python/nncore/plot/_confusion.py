@@ -1,0 +1,125 @@
+"""confusion_matrix: which class is taken for which."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nncore import _checks
+from nncore.errors import ConfigError
+from nncore.plot._labels import labels_for, predicted
+from nncore.plot._style import INK, Display, canvas
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
+
+_WHERE = "plot.confusion_matrix"
+_MOST = 200  # classes
+_MOST_WITH_NUMBERS = 30
+
+
+@dataclass(frozen=True)
+class ConfusionDisplay(Display):
+    """The picture of `confusion_matrix`.
+
+    Attributes
+    ----------
+    matrix_ : integers (C, C), samples of class i taken for class j
+    classes_ : (C,) the labels of rows and columns
+    image_ : the coloured squares
+    """
+
+    matrix_: NDArray[np.int64]
+    classes_: NDArray[np.int64]
+    image_: AxesImage
+
+
+def confusion_matrix(
+    model: Any, X: Any, y: Any = None, *, names: Any = None, ax: Any = None, title: str | None = None
+) -> ConfusionDisplay:
+    """How many samples of each class (rows) are taken for each class (columns).
+
+    The colour is the share of the row's samples, so that rare classes show; those on the diagonal are right.
+
+    Parameters
+    ----------
+    model : a trained classifier, with `predict(X)` (N,); or, without y, the true labels, integers (N,).
+    X : what the model takes, (N, …); or, without y, the predicted labels, integers (N,).
+    y : integers (N,), N >= 1, or None. The true labels.
+    names : sequence of C, or None, default None
+        What to write instead of the labels, in ascending order of the C labels (at most 200) that occur.
+    ax : matplotlib Axes or None, default None. Where to draw; None makes a new figure.
+    title : str or None, default None. Set above the axes; None says the accuracy.
+
+    Returns
+    -------
+    ConfusionDisplay
+        `ax_`, `figure_`, `matrix_`, `classes_`, `image_`.
+
+    Raises
+    ------
+    ShapeError
+        Labels that are not (N,).
+    ConfigError
+        Labels that are not integers, more than 200 classes, names that are not C, a model without predict.
+    ImportError
+        matplotlib is not installed.
+
+    Examples
+    --------
+    >>> display = nc.plot.confusion_matrix([0, 0, 0, 1, 2], [0, 0, 1, 1, 0])
+    >>> display.matrix_
+    array([[2, 1, 0],
+           [0, 1, 0],
+           [1, 0, 0]])
+    """
+    if y is None:
+        truth = labels_for(_WHERE, "y_true", model)
+        said = labels_for(_WHERE, "y_pred", X, len(truth))
+    else:
+        truth = labels_for(_WHERE, "y", y)
+        samples = _checks.real_array(_WHERE, "X", X)
+        labels_for(_WHERE, "y", truth, len(samples) if samples.ndim else None)
+        said = predicted(_WHERE, model, samples)
+    classes = np.union1d(truth, said)
+    if len(classes) > _MOST:
+        raise ConfigError(f"[{_WHERE}] y: expected at most {_MOST} classes, got {len(classes)}")
+    texts = [str(c) for c in classes] if names is None else _named(names, len(classes))
+    matrix = np.zeros((len(classes), len(classes)), np.int64)
+    np.add.at(matrix, (np.searchsorted(classes, truth), np.searchsorted(classes, said)), 1)
+    inches = float(np.clip(1.5 + 0.42 * len(classes), 2.6, 9.0))
+    with canvas(_WHERE, ax, (inches, inches)) as (on,):
+        image = _draw(on, matrix, texts)
+        on.set_title(f"accuracy {np.trace(matrix) / len(truth):.2%}" if title is None else title)
+    return ConfusionDisplay((on,), matrix, classes, image)
+
+
+def _named(names: Any, count: int) -> list[str]:
+    row = None if isinstance(names, (str, bytes)) else _checks.row_of(names)
+    if row is None or len(row) != count:
+        raise ConfigError(f"[{_WHERE}] names: expected {count} texts, got {_checks.describe(names)}")
+    return [str(name) for name in row]
+
+
+def _draw(ax: Axes, matrix: NDArray[np.int64], texts: list[str]) -> AxesImage:
+    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    image = ax.imshow(share**0.5, cmap="Blues", vmin=0.0, vmax=1.0)  # the root: one in a hundred is seen
+    count = len(texts)
+    every = -(-count // _MOST_WITH_NUMBERS)
+    ticks = list(range(0, count, every))
+    wide = max(map(len, texts)) > 3
+    ax.set_xticks(ticks, texts[::every], rotation=45 if wide else 0, ha="right" if wide else "center", parse_math=False)
+    ax.set_yticks(ticks, texts[::every], parse_math=False)
+    ax.set(xlabel="prediction", ylabel="truth")
+    ax.tick_params(length=0)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    if count <= _MOST_WITH_NUMBERS:
+        for i, j in zip(*np.nonzero(matrix), strict=True):
+            tint = "white" if share[i, j] > 0.35 else INK
+            ax.text(j, i, str(matrix[i, j]), ha="center", va="center", color=tint, fontsize=7.5)
+    return image

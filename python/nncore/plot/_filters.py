@@ -1,0 +1,131 @@
+"""filters: what the first layers of a net look for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nncore import _checks
+from nncore._layer import Layer
+from nncore._parameter import Parameter
+from nncore.errors import ConfigError, ShapeError
+from nncore.plot._mosaic import Bytes, Mosaic, at_most, brightness, finite, pictures
+from nncore.plot._style import Display, Floats, canvas
+
+if TYPE_CHECKING:
+    from matplotlib.image import AxesImage
+
+_WHERE = "plot.filters"
+_PAPER = 205  # grey, for the middle of the colours is white
+
+
+@dataclass(frozen=True)
+class FiltersDisplay(Display):
+    """The picture of `filters`.
+
+    Attributes
+    ----------
+    image_ : the sheet with all filters
+    largest_ : float, the size of weight that has the fullest red (positive) or blue (negative)
+    """
+
+    image_: AxesImage
+    largest_: float
+
+
+def filters(
+    weights: Any, shape: Any = None, *, ax: Any = None, columns: int | None = None, title: str | None = None
+) -> FiltersDisplay:
+    """The weights of a convolution, or of a dense layer on images, as pictures.
+
+    Filters of one channel: red is positive, blue negative, white zero, on one scale for all. Filters of three
+    channels: as colours, each from its least to its largest weight. Of other numbers of channels: a row for each
+    filter, a column for each channel, as those of one.
+
+    Parameters
+    ----------
+    weights : layer with a weight, Parameter, or real array (O, C, H, W) or (O, F)
+        At most 2048 pictures.
+    shape : (H, W) or (C, H, W), or None, default None. The image that a dense layer's F features are.
+    ax : matplotlib Axes or None, default None. Where to draw; None makes a new figure.
+    columns : int >= 1 or None, default None. Pictures in a row; None: about as many as there are rows.
+    title : str or None, default None. Set above all.
+
+    Returns
+    -------
+    FiltersDisplay
+        `ax_`, `figure_`, `image_`, `largest_`.
+
+    Raises
+    ------
+    ShapeError
+        Weights of another shape, or a shape that does not fit them.
+    ConfigError
+        A layer without weight, numbers that are not finite, too many pictures, columns < 1.
+    ImportError
+        matplotlib is not installed.
+
+    Examples
+    --------
+    >>> net = nc.mnist_cnn(seed=0)
+    >>> nc.plot.filters(net[0], title="32 filters").ax_.get_title()
+    '32 filters'
+    >>> nc.plot.filters(nc.Linear(784, 16), (28, 28)).largest_ <= 1 / 28
+    True
+    """
+    values = finite(_WHERE, "weights", _kernels(weights, shape))
+    n_channels = values.shape[1]
+    coloured = n_channels == 3
+    if n_channels not in (1, 3):
+        values = values.reshape(-1, 1, *values.shape[2:])
+        columns = n_channels if columns is None else columns
+    at_most(_WHERE, "weights", len(values), "show some of them: layer.parameters()[0].value[:8]")
+    largest = float(np.abs(values).max())
+    mosaic = Mosaic(_WHERE, len(values), values.shape[2:], columns)
+    with canvas(_WHERE, ax, mosaic.size()) as (on,):
+        image = mosaic.draw(on, _colours(values) if coloured else _red_and_blue(values[:, 0], largest), _PAPER)
+        if title is not None:
+            on.set_title(title)
+    return FiltersDisplay((on,), image, largest)
+
+
+def _kernels(weights: Any, shape: Any) -> NDArray[Any]:
+    """(O, C, H, W)."""
+    array = _checks.real_array(_WHERE, "weights", _weight_of(weights))
+    if shape is not None:
+        extents = _checks.extents(_WHERE, "shape", shape, 2**31)
+        extents = (1, *extents) if len(extents) == 2 else extents
+        if array.ndim != 2 or len(extents) != 3 or array.shape[1] != np.prod(extents, dtype=object):
+            raise ShapeError(f"[{_WHERE}] shape: expected the image (C, H, W) of weights {array.shape}, got {extents}")
+        array = array.reshape(-1, *extents)
+    if array.ndim != 4 or 0 in array.shape:
+        hint = "; say shape=(H, W) of the images" if array.ndim == 2 else ""
+        raise ShapeError(f"[{_WHERE}] weights: expected (O, C, H, W), got {array.shape}{hint}")
+    return array
+
+
+def _weight_of(weights: Any) -> Any:
+    if isinstance(weights, Parameter):
+        return weights.value
+    if not isinstance(weights, Layer):
+        return weights
+    for parameter in weights.parameters():
+        if parameter.name.rpartition(".")[2] == "weight":
+            return parameter.value
+    raise ConfigError(f"[{_WHERE}] weights: expected a layer with a weight, got {_checks.describe(weights)}")
+
+
+def _colours(values: Floats) -> Bytes:
+    """Each filter on a scale of its own."""
+    return pictures(np.stack([brightness(one, float(one.min()), float(one.max())) for one in values]))
+
+
+def _red_and_blue(values: Floats, largest: float) -> Bytes:
+    import matplotlib
+
+    shown: Any = matplotlib.colormaps["RdBu_r"](brightness(values, -largest, largest) if largest else 0.5 + 0 * values)
+    out: Bytes = np.rint(255 * shown[..., :3]).astype(np.uint8)
+    return out
