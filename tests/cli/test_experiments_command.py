@@ -66,7 +66,7 @@ def test_quick_runs_write_their_files(name, tmp_path, capsys):
     assert main(["experiments", name.lower(), "--quick", "--out", str(tmp_path), "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"{name}-quick.csv", f"{name}-quick.json"]
-    assert len(read_csv(tmp_path / f"{name}-quick.csv")) == len(rows) > 10
+    assert len(read_csv(tmp_path / f"{name}-quick.csv")) == len(rows) >= 5
     first = (tmp_path / f"{name}-quick.csv").read_bytes()
     assert main(["experiments", name, "--quick", "--out", str(tmp_path)]) == 0
     assert (tmp_path / f"{name}-quick.csv").read_bytes() == first

@@ -8,10 +8,22 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from nncore import __version__
-from nncore.cli import _bench, _demo, _info, _mnist, _mnist_cnn, _moons, _perceptron, _rosenbrock, experiments
+from nncore.cli import (
+    _bench,
+    _cifar_cnn,
+    _cifar_mlp,
+    _demo,
+    _info,
+    _mnist,
+    _mnist_cnn,
+    _moons,
+    _perceptron,
+    _rosenbrock,
+    experiments,
+)
 from nncore.cli._report import Report
 
-_COMMANDS = (_demo, _perceptron, _moons, _rosenbrock, _mnist, _mnist_cnn, experiments, _bench, _info)
+_COMMANDS = (_demo, _perceptron, _moons, _rosenbrock, _mnist, _mnist_cnn, _cifar_mlp, _cifar_cnn, experiments, _bench, _info)
 _INTERRUPTED = 130
 
 

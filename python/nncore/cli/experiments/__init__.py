@@ -6,15 +6,16 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
+from nncore import get_num_threads
 from nncore.cli._report import Report
-from nncore.cli.experiments import _e0, _e1, _e4
+from nncore.cli.experiments import _e0, _e1, _e2, _e4
 from nncore.cli.experiments._comparison import Row, compare, text_of, write_csv
 from nncore.cli.experiments._runs import Records
 
 NAME = "experiments"
 HELP = "the experiments of the course documents: ours beside the reported figures"
 
-EXPERIMENTS = {"E0": _e0, "E1": _e1, "E4": _e4}
+EXPERIMENTS = {"E0": _e0, "E1": _e1, "E2": _e2, "E4": _e4}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> Report:
         runs, notes = EXPERIMENTS[name].runs(args.quick, args.seed)
         report.notes += notes
         try:
-            records.run(runs)
+            records.run(runs, jobs=get_num_threads() if EXPERIMENTS[name].THREADS else 1)
         except KeyboardInterrupt:
             report.interrupted = True
         finally:

@@ -13,6 +13,7 @@ from nncore.cli.experiments._runs import Outcome, Run, each, fit
 from nncore.datasets import make_blobs, make_circles, make_moons
 
 TITLE = "activation and width on moons; depth and width on moons, circles and blobs; five convolutional nets on MNIST"
+THREADS = False  # every fit uses all of them itself
 
 ACTIVATIONS: dict[str, type[Layer]] = {"tanh": Tanh, "sigmoid": Sigmoid, "relu": ReLU}
 WIDTHS = (3, 10, 50)

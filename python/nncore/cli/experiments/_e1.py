@@ -10,6 +10,7 @@ from nncore.cli.experiments._runs import Outcome, Run, each, fit
 from nncore.datasets import make_moons, train_test_split
 
 TITLE = "the perceptron in four cases, a 2-20-2 net on moons, five batch sizes"
+THREADS = False  # every fit uses all of them itself
 
 CASES = (
     "case 1: means [2,2] [-2,-2] cov .5",

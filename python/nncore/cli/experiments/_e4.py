@@ -17,6 +17,7 @@ from nncore.cli.experiments._runs import Outcome, Run, each, fit
 from nncore.datasets import load_mnist
 
 TITLE = "six optimizer runs on Rosenbrock's function; thirteen shallow and three deep nets on MNIST"
+THREADS = False  # every fit uses all of them itself
 
 #: name in the source's table -> label of the run
 ROSENBROCK = {

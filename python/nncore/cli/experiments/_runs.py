@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nncore import History, Trainer, __version__, info
 from nncore._files import read_file, write_file
+from nncore._interrupt import stopped_by
 from nncore.cli._report import plain
 from nncore.errors import FormatError
 
@@ -53,22 +57,18 @@ class Records:
         self.runs: list[dict[str, Any]] = self._read() if resume and path.exists() else []
         self._saved = time.monotonic()
 
-    def run(self, runs: Sequence[Run]) -> None:
-        """Does those that are not there yet, in order; saves now and then."""
+    def run(self, runs: Sequence[Run], jobs: int = 1) -> None:
+        """Does those that are not there yet, in order, so many at a time; saves now and then."""
         place = {(run.table, run.label, run.seed): number for number, run in enumerate(runs)}
         self.runs = [run for run in self.runs if _key(run) in place]
         done = {_key(run) for run in self.runs}
-        for key, number in place.items():
-            if key in done:
-                continue
-            run = runs[number]
-            _show(f"{self._head['experiment']} {number + 1}/{len(runs)} {run.table}: {run.label}, seed {run.seed}")
-            start = time.perf_counter()
-            outcome = asdict(run.function(run.seed))
-            head = {"table": run.table, "label": run.label, "seed": run.seed, "seconds": time.perf_counter() - start}
-            self.runs.append(head | outcome)
-            if time.monotonic() - self._saved > _SAVE_EVERY:
-                self.save()
+        missing = [runs[number] for key, number in place.items() if key not in done]
+        with contextlib.closing(_in_threads(missing, jobs) if jobs > 1 else _one_by_one(missing)) as records:
+            for record in records:
+                self.runs.append(record)
+                _show(f"{self._head['experiment']} {len(self.runs)}/{len(runs)} {record['table']}: {record['label']}")
+                if time.monotonic() - self._saved > _SAVE_EVERY:
+                    self.save()
         self.runs.sort(key=lambda run: place[_key(run)])
         _show("")
 
@@ -106,6 +106,36 @@ def _is_whole(run: dict[str, Any]) -> bool:
     figures = [figure for of in run["values"].values() for figure in of.values()]
     points = [point for curve in run["curves"].values() for point in curve]
     return all(value is None or isinstance(value, (int, float)) for value in figures + points)
+
+
+def _record(run: Run) -> dict[str, Any]:
+    """Does a run; what the file keeps of it."""
+    start = time.perf_counter()
+    outcome = asdict(run.function(run.seed))
+    head = {"table": run.table, "label": run.label, "seed": run.seed, "seconds": time.perf_counter() - start}
+    return head | outcome
+
+
+def _one_by_one(runs: Sequence[Run]) -> Generator[dict[str, Any], None, None]:
+    yield from map(_record, runs)
+
+
+def _in_threads(runs: Sequence[Run], jobs: int) -> Generator[dict[str, Any], None, None]:
+    """Each as it ends. Whatever ends this loop ends the runs, too."""
+    stop = threading.Event()
+
+    def record(run: Run) -> dict[str, Any]:
+        with stopped_by(stop):
+            return _record(run)
+
+    with ThreadPoolExecutor(jobs, "nncore-experiments") as pool:
+        try:
+            for done in as_completed([pool.submit(record, run) for run in runs]):
+                yield done.result()
+        except BaseException:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _key(run: dict[str, Any]) -> tuple[str, str, int]:
