@@ -349,9 +349,13 @@ def test_tables_with_rows_that_are_no_runs_are_shown_and_otherwise_refused(row):
 
 def test_tables_of_several_metrics():
     """As when two tables were added: a number that is not there counts like NaN."""
+    import matplotlib.pyplot as plt
+
     table = nc.SweepTable([ROW, {**ROW, "lr": 0.2, "accuracy": 0.5}])
     assert table.best("accuracy")["lr"] == 0.2
-    assert np.isnan(table.plot("accuracy").lines_[""].get_ydata()[0])
+    display = table.plot("accuracy")
+    assert np.isnan(display.lines_[""].get_ydata()[0])
+    plt.close(display.figure_)
 
 
 @pytest.mark.parametrize(
