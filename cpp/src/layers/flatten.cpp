@@ -2,7 +2,7 @@
 
 #include "kernels/table.hpp"
 #include "nncore/layer.hpp"
-#include "plan/turn.hpp"
+#include "layers/turn.hpp"
 
 namespace nncore {
 namespace {

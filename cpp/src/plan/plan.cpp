@@ -6,7 +6,7 @@
 
 #include "kernels/table.hpp"
 #include "plan/online.hpp"
-#include "plan/turn.hpp"
+#include "layers/turn.hpp"
 
 namespace nncore {
 

@@ -6,7 +6,7 @@
 #include "nncore/plan.hpp"
 #include "nncore/thread_pool.hpp"
 #include "plan/online.hpp"
-#include "plan/turn.hpp"
+#include "layers/turn.hpp"
 
 namespace nncore {
 
