@@ -103,6 +103,6 @@ def test_quick_e2_has_a_figure_for_every_reported_one(root, tmp_path, capsys):
 
 
 def test_a_setting_is_trained_once(root):
-    train = _e2.Training(_cifar_mlp.load_split(), quick=True)
+    train = _e2.Training(_cifar_mlp.load_split(), quick=True).train
     assert train(_e2.WIDE, 0) is train(_e2.Setting(hidden=(100,)), 0)
     assert train(_e2.WIDE, 0) is not train(_e2.WIDE, 1)

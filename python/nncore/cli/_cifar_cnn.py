@@ -63,7 +63,7 @@ def _block(n_in: int, n_out: int) -> list[Layer]:
 
 def colours(X: Any) -> Normalize:
     """Mean and standard deviation of each colour, the same at every pixel."""
-    mean, std = (f(X, axis=(0, 2, 3), dtype=np.float64)[:, None, None] for f in (np.mean, np.std))
+    mean, std = (np.asarray(f(X, axis=(0, 2, 3), dtype=np.float64)).reshape(-1, 1, 1) for f in (np.mean, np.std))
     return Normalize(np.broadcast_to(mean, X.shape[1:]), np.broadcast_to(std, X.shape[1:]))
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from nncore import get_num_threads
 from nncore.cli._report import Report
-from nncore.cli.experiments import _e0, _e1, _e2, _e4
+from nncore.cli.experiments import _e0, _e1, _e2, _e3, _e4
 from nncore.cli.experiments._comparison import Row, compare, text_of, write_csv
 from nncore.cli.experiments._runs import Records
 
 NAME = "experiments"
 HELP = "the experiments of the course documents: ours beside the reported figures"
 
-EXPERIMENTS = {"E0": _e0, "E1": _e1, "E2": _e2, "E4": _e4}
+EXPERIMENTS = {"E0": _e0, "E1": _e1, "E2": _e2, "E3": _e3, "E4": _e4}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +22,7 @@ from nncore import (
     init,
 )
 from nncore.cli._cifar_mlp import Split, load_split, make_net
-from nncore.cli.experiments._runs import Outcome, Run, each, fit
+from nncore.cli.experiments._runs import Once, Outcome, Run, each, fit
 from nncore.errors import ConfigError
 
 TITLE = "a toy net by hand; nets with one hidden layer on CIFAR-10: steps, rate, width, batch, penalty, dropout, PCA, depth"
@@ -93,24 +91,12 @@ def _toy(_: int) -> Outcome:
 
 
 class Training:
-    """Trains each setting once, whichever tables ask for it, in whatever thread."""
+    """The data, and `train(setting, seed)`: each once, whichever tables ask for it."""
 
     def __init__(self, data: Split, quick: bool) -> None:
         self.data, self.quick = data, quick
         self._norms = {kind: Normalize.from_data(data.X, kind) for kind in ("mean", "standard")}
-        self._found: dict[tuple[Setting, int], Future[Trained]] = {}
-        self._guard = threading.Lock()
-
-    def __call__(self, setting: Setting, seed: int) -> Trained:
-        with self._guard:
-            first = (setting, seed) not in self._found
-            future = self._found.setdefault((setting, seed), Future())
-        if first:
-            try:
-                future.set_result(self._train(setting, seed))
-            except BaseException as error:
-                future.set_exception(error)
-        return future.result()
+        self.train = Once(self._train)
 
     def net(self, setting: Setting, seed: int) -> Sequential:
         """Untrained."""
@@ -155,22 +141,22 @@ def _means(values: list[float], size: int) -> list[float]:
     return [float(f"{mean:.4g}") for mean in np.reshape(values[:whole], (-1, size)).mean(axis=1)]
 
 
-def _table(train: Training, settings: dict[str, Setting], table: str) -> Iterator[tuple[str, str, Callable[[int], Outcome]]]:
+def _table(nets: Training, settings: dict[str, Setting], table: str) -> Iterator[tuple[str, str, Callable[[int], Outcome]]]:
     """A run for each setting, with all its figures."""
     for name, setting in settings.items():
 
         def run(seed: int, name: str = name, setting: Setting = setting) -> Outcome:
-            found = train(setting, seed)
+            found = nets.train(setting, seed)
             return Outcome({name: found.values}, found.steps, found.curves)
 
         yield table, name, run
 
 
-def _marks(train: Training, setting: Setting, form: str, every: int) -> Callable[[int], Outcome]:
+def _marks(nets: Training, setting: Setting, form: str, every: int) -> Callable[[int], Outcome]:
     """One long run, read off on its way: the same net as one stopped there, for the rate falls by the epoch."""
 
     def run(seed: int) -> Outcome:
-        found = train(setting, seed)
+        found = nets.train(setting, seed)
         marks = {mark: value for mark, value in found.marks.items() if mark % every == 0}
         values = {form.format(1000 * mark): {"val_accuracy": value} for mark, value in marks.items()}
         return Outcome(values, found.steps, found.curves)
@@ -178,30 +164,30 @@ def _marks(train: Training, setting: Setting, form: str, every: int) -> Callable
     return run
 
 
-def _best(train: Training) -> Callable[[int], Outcome]:
+def _best(nets: Training) -> Callable[[int], Outcome]:
     """The net the source chose; on all 10 000 test images, too, for a thousand alone are worth a point and a half."""
 
     def run(seed: int) -> Outcome:
-        found = train(WIDE, seed)
+        found = nets.train(WIDE, seed)
         values = {name: found.values[name] for name in ("val_accuracy", "test_accuracy", "test_accuracy_10000")}
         return Outcome({"H=100 lr=1e-3 batch 200 reg .25 4000 iterations": values}, found.steps)
 
     return run
 
 
-def _depth(train: Training, layers: int) -> Callable[[int], Outcome]:
+def _depth(nets: Training, layers: int) -> Callable[[int], Outcome]:
     """Ten epochs; beside it the same depth with Kaiming's weights, and what gradient reaches the first layer at the start."""
     hidden = (50,) * (layers - 1)
 
     def run(seed: int) -> Outcome:
-        data = train.data
+        data = nets.data
         values: dict[str, dict[str, float]] = {}
         curves: dict[str, list[float]] = {}
         steps = 0
         for name, base in ((f"{layers} layers, 10 epochs", Setting()), (f"{layers} layers, Kaiming, 10 epochs", KAIMING)):
             setting = replace(base, hidden=hidden, steps=2450)
-            flow = gradient_flow(train.net(setting, seed), CrossEntropyLoss(), data.X[:200], data.y[:200], seed=seed)
-            found = train(setting, seed)
+            flow = gradient_flow(nets.net(setting, seed), CrossEntropyLoss(), data.X[:200], data.y[:200], seed=seed)
+            found = nets.train(setting, seed)
             values[name] = found.values | {"gradient_ratio": flow.ratio}
             kind = "kaiming" if setting.kaiming else "small"
             curves |= {f"gradient_norms_{kind}": list(flow.norms.values()), f"loss_{kind}": found.curves["loss"]}
@@ -213,11 +199,11 @@ def _depth(train: Training, layers: int) -> Callable[[int], Outcome]:
     return run
 
 
-def _pca(train: Training, settings: dict[str, Setting]) -> Callable[[int], Outcome]:
+def _pca(nets: Training, settings: dict[str, Setting]) -> Callable[[int], Outcome]:
     """On the 250 directions of largest variance; once more with directions of the validation images' own for them."""
 
     def run(seed: int) -> Outcome:
-        data, quick = train.data, train.quick
+        data, quick = nets.data, nets.quick
         try:
             from sklearn.decomposition import PCA  # type: ignore[import-untyped]
         except ImportError:
@@ -242,7 +228,7 @@ def _pca(train: Training, settings: dict[str, Setting]) -> Callable[[int], Outco
     return run
 
 
-def _tables(train: Training) -> list[tuple[str, str, Callable[[int], Outcome]]]:
+def _tables(nets: Training) -> list[tuple[str, str, Callable[[int], Outcome]]]:
     """Everything that needs the pictures."""
     slow, fast = Setting(lr=1e-4, steps=10_000), Setting(steps=10_000)
     both = ((50, Setting()), (100, WIDE))
@@ -255,16 +241,16 @@ def _tables(train: Training) -> list[tuple[str, str, Callable[[int], Outcome]]]:
         "250 components H=50 batch=400 5000 iterations lr=1e-3 reg=.3": Setting(steps=5000, batch=400, reg=0.3),
     }
     return [
-        ("iterations", "lr=1e-4", _marks(train, slow, "lr=1e-4 iterations={}", 1)),
-        ("learning_rate", "lr=1e-3", _marks(train, fast, "lr=1e-3 iterations={}", 2)),
-        *_table(train, {"H=50 lr=1e-4 1000 iterations batch 200 reg .25": BASELINE}, "baseline"),
-        *_table(train, hidden, "hidden"),
-        ("best", "H=100", _best(train)),
-        *_table(train, batches, "batch_size"),
-        *_table(train, regs, "regularisation"),
-        *_table(train, keeps, "dropout"),
-        *(("depth", f"{layers} layers", _depth(train, layers)) for layers in (2, 3, 4, 5)),
-        ("pca", "250 components", _pca(train, reduced)),
+        ("iterations", "lr=1e-4", _marks(nets, slow, "lr=1e-4 iterations={}", 1)),
+        ("learning_rate", "lr=1e-3", _marks(nets, fast, "lr=1e-3 iterations={}", 2)),
+        *_table(nets, {"H=50 lr=1e-4 1000 iterations batch 200 reg .25": BASELINE}, "baseline"),
+        *_table(nets, hidden, "hidden"),
+        ("best", "H=100", _best(nets)),
+        *_table(nets, batches, "batch_size"),
+        *_table(nets, regs, "regularisation"),
+        *_table(nets, keeps, "dropout"),
+        *(("depth", f"{layers} layers", _depth(nets, layers)) for layers in (2, 3, 4, 5)),
+        ("pca", "250 components", _pca(nets, reduced)),
     ]
 
 

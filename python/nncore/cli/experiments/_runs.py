@@ -8,10 +8,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from nncore import History, Trainer, __version__, info
 from nncore._files import read_file, write_file
@@ -40,6 +40,31 @@ class Run:
     label: str
     seed: int
     function: Callable[[int], Outcome]
+
+
+Key = ParamSpec("Key")
+T = TypeVar("T")
+
+
+class Once(Generic[Key, T]):
+    """Calls a function once for each key, whoever asks for it, in whatever thread; its arguments are the key."""
+
+    def __init__(self, function: Callable[Key, T]) -> None:
+        self._function = function
+        self._found: dict[Any, Future[T]] = {}
+        self._guard = threading.Lock()
+
+    def __call__(self, *args: Key.args, **kwargs: Key.kwargs) -> T:
+        key = (args, tuple(sorted(kwargs.items())))
+        with self._guard:
+            first = key not in self._found
+            future = self._found.setdefault(key, Future())
+        if first:
+            try:
+                future.set_result(self._function(*args, **kwargs))
+            except BaseException as error:
+                future.set_exception(error)
+        return future.result()
 
 
 class Records:
