@@ -60,8 +60,8 @@ struct Job {
   }
 };
 
-/// A worker goes idle (and asleep) -> posted (by the caller) -> running (and awaited) -> idle; a caller may take a posted job back, so
-/// it never waits for a thread that the system has not scheduled yet.
+/// A worker goes idle (and asleep) -> posted (by the caller) -> running (and awaited) -> idle; a caller may take a posted
+/// job back, so it never waits for a thread that the system has not scheduled yet.
 enum State : int { kIdle, kAsleep, kPosted, kRunning, kAwaited, kQuit };
 
 struct Worker {
