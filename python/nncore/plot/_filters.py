@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 _WHERE = "plot.filters"
-_PAPER = 205  # grey, for the middle of the colours is white
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def filters(
     largest = float(np.abs(values).max())
     mosaic = Mosaic(_WHERE, len(values), values.shape[2:], columns)
     with canvas(_WHERE, ax, mosaic.size()) as (on,):
-        image = mosaic.draw(on, _colours(values) if coloured else _red_and_blue(values[:, 0], largest), _PAPER)
+        image = mosaic.draw(on, _colours(values) if coloured else _red_and_blue(values[:, 0], largest))
         if title is not None:
             on.set_title(title)
     return FiltersDisplay((on,), image, largest)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 MOST = 2048  # pictures in one mosaic
+_GREY = 205
 _INCHES = 0.9  # width of a picture
 _WIDEST, _TALLEST = 11.0, 9.0  # inches of a figure
 
@@ -89,9 +90,10 @@ class Mosaic:
         inch = min(inch, _WIDEST / wide, _TALLEST / tall)
         return max(wide * inch, 1.2), max(tall * inch, 1.2) + 0.3
 
-    def draw(self, ax: Axes, tiles: Bytes, paper: int = 255) -> AxesImage:
-        """Draws pictures (N, H, W, 3); `paper` is the grey between them."""
+    def draw(self, ax: Axes, tiles: Bytes) -> AxesImage:
+        """Draws pictures (N, H, W, 3): on grey, from which white and black stand out; titled ones on white."""
         last_row, last_column = self._place(self.rows * self.columns - 1)
+        paper = _GREY if self._titles is None else 255
         sheet = np.full((last_row + self.height, last_column + self.width, 3), paper, np.uint8)
         for number in range(self.rows * self.columns):
             top, left = self._place(number)
