@@ -3,17 +3,17 @@
 #pragma once
 
 #include <Python.h>
-#include <cxxabi.h>
 #include <unistd.h>
 
 namespace nncore {
 
-/// What `take` returns.
+/// What `take` returns. Python's functions throw nothing else; the unwinding has no object that a reference could name,
+/// and may only be caught by a handler that never ends.
 template <class F>
 auto or_stop(F take) {
   try {
     return take();
-  } catch (abi::__forced_unwind&) {
+  } catch (...) {
     for (;;) pause();
   }
 }
