@@ -75,17 +75,20 @@ struct Affine {
   explicit operator bool() const { return K > 0; }
 };
 
-/// The planned form of a layer: parameters in the layout its kernels like, kept so from step to step.
+/// The planned form of a layer.
 template <class T>
-class Lowered : public Packing<T> {
+class Lowered {
  public:
+  virtual ~Lowered() = default;
+  /// The order its kernels like its parameters in, kept from step to step; null: the natural one.
+  virtual const Packing<T>* packing() const { return nullptr; }
   /// Of the results; what comes in has the layout it was lowered for.
   virtual Layout layout() const { return Layout::samples; }
   /// What one step with N samples costs, roughly, in vector instructions: how a plan chooses its layout.
   virtual double cost(int64_t N) const = 0;
   /// Takes in the layer that follows, to compute it while what it needs is in cache; false: cannot.
   virtual bool fuse(Layer<T>&) { return false; }
-  /// y = f(x) for N samples; w[i] is parameter i, packed.
+  /// y = f(x) for N samples; w[i] is parameter i, in that order.
   virtual void forward(int64_t N, const T* x, T* y, T* const* w, const Pass& pass) = 0;
   /// x and y are those of the last forward; dy is used up. dx may be null; it is finished before the sink hears of w.
   virtual void backward(int64_t N, const T* x, const T* y, T* dy, T* dx, T* const* w, GradientSink<T>& sink) = 0;

@@ -15,8 +15,6 @@ class LoweredBatchNorm final : public Lowered<T> {
   Layout layout() const override { return Layout::blocks; }
   double cost(int64_t N) const override { return static_cast<double>(N * C_ * L_); }
   bool fuse(Layer<T>& next) override { return after_.add_elementwise(next); }
-  void pack(int, const T* natural, T* packed) const override { std::copy_n(natural, C_, packed); }
-  void unpack(int, const T* packed, T* natural) const override { std::copy_n(packed, C_, natural); }
 
   void forward(int64_t N, const T* x, T* y, T* const* w, const Pass& pass) override {
     after_.begin(results(N), pass);

@@ -21,8 +21,6 @@ class LoweredConv final : public Lowered<T> {
   Layout layout() const override { return Layout::blocks; }
   double cost(int64_t N) const override { return 3 * conv_.flops(N) / static_cast<double>(2 * kernels<T>().lanes); }
   bool fuse(Layer<T>& next) override { return after_.add_elementwise(next); }
-  void pack(int i, const T* natural, T* packed) const override { std::copy_n(natural, i == 0 ? n_w_ : K_, packed); }
-  void unpack(int i, const T* packed, T* natural) const override { std::copy_n(packed, i == 0 ? n_w_ : K_, natural); }
 
   void forward(int64_t N, const T* x, T* y, T* const* w, const Pass& pass) override {
     after_.begin(conv_.results(N), pass);

@@ -13,8 +13,6 @@ class LoweredGlobalAvgPool final : public Lowered<T> {
   LoweredGlobalAvgPool(int64_t C, int64_t L) : C_(C), L_(L), b_(kernels<T>().lanes), blocks_(blocks_of(C, b_)) {}
 
   double cost(int64_t N) const override { return static_cast<double>(N * blocks_ * L_); }
-  void pack(int, const T*, T*) const override {}
-  void unpack(int, const T*, T*) const override {}
 
   void forward(int64_t N, const T* x, T* y, T* const*, const Pass&) override {
     for (int64_t n = 0; n < N; ++n) {

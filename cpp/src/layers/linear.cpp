@@ -12,7 +12,7 @@ namespace {
 
 /// y = x W^T + b on W^T packed in panels (layout in kernels/table.hpp). K = in_features, C = out_features.
 template <class T>
-class PackedLinear final : public Lowered<T> {
+class PackedLinear final : public Lowered<T>, public Packing<T> {
  public:
   PackedLinear(int64_t K, int64_t C, int64_t rows_per_sample, bool bias)
       : K_(K), C_(C), rows_per_sample_(rows_per_sample), bias_(bias), db_(C) {}
@@ -20,6 +20,8 @@ class PackedLinear final : public Lowered<T> {
   double cost(int64_t N) const override {
     return 3.0 * static_cast<double>(N * rows_per_sample_ * K_ * divide_up(C_, kernels<T>().lanes));
   }
+
+  const Packing<T>* packing() const override { return this; }
 
   void pack(int i, const T* natural, T* packed) const override {
     if (i == 1) {
@@ -128,9 +130,6 @@ class LanesLinear final : public Lowered<T> {
     return static_cast<double>((3 * whole_registers<T>(N) / kernels<T>().lanes + 5) * K_ * C_);
   }
 
-  void pack(int i, const T* natural, T* packed) const override { std::copy_n(natural, size(i), packed); }
-  void unpack(int i, const T* packed, T* natural) const override { std::copy_n(packed, size(i), natural); }
-
   bool fuse(Layer<T>& next) override { return after_.add_elementwise(next); }
 
   void forward(int64_t samples, const T* x, T* y, T* const* w, const Pass& pass) override {
@@ -172,7 +171,6 @@ class LanesLinear final : public Lowered<T> {
       f(piece * kBlock, std::min(kBlock, N - piece * kBlock));
     });
   }
-  int64_t size(int i) const { return i == 0 ? K_ * C_ : C_; }
   double flops(int64_t N) const { return 2.0 * static_cast<double>(N) * static_cast<double>(K_) * static_cast<double>(C_); }
 
   int64_t K_, C_;

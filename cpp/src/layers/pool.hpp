@@ -110,8 +110,6 @@ class LoweredPool : public Lowered<T> {
 
   Layout layout() const override { return Layout::blocks; }
   double cost(int64_t N) const override { return static_cast<double>(N * blocks_ * s_.OH * s_.OW * s_.kh * s_.kw); }
-  void pack(int, const T*, T*) const override {}
-  void unpack(int, const T*, T*) const override {}
 
  protected:
   int64_t in_size() const { return s_.H * s_.W * kernels<T>().lanes; }  ///< of one plane of one block

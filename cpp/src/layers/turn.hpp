@@ -28,8 +28,6 @@ class Turn final : public Lowered<T> {
 
   Layout layout() const override { return to_; }
   double cost(int64_t) const override { return 0; }
-  void pack(int, const T*, T*) const override {}
-  void unpack(int, const T*, T*) const override {}
   void forward(int64_t N, const T* x, T* y, T* const*, const Pass&) override { turn(to_, N, x, y); }
   void backward(int64_t N, const T*, const T*, T* dy, T* dx, T* const*, GradientSink<T>&) override {
     if (dx != nullptr) turn(from_, N, dy, dx);

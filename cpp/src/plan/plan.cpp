@@ -134,7 +134,7 @@ void Plan<T>::hold_parameters() {
   }
   for (Node& node : nodes_) {
     for (std::size_t k = 0; node.lowered && k < node.held.size(); ++k) {
-      held_[node.held[k]].packing = node.lowered.get();
+      held_[node.held[k]].packing = node.lowered->packing();
       held_[node.held[k]].packing_index = static_cast<int>(k);
     }
   }
