@@ -16,10 +16,13 @@ class Initializer {
 
 /// Is there an initialiser of that name, or a short name ("xavier", "kaiming")?
 bool is_initializer(const std::string& name);
-/// Does the name stand for a scheme whose biases start at zero?
-bool has_zero_bias(const std::string& name);
 std::shared_ptr<const Spec> initializer_spec(const std::string& name, const std::map<std::string, Value>& args = {});
-/// The initialiser an argument names or holds; None: the fallback.
-std::shared_ptr<const Spec> initializer_or(const Value& given, std::shared_ptr<const Spec> fallback);
+
+/// What the arguments weight_init and bias_init say. None is PyTorch's default, U(±1/sqrt(fan_in)), for both; a weight
+/// scheme given by its short name starts biases at zero.
+struct WeightAndBias {
+  std::shared_ptr<const Spec> weight, bias;
+};
+WeightAndBias weight_and_bias(const Args& args);
 
 }  // namespace nncore

@@ -18,8 +18,6 @@ std::string full_name(const std::string& name) {
 
 }  // namespace
 
-bool has_zero_bias(const std::string& name) { return short_names().count(name) > 0; }
-
 bool is_initializer(const std::string& name) { return schemas().count({"initializer", full_name(name)}) > 0; }
 
 std::shared_ptr<const Spec> initializer_spec(const std::string& name, const std::map<std::string, Value>& args) {
@@ -27,10 +25,17 @@ std::shared_ptr<const Spec> initializer_spec(const std::string& name, const std:
   return std::make_shared<const Spec>(Spec{"initializer", schema.name, bind_arguments(schema, args)});
 }
 
-std::shared_ptr<const Spec> initializer_or(const Value& given, std::shared_ptr<const Spec> fallback) {
-  if (const auto* spec = std::get_if<std::shared_ptr<const Spec>>(&given)) return *spec;
-  if (const auto* name = std::get_if<std::string>(&given)) return initializer_spec(*name);
-  return fallback;
+WeightAndBias weight_and_bias(const Args& args) {
+  const auto or_else = [](const Value& given, std::shared_ptr<const Spec> fallback) {
+    if (const auto* spec = std::get_if<std::shared_ptr<const Spec>>(&given)) return *spec;
+    if (const auto* name = std::get_if<std::string>(&given)) return initializer_spec(*name);
+    return fallback;
+  };
+  const auto standard = initializer_spec("fan_in_uniform");
+  const auto* name = std::get_if<std::string>(&args.at("weight_init"));
+  const bool zero_bias = name != nullptr && short_names().count(*name) > 0;
+  return {or_else(args.at("weight_init"), standard),
+          or_else(args.at("bias_init"), zero_bias ? initializer_spec("zeros") : standard)};
 }
 
 }  // namespace nncore

@@ -59,15 +59,9 @@ class Conv2d final : public Layer<T> {
     const int64_t kh = window_[0].kernel, kw = window_[1].kernel;
     const Shape shape{K_, C_ / G_, kh, kw};
     const Fan fan{C_ / G_ * kh * kw, K_ * kh * kw};
-    // PyTorch's default, U(±1/sqrt(fan_in)), for both; a scheme given by its short name starts biases at zero.
-    const auto standard = initializer_spec("fan_in_uniform");
-    const Value& given = args.at("weight_init");
-    const bool short_name = std::holds_alternative<std::string>(given) && has_zero_bias(std::get<std::string>(given));
-    this->declare("weight", shape, Role::weight, initializer_or(given, standard), fan);
-    if (bias_) {
-      this->declare("bias", {K_}, Role::bias,
-                    initializer_or(args.at("bias_init"), short_name ? initializer_spec("zeros") : standard), fan);
-    }
+    const auto [weight_init, bias_init] = weight_and_bias(args);
+    this->declare("weight", shape, Role::weight, weight_init, fan);
+    if (bias_) this->declare("bias", {K_}, Role::bias, bias_init, fan);
   }
 
   Shape build(const Shape& in) override {

@@ -196,15 +196,9 @@ class Linear final : public Layer<T> {
  public:
   explicit Linear(const Args& args)
       : K_(args.get<int64_t>("in_features")), C_(args.get<int64_t>("out_features")), bias_(args.get<bool>("bias")) {
-    // PyTorch's default, U(±1/sqrt(fan_in)), for both; a scheme given by its short name starts biases at zero.
-    const auto standard = initializer_spec("fan_in_uniform");
-    const Value& given = args.at("weight_init");
-    const bool short_name = std::holds_alternative<std::string>(given) && has_zero_bias(std::get<std::string>(given));
-    this->declare("weight", {C_, K_}, Role::weight, initializer_or(given, standard), {K_, C_});
-    if (bias_) {
-      this->declare("bias", {C_}, Role::bias,
-                    initializer_or(args.at("bias_init"), short_name ? initializer_spec("zeros") : standard), {K_, C_});
-    }
+    const auto [weight_init, bias_init] = weight_and_bias(args);
+    this->declare("weight", {C_, K_}, Role::weight, weight_init, {K_, C_});
+    if (bias_) this->declare("bias", {C_}, Role::bias, bias_init, {K_, C_});
   }
 
   Shape build(const Shape& in) override {
