@@ -179,7 +179,8 @@ def make_dropout_net(share: float, seed: int) -> Sequential:
 
 
 def runs(quick: bool, seed: int, dropout_seeds: int = 5) -> tuple[list[Run], list[str]]:
-    """Small nets with five seeds; of the nets on MNIST so many, all shares with one seed before any with the next."""
+    """Small nets with five seeds; of the nets on MNIST so many, all shares with one seed before any with the next. The
+    long runs, ten epochs, have one."""
     small = [("initialisation", " ".join(key), _initialisation(*key, quick)) for key in EPOCHS]
     small += [
         ("order", f"{name}, lr {lr}", _order(name == "sorted", lr, 1 if quick else 20))
@@ -194,6 +195,6 @@ def runs(quick: bool, seed: int, dropout_seeds: int = 5) -> tuple[list[Run], lis
     shares = [("dropout", f"p={share}", nets.one_epoch(share)) for share in (SHARES[:2] if quick else SHARES)]
     for number in range(seed, seed + (1 if quick else dropout_seeds)):
         found += each(shares, [number])
-        if not quick:
+        if not quick and number == seed:
             found += each([("dropout", "10 epochs", nets.ten_epochs)], [number])
     return found, []

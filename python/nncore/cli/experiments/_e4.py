@@ -17,7 +17,7 @@ from nncore.cli.experiments._runs import Outcome, Run, each, fit
 from nncore.datasets import load_mnist
 
 TITLE = "six optimizer runs on Rosenbrock's function; thirteen shallow and three deep nets on MNIST"
-THREADS = False  # every fit uses all of them itself
+THREADS = True  # runs go side by side, each in a thread of its own
 
 #: name in the source's table -> label of the run
 ROSENBROCK = {
@@ -91,7 +91,7 @@ def _shallow(setting: str, epochs: int) -> Callable[[int], Outcome]:
 
     def run(seed: int) -> Outcome:
         net = _net([hidden], Sigmoid, "xavier_normal", seed)
-        trainer = Trainer(net, CrossEntropyLoss(), optimizer(), batch_size=10, seed=seed)
+        trainer = Trainer(net, CrossEntropyLoss(), optimizer(), batch_size=10, seed=seed, num_threads=1)
         history = fit(trainer, *_mnist("train"), epochs, test_data=_mnist("test"))
         curve = history["test_accuracy"].tolist()
         return Outcome({setting: {"test_accuracy": curve[-1]}}, history.n_steps, {"test_accuracy": curve})
@@ -120,7 +120,8 @@ def _gradient(setting: str) -> Callable[[int], Outcome]:
 def _tapered(epochs: int) -> Callable[[int], Outcome]:
     def run(seed: int) -> Outcome:
         net = _net([512, 256, 128, 64], ReLU, "kaiming_uniform", seed)
-        trainer = Trainer(net, CrossEntropyLoss(), Adam(lr=1e-3, weight_decay=1e-4), batch_size=10, seed=seed)
+        rule = Adam(lr=1e-3, weight_decay=1e-4)
+        trainer = Trainer(net, CrossEntropyLoss(), rule, batch_size=10, seed=seed, num_threads=1)
         history = fit(trainer, *_mnist("train"), epochs, test_data=_mnist("test"))
         curve = history["test_accuracy"].tolist()
         return Outcome({TAPERED: {"test_accuracy": curve[-1]}}, history.n_steps, {"test_accuracy": curve})
