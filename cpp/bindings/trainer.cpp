@@ -23,8 +23,10 @@ using namespace py::literals;
 template <class T>
 class PythonObserver final : public Observer {
  public:
-  PythonObserver(py::object poll, py::object epoch_done, const Names& names, typename Model<T>::Use& use)
-      : poll_(std::move(poll)), epoch_done_(std::move(epoch_done)), names_(names), use_(use) {}
+  PythonObserver(py::object poll, py::object epoch_done, std::vector<Watch> watches, py::object observed,
+                 const Names& names, typename Model<T>::Use& use)
+      : poll_(std::move(poll)), epoch_done_(std::move(epoch_done)), observed_(std::move(observed)),
+        watches_(std::move(watches)), names_(names), use_(use) {}
 
   bool poll(const Progress& p) override {
     const WithGil locked;
@@ -43,9 +45,21 @@ class PythonObserver final : public Observer {
     use_.take();
     return stop;
   }
+  std::vector<Watch> watches() const override { return watches_; }
+  void observed(const Observation& seen, const std::vector<std::string>& names) override {
+    const WithGil locked;
+    const auto rows = static_cast<py::ssize_t>(names.size());
+    py::dict record("step"_a = seen.step, "epoch"_a = seen.epoch, "loss"_a = seen.loss, "grad_norm"_a = seen.grad_norm,
+                    "names"_a = names);
+    record["statistics"] = py::array_t<double>({rows, static_cast<py::ssize_t>(kStatistics)}, &seen.statistics.front().min);
+    record["counts"] = py::none();
+    if (seen.bins > 0) record["counts"] = py::array_t<int64_t>({rows, static_cast<py::ssize_t>(seen.bins)}, seen.counts.data());
+    observed_(seen.watch, record);
+  }
 
  private:
-  py::object poll_, epoch_done_;
+  py::object poll_, epoch_done_, observed_;
+  std::vector<Watch> watches_;
   const Names& names_;
   typename Model<T>::Use& use_;
 };
@@ -82,7 +96,8 @@ class Bound {
         trainer_(*model_, make<Loss<T>>(loss), *optimizer_, to_options(options)) {}
 
   void fit(const py::object& X, const py::object& y, const py::object& validation, const py::object& test,
-           int64_t epochs, int64_t steps, bool accuracy, const py::list& metrics, py::object poll, py::object epoch_done) {
+           int64_t epochs, int64_t steps, bool accuracy, const py::list& metrics, py::object poll, py::object epoch_done,
+           const std::vector<std::tuple<int64_t, std::string, int64_t>>& watches, py::object observed) {
     const Measures<T> measures{accuracy, to_metrics<T>(metrics)};
     Names names = names_of(measures);
     const auto val = check_pair(validation, "[fit] validation_data:", measures),
@@ -91,7 +106,9 @@ class Bound {
     typename Model<T>::Use use(*model_);
     const Fitting fitting(*this);
     names_ = std::move(names);
-    PythonObserver<T> observer(std::move(poll), std::move(epoch_done), names_, use);
+    std::vector<Watch> looks;
+    for (const auto& [every, per, bins] : watches) looks.push_back({every, per == "epoch", bins});
+    PythonObserver<T> observer(std::move(poll), std::move(epoch_done), std::move(looks), std::move(observed), names_, use);
     const WithoutGil unlocked;
     trainer_.fit(train.data, dataset(val), dataset(tst), {epochs, steps}, measures, observer);
   }
@@ -113,7 +130,7 @@ class Bound {
       trainer->names_ = names_of(measures);
       cores.push_back(&trainer->trainer_);
     }
-    PythonObserver<T> observer(std::move(poll), py::none(), first.names_, uses.front());
+    PythonObserver<T> observer(std::move(poll), py::none(), {}, py::none(), first.names_, uses.front());
     const WithoutGil unlocked;
     return SideBySide<T>(cores, train.data).fit(dataset(val), {epochs, steps}, measures, observer);
   }
@@ -285,7 +302,8 @@ void bind_trainer_of(py::module_& m, const char* name) {
       .def(py::init<std::shared_ptr<Model<T>>, const Spec&, std::shared_ptr<Optimizer<T>>, const py::dict&>(),
            py::arg("model"), py::arg("loss"), py::arg("optimizer"), py::arg("options"))
       .def("fit", &Bound<T>::fit, py::arg("X"), py::arg("y"), py::arg("validation"), py::arg("test"), py::arg("epochs"),
-           py::arg("steps"), py::arg("accuracy"), py::arg("metrics"), py::arg("poll"), py::arg("epoch_done"))
+           py::arg("steps"), py::arg("accuracy"), py::arg("metrics"), py::arg("poll"), py::arg("epoch_done"),
+           py::arg("watches"), py::arg("observed"))
       .def_static("fit_side_by_side", &Bound<T>::fit_side_by_side, py::arg("trainers"), py::arg("X"), py::arg("y"),
                   py::arg("validation"), py::arg("epochs"), py::arg("steps"), py::arg("accuracy"), py::arg("metrics"),
                   py::arg("poll"))

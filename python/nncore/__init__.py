@@ -10,6 +10,7 @@ from nncore._minimize import OptimizeResult, minimize
 from nncore._mlp import mlp
 from nncore._mnist_cnn import mnist_cnn
 from nncore._model_file import load
+from nncore._monitor import Monitor
 from nncore._normalize import Normalize
 from nncore._parameter import Parameter
 from nncore._perceptron import Perceptron
@@ -37,6 +38,7 @@ __all__ = [
     "History",
     "LambdaCallback",
     "ModelCheckpoint",
+    "Monitor",
     "Normalize",
     "NumericError",
     "OptimizeResult",

@@ -16,6 +16,7 @@ from nncore._fit import Metric, Metrics, metrics_of, split_off
 from nncore._history import History
 from nncore._interrupt import InterruptGuard
 from nncore._loss import CompiledLoss, Loss
+from nncore._observation import Observation
 from nncore._optimizer import Optimizer, copied
 from nncore._progress import Progress
 from nncore._sequential import Sequential
@@ -201,6 +202,7 @@ class Trainer:
         self._metrics = wanted
         for watcher in watchers:
             watcher.on_fit_begin(self)
+        onlookers = [watcher for watcher in watchers if watcher.observing is not None]
         core = self._bind()
         before = core.state
         with InterruptGuard() as guard, Progress(progress, before["epoch"], before["step"]) as bar:
@@ -213,8 +215,14 @@ class Trainer:
                 stops = [bool(watcher.on_epoch_end(dict(record))) for watcher in watchers]
                 return any(stops) or guard.requested
 
+            def observed(number: int, raw: dict[str, Any]) -> None:
+                onlookers[number].on_observation(Observation(raw))
+
             watched = epoch_done if watchers else None
-            result = self._run(core, X, y, *pairs, epochs, length, wanted.accuracy, wanted.others, poll, watched)
+            looks = [watcher.observing for watcher in onlookers]
+            result = self._run(
+                core, X, y, *pairs, epochs, length, wanted.accuracy, wanted.others, poll, watched, looks, observed
+            )
             self.model._link = core.link  # some losses know it when they see the targets
             bar.close(f"loss {result['epochs']['loss'][-1]:.4f}" if len(result["epochs"]["loss"]) else "")
         result["interrupted"] = result["interrupted"] or guard.requested

@@ -14,6 +14,7 @@ from nncore.errors import ConfigError, FormatError
 
 if TYPE_CHECKING:
     from nncore._history import History
+    from nncore._observation import Observation, Observing
     from nncore._trainer import Trainer
 
 Record = dict[str, Any]
@@ -26,18 +27,23 @@ __all__ = ["CSVLogger", "Callback", "EarlyStopping", "LambdaCallback", "ModelChe
 class Callback:
     """Base of all callbacks: a subclass replaces what it needs.
 
-    The model may be looked at, evaluated and changed in all three. What a callback raises arrives at the caller of
-    fit; the model then stands at the end of that epoch.
+    The model may be looked at, evaluated and changed at the begin and the end of a fit and after each epoch. What a
+    callback raises arrives at the caller of fit; the model then stands at the end of that epoch.
     """
 
     #: The number that the callback watches, if it watches one.
     monitor: str | None = None
+    #: When it wants to look inside; None: never.
+    observing: Observing | None = None
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         """Before the first epoch of a fit."""
 
     def on_epoch_end(self, record: Record) -> bool | None:
         """After each epoch, with its numbers, the row that the history gets; True ends the fit."""
+
+    def on_observation(self, observation: Observation) -> None:
+        """After each step that was looked at, within the epoch: the model cannot be used here."""
 
     def on_fit_end(self, history: History) -> None:
         """After the last epoch, however the fit ended, unless it raised."""

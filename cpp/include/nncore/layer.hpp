@@ -2,6 +2,7 @@
 /// place in one model and holds that place's caches; layers in several places share parameters, not objects.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -33,6 +34,11 @@ struct Elementwise {
   const T* a = nullptr;
   bool from_x = false;
   explicit operator bool() const { return forward != nullptr; }
+};
+
+/// An interval, by default all numbers.
+struct Range {
+  double low = -std::numeric_limits<double>::infinity(), high = std::numeric_limits<double>::infinity();
 };
 
 /// A layer that keeps elements or drops them with probability p, by the words of a random stream, in training alone.
@@ -111,6 +117,8 @@ class Layer {
   virtual void check_training(int64_t N) const { static_cast<void>(N); }
   /// Set when the layer acts on each element alone; constant for the layer's life.
   virtual Elementwise<T> elementwise() const { return {}; }
+  /// Outputs outside of it hardly react to their input any more; what has no such ends has none.
+  virtual Range working_range() const { return {}; }
   /// Set when the layer drops elements by chance and does nothing else.
   virtual const Dropping* dropping() const { return nullptr; }
   /// Set when a sample is one vector and the layer such a map.

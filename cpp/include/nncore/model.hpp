@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -118,8 +119,9 @@ class Model {
   void infer(View<const T> x, T* y);
   /// forward for x that has been normalised already and outlives the backward pass.
   View<const T> forward_normalized(View<const T> x, const Pass& pass);
-  /// Adds to the gradients of the last training forward; returns dx, the gradient of the model's own input.
-  View<T> backward(View<const T> dy);
+  /// Adds to the gradients of the last training forward; returns dx, the gradient of the model's own input. `visit`
+  /// gets the gradient of each layer's output on the way.
+  View<T> backward(View<const T> dy, const std::function<void(std::size_t layer, View<const T> dy)>& visit = {});
   /// Output of layer i in the last forward; with i = -1 what the first layer was given.
   View<const T> activation(int i) const;
   void forget() { can_backward_ = false; }

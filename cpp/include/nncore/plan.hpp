@@ -53,6 +53,9 @@ class Plan final : private GradientSink<T> {
 
   void enter();  ///< takes parameters and optimizer state over from the model
   void leave();  ///< gives them back
+  /// Writes the parameters into the model as they are now; the plan goes on with its own.
+  void show_parameters() const;
+  double penalty() const;  ///< what l1 and l2 add to the loss
   /// How many updates one run may make.
   int64_t most_steps() const;
   /// Updates with N normalised samples each; pass is that of the first. After the first result that is not finite the
@@ -104,7 +107,6 @@ class Plan final : private GradientSink<T> {
   void forward(int64_t N, const Pass& pass);
   void backward(int64_t N);
   void update_deferred(StepResult& result);
-  double penalty() const;
   template <class F>
   void for_each_state(F f);
 

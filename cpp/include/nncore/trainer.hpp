@@ -10,6 +10,7 @@
 
 #include "nncore/data.hpp"
 #include "nncore/metric.hpp"
+#include "nncore/monitor.hpp"
 #include "nncore/plan.hpp"
 
 namespace nncore {
@@ -163,6 +164,9 @@ class Observer {
   virtual bool poll(const Progress&) = 0;            ///< at a step boundary, some 20 ms apart; true: stop
   virtual bool wants_epochs() const = 0;             ///< is epoch_done to be called?
   virtual bool epoch_done(const EpochRecord&) = 0;   ///< true: stop
+  virtual std::vector<Watch> watches() const { return {}; }  ///< when it wants to look inside
+  /// Within an epoch: the model is not to be used.
+  virtual void observed(const Observation&, const std::vector<std::string>& /*names*/) {}
 };
 
 template <class T>
@@ -201,6 +205,11 @@ class Trainer {
   void begin_epoch(const Run& run);
   void end_epoch(const Run& run);
   int64_t steps_at_once(const Run& run) const;
+  int64_t gather(const Run& run, uint32_t step, int64_t steps);
+  bool looks_now(const Run& run) const;
+  void look(Run& run);
+  void tell(const Run& run, Observer& observer);
+  Pass pass_of(uint32_t step) const;
   void run_steps(const Run& run, uint32_t step, int64_t steps);
   void count_step(int64_t samples, double loss);
   void count_score(const Run& run);
@@ -208,7 +217,7 @@ class Trainer {
   void save_snapshot();
   void guarded_steps(const Run& run, uint32_t step, int64_t steps);
   int64_t rewind();
-  void fail(Run& run);
+  void fail(Run& run, Observer& observer);
   std::string replay(const Run& run, int64_t steps);
   std::string repeat_step(const Run& run, uint32_t step);
   std::string name_nonfinite(uint32_t step);

@@ -54,6 +54,12 @@ struct RandomWords {
   uint32_t key[2], epoch, step;
 };
 
+/// Of the finite numbers of a range; the counts are of all.
+struct RangeSummary {
+  double min, max, sum;  ///< inf, -inf, 0 where none is finite
+  double zeros, nonfinite, outside;  ///< how many
+};
+
 /// Neighbours in memory: `length` elements from element `from` on.
 struct Run {
   int64_t from, length;
@@ -220,6 +226,10 @@ struct Kernels {
   double (*sum_squares)(int64_t n, const T* x);   ///< in double
   double (*sum_absolute)(int64_t n, const T* x);  ///< in double
   bool (*all_finite)(int64_t n, const T* x);
+  RangeSummary (*summarize)(int64_t n, const T* x, double low, double high);  ///< outside: x < low or x > high
+  double (*squares)(int64_t n, const T* x, double center);           ///< sum of (x - center)^2 of the finite ones
+  /// ++counts[min(floor((x - low) * factor), bins - 1)]; whatever is not finite goes to counts[bins], which says nothing.
+  void (*histogram)(int64_t n, const T* x, double low, double factor, int64_t bins, int64_t* counts);
   void (*add)(int64_t n, const T* x, T* y);       ///< y += x
   /// g += l2 * w + l1 * sign(w), the gradient of l2/2 |w|^2 + l1 |w|_1.
   void (*add_penalty)(int64_t n, T l2, T l1, const T* w, T* g);

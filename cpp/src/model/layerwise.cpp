@@ -60,7 +60,7 @@ View<const T> Model<T>::forward_normalized(View<const T> x, const Pass& pass) {
 }
 
 template <class T>
-View<T> Model<T>::backward(View<const T> dy) {
+View<T> Model<T>::backward(View<const T> dy, const std::function<void(std::size_t, View<const T>)>& visit) {
   if (!can_backward_) {
     throw StateError("[Sequential] backward needs a forward(x, training=True) before it; net(x) keeps nothing");
   }
@@ -74,6 +74,7 @@ View<T> Model<T>::backward(View<const T> dy) {
   T* to = downstream_.reserve(largest);
   std::copy_n(dy.data, dy.size(), from);
   for (std::size_t i = layers_.size(); i-- > 0;) {
+    if (visit) visit(i, {from, activations_[i + 1].shape});
     layers_[i]->backward({from, activations_[i + 1].shape}, {to, activations_[i].shape});
     std::swap(from, to);
   }
@@ -100,8 +101,10 @@ template void Model<float>::infer(View<const float>, float*);
 template void Model<double>::infer(View<const double>, double*);
 template View<const float> Model<float>::forward_normalized(View<const float>, const Pass&);
 template View<const double> Model<double>::forward_normalized(View<const double>, const Pass&);
-template View<float> Model<float>::backward(View<const float>);
-template View<double> Model<double>::backward(View<const double>);
+template View<float> Model<float>::backward(View<const float>,
+                                            const std::function<void(std::size_t, View<const float>)>&);
+template View<double> Model<double>::backward(View<const double>,
+                                              const std::function<void(std::size_t, View<const double>)>&);
 template View<const float> Model<float>::activation(int) const;
 template View<const double> Model<double>::activation(int) const;
 

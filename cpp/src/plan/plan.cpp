@@ -188,10 +188,17 @@ void Plan<T>::enter() {
 }
 
 template <class T>
+void Plan<T>::show_parameters() const {
+  for (const Held& held : held_) {
+    if (held.packing != nullptr) held.packing->unpack(held.packing_index, held.w, held.natural->value);
+  }
+}
+
+template <class T>
 void Plan<T>::leave() {
+  show_parameters();
   for (Held& held : held_) {
     if (held.packing == nullptr) continue;
-    held.packing->unpack(held.packing_index, held.w, held.natural->value);
     for (int k = 0; k < optimizer_.n_slots(); ++k) {
       held.packing->unpack(held.packing_index, held.slots[k], optimizer_.slot(held.index, k));
     }

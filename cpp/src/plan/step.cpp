@@ -169,6 +169,8 @@ double Plan<T>::penalty() const {
   return sum;
 }
 
+template double Plan<float>::penalty() const;
+template double Plan<double>::penalty() const;
 template int64_t Plan<float>::most_steps() const;
 template int64_t Plan<double>::most_steps() const;
 template void Plan<float>::run(int64_t, int64_t, const float*, const Target<float>&, const Pass&, StepResult*);

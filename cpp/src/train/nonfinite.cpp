@@ -58,10 +58,11 @@ int64_t Trainer<T>::rewind() {
 
 /// Ends a fit as the policy says, with parameters, cursor and history as they were before the step that broke.
 template <class T>
-void Trainer<T>::fail(Run& run) {
+void Trainer<T>::fail(Run& run, Observer& observer) {
   run.stop = true;
   result_.nonfinite = replay(run, rewind() + 1);
   if (result_.nonfinite.empty()) throw StateError("[Trainer] a step was not finite, and finite when it was repeated");
+  tell(run, observer);
   if (options_.on_nonfinite == OnNonfinite::raise) throw NumericError(result_.nonfinite);
 }
 
@@ -119,7 +120,8 @@ std::string Trainer<T>::name_nonfinite(uint32_t step) {
   plan_->leave();
   const Shape shape = plan_->sample().with_batch(y_.shape[0]);
   if (!finite(shape.size(), x_)) return "the input x";
-  const Pass pass{true, false, options_.seed, static_cast<uint32_t>(state_.epoch), step};
+  Pass pass = pass_of(step);
+  pass.update_state = false;
   const View<const T> z = model_.forward_normalized({x_, shape}, pass);
   for (std::size_t i = 0; i < model_.n_layers(); ++i) {
     const View<const T> y = model_.activation(static_cast<int>(i));
@@ -145,11 +147,11 @@ std::string Trainer<T>::name_nonfinite(uint32_t step) {
 }
 
 template void Trainer<float>::save_snapshot();
-template void Trainer<float>::fail(Run&);
+template void Trainer<float>::fail(Run&, Observer&);
 template void Trainer<float>::guarded_steps(const Run&, uint32_t, int64_t);
 template void Trainer<double>::guarded_steps(const Run&, uint32_t, int64_t);
 template void Trainer<double>::save_snapshot();
-template void Trainer<double>::fail(Run&);
+template void Trainer<double>::fail(Run&, Observer&);
 template std::string Trainer<float>::repeat_step(const Run&, uint32_t);
 template std::string Trainer<double>::repeat_step(const Run&, uint32_t);
 template std::string Trainer<float>::name_nonfinite(uint32_t);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <utility>
 
 #include "nncore/error.hpp"
@@ -111,13 +112,19 @@ void Trainer<T>::end_epoch(const Run& run) {
 /// How many steps one call of the plan may take: to the end of the epoch, the fit or the life of the snapshot.
 template <class T>
 int64_t Trainer<T>::steps_at_once(const Run& run) const {
-  const int64_t left = std::min(run.steps_per_epoch - state_.cursor.step, run.steps_left);
+  int64_t left = std::min(run.steps_per_epoch - state_.cursor.step, run.steps_left);
+  if (run.monitor != nullptr) left = looks_now(run) ? 1 : std::min(left, run.monitor->steps_until_due(optimizer_.t()));
   return std::min({plan_->most_steps(), left, kSnapshotEvery - result_.steps % kSnapshotEvery});
 }
 
-/// Takes so many steps of the epoch from `step` on; what they came to is in steps_.
 template <class T>
-void Trainer<T>::run_steps(const Run& run, uint32_t step, int64_t steps) {
+bool Trainer<T>::looks_now(const Run& run) const {
+  return run.monitor != nullptr && run.monitor->due(optimizer_.t(), state_.epoch, state_.cursor.step);
+}
+
+/// Brings the samples and targets of so many steps together; how many samples.
+template <class T>
+int64_t Trainer<T>::gather(const Run& run, uint32_t step, int64_t steps) {
   const int64_t first = (step - run.first_step) * run.batch;
   const int64_t count = std::min(steps * run.batch, run.data.size() - first);
   const Rows rows{run.shuffled ? order_.data() + first : nullptr, first, count};
@@ -128,8 +135,35 @@ void Trainer<T>::run_steps(const Run& run, uint32_t step, int64_t steps) {
     x_ = samples_.gather(model_, run.data.x, rows);
   }
   y_ = targets_.gather(run.data.y, rows);
-  const Pass pass{true, true, options_.seed, static_cast<uint32_t>(state_.epoch), step};
-  plan_->run(steps, count / steps, x_, y_, pass, steps_.data());
+  return count;
+}
+
+template <class T>
+Pass Trainer<T>::pass_of(uint32_t step) const {
+  return {true, true, options_.seed, static_cast<uint32_t>(state_.epoch), step};
+}
+
+/// Takes so many steps of the epoch from `step` on; what they came to is in steps_.
+template <class T>
+void Trainer<T>::run_steps(const Run& run, uint32_t step, int64_t steps) {
+  const int64_t count = gather(run, step, steps);
+  plan_->run(steps, count / steps, x_, y_, pass_of(step), steps_.data());
+}
+
+/// Looks at the step that comes next.
+template <class T>
+void Trainer<T>::look(Run& run) {
+  const uint32_t step = static_cast<uint32_t>(state_.cursor.step);
+  const int64_t N = gather(run, step, 1);
+  run.monitor->look(*plan_, *loss_, N, x_, y_, pass_of(step), optimizer_.t());
+}
+
+/// Hands out what was seen of the last step.
+template <class T>
+void Trainer<T>::tell(const Run& run, Observer& observer) {
+  if (run.monitor == nullptr) return;
+  const std::vector<Observation> seen = run.monitor->take();
+  for (const Observation& one : seen) observer.observed(one, run.monitor->names());
 }
 
 /// Moves the cursor past one of the steps just taken.
@@ -174,6 +208,8 @@ void Trainer<T>::fit(const Dataset<T>& train, const std::optional<Dataset<T>>& v
     run.last_epoch = state_.epoch + (cursor.step + extent.steps + run.steps_per_epoch - 1) / run.steps_per_epoch;
   }
   result_ = FitResult(optimizer_.t());
+  Monitor<T> monitor(model_, observer.watches(), options_.gradient);
+  if (!monitor.empty()) run.monitor = &monitor;
   InPlan<T> in_plan(plan);
   while (state_.epoch < run.last_epoch && !run.stop) {
     const auto epoch_start = Clock::now();
@@ -203,7 +239,7 @@ void Trainer<T>::fit(const Dataset<T>& train, const std::optional<Dataset<T>>& v
   if (options_.gradient.check_finite && result_.steps > 0 && result_.nonfinite.empty() &&
       !plan_->nonfinite_parameter().empty()) {
     in_plan.enter();
-    fail(run);
+    fail(run, observer);
   }
   result_.seconds = seconds_since(start);
 }
@@ -222,25 +258,33 @@ void Trainer<T>::run_epoch(Run& run, Observer& observer) {
   const Cursor& cursor = state_.cursor;
   while (cursor.step < run.steps_per_epoch && run.steps_left > 0) {
     if (result_.steps % kSnapshotEvery == 0 || std::exchange(run.touched, false)) {
-      const bool look = options_.gradient.check_finite && result_.steps > 0;
-      if (look && !plan_->nonfinite_parameter().empty()) return fail(run);
+      const bool check = options_.gradient.check_finite && result_.steps > 0;
+      if (check && !plan_->nonfinite_parameter().empty()) return fail(run, observer);
       save_snapshot();
     }
     const int64_t steps = steps_at_once(run);
     for (Trace* trace : {&result_.losses, &result_.rates, &result_.grad_norms}) trace->make_room(steps);
+    const bool looks = looks_now(run);
+    if (looks) look(run);
     guarded_steps(run, static_cast<uint32_t>(cursor.step), steps);
+    if (looks && steps_.front().finite) run.monitor->measure_update(*plan_);
     const int64_t samples = y_.shape[0] / steps;
     for (int64_t k = 0; k < steps; ++k) {
       const StepResult& step = steps_[static_cast<std::size_t>(k)];
-      if (!step.finite) return fail(run);
+      if (!step.finite) return fail(run, observer);
       count_step(samples, step.loss);
       result_.losses.add(step.loss);
       result_.rates.add(step.rate);
-      if (options_.gradient.clip_norm > 0) result_.grad_norms.add(step.grad_norm);
+      if (options_.gradient.clip_norm > 0) {
+        result_.grad_norms.add(step.grad_norm);
+      } else if (run.monitor != nullptr) {
+        result_.grad_norms.add(looks ? run.monitor->grad_norm() : std::numeric_limits<double>::quiet_NaN());
+      }
       ++result_.steps;
     }
     count_score(run);
     run.steps_left -= steps;
+    tell(run, observer);
     // At the end of an epoch fit does it, when the epoch is in the books: poll may throw.
     if (cursor.step < run.steps_per_epoch) poll(run, observer, cursor.loss());
     if (run.stop) return;

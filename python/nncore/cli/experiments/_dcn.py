@@ -7,7 +7,9 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from nncore import SGD, Adagrad, Adam, CrossEntropyLoss, Normalize, RMSprop, Trainer, mnist_cnn
+import numpy as np
+
+from nncore import SGD, Adagrad, Adam, CrossEntropyLoss, Monitor, Normalize, RMSprop, Trainer, mnist_cnn
 from nncore._optimizer import Optimizer
 from nncore.cli import _mnist_cnn
 from nncore.cli.experiments._runs import Outcome, Run, each, fit
@@ -46,14 +48,29 @@ def _train(name: str, epochs: int, samples: int | None) -> Callable[[int], Outco
         setting = SETTINGS[name]
         (X, y), validation, test = (tuple(part[:samples] for part in pair) for pair in _images())
         net = mnist_cnn(setting.activation, init=setting.init, seed=seed, input=Normalize.from_data(X, "scale"))
-        trainer = Trainer(net, CrossEntropyLoss(), setting.optimizer(), batch_size=50, seed=seed, on_nonfinite="stop")
-        history = fit(trainer, X, y, epochs, validation_data=validation, test_data=test)
+        options = {"batch_size": 50, "seed": seed, "on_nonfinite": "stop", "num_threads": 1}
+        trainer = Trainer(net, CrossEntropyLoss(), setting.optimizer(), **options)
+        monitor = Monitor(every=100, histograms=False)
+        history = fit(trainer, X, y, epochs, validation_data=validation, test_data=test, callbacks=[monitor])
         curves = {key: history[key].tolist() for key in ("loss", "val_accuracy", "test_accuracy")}
+        curves |= series_of(monitor)
         best, last = (curves["val_accuracy"] or [math.nan]), (curves["test_accuracy"] or [math.nan])  # none: it broke at once
         figures = {"best_val_accuracy": max(best), "final_test_accuracy": last[-1]}
         return Outcome({name: figures}, history.n_steps, curves)
 
     return run
+
+
+def series_of(monitor: Monitor, every: int = 2) -> dict[str, list[float]]:
+    """Every second look: of values and outputs the mean, standard deviation and ends, of gradients the norm."""
+    series: dict[str, list[float]] = {"monitor step": monitor.steps[::every].tolist()}
+    for name in monitor:
+        keys = ("norm",) if name.endswith(".grad") else ("min", "max", "mean", "std", "dead", "saturated")
+        for key in keys:
+            numbers = monitor[name][key][::every]
+            if not np.isnan(numbers).all():
+                series[f"monitor {name} {key}"] = [float(f"{number:.4g}") for number in numbers]
+    return series
 
 
 def runs(quick: bool, seed: int) -> tuple[list[Run], list[str]]:

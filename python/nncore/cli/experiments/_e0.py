@@ -13,7 +13,7 @@ from nncore.cli.experiments._runs import Outcome, Run, each, fit
 from nncore.datasets import make_blobs, make_circles, make_moons
 
 TITLE = "activation and width on moons; depth and width on moons, circles and blobs; five convolutional nets on MNIST"
-THREADS = False  # every fit uses all of them itself
+THREADS = True  # runs go side by side, each in a thread of its own
 
 ACTIVATIONS: dict[str, type[Layer]] = {"tanh": Tanh, "sigmoid": Sigmoid, "relu": ReLU}
 WIDTHS = (3, 10, 50)
@@ -44,7 +44,7 @@ def _train(name: str, hidden: list[int], activation: str, l2: float, steps: int)
     def run(seed: int) -> Outcome:
         X, y = make_data(name, 200, seed)
         net = make_net([2, *hidden, int(y.max()) + 1], activation, seed)
-        trainer = Trainer(net, CrossEntropyLoss(), SGD(lr=0.5), batch_size=None, l2=l2, seed=seed)
+        trainer = Trainer(net, CrossEntropyLoss(), SGD(lr=0.5), batch_size=None, l2=l2, seed=seed, num_threads=1)
         history = fit(trainer, X, y, steps, metrics=())
         seen, new = trainer.evaluate(X, y), trainer.evaluate(*make_data(name, 2000, seed + 1_000_000))
         figures = {

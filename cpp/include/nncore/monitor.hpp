@@ -1,0 +1,77 @@
+/// Monitor: what every tensor of a training step looks like. The batch goes through the model layer by layer, with the
+/// same Dropout masks, before the step is taken the planned way; nothing of the training changes.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nncore/plan.hpp"
+
+namespace nncore {
+
+/// When somebody wants to look.
+struct Watch {
+  int64_t every = 1;       ///< steps or epochs
+  bool by_epoch = false;
+  int64_t bins = 0;        ///< of histograms; 0: none
+};
+
+/// The numbers of one tensor, in the order in which they are handed out. NaN: says nothing of this tensor.
+struct Statistics {
+  double min, max, mean, std, norm;  ///< of the finite elements; std = sqrt(mean (x - mean)²)
+  double zeros, nonfinite;           ///< share of the elements
+  double dead;                       ///< activations: share of units that are 0 for the whole batch
+  double saturated;                  ///< share outside of the working range
+  double update_ratio;               ///< parameters: norm of the update by norm of the values before it
+};
+inline constexpr std::size_t kStatistics = sizeof(Statistics) / sizeof(double);
+
+/// One look: all tensors before one step.
+struct Observation {
+  std::size_t watch = 0;  ///< who wanted it
+  int64_t step = 0;       ///< updates done before
+  int64_t epoch = 0;      ///< from 1
+  double loss = 0, grad_norm = 0;
+  int64_t bins = 0;
+  std::vector<Statistics> statistics;  ///< one for each name
+  std::vector<int64_t> counts;         ///< bins for each name
+};
+
+template <class T>
+class Monitor {
+ public:
+  Monitor(Model<T>& model, std::vector<Watch> watches, const GradientOptions& options);
+
+  bool empty() const { return watches_.empty(); }
+  /// Is the step looked at that comes after so many updates, the `within`th (from 0) of its epoch (from 0)?
+  bool due(int64_t updates, int64_t epoch, int64_t within) const;
+  /// The most steps, at least one, that do not run past one that is looked at.
+  int64_t steps_until_due(int64_t updates) const;
+
+  /// Looks at the step that is about to be taken, with the plan's parameters. `pass` is that step's.
+  void look(Plan<T>& plan, Loss<T>& loss, int64_t N, const T* x, const Target<T>& target, Pass pass, int64_t updates);
+  /// The step is done: how far it moved the parameters.
+  void measure_update(Plan<T>& plan);
+  double grad_norm() const { return seen_.front().grad_norm; }
+  std::vector<Observation> take() { return std::exchange(seen_, {}); }  ///< one for each watch that was due
+
+  /// Of the tensors: "0.weight", "0.weight.grad", …, "0.output", "0.output.grad".
+  const std::vector<std::string>& names() const { return names_; }
+
+ private:
+  void describe(std::size_t row, int64_t n, const T* x, Range working = {});
+  void add_gradients(const Plan<T>& plan, Loss<T>& loss, View<const T> z, const Target<T>& target);
+
+  Model<T>& model_;
+  std::vector<Watch> watches_;
+  GradientOptions options_;
+  std::vector<std::string> names_;
+  std::vector<std::size_t> parameter_row_, output_row_;  ///< the gradient's comes after it
+  std::vector<Observation> seen_;
+  Buffer<T> before_, dz_;
+};
+
+}  // namespace nncore

@@ -1,0 +1,156 @@
+"""Monitor: what goes on inside a net while it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nncore._checks import flag, integer
+from nncore._observation import Observation, Observing, kinds_of
+from nncore.callbacks import Callback
+from nncore.errors import ConfigError, StateError
+
+if TYPE_CHECKING:
+    from nncore._sequential import Sequential
+    from nncore._trainer import Trainer
+
+
+class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
+    """Writes down, every so often, what every tensor of a net looks like: a callback for fit.
+
+    Before one step in `every` the same batch goes through the net once more, layer by layer with the same Dropout
+    masks, and back. Looking changes nothing: training has the same bits with and without it. `monitor[name]` is then a
+    dict of arrays, one element (or row) for each look. Names are those of parameters ("0.weight", "0.bias"), of the
+    layers' outputs ("0.output": the net inputs of the activation that follows; "1.output": its activations), and of
+    the gradients of the loss with respect to all of them ("0.weight.grad", "1.output.grad").
+
+    | key | of the tensor's elements x |
+    |---|---|
+    | min, max, mean, std, norm | std = sqrt(mean (x - mean)²), norm = sqrt(Σ x²); of the finite ones |
+    | zeros, nonfinite | share that is 0; that is NaN or infinite |
+    | dead | activations: share of units that are 0 for the whole batch (of images: of channels); else NaN |
+    | saturated | Tanh: share with abs(y) > 0.99; Sigmoid: with y < 0.01 or y > 0.99; else NaN |
+    | update_ratio | parameters: norm of the step's update by norm of the values; else NaN |
+    | histogram, edges | (looks, bins) counts in equal bins from min to max; (looks, bins + 1) their edges |
+
+    Parameters
+    ----------
+    every : int, default 100
+        Steps, or epochs, from one look to the next; the first is at the very beginning.
+    histograms : bool, default True
+    bins : int, default 64
+    per : {"step", "epoch"}, keyword only
+        What `every` counts; "epoch": the first step of every so manyeth epoch.
+    most : int, default 1000, keyword only
+        Looks to keep: beyond them every second is dropped, and from then on only every second kept, so that memory
+        stays bounded however long the training.
+
+    Attributes
+    ----------
+    steps : array of int
+        Updates done before each look; 0 is the net as it was made.
+    loss, grad_norm : arrays
+        Of those steps: the loss with penalties, the norm of all parameters' gradients together.
+    kinds : dict name -> str
+        "weight", "bias", "net input", "activation", "pooled activation", "output", or one of them + " gradient".
+    records : list of Observation
+
+    Notes
+    -----
+    Gradients include penalties (l1, l2), and come before clipping. A fit that goes on is written down further; with
+    another trainer the monitor begins anew. A layer written in Python is called once more for each look.
+
+    Examples
+    --------
+    >>> X, y = nc.datasets.make_moons(100, noise=0.1, seed=0)
+    >>> net = nc.Sequential(nc.Linear(2, 20), nc.ReLU(), nc.Linear(20, 2), seed=0)
+    >>> monitor = nc.Monitor(every=50)
+    >>> history = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=0.5), batch_size=10).fit(X, y, epochs=10, callbacks=[monitor])
+    >>> monitor.steps
+    array([ 0, 50])
+    >>> monitor["1.output"]["dead"].shape, monitor["0.weight"]["histogram"].shape
+    ((2,), (2, 64))
+    """
+
+    def __init__(
+        self, every: int = 100, histograms: bool = True, bins: int = 64, *, per: str = "step", most: int = 1000
+    ) -> None:
+        if per not in ("step", "epoch"):
+            raise ConfigError(f"[Monitor] per: expected 'step' or 'epoch', got {per!r}")
+        every = integer("Monitor", "every", every, 1, 2**62)
+        bins = integer("Monitor", "bins", bins, 1, 4096)
+        self.observing = Observing(every, per, bins if flag("Monitor", "histograms", histograms) else 0)
+        self._most = integer("Monitor", "most", most, 2, 10**6)
+        self._trainer: Trainer | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self.records: list[Observation] = []
+        self.kinds: dict[str, str] = {}
+        self._seen, self._stride = 0, 1
+
+    def on_fit_begin(self, trainer: Trainer) -> None:
+        """Begins anew with another trainer, or a net that has other layers now."""
+        kinds = kinds_of(trainer.model)
+        if trainer is not self._trainer or kinds != self.kinds:
+            self._forget()
+        self._trainer, self.kinds = trainer, kinds
+
+    def on_observation(self, observation: Observation) -> None:
+        """Keeps the look, or one in two, in four … of them."""
+        if self._seen % self._stride == 0:
+            self.records.append(observation)
+        self._seen += 1
+        if len(self.records) > self._most:
+            self.records = self.records[::2]
+            self._stride *= 2
+
+    @property
+    def model(self) -> Sequential:
+        """The net that is watched."""
+        self._check()
+        assert self._trainer is not None
+        return self._trainer.model
+
+    @property
+    def steps(self) -> NDArray[np.int64]:
+        """Updates done before each look."""
+        return np.array([record.step for record in self.records], np.int64)
+
+    @property
+    def loss(self) -> NDArray[np.float64]:
+        """Of the step that came next."""
+        return np.array([record.loss for record in self.records])
+
+    @property
+    def grad_norm(self) -> NDArray[np.float64]:
+        """Of all parameters together."""
+        return np.array([record.grad_norm for record in self.records])
+
+    def __getitem__(self, name: str) -> dict[str, NDArray[Any]]:
+        self._check()
+        if name not in self.kinds:
+            raise KeyError(f"expected one of {list(self.kinds)}, got {name!r}")
+        rows = [record[name] for record in self.records]
+        return {key: np.array([row[key] for row in rows]) for key in rows[0]}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.records[0] if self.records else ())
+
+    def __len__(self) -> int:
+        return len(self.records[0]) if self.records else 0
+
+    def __bool__(self) -> bool:
+        return bool(self.records)
+
+    def _check(self) -> None:
+        if not self.records:
+            raise StateError("[Monitor] nothing was seen yet: train with fit(…, callbacks=[monitor])")
+
+    def __repr__(self) -> str:
+        every, per, bins = self.observing
+        seen = f"{len(self.records)} looks at {len(self)} tensors" if self.records else "nothing seen yet"
+        return f"Monitor(every={every}, per={per!r}, bins={bins}: {seen})"

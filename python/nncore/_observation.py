@@ -1,0 +1,85 @@
+"""What a training step looked like from within: the record that the compiled trainer hands to callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nncore import layers
+from nncore._activations import ACTIVATIONS
+
+if TYPE_CHECKING:
+    from nncore._sequential import Sequential
+
+#: The numbers of each tensor, in the compiled trainer's order.
+STATISTICS = ("min", "max", "mean", "std", "norm", "zeros", "nonfinite", "dead", "saturated", "update_ratio")
+
+_POOLS = (layers.MaxPool2d, layers.AvgPool2d, layers.GlobalAvgPool2d)
+_NETS = (layers.Linear, layers.Conv2d, layers.BatchNorm1d, layers.BatchNorm2d, layers.LayerNorm)
+
+
+class Observing(NamedTuple):
+    """When a callback wants to look inside, and in how many bins: none without histograms."""
+
+    every: int
+    per: str = "step"
+    bins: int = 0
+
+
+class Observation(Mapping[str, dict[str, Any]]):
+    """One look inside: a mapping from tensors to their numbers.
+
+    Attributes
+    ----------
+    step : int
+        Updates done before: 0 is the net as it was made. The numbers are those of the update that came next.
+    epoch : int
+        Its epoch, from 1.
+    loss : float
+        With penalties.
+    grad_norm : float
+        Norm of the gradient of all parameters together, penalties included, before any clipping.
+    """
+
+    def __init__(self, raw: dict[str, Any]) -> None:
+        self.step: int = raw["step"]
+        self.epoch: int = raw["epoch"]
+        self.loss: float = raw["loss"]
+        self.grad_norm: float = raw["grad_norm"]
+        self._names: list[str] = raw["names"]
+        self._rows = {name: i for i, name in enumerate(self._names)}
+        self._statistics: NDArray[np.float64] = raw["statistics"]
+        self._counts: NDArray[np.int64] | None = raw["counts"]
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        row = self._rows[name]
+        numbers: dict[str, Any] = dict(zip(STATISTICS, self._statistics[row].tolist(), strict=True))
+        if self._counts is not None:
+            counts, low, high = self._counts[row], numbers["min"], numbers["max"]
+            if low == high:  # as NumPy does
+                low, high = low - 0.5, high + 0.5
+            numbers |= {"histogram": counts, "edges": np.linspace(low, high, len(counts) + 1)}
+        return numbers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __repr__(self) -> str:
+        return f"Observation(step={self.step}, loss={self.loss:.4g}, {len(self)} tensors)"
+
+
+def kinds_of(model: Sequential) -> dict[str, str]:
+    """What each tensor is: "weight", "bias" or another parameter's own name; of a layer's output "net input",
+    "activation", "pooled activation" or "output"; the gradient of any, "weight gradient"."""
+    activations = tuple(getattr(layers, name) for name in ACTIVATIONS.values())
+    outputs = (("net input", _NETS), ("pooled activation", _POOLS), ("activation", activations))
+    kinds = {parameter.name: parameter.name.rpartition(".")[2] for parameter in model.parameters()}
+    for name, layer in model._layers.items():
+        kinds[f"{name}.output"] = next((kind for kind, classes in outputs if isinstance(layer, classes)), "output")
+    return kinds | {f"{name}.grad": f"{kind} gradient" for name, kind in kinds.items()}
