@@ -74,7 +74,7 @@ NNCORE_INLINE void count_bins(int64_t n, const T* x, double low, double factor, 
     const Double bin = (v - from) * by;
     double index[L];
     select(counted & finite(v), select(bin < last, bin, last), none).store(index);  // not finite: the last bin, too
-    for (int l = 0; l < L; ++l) ++counts[static_cast<int64_t>(index[l])];
+    for (int l = 0; l < L; ++l) ++counts[l % kCountTables * (bins + 1) + static_cast<int64_t>(index[l])];
   });
 }
 

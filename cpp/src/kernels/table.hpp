@@ -60,6 +60,9 @@ struct RangeSummary {
   double zeros, nonfinite, outside;  ///< how many
 };
 
+/// Tables a histogram is counted in: equal neighbours, of which there are many, would wait for one another.
+inline constexpr int kCountTables = 4;
+
 /// Neighbours in memory: `length` elements from element `from` on.
 struct Run {
   int64_t from, length;
@@ -228,7 +231,8 @@ struct Kernels {
   bool (*all_finite)(int64_t n, const T* x);
   RangeSummary (*summarize)(int64_t n, const T* x, double low, double high);  ///< outside: x < low or x > high
   double (*squares)(int64_t n, const T* x, double center);           ///< sum of (x - center)^2 of the finite ones
-  /// ++counts[min(floor((x - low) * factor), bins - 1)]; whatever is not finite goes to counts[bins], which says nothing.
+  /// ++counts[min(floor((x - low) * factor), bins - 1)] in any of kCountTables tables of bins + 1; the last bin of each
+  /// gets whatever is not finite and says nothing.
   void (*histogram)(int64_t n, const T* x, double low, double factor, int64_t bins, int64_t* counts);
   void (*add)(int64_t n, const T* x, T* y);       ///< y += x
   /// g += l2 * w + l1 * sign(w), the gradient of l2/2 |w|^2 + l1 |w|_1.

@@ -47,15 +47,16 @@ Statistics describe_elements(int64_t n, const T* x, Range working, int64_t bins,
   const double low = all.max > all.min ? all.min : all.min - 0.5;
   const double factor = static_cast<double>(bins) / (all.max > all.min ? all.max - all.min : 1.0);
   std::array<double, Slices::kMost> squares;
-  std::vector<int64_t> bin(bins > 0 ? static_cast<std::size_t>(slices.count * (bins + 1)) : 0);
+  const int64_t table = bins + 1, tables = bins > 0 ? slices.count * kCountTables : 0;
+  std::vector<int64_t> bin(static_cast<std::size_t>(tables * table));
   slices.each([&](int64_t i, int64_t at, int64_t length) {
     squares[static_cast<std::size_t>(i)] = kernels<T>().squares(length, x + at, mean);
-    if (bins > 0) kernels<T>().histogram(length, x + at, low, factor, bins, bin.data() + i * (bins + 1));
+    if (bins > 0) kernels<T>().histogram(length, x + at, low, factor, bins, bin.data() + i * kCountTables * table);
   });
   double around = 0;
   for (std::size_t i = 0; i < static_cast<std::size_t>(slices.count); ++i) around += squares[i];
-  for (int64_t i = 0; i < slices.count; ++i) {
-    for (int64_t b = 0; bins > 0 && b < bins; ++b) counts[b] += bin[static_cast<std::size_t>(i * (bins + 1) + b)];
+  for (int64_t i = 0; i < tables; ++i) {
+    for (int64_t b = 0; b < bins; ++b) counts[b] += bin[static_cast<std::size_t>(i * table + b)];
   }
   const bool ends = std::isfinite(working.low);
   return {all.min,          all.max,
