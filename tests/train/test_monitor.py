@@ -1,9 +1,10 @@
 """Monitor: numbers against NumPy on the same tensors, training unchanged, errors."""
 
-import nncore as nc
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+
+import nncore as nc
 
 
 def data(n=48):

@@ -129,6 +129,9 @@ class Layer {
   /// Does it run code that may throw in the middle of a step?
   virtual bool foreign() const { return false; }
 
+  /// Has inference to see all samples at once?
+  virtual bool whole_batch() const { return foreign(); }
+
   /// The layers that a container runs; its parameters are theirs, one layer's after the other's.
   virtual std::vector<Layer*> children() { return {}; }
 

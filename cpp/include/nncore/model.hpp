@@ -62,8 +62,8 @@ struct Normalization {
   int64_t step() const { return mean.size() > 1 ? 1 : 0; }
 };
 
-/// Samples that go through a model at once in inference.
-inline constexpr int64_t kInferenceRows = 512;
+template <class T>
+class Inference;
 
 template <class T>
 class Model {
@@ -76,6 +76,9 @@ class Model {
   /// Takes over or shares the parameters of the handles; new ones are filled from the seed. Throws ConfigError for a
   /// layer that belongs to a model of the other dtype.
   Model(std::vector<Place> places, uint64_t seed, std::optional<Normalization<T>> input);
+  ~Model();
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
 
   std::size_t n_layers() const { return layers_.size(); }
   Layer<T>& layer(std::size_t i) { return *layers_[i]; }
@@ -114,9 +117,13 @@ class Model {
 
   /// Outputs for x (N, …). The view is valid until the next call. With pass.training, backward may follow.
   View<const T> forward(View<const T> x, const Pass& pass);
-  /// Outputs for x (N, …) in inference, into y: in pieces, so that the layers' memory does not grow with N. Layers
-  /// written in Python see all of x at once.
+  /// Outputs for x (N, …) in inference, into y: in pieces, so that the layers' memory does not grow with N, unless a
+  /// layer has to see all of x at once.
   void infer(View<const T> x, T* y);
+  /// How many samples of this shape, of N, inference takes at once.
+  int64_t rows_at_once(const Shape& sample, int64_t N);
+  /// Outputs in inference for so many samples that have been normalised already. The view is valid until the next call.
+  View<const T> infer_normalized(View<const T> x);
   /// forward for x that has been normalised already and outlives the backward pass.
   View<const T> forward_normalized(View<const T> x, const Pass& pass);
   /// Adds to the gradients of the last training forward; returns dx, the gradient of the model's own input. `visit`
@@ -155,6 +162,7 @@ class Model {
   };
   std::vector<Leaf> leaves();
   void place_storage();
+  View<const T> normalized(View<const T> x);
   void collect();
   void fill(Parameter<T>& parameter, const std::string& name, uint64_t seed);
 
@@ -176,6 +184,7 @@ class Model {
   std::vector<View<const T>> activations_;  // what they hold, the same indices
   Buffer<T> upstream_, downstream_;         // gradients on their way back
   bool can_backward_ = false;
+  std::unique_ptr<Inference<T>> inference_;  // for the shape last inferred
   std::atomic<bool> in_use_{false};
 };
 

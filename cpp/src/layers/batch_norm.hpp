@@ -90,6 +90,9 @@ class BatchNorm : public Layer<T> {
     a.gradient(x, dy, center_.data(), scale_.data(), slope_.data(), level_.data(), dx);
   }
 
+  /// Without running statistics those of the batch serve in inference, too.
+  bool whole_batch() const override { return !track_; }
+
  protected:
   int64_t C() const { return C_; }
   void set_inner(int64_t L) {

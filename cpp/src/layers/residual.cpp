@@ -46,6 +46,10 @@ class Residual final : public Layer<T> {
     return std::any_of(layers_.begin(), layers_.end(), [](const auto& layer) { return layer->foreign(); });
   }
 
+  bool whole_batch() const override {
+    return std::any_of(layers_.begin(), layers_.end(), [](const auto& layer) { return layer->whole_batch(); });
+  }
+
   void check_training(int64_t N) const override {
     for (const auto& layer : layers_) layer->check_training(N);
   }

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "kernels/table.hpp"
+#include "model/inference.hpp"
 #include "nncore/model.hpp"
 
 namespace nncore {
@@ -17,29 +18,48 @@ View<const T> Model<T>::forward(View<const T> x, const Pass& pass) {
   build_for(x);
   if (pass.training) check_training(x.batch());
   can_backward_ = false;
-  if (!input_ && !pass.training) return forward_normalized(x, pass);
+  if (input_) return forward_normalized(normalized(x), pass);
+  if (!pass.training) return forward_normalized(x, pass);
+  T* own = outputs_[0].reserve(x.size());
+  std::copy_n(x.data, x.size(), own);
+  return forward_normalized({own, x.shape}, pass);
+}
+
+/// x as the first layer gets it.
+template <class T>
+View<const T> Model<T>::normalized(View<const T> x) {
+  if (!input_) return x;
   const int64_t D = x.shape.sample().size();
   T* own = outputs_[0].reserve(x.size());
-  if (input_) {
-    for (int64_t i = 0; i < x.size(); i += D) {
-      kernels<T>().normalize(D, x.data + i, input_->mean.data(), input_->inverse_std.data(), input_->step(), own + i);
-    }
-  } else {
-    std::copy_n(x.data, x.size(), own);
+  for (int64_t i = 0; i < x.size(); i += D) {
+    kernels<T>().normalize(D, x.data + i, input_->mean.data(), input_->inverse_std.data(), input_->step(), own + i);
   }
-  return forward_normalized({own, x.shape}, pass);
+  return {own, x.shape};
+}
+
+template <class T>
+int64_t Model<T>::rows_at_once(const Shape& sample, int64_t N) {
+  if (!inference_ || !(inference_->sample() == sample)) inference_ = std::make_unique<Inference<T>>(*this, sample);
+  const bool whole = std::any_of(layers_.begin(), layers_.end(), [](const auto& layer) { return layer->whole_batch(); });
+  return whole ? N : std::min(N, inference_->rows());
+}
+
+template <class T>
+View<const T> Model<T>::infer_normalized(View<const T> x) {
+  rows_at_once(x.shape.sample(), x.batch());
+  can_backward_ = false;
+  return inference_->worthwhile() ? inference_->run(x.batch(), x.data) : forward_normalized(x, {});
 }
 
 template <class T>
 void Model<T>::infer(View<const T> x, T* y) {
-  const int64_t N = x.batch(), D = x.shape.sample().size();
-  const bool foreign = std::any_of(layers_.begin(), layers_.end(), [](const auto& layer) { return layer->foreign(); });
-  const int64_t rows = foreign ? N : std::min(N, kInferenceRows);
-  can_backward_ = false;
+  const Shape sample = x.shape.sample();
+  const int64_t N = x.batch(), rows = rows_at_once(sample, N);
+  forget();
   for (int64_t first = 0; first < N; first += rows) {
-    const int64_t count = std::min(rows, N - first);
-    const View<const T> piece = forward({x.data + first * D, x.shape.sample().with_batch(count)}, {});
-    y = std::copy_n(piece.data, piece.size(), y);
+    const Shape shape = sample.with_batch(std::min(rows, N - first));
+    const View<const T> z = infer_normalized(normalized({x.data + first * sample.size(), shape}));
+    y = std::copy_n(z.data, z.size(), y);
   }
 }
 
@@ -97,6 +117,10 @@ template View<const float> Model<float>::forward(View<const float>, const Pass&)
 template View<const double> Model<double>::forward(View<const double>, const Pass&);
 template const std::vector<Shape>& Model<float>::build_for(View<const float>);
 template const std::vector<Shape>& Model<double>::build_for(View<const double>);
+template int64_t Model<float>::rows_at_once(const Shape&, int64_t);
+template int64_t Model<double>::rows_at_once(const Shape&, int64_t);
+template View<const float> Model<float>::infer_normalized(View<const float>);
+template View<const double> Model<double>::infer_normalized(View<const double>);
 template void Model<float>::infer(View<const float>, float*);
 template void Model<double>::infer(View<const double>, double*);
 template View<const float> Model<float>::forward_normalized(View<const float>, const Pass&);

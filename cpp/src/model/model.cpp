@@ -4,6 +4,7 @@
 #include <map>
 #include <new>
 
+#include "model/inference.hpp"
 #include "nncore/initializer.hpp"
 #include "nncore/rng.hpp"
 
@@ -86,6 +87,9 @@ Model<T>::Model(std::vector<Place> places, uint64_t seed, std::optional<Normaliz
   outputs_.resize(layers_.size() + 1);
   activations_.resize(layers_.size() + 1);
 }
+
+template <class T>
+Model<T>::~Model() = default;
 
 template <class T>
 std::vector<typename Model<T>::Leaf> Model<T>::leaves() {

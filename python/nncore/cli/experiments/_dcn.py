@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -48,7 +48,7 @@ def _train(name: str, epochs: int, samples: int | None) -> Callable[[int], Outco
         setting = SETTINGS[name]
         (X, y), validation, test = (tuple(part[:samples] for part in pair) for pair in _images())
         net = mnist_cnn(setting.activation, init=setting.init, seed=seed, input=Normalize.from_data(X, "scale"))
-        options = {"batch_size": 50, "seed": seed, "on_nonfinite": "stop", "num_threads": 1}
+        options: dict[str, Any] = {"batch_size": 50, "seed": seed, "on_nonfinite": "stop", "num_threads": 1}
         trainer = Trainer(net, CrossEntropyLoss(), setting.optimizer(), **options)
         monitor = Monitor(every=100, histograms=False)
         history = fit(trainer, X, y, epochs, validation_data=validation, test_data=test, callbacks=[monitor])
