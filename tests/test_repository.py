@@ -69,7 +69,7 @@ def test_names_of_test_files_differ():
     assert sorted(names) == sorted(set(names))
 
 
-@pytest.mark.parametrize("module", ["matplotlib", "sklearn", "scipy", "IPython", "pandas", "torch", "safetensors"])
+@pytest.mark.parametrize("module", ["matplotlib", "sklearn", "scipy", "IPython", "pandas", "torch", "safetensors", "tensorboard"])
 def test_importing_nncore_loads_only_what_it_needs(module):
     code = f"import sys, nncore; sys.exit(any(name.split('.')[0] == {module!r} for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0

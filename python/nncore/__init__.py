@@ -10,7 +10,6 @@ from nncore._minimize import OptimizeResult, minimize
 from nncore._mlp import mlp
 from nncore._mnist_cnn import mnist_cnn
 from nncore._model_file import load
-from nncore._monitor import Monitor
 from nncore._normalize import Normalize
 from nncore._parameter import Parameter
 from nncore._perceptron import Perceptron
@@ -19,7 +18,7 @@ from nncore._sequential import Sequential
 from nncore._sweep import sweep
 from nncore._sweep_table import SweepTable
 from nncore._trainer import Trainer
-from nncore.callbacks import Callback, CSVLogger, EarlyStopping, LambdaCallback, ModelCheckpoint
+from nncore.callbacks import Callback, CSVLogger, EarlyStopping, LambdaCallback, ModelCheckpoint, Monitor, TensorBoard
 from nncore.errors import ConfigError, FormatError, NumericError, ShapeError, StateError
 from nncore.layers import *  # noqa: F403
 from nncore.losses import *  # noqa: F403
@@ -48,6 +47,7 @@ __all__ = [
     "ShapeError",
     "StateError",
     "SweepTable",
+    "TensorBoard",
     "Trainer",
     "__version__",
     "callbacks",

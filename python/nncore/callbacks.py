@@ -21,7 +21,7 @@ Record = dict[str, Any]
 _LARGER_IS_BETTER = ("accuracy", "top5", "r2")
 _MODES = ("auto", "min", "max")
 
-__all__ = ["CSVLogger", "Callback", "EarlyStopping", "LambdaCallback", "ModelCheckpoint"]
+__all__ = ["CSVLogger", "Callback", "EarlyStopping", "LambdaCallback", "ModelCheckpoint", "Monitor", "TensorBoard"]
 
 
 class Callback:
@@ -313,3 +313,8 @@ def check_monitor(where: str, monitor: str | None, columns: Sequence[str]) -> No
     if monitor is not None and monitor not in columns:
         hint = " (give fit validation_data or validation_split)" if str(monitor).startswith("val_") else ""
         raise ConfigError(f"[{where}] monitor: expected one of {list(columns)}, got {monitor!r}{hint}")
+
+
+# Down here because they need the base above.
+from nncore._monitor import Monitor
+from nncore._tensorboard import TensorBoard

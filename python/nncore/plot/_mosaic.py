@@ -90,15 +90,19 @@ class Mosaic:
         inch = min(inch, _WIDEST / wide, _TALLEST / tall)
         return max(wide * inch, 1.2), max(tall * inch, 1.2) + 0.3
 
-    def draw(self, ax: Axes, tiles: Bytes) -> AxesImage:
-        """Draws pictures (N, H, W, 3): on grey, from which white and black stand out; titled ones on white."""
+    def sheet(self, tiles: Bytes) -> Bytes:
+        """Pictures (N, H, W, 3) side by side: on grey, from which white and black stand out; titled ones on white."""
         last_row, last_column = self._place(self.rows * self.columns - 1)
         paper = _GREY if self._titles is None else 255
         sheet = np.full((last_row + self.height, last_column + self.width, 3), paper, np.uint8)
         for number in range(self.rows * self.columns):
             top, left = self._place(number)
             sheet[top : top + self.height, left : left + self.width] = tiles[number] if number < len(tiles) else 255
-        image = ax.imshow(sheet, interpolation="nearest")
+        return sheet
+
+    def draw(self, ax: Axes, tiles: Bytes) -> AxesImage:
+        """Draws pictures (N, H, W, 3)."""
+        image = ax.imshow(self.sheet(tiles), interpolation="nearest")
         ax.set(xticks=[], yticks=[])
         for spine in ax.spines.values():
             spine.set_visible(False)
