@@ -142,7 +142,7 @@ def crc32c(data: bytes) -> int:
 
 @functools.cache
 def _tables() -> tuple[NDArray[np.uint32], list[list[int]]]:
-    """(_BLOCK, 256): what a byte at a place of a block gives; and as lists the last row, the usual table, and the first four."""
+    """(_BLOCK, 256): what a byte at a place of a block gives; as lists the last row, the usual table, and the first four."""
     row = np.arange(256, dtype=np.uint32)
     for _ in range(8):
         row = np.where(row & 1, row >> 1 ^ np.uint32(_POLYNOMIAL), row >> 1)

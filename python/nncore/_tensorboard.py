@@ -194,7 +194,8 @@ class TensorBoard(Callback):
 
     def __repr__(self) -> str:
         every, _, bins = self.observing or Observing(0)
-        return f"TensorBoard({self.logdir!r}, every={every}, bins={bins}, run={self.run!r}: {self.folder or 'nothing written yet'})"
+        written = self.folder or "nothing written yet"
+        return f"TensorBoard({self.logdir!r}, every={every}, bins={bins}, run={self.run!r}: {written})"
 
 
 class Tags:

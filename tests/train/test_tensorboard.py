@@ -117,8 +117,8 @@ def test_a_fit_gives_the_numbers_of_a_monitor(tmp_path):
 
 
 def test_kinds_of_tensors_have_their_tags():
-    net = nc.Sequential({"conv": nc.Conv2d(1, 2, 3), "act": nc.Tanh(), "pool": nc.MaxPool2d(2), "drop": nc.Dropout(0.5)}, seed=0)
-    tags = Tags(net)
+    layers = {"conv": nc.Conv2d(1, 2, 3), "act": nc.Tanh(), "pool": nc.MaxPool2d(2), "drop": nc.Dropout(0.5)}
+    tags = Tags(nc.Sequential(layers, seed=0))
     wanted = {
         "conv.weight": "conv/weight",
         "conv.bias.grad": "conv/bias_gradient",
@@ -254,7 +254,8 @@ def test_a_disk_that_fills_up_ends_the_writing_alone(tmp_path, monkeypatch):
     trainer, *_ = make()
     trainer.fit(X, y, 2, callbacks=[board])
     whole = Path(file_of(board)).read_bytes()
-    with monkeypatch.context() as patched, pytest.warns(RuntimeWarning, match=r"\[TensorBoard\] .*No space left.*goes on") as warned:
+    told = pytest.warns(RuntimeWarning, match=r"\[TensorBoard\] .*No space left.*goes on")
+    with monkeypatch.context() as patched, told as warned:
         patched.setattr(_event_file, "open", half_full, raising=False)
         history = trainer.fit(X, y, 2, callbacks=[board])
     assert len(warned) == 1 and len(history["loss"]) == 2
@@ -336,8 +337,8 @@ def test_settings_and_the_text_of_the_model(tmp_path):
     metrics = {fields(fields(column)[1][0])[2][0].decode() for column in columns[5]}
     assert metrics == {"epoch/loss", "epoch/accuracy"}
     text = events.texts["model"]
-    for part in ("Linear(3, 4", "0.weight: (4, 3)", "batch_size=10", nc.__version__, "SGD(lr=0.25, momentum=0.5)"):
-        assert part in text or part.replace("Linear(3, 4", "in_features=3") in text
+    for part in ("Linear(in_features=3", "0.weight: (4, 3)", "batch_size=10", nc.__version__, "SGD(lr=0.25, momentum=0.5)"):
+        assert part in text
 
 
 def test_tensorboards_own_reader_agrees(tmp_path):
@@ -372,7 +373,7 @@ def test_tensorboards_own_reader_agrees(tmp_path):
     assert settings["augment"].HasField("bool_value") and not settings["augment"].bool_value
     content = theirs.SummaryMetadata(metadata.EXPERIMENT_TAG).plugin_data.content
     found = metadata.parse_experiment_plugin_data(content)
-    assert {column.name: column.type for column in found.hparam_infos} == {
-        name: {"string_value": 1, "bool_value": 2, "number_value": 3}[value.WhichOneof("kind")] for name, value in settings.items()
-    }
+    kinds = {"string_value": 1, "bool_value": 2, "number_value": 3}
+    wanted = {name: kinds[value.WhichOneof("kind")] for name, value in settings.items()}
+    assert {column.name: column.type for column in found.hparam_infos} == wanted
     assert {column.name.tag for column in found.metric_infos} == {"epoch/loss", "epoch/accuracy"}

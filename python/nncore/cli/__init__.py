@@ -22,6 +22,7 @@ from nncore.cli import (
     experiments,
 )
 from nncore.cli._report import Report
+from nncore.cli._watch import notes
 
 _COMMANDS = (_demo, _perceptron, _moons, _rosenbrock, _mnist, _mnist_cnn, _cifar_mlp, _cifar_cnn, experiments, _bench, _info)
 _INTERRUPTED = 130
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, RuntimeError, ArithmeticError, OSError, ImportError, MemoryError) as error:
         print(f"nncore: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
+    report.notes += notes(args)
     report.show(as_json=args.json)
     return _INTERRUPTED if report.interrupted else 0
 

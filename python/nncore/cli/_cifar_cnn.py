@@ -28,6 +28,7 @@ from nncore import (
 from nncore._layer import Layer
 from nncore.cli._cifar_mlp import add_row, load_split
 from nncore.cli._report import Report, use_file_backend
+from nncore.cli._watch import add_watching, watchers
 
 NAME = "cifar-cnn"
 HELP = "a small residual net on CIFAR-10"
@@ -45,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", help="folder of the data; default: $NNCORE_DATA, then the user's cache")
     parser.add_argument("--download", action="store_true", help="fetch the data if they are not there")
     parser.add_argument("--out", help="folder for figures")
+    add_watching(parser)
 
 
 def make_net(width: int, norm: Normalize, seed: int) -> Sequential:
@@ -77,8 +79,9 @@ def train(args: argparse.Namespace) -> tuple[Trainer, History]:
     optimizer = SGD(lr=rate, momentum=args.momentum, weight_decay=args.weight_decay, nesterov=args.momentum > 0)
     augment = None if args.no_augment else Augment(crop_padding=4, flip=True)
     trainer = Trainer(net, CrossEntropyLoss(), optimizer, batch_size=args.batch_size, augment=augment, seed=args.seed)
-    history = trainer.fit(X, data.y, args.epochs, validation_data=(X_val, data.y_val), test_data=(X_test, data.y_test))
-    return trainer, history
+    held, test = (X_val, data.y_val), (X_test, data.y_test)
+    watching = watchers(args)
+    return trainer, trainer.fit(X, data.y, args.epochs, validation_data=held, test_data=test, callbacks=watching)
 
 
 def run(args: argparse.Namespace) -> Report:

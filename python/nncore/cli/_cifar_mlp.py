@@ -12,6 +12,7 @@ from nncore import SGD, CrossEntropyLoss, Dropout, ExponentialLR, History, Linea
 from nncore import Sequential as Net
 from nncore._layer import Layer
 from nncore.cli._report import Report, use_file_backend
+from nncore.cli._watch import add_watching, watchers
 from nncore.datasets import load_cifar10
 
 NAME = "cifar-mlp"
@@ -65,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", help="folder of the data; default: $NNCORE_DATA, then the user's cache")
     parser.add_argument("--download", action="store_true", help="fetch the data if they are not there")
     parser.add_argument("--out", help="folder for figures")
+    add_watching(parser)
 
 
 def train(args: argparse.Namespace) -> tuple[Trainer, History]:
@@ -75,7 +77,8 @@ def train(args: argparse.Namespace) -> tuple[Trainer, History]:
     l2 = 2 * args.reg  # the trainer's penalty has a half in it
     trainer = Trainer(net, CrossEntropyLoss(), optimizer, batch_size=args.batch_size, l2=l2, seed=args.seed)
     held, test = (data.X_val, data.y_val), (data.X_test, data.y_test)
-    return trainer, trainer.fit(data.X, data.y, args.epochs, validation_data=held, test_data=test)
+    watching = watchers(args)
+    return trainer, trainer.fit(data.X, data.y, args.epochs, validation_data=held, test_data=test, callbacks=watching)
 
 
 def run(args: argparse.Namespace) -> Report:

@@ -9,6 +9,7 @@ from nncore import SGD, Adam, CrossEntropyLoss, History, Linear, Normalize, Sequ
 from nncore._optimizer import Optimizer
 from nncore.cli._moons import ACTIVATIONS
 from nncore.cli._report import Report, use_file_backend
+from nncore.cli._watch import add_watching, watchers
 from nncore.datasets import load_mnist
 
 NAME = "mnist-mlp"
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", help="folder of the data; default: $NNCORE_DATA, then the user's cache")
     parser.add_argument("--download", action="store_true", help="fetch the data if they are not there")
     parser.add_argument("--out", help="folder for figures")
+    add_watching(parser)
 
 
 def train(args: argparse.Namespace) -> tuple[Trainer, History]:
@@ -49,7 +51,7 @@ def train(args: argparse.Namespace) -> tuple[Trainer, History]:
     )
     trainer = Trainer(net, CrossEntropyLoss(), optimizer, batch_size=args.batch_size, seed=args.seed)
     flat, flat_test = X.reshape(len(X), -1), X_test.reshape(len(X_test), -1)
-    return trainer, trainer.fit(flat, y, args.epochs, test_data=(flat_test, y_test))
+    return trainer, trainer.fit(flat, y, args.epochs, test_data=(flat_test, y_test), callbacks=watchers(args))
 
 
 def run(args: argparse.Namespace) -> Report:

@@ -10,6 +10,7 @@ from nncore._activations import ACTIVATIONS
 from nncore._checks import integer
 from nncore._optimizer import Optimizer
 from nncore.cli._report import Report, use_file_backend
+from nncore.cli._watch import add_watching, watchers
 from nncore.datasets import load_mnist
 from nncore.errors import ConfigError
 
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", help="folder of the data; default: $NNCORE_DATA, then the user's cache")
     parser.add_argument("--download", action="store_true", help="fetch the data if they are not there")
     parser.add_argument("--out", help="folder for figures")
+    add_watching(parser)
 
 
 def images(root: str | None = None, download: bool = False) -> tuple[tuple[Any, Any], tuple[Any, Any], tuple[Any, Any]]:
@@ -65,7 +67,8 @@ def train(args: argparse.Namespace) -> tuple[Trainer, History]:
     scale = Normalize.from_data(X, "scale")
     net = mnist_cnn(args.activation, init=args.init, dropout=args.dropout, seed=args.seed, input=scale)
     trainer = Trainer(net, CrossEntropyLoss(), optimizer, batch_size=args.batch_size, seed=args.seed)
-    return trainer, trainer.fit(X, y, args.epochs, validation_data=validation, test_data=test)
+    watching = watchers(args)
+    return trainer, trainer.fit(X, y, args.epochs, validation_data=validation, test_data=test, callbacks=watching)
 
 
 def run(args: argparse.Namespace) -> Report:

@@ -8,6 +8,7 @@ from nncore import SGD, Adam, CrossEntropyLoss, LeakyReLU, Linear, ReLU, Sequent
 from nncore._layer import Layer
 from nncore._optimizer import Optimizer
 from nncore.cli._report import Report, use_file_backend
+from nncore.cli._watch import add_watching, watchers
 from nncore.datasets import make_moons, train_test_split
 
 NAME = "moons"
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--samples", type=int, default=1000, help="points, of which a fifth is for testing")
     parser.add_argument("--noise", type=float, default=0.2, help="standard deviation of the noise")
     parser.add_argument("--out", help="folder for figures")
+    add_watching(parser)
 
 
 def run(args: argparse.Namespace) -> Report:
@@ -39,7 +41,7 @@ def run(args: argparse.Namespace) -> Report:
     net = Sequential(Linear(2, args.hidden), ACTIVATIONS[args.activation](), Linear(args.hidden, 2), seed=args.seed)
     optimizer: Optimizer = SGD(lr=args.lr) if args.optimizer == "sgd" else Adam(lr=args.lr)
     trainer = Trainer(net, CrossEntropyLoss(), optimizer, batch_size=args.batch_size, seed=args.seed)
-    history = trainer.fit(X, y, args.epochs, test_data=(X_test, y_test))
+    history = trainer.fit(X, y, args.epochs, test_data=(X_test, y_test), callbacks=watchers(args))
     train, test = trainer.evaluate(X, y), trainer.evaluate(X_test, y_test)
     result = f"loss {train['loss']:.4f}, accuracy {train['accuracy']:.4f}, test {test['loss']:.4f} {test['accuracy']:.4f}"
     size = "full" if args.batch_size is None else args.batch_size

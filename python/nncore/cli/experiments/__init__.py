@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from dataclasses import asdict
 from pathlib import Path
 
 from nncore import get_num_threads
 from nncore.cli._report import Report
+from nncore.cli._watch import add_watching, watchers
 from nncore.cli.experiments import _e0, _e1, _e2, _e3, _e4
 from nncore.cli.experiments._comparison import Row, compare, text_of, write_csv
 from nncore.cli.experiments._runs import Records
+from nncore.errors import ConfigError
 
 NAME = "experiments"
 HELP = "the experiments of the course documents: ours beside the reported figures"
 
 EXPERIMENTS = {"E0": _e0, "E1": _e1, "E2": _e2, "E3": _e3, "E4": _e4}
+_WATCHED = ("E0",)  # its convolutional nets
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,15 +32,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="notebooks/results", help="folder for result files")
     parser.add_argument("--quick", action="store_true", help="few seeds and short runs, into files named -quick")
     parser.add_argument("--resume", action="store_true", help="keep the runs the result file has already")
+    add_watching(parser)
 
 
 def run(args: argparse.Namespace) -> Report:
     """Runs each experiment; writes NAME.json, all runs, and NAME.csv, the comparison."""
+    if args.logdir is not None and not set(args.names) & set(_WATCHED):
+        raise ConfigError(f"[experiments] --logdir: expected with {' '.join(_WATCHED)}, got it with {' '.join(args.names)}")
+    watchers(args)  # what is wrong with its flags is better known now
     report = _Comparison()
     for name in dict.fromkeys(args.names):
         stem = Path(args.out) / (name + ("-quick" if args.quick else ""))
         records = Records(name, stem.with_suffix(".json"), seed=args.seed, quick=args.quick, resume=args.resume)
-        runs, notes = EXPERIMENTS[name].runs(args.quick, args.seed)
+        watching = {"watch": functools.partial(watchers, args)} if name in _WATCHED else {}
+        runs, notes = EXPERIMENTS[name].runs(args.quick, args.seed, **watching)
         report.notes += notes
         try:
             records.run(runs, jobs=get_num_threads() if EXPERIMENTS[name].THREADS else 1)

@@ -12,7 +12,7 @@ import numpy as np
 from nncore import SGD, Adagrad, Adam, CrossEntropyLoss, Monitor, Normalize, RMSprop, Trainer, mnist_cnn
 from nncore._optimizer import Optimizer
 from nncore.cli import _mnist_cnn
-from nncore.cli.experiments._runs import Outcome, Run, each, fit
+from nncore.cli.experiments._runs import Outcome, Run, Watch, each, fit
 
 
 class Setting(NamedTuple):
@@ -41,7 +41,7 @@ UNSTABLE = "C"  # run with three seeds
 _images = functools.cache(_mnist_cnn.images)
 
 
-def _train(name: str, epochs: int, samples: int | None) -> Callable[[int], Outcome]:
+def _train(name: str, epochs: int, samples: int | None, watch: Watch) -> Callable[[int], Outcome]:
     """Accuracies after each epoch; of test data at the end, of validation data at best, as the source has them."""
 
     def run(seed: int) -> Outcome:
@@ -51,7 +51,8 @@ def _train(name: str, epochs: int, samples: int | None) -> Callable[[int], Outco
         options: dict[str, Any] = {"batch_size": 50, "seed": seed, "on_nonfinite": "stop", "num_threads": 1}
         trainer = Trainer(net, CrossEntropyLoss(), setting.optimizer(), **options)
         monitor = Monitor(every=100, histograms=False)
-        history = fit(trainer, X, y, epochs, validation_data=validation, test_data=test, callbacks=[monitor])
+        watching = [monitor, *watch(f"{name[0]}-seed{seed}")]
+        history = fit(trainer, X, y, epochs, validation_data=validation, test_data=test, callbacks=watching)
         curves = {key: history[key].tolist() for key in ("loss", "val_accuracy", "test_accuracy")}
         curves |= series_of(monitor)
         best, last = (curves["val_accuracy"] or [math.nan]), (curves["test_accuracy"] or [math.nan])  # none: it broke at once
@@ -73,14 +74,14 @@ def series_of(monitor: Monitor, every: int = 2) -> dict[str, list[float]]:
     return series
 
 
-def runs(quick: bool, seed: int) -> tuple[list[Run], list[str]]:
+def runs(quick: bool, seed: int, watch: Watch) -> tuple[list[Run], list[str]]:
     """One run of each setting and two more of the unstable one; quick: one of them, on 500 images."""
     try:
         _images()
     except FileNotFoundError:
         return [], ["without MNIST, which is not on this machine: `nncore mnist-cnn --download` fetches it"]
     if quick:
-        return each([("dcn_runs", "A", _train(next(iter(SETTINGS)), 1, 500))], [seed]), []
-    settings = [("dcn_runs", name[0], _train(name, 8, None)) for name in SETTINGS]
+        return each([("dcn_runs", "A", _train(next(iter(SETTINGS)), 1, 500, watch))], [seed]), []
+    settings = [("dcn_runs", name[0], _train(name, 8, None, watch)) for name in SETTINGS]
     again = [of for of in settings if of[1] == UNSTABLE]
     return each(settings, [seed]) + each(again, [seed + 1, seed + 2]), []

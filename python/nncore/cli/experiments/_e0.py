@@ -9,7 +9,7 @@ from typing import Any
 from nncore import SGD, CrossEntropyLoss, Linear, ReLU, Sequential, Sigmoid, Tanh, Trainer
 from nncore._layer import Layer
 from nncore.cli.experiments import _dcn
-from nncore.cli.experiments._runs import Outcome, Run, each, fit
+from nncore.cli.experiments._runs import Outcome, Run, Watch, each, fit
 from nncore.datasets import make_blobs, make_circles, make_moons
 
 TITLE = "activation and width on moons; depth and width on moons, circles and blobs; five convolutional nets on MNIST"
@@ -62,7 +62,7 @@ def _label(name: str, hidden: list[int], activation: str, y: Any) -> str:
     return f"{name} {'-'.join(map(str, [2, *hidden, int(y.max()) + 1]))} {activation}"
 
 
-def runs(quick: bool, seed: int) -> tuple[list[Run], list[str]]:
+def runs(quick: bool, seed: int, watch: Watch) -> tuple[list[Run], list[str]]:
     """Nine nets of one hidden layer, 27 of two to four layers with weights and an L2 penalty, five convolutional ones."""
     seeds = range(seed, seed + (1 if quick else 5))
     shallow = [
@@ -76,5 +76,5 @@ def runs(quick: bool, seed: int) -> tuple[list[Run], list[str]]:
         for depth in DEPTHS
         for width in WIDTHS
     ]
-    images, notes = _dcn.runs(quick, seed)
+    images, notes = _dcn.runs(quick, seed, watch)
     return each(shallow + deep, seeds) + images, notes

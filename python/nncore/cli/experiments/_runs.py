@@ -16,6 +16,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from nncore import History, Trainer, __version__, info
 from nncore._files import read_file, write_file
 from nncore._interrupt import stopped_by
+from nncore.callbacks import Callback
 from nncore.cli._report import plain
 from nncore.errors import FormatError
 
@@ -65,6 +66,10 @@ class Once(Generic[Key, T]):
             except BaseException as error:
                 future.set_exception(error)
         return future.result()
+
+
+#: The callbacks that are to watch a run of a name.
+Watch = Callable[[str], list[Callback]]
 
 
 class Records:
