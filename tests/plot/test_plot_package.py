@@ -9,18 +9,26 @@ import numpy as np
 import pytest
 
 import nncore as nc
+from watched import watched
 
 POINTS = np.array([[0.0, 0.0], [1.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
 MODEL = SimpleNamespace(predict=lambda x: (x[:, 0] > 0.5).astype(int))
 FIT = SimpleNamespace(epochs={"epoch": [1, 2], "loss": [2.0, 1.0]}, steps={"loss": [2.0, 1.0]})
 RUNS = [{"lr": lr, "seed": 0, "loss": 1.0, "seconds": 0.1, "status": "ok"} for lr in (0.1, 0.2)]
 RESULT = SimpleNamespace(path=np.array([[2.0, 2.0], [1.0, 1.0], [0.5, 0.5]]), values=np.array([8.0, 2.0, 0.5]))
+NET = nc.Sequential(nc.Linear(2, 3), nc.ReLU(), seed=0)
+MONITOR = watched(NET, dead=lambda name: 0.5, update_ratio=lambda name: 1e-3)
 
 CALLS = {
     "decision_boundary": lambda ax: nc.plot.decision_boundary(MODEL, POINTS, [0, 1, 1, 0], ax=ax, resolution=20),
     "history": lambda ax: nc.plot.history(FIT, ax=ax),
     "contour_path": lambda ax: nc.plot.contour_path(lambda x: x @ x, RESULT, ax=ax, resolution=20),
     "gradient_flow": lambda ax: nc.plot.gradient_flow(nc.GradientFlow({"0": 1.0, "2": 10.0}), ax=ax),
+    "statistics": lambda ax: nc.plot.statistics(MONITOR, ax=ax),
+    "histograms": lambda ax: nc.plot.histograms(MONITOR, ax=ax),
+    "dead_units": lambda ax: nc.plot.dead_units(MONITOR, ax=ax),
+    "update_ratios": lambda ax: nc.plot.update_ratios(MONITOR, ax=ax),
+    "activations": lambda ax: nc.plot.activations(NET, [0.5, 1.0], ["1"], ax=ax),
     "sweep": lambda ax: nc.plot.sweep(RUNS, ax=ax),
     "error_curves": lambda ax: nc.plot.error_curves(RESULT, [0.0, 0.0], ax=ax),
     "images": lambda ax: nc.plot.images(np.eye(6).reshape(2, 3, 6), ["a", "b"], ax=ax),
@@ -87,5 +95,5 @@ def test_without_matplotlib_the_error_says_what_to_install():
 
 def test_names():
     kinds = ("Boundary", "Confusion", "Contour", "Curves", "", "Filters", "GradientFlow", "History", "Images", "Misclassified")
-    kinds += ("Sweep",)
+    kinds += ("Activations", "Histograms", "Rates", "Statistics", "Sweep")
     assert set(nc.plot.__all__) == {f"{kind}Display" for kind in kinds} | set(CALLS)

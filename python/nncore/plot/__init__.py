@@ -1,22 +1,27 @@
-"""Pictures of data, models, fits and paths.
+"""Pictures of data, models, fits, paths and what monitors saw.
 
 Every function takes `ax=None` (draw on these axes instead of a new figure) and returns a Display whose `ax_`, `axes_`
 and `figure_` are there to go on with. matplotlib is imported when the first picture is drawn; settings of matplotlib
 stay as they are, and showing or saving a figure is left to the caller.
 """
 
+from nncore.plot._activations import ActivationsDisplay, activations
 from nncore.plot._boundary import BoundaryDisplay, decision_boundary
 from nncore.plot._confusion import ConfusionDisplay, confusion_matrix
 from nncore.plot._contour import ContourDisplay, contour_path
 from nncore.plot._curves import CurvesDisplay, error_curves
 from nncore.plot._filters import FiltersDisplay, filters
 from nncore.plot._gradients import GradientFlowDisplay, gradient_flow
+from nncore.plot._histograms import HistogramsDisplay, histograms
 from nncore.plot._history import HistoryDisplay, history
 from nncore.plot._images import ImagesDisplay, MisclassifiedDisplay, images, misclassified
+from nncore.plot._rates import RatesDisplay, dead_units, update_ratios
+from nncore.plot._statistics import StatisticsDisplay, statistics
 from nncore.plot._style import Display
 from nncore.plot._sweep import SweepDisplay, sweep
 
 __all__ = [
+    "ActivationsDisplay",
     "BoundaryDisplay",
     "ConfusionDisplay",
     "ContourDisplay",
@@ -24,18 +29,26 @@ __all__ = [
     "Display",
     "FiltersDisplay",
     "GradientFlowDisplay",
+    "HistogramsDisplay",
     "HistoryDisplay",
     "ImagesDisplay",
     "MisclassifiedDisplay",
+    "RatesDisplay",
+    "StatisticsDisplay",
     "SweepDisplay",
+    "activations",
     "confusion_matrix",
     "contour_path",
+    "dead_units",
     "decision_boundary",
     "error_curves",
     "filters",
     "gradient_flow",
+    "histograms",
     "history",
     "images",
     "misclassified",
+    "statistics",
     "sweep",
+    "update_ratios",
 ]

@@ -12,7 +12,7 @@ from nncore import _checks
 from nncore._layer import Layer
 from nncore._parameter import Parameter
 from nncore.errors import ConfigError, ShapeError
-from nncore.plot._mosaic import Bytes, Mosaic, at_most, brightness, finite, pictures
+from nncore.plot._mosaic import Bytes, Mosaic, at_most, brightness, finite, pictures, red_and_blue
 from nncore.plot._style import Display, Floats, canvas
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def filters(
     largest = float(np.abs(values).max())
     mosaic = Mosaic(_WHERE, len(values), values.shape[2:], columns)
     with canvas(_WHERE, ax, mosaic.size()) as (on,):
-        image = mosaic.draw(on, _colours(values) if coloured else _red_and_blue(values[:, 0], largest))
+        image = mosaic.draw(on, _colours(values) if coloured else red_and_blue(values[:, 0], largest))
         if title is not None:
             on.set_title(title)
     return FiltersDisplay((on,), image, largest)
@@ -120,11 +120,3 @@ def _weight_of(weights: Any) -> Any:
 def _colours(values: Floats) -> Bytes:
     """Each filter on a scale of its own."""
     return pictures(np.stack([brightness(one, float(one.min()), float(one.max())) for one in values]))
-
-
-def _red_and_blue(values: Floats, largest: float) -> Bytes:
-    import matplotlib
-
-    shown: Any = matplotlib.colormaps["RdBu_r"](brightness(values, -largest, largest) if largest else 0.5 + 0 * values)
-    out: Bytes = np.rint(255 * shown[..., :3]).astype(np.uint8)
-    return out

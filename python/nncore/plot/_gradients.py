@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nncore._checks import describe
+from nncore._checks import describe, integer, row_of
 from nncore._gradient_flow import GradientFlow
 from nncore._gradient_flow import gradient_flow as measure
+from nncore._monitor import Monitor
 from nncore.errors import ConfigError
 from nncore.plot._style import Display, canvas, colour, finish, tidy
 
@@ -35,15 +36,25 @@ class GradientFlowDisplay(Display):
 
 
 def gradient_flow(
-    model: Any, loss: Any = None, X: Any = None, y: Any = None, *, ax: Any = None, title: str | None = None
+    model: Any,
+    loss: Any = None,
+    X: Any = None,
+    y: Any = None,
+    *,
+    steps: Any = None,
+    ax: Any = None,
+    title: str | None = None,
 ) -> GradientFlowDisplay:
     """The norm of the gradient of each layer's weights, on a logarithmic scale.
 
     Parameters
     ----------
     model : Sequential, or a dict label -> Sequential
-        Or what `nc.gradient_flow` returned, or a dict of that; loss, X and y are not needed then.
+        Or what `nc.gradient_flow` returned, or a Monitor, or a dict of those; loss, X and y are not needed then.
     loss, X, y : as in `nc.gradient_flow`
+    steps : integers or None, default None
+        Of a Monitor: draw its looks that are nearest to these; None: five from the first to the last, dark to light,
+        or of several monitors the last.
     ax : matplotlib Axes or None, default None
         Draw here instead of in a new figure.
     title : str or None, default None
@@ -56,6 +67,8 @@ def gradient_flow(
     ------
     ConfigError
         Something else than models or results.
+    StateError
+        The monitor has seen nothing yet.
     ImportError
         matplotlib is not installed.
 
@@ -66,18 +79,23 @@ def gradient_flow(
     >>> [text.get_text() for text in display.ax_.get_xticklabels()]
     ['0', '2']
     """
-    given = dict(model) if isinstance(model, Mapping) else {"": model}
+    given = {"": model} if isinstance(model, Monitor) or not isinstance(model, Mapping) else dict(model)
     if not given:
         raise ConfigError(f"[{_WHERE}] model: expected a model or some of them, got {describe(model)}")
-    flows = {
-        str(label): one if isinstance(one, GradientFlow) else measure(one, loss, X, y) for label, one in given.items()
-    }
+    flows: dict[str, GradientFlow] = {}
+    for label, one in given.items():
+        if isinstance(one, Monitor):
+            flows |= _seen(str(label), one, steps, alone=len(given) == 1)
+        else:
+            flows[str(label)] = one if isinstance(one, GradientFlow) else measure(one, loss, X, y)
     longest = max(flows.values(), key=lambda flow: len(flow.norms))
+    in_order = len(given) == 1 < len(flows)  # the looks of one monitor
     with canvas(_WHERE, ax, (6.4, 3.5)) as (on,):
+        tints = _shades(len(flows)) if in_order else list(map(colour, range(len(flows))))
         lines = {}
-        for number, (label, flow) in enumerate(flows.items()):
+        for tint, (label, flow) in zip(tints, flows.items(), strict=True):
             norms = np.array(list(flow.norms.values()))
-            lines[label] = on.plot(norms, marker="o", color=colour(number), label=label or None)[0]
+            lines[label] = on.plot(norms, marker="o", color=tint, label=label or None)[0]
         if any(norm > 0 for flow in flows.values() for norm in flow.norms.values()):
             on.set_yscale("log")
         on.set_xticks(range(len(longest.norms)), list(longest.norms))
@@ -85,3 +103,34 @@ def gradient_flow(
         tidy(on)
         finish(on, ax is None, title)
     return GradientFlowDisplay((on,), flows, lines)
+
+
+def _seen(label: str, monitor: Monitor, steps: Any, *, alone: bool) -> dict[str, GradientFlow]:
+    """label -> flow for some looks of a monitor, in the order of training."""
+    weights = [p.name for p in monitor.model.parameters() if p.value.ndim > 1]
+    if not weights:
+        raise ConfigError(f"[{_WHERE}] model: expected a model with weights, got one without")
+    looks = monitor.steps
+    if steps is None:
+        chosen = np.linspace(0, len(looks) - 1, min(5, len(looks))).round() if alone else np.array([len(looks) - 1])
+    else:
+        asked = row_of([steps] if np.ndim(steps) == 0 else steps) or []
+        if not asked:
+            raise ConfigError(f"[{_WHERE}] steps: expected numbers of steps, got {describe(steps)}")
+        chosen = np.array([np.abs(looks - integer(_WHERE, "steps", step, 0, 2**62)).argmin() for step in asked])
+    flows = {}
+    for i in np.unique(chosen.astype(np.int64)):
+        squares: dict[str, float] = {}
+        for name in weights:
+            layer = name.split(".", 1)[0]
+            squares[layer] = squares.get(layer, 0.0) + monitor.records[i][f"{name}.grad"]["norm"] ** 2
+        flow = GradientFlow({layer: float(np.sqrt(square)) for layer, square in squares.items()})
+        flows[", ".join(filter(None, [label, f"step {looks[i]}"]))] = flow
+    return flows
+
+
+def _shades(count: int) -> list[Any]:
+    """From dark to light, never as pale as the paper."""
+    import matplotlib
+
+    return [matplotlib.colormaps["viridis"](0.9 * i / (count - 1)) for i in range(count)]

@@ -63,6 +63,15 @@ def pictures(array: Floats) -> Bytes:
     return np.rint(255 * rgb.transpose(0, 2, 3, 1)).astype(np.uint8)
 
 
+def red_and_blue(values: Floats, largest: float) -> Bytes:
+    """(…, 3): positive red, negative blue, zero white; `largest` has the fullest colour."""
+    import matplotlib
+
+    shown: Any = matplotlib.colormaps["RdBu_r"](brightness(values, -largest, largest) if largest else 0.5 + 0 * values)
+    out: Bytes = np.rint(255 * shown[..., :3]).astype(np.uint8)
+    return out
+
+
 class Mosaic:
     """Where N pictures (H, W) lie in rows of `columns`, with room for a line of text above each if wanted."""
 

@@ -80,8 +80,11 @@ def colour(index: int) -> str:
 
 
 @contextlib.contextmanager
-def canvas(where: str, ax: Any, size: tuple[float, float], count: int = 1) -> Iterator[tuple[Axes, ...]]:
-    """The axes to draw on: `ax` when given (up to `count` of them), else `count` in a new figure of `size` inches."""
+def canvas(
+    where: str, ax: Any, size: tuple[float, float], count: int = 1, columns: int | None = None
+) -> Iterator[tuple[Axes, ...]]:
+    """The axes to draw on: `ax` when given (up to `count` of them), else `count` in a new figure of `size` inches, in
+    rows of `columns`; None: in one row."""
     given = given_axes(where, ax, count)
     try:
         import matplotlib
@@ -94,8 +97,11 @@ def canvas(where: str, ax: Any, size: tuple[float, float], count: int = 1) -> It
     import matplotlib.pyplot as plt
 
     with matplotlib.rc_context({**_SIZES, **_NEW_FIGURE}):
-        _, axes = plt.subplots(1, count, figsize=size, layout="constrained", squeeze=False)
-        yield tuple(axes[0])
+        columns = count if columns is None else columns
+        _, axes = plt.subplots(-(-count // columns), columns, figsize=size, layout="constrained", squeeze=False)
+        for spare in axes.flat[count:]:
+            spare.remove()
+        yield tuple(axes.flat[:count])
 
 
 def given_axes(where: str, ax: Any, count: int) -> tuple[Any, ...]:

@@ -1,0 +1,131 @@
+"""activations: what one sample becomes on its way through a net."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nncore import _checks
+from nncore.errors import ConfigError, ShapeError
+from nncore.layers import Dropout, Flatten, Identity
+from nncore.plot._mosaic import Mosaic, finite, red_and_blue
+from nncore.plot._style import Display, Floats, canvas, colour, given_axes, tidy
+from nncore.plot._watched import grid_width, head
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_WHERE = "plot.activations"
+_MOST_CHANNELS = 64
+_MOST_BARS = 128
+_UNCHANGED = (Dropout, Flatten, Identity)  # show what the layer before has shown
+
+
+@dataclass(frozen=True)
+class ActivationsDisplay(Display):
+    """What activations returns.
+
+    Attributes
+    ----------
+    values_ : dict layer -> array, its output for the sample: (C, H, W) or (F,)
+    """
+
+    values_: dict[str, Floats]
+
+
+def activations(
+    model: Any,
+    x: Any,
+    layers: Sequence[str] | None = None,
+    *,
+    ax: Any = None,
+    columns: int | None = None,
+    title: str | None = None,
+) -> ActivationsDisplay:
+    """The outputs of the layers for one sample: a picture for each channel, bars for what has no rows and columns.
+
+    Red is positive, blue negative, white zero, on a scale of each layer's own. More than 128 numbers are a strip
+    instead of bars. At most 64 channels of a layer are shown.
+
+    Parameters
+    ----------
+    model : Sequential
+    x : array, one sample; or (1, …)
+    layers : names of layers, or None, default None
+        None: all but Dropout, Flatten and Identity, which change nothing here.
+    ax : matplotlib Axes, a sequence of them, or None, default None
+        Takes the first layers; None makes a new figure for all.
+    columns : int or None, default None
+        Axes in a row of a new figure; None: up to three.
+    title : str or None, default None
+
+    Returns
+    -------
+    ActivationsDisplay
+        `ax_`, `axes_`, `figure_`, `values_`.
+
+    Raises
+    ------
+    ShapeError
+        x is not one sample for this model.
+    ConfigError
+        No model, no such layer, outputs that are not finite.
+    ImportError
+        matplotlib is not installed.
+
+    Examples
+    --------
+    >>> net = nc.Sequential(nc.Conv2d(1, 4, 3), nc.ReLU(), nc.Flatten(), nc.Linear(64, 10), seed=0)
+    >>> display = nc.plot.activations(net, np.ones((1, 6, 6)))
+    >>> [on.get_title() for on in display.axes_]
+    ['0: Conv2d (4, 4, 4)', '1: ReLU (4, 4, 4)', '3: Linear (10,)']
+    """
+    if not callable(getattr(model, "activations", None)) or not hasattr(model, "_layers"):
+        raise ConfigError(f"[{_WHERE}] model: expected a Sequential, got {_checks.describe(model)}")
+    kinds = model._layers
+    names = [name for name, layer in kinds.items() if not isinstance(layer, _UNCHANGED)] or list(kinds)
+    if layers is not None:
+        names = _checks.row_of([layers] if isinstance(layers, str) else layers) or []
+    if not names or any(not isinstance(name, str) or name not in kinds for name in names):
+        raise ConfigError(f"[{_WHERE}] layers: expected some of {list(kinds)}, got {_checks.describe(layers)}")
+    outputs = _outputs(model, x)
+    values = {name: finite(_WHERE, name, outputs[name]) for name in names}
+    given = given_axes(_WHERE, ax, len(values))
+    count = len(given) or len(values)
+    wide = grid_width(_WHERE, columns, count)
+    with canvas(_WHERE, given or None, (3.2 * wide, 2.7 * -(-count // wide)), count, wide) as axes:
+        for on, (name, one) in zip(axes, values.items(), strict=False):
+            _draw(on, one)
+            on.set_title(f"{name}: {type(kinds[name]).__name__} {one.shape}")
+        head(axes, not given, title)
+    return ActivationsDisplay(axes, values)
+
+
+def _outputs(model: Any, x: Any) -> dict[str, Any]:
+    """layer -> its output without the axis of samples, for a sample with or without that axis."""
+    sample = _checks.real_array(_WHERE, "x", x)
+    try:
+        return {name: one[0] for name, one in model.activations(sample[None]).items()}
+    except ShapeError:
+        if sample.ndim == 0 or len(sample) != 1:
+            raise
+        return {name: one[0] for name, one in model.activations(sample).items()}
+
+
+def _draw(ax: Axes, values: Floats) -> None:
+    largest = float(np.abs(values).max(initial=0.0))
+    if values.ndim == 3:
+        shown = values[:_MOST_CHANNELS]
+        Mosaic(_WHERE, len(shown), shown.shape[1:], None).draw(ax, red_and_blue(shown, largest))
+        return
+    row = values.ravel()
+    if row.size > _MOST_BARS:
+        ax.imshow(red_and_blue(row[None], largest), aspect="auto", interpolation="nearest")
+        ax.set_yticks([])
+    else:
+        tints = [colour(1) if value > 0 else colour(0) for value in row]
+        ax.bar(np.arange(row.size), row, color=tints, width=0.85)
+    tidy(ax, grid=False)

@@ -1,0 +1,107 @@
+"""statistics: the range, spread and mean of tensors while a net trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nncore.plot._style import Display, canvas, colour, given_axes, legend
+from nncore.plot._watched import at_most, grid_width, head, marker, monitors_of, over_steps, tensors_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+    from nncore._monitor import Monitor
+
+_WHERE = "plot.statistics"
+_KINDS = ("activation", "net input", "output", "weight")
+
+
+@dataclass(frozen=True)
+class StatisticsDisplay(Display):
+    """What statistics returns.
+
+    Attributes
+    ----------
+    lines_ : dict (run, tensor) -> Line2D of the mean; a single run has the label "".
+    """
+
+    lines_: dict[tuple[str, str], Line2D]
+
+
+def statistics(
+    monitor: Any, tensors: Any = None, *, ax: Any = None, columns: int | None = None, title: str | None = None
+) -> StatisticsDisplay:
+    """Tensors over the steps: a band from min to max, one of mean ± std, and the mean; one axes for each tensor.
+
+    Parameters
+    ----------
+    monitor : Monitor, or a list or dict label -> Monitor
+        Several are drawn over each other, a colour for each.
+    tensors : str, or some of them, or None, default None
+        Names ("0.weight", "1.output.grad") or kinds ("activation", "weight gradient") of `monitor.kinds`, at most 64
+        tensors; None: the activations.
+    ax : matplotlib Axes, a sequence of them, or None, default None
+        Takes the first tensors; None makes a new figure for all.
+    columns : int or None, default None
+        Axes in a row of a new figure; None: up to three.
+    title : str or None, default None
+
+    Returns
+    -------
+    StatisticsDisplay
+        `ax_`, `axes_`, `figure_`, `lines_`.
+
+    Raises
+    ------
+    StateError
+        The monitor has seen nothing yet.
+    ConfigError
+        No such tensor, or too many.
+    ImportError
+        matplotlib is not installed.
+
+    Notes
+    -----
+    Source: Glorot, Bengio, Understanding the difficulty of training deep feedforward neural networks, 2010, figure 2.
+
+    Examples
+    --------
+    >>> X, y = nc.datasets.make_moons(100, noise=0.1, seed=0)
+    >>> net = nc.Sequential(nc.Linear(2, 8), nc.Tanh(), nc.Linear(8, 8), nc.Tanh(), nc.Linear(8, 2), seed=0)
+    >>> monitor = nc.Monitor(every=10)
+    >>> history = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=0.5)).fit(X, y, epochs=10, callbacks=[monitor])
+    >>> [on.get_title() for on in nc.plot.statistics(monitor).axes_]
+    ['1.output: activation', '3.output: activation']
+    """
+    runs = monitors_of(_WHERE, monitor)
+    names = tensors_of(_WHERE, runs, tensors, _KINDS)
+    given = given_axes(_WHERE, ax, len(names))
+    count = len(given) or at_most(_WHERE, len(names))
+    wide = grid_width(_WHERE, columns, count)
+    lines: dict[tuple[str, str], Line2D] = {}
+    size = (max(3.2 * wide, 5.2), 2.3 * -(-count // wide) + 0.6)
+    with canvas(_WHERE, given or None, size, count, wide) as axes:
+        for on, name in zip(axes, names, strict=False):
+            for number, (label, run) in enumerate(runs.items()):
+                if name in run.kinds:
+                    lines[label, name] = _draw(on, run, name, colour(number), label)
+                    on.set_title(f"{name}: {run.kinds[name]}")
+        over_steps(axes, wide)
+        on = axes[min(wide, count) - 1]
+        if len(runs) == 1:
+            handles = [lines[next(iter(lines))], *axes[0].collections[1::-1]]
+            legend(on, not given, handles, ["mean", "mean ± std", "min … max"])
+        else:
+            of_runs = {label: line for (label, _), line in lines.items()}
+            legend(on, not given, list(of_runs.values()), list(of_runs))
+        head(axes, not given, title)
+    return StatisticsDisplay(axes, lines)
+
+
+def _draw(ax: Axes, run: Monitor, name: str, tint: str, label: str) -> Line2D:
+    steps, of = run.steps, run[name]
+    ax.fill_between(steps, of["min"], of["max"], color=tint, alpha=0.13, linewidth=0)
+    ax.fill_between(steps, of["mean"] - of["std"], of["mean"] + of["std"], color=tint, alpha=0.28, linewidth=0)
+    return ax.plot(steps, of["mean"], color=tint, label=label or None, **marker(steps))[0]

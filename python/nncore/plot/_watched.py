@@ -1,0 +1,82 @@
+"""What pictures of Monitors have in common: the runs, the tensors that are asked for, axes over the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nncore import _checks
+from nncore.errors import ConfigError
+from nncore.plot._style import Floats, runs_of, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from nncore._monitor import Monitor
+
+_MOST = 64  # axes in one figure
+
+
+def monitors_of(where: str, monitor: Any) -> dict[str, Monitor]:
+    """label -> Monitor; StateError for one that has seen nothing yet."""
+    runs = runs_of(where, "monitor", monitor, "records", "a Monitor")
+    for run in runs.values():
+        run._check()
+    return runs
+
+
+def tensors_of(where: str, runs: dict[str, Monitor], tensors: Any, kinds: Sequence[str]) -> list[str]:
+    """The names that are asked for, one by one or by kind; None: all of the first of `kinds` that there is."""
+    known = {name: run.kinds.get(name, "") for run in runs.values() for name in run}
+    asked = [tensors] if isinstance(tensors, str) else _checks.row_of(tensors)
+    if tensors is None:
+        asked = [next((kind for kind in kinds if kind in known.values()), next(iter(known)))]
+    if not asked:
+        raise ConfigError(f"[{where}] tensors: expected names or kinds of tensors, got {_checks.describe(tensors)}")
+    names: list[str] = []
+    for one in asked:
+        found = [one] if one in known else [name for name, kind in known.items() if kind == one]
+        if not found:
+            some = ", ".join([*map(repr, list(known)[:6]), *(["…"] if len(known) > 6 else [])])
+            of_kinds = ", ".join(map(repr, dict.fromkeys(known.values())))
+            got = _checks.describe(one)
+            raise ConfigError(f"[{where}] tensors: expected names ({some}) or kinds ({of_kinds}), got {got}")
+        names += found
+    return list(dict.fromkeys(names))
+
+
+def at_most(where: str, count: int) -> int:
+    """`count` axes, unless nobody could read them."""
+    if count > _MOST:
+        raise ConfigError(f"[{where}] tensors: expected at most {_MOST} pictures, got {count}; choose some by name")
+    return count
+
+
+def grid_width(where: str, columns: Any, count: int) -> int:
+    """Axes in a row; None: up to three."""
+    return min(count, 3 if columns is None else _checks.integer(where, "columns", columns, 1, _MOST, or_none=True))
+
+
+def head(axes: Sequence[Axes], own: bool, title: str | None) -> None:
+    """`title` above a figure of our own, else above the first axes."""
+    if title is not None and own:
+        axes[0].figure.suptitle(title)
+    elif title is not None:
+        axes[0].set_title(title)
+
+
+def over_steps(axes: Sequence[Axes], columns: int, ylabel: str = "", *, grid: bool = True) -> None:
+    """Names of the axes: those at the edges of the figure say what all show."""
+    for number, ax in enumerate(axes):
+        if number + columns >= len(axes):
+            ax.set_xlabel("step")
+        if ylabel and number % columns == 0:
+            ax.set_ylabel(ylabel)
+        tidy(ax, grid=grid)
+
+
+def marker(x: Floats | Any) -> dict[str, Any]:
+    """Dots on a line of few points."""
+    return {"marker": "o" if np.size(x) <= 12 else "", "markersize": 3.5}
