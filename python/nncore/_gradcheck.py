@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core
 from nncore._checks import cast, describe, integer, number, number_from, real_array
+from nncore._html import table
 from nncore._layer import Layer
 from nncore._loss import Loss
 from nncore._sequential import Sequential
@@ -65,6 +66,14 @@ class GradientReport:
         return "\n".join(lines)
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (e.name, f"{e.max_relative_error:.3e}", e.position, f"{e.analytic:.6e}", f"{e.numeric:.6e}")
+            for e in self.per_parameter.values()
+        ]
+        head = ("", "max relative error", "at index", "analytic", "numeric")
+        return table(head, rows, caption=str(self).splitlines()[-1], left=1)
 
 
 def gradcheck(

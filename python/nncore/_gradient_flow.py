@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from nncore._checks import describe, integer
+from nncore._html import table
 from nncore._loss import Loss
 from nncore._sequential import Sequential
 from nncore.errors import ConfigError
@@ -40,6 +41,10 @@ class GradientFlow:
         return "\n".join([*lines, f"first / last: {self.ratio:.3e}"])
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = [(name, f"{norm:.3e}") for name, norm in self.norms.items()]
+        return table(("layer", "norm of the weight gradient"), [*rows, ("first / last", f"{self.ratio:.3e}")], left=1)
 
 
 def gradient_flow(model: Sequential, loss: Loss, X: Any, y: Any, *, seed: int = 0) -> GradientFlow:

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore._files import path_of, write_file
+from nncore._html import curve, number, table
+from nncore.callbacks import larger_is_better
 
 _FACTS = ("epoch", "lr", "seconds")
 _MOST_STEPS = 1_000_000
@@ -115,14 +117,29 @@ class History:
         return plot.history(self, ax=ax)
 
     def __repr__(self) -> str:
-        n = len(self.epochs["epoch"])
-        micros = 1e6 * self.seconds / self.n_steps if self.n_steps else 0.0
-        parts = [f"{n} epoch{'s' if n != 1 else ''}", f"{self.n_steps} steps of {micros:.2f} µs", f"{self.seconds:.2f} s"]
-        if n:
+        parts = self._facts()
+        if len(self.epochs["epoch"]):
             parts += [f"{k} {self.epochs[k][-1]:.4f}" for k in self.epochs if k not in _FACTS]
         if self.interrupted:
             parts.append("interrupted")
         return f"History({', '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for key, values in self.epochs.items():
+            there = values[~np.isnan(values)] if key not in ("epoch", "seconds") else values[:0]
+            if len(there):
+                best = there.max() if larger_is_better(key) else there.min()
+                drawn = curve(values, about=f"{key} over the epochs")
+                rows.append((key, *map(number, (values[0], "" if key == "lr" else best, values[-1])), drawn))
+        caption = ", ".join([*self._facts(), *(["interrupted"] if self.interrupted else [])])
+        return table(("", "first", "best", "last", ""), rows, caption=caption, left=1)
+
+    def _facts(self) -> list[str]:
+        """How long it was."""
+        n = len(self.epochs["epoch"])
+        micros = 1e6 * self.seconds / self.n_steps if self.n_steps else 0.0
+        return [f"{n} epoch{'s' if n != 1 else ''}", f"{self.n_steps} steps of {micros:.2f} µs", f"{self.seconds:.2f} s"]
 
 
 def _stacked(tables: Sequence[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core, objectives
 from nncore._checks import cast, describe, integer, number, number_from, real_array
+from nncore._html import Markup, curve, facts
 from nncore._objective import Objective
 from nncore._optimizer import Optimizer
 from nncore.errors import ConfigError, ShapeError
@@ -58,6 +59,11 @@ class OptimizeResult:
             f"OptimizeResult(x={self.x}, fun={self.fun!r}, nit={self.nit}, success={self.success}, "
             f"message={self.message!r}, path of {len(self.path)} points)"
         )
+
+    def _repr_html_(self) -> str:
+        shown = {name: getattr(self, name) for name in ("x", "fun", "nit", "success", "message")}
+        path = Markup(f"{len(self.path)} points {curve(self.values, about='values')}")
+        return facts([*shown.items(), ("path", path)], caption="OptimizeResult")
 
 
 def minimize(

@@ -11,6 +11,8 @@ from typing import Any
 from nncore import _core
 from nncore._checks import cast, describe, integer, number
 from nncore._generate import Registered, rebuild
+from nncore._html import facts
+from nncore._html import number as shown_number
 from nncore._parameter import checked
 from nncore._schedule import Schedule
 from nncore._sequential import Sequential
@@ -72,6 +74,11 @@ class Optimizer(Registered):
     def step(self, model: Sequential) -> None:
         """Changes every parameter by its gradient; gradients stay as they are."""
         self._bind(model).step(model._core)
+
+    def _repr_html_(self) -> str:
+        done = 0 if self._core is None else self._core.t
+        shown = {key: repr(value) for key, value in {**self._spec.args, **self._config}.items()}
+        return facts([*shown.items(), ("steps done", done)], caption=f"{type(self).__name__}, rate now {shown_number(self.lr)}")
 
     def _bind(self, model: Sequential) -> Any:
         """The compiled optimizer for this model's parameters."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nncore._checks import extents
+from nncore._html import facts, table
 from nncore.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -54,16 +54,19 @@ class Summary:
 
     __repr__ = __str__
 
+    def _repr_html_(self) -> str:
+        rows = [("input", _shape_text(self.input_shape), "")]
+        rows += [(f"{r.name}: {r.kind}", _shape_text(r.output_shape), f"{r.parameters:,}") for r in self.rows]
+        sizes = f"{_bytes_text(self.parameter_bytes)}, activations {_bytes_text(self.activation_bytes)} a sample"
+        caption = f"{self.parameters:,} parameters, {sizes}"
+        return table(("layer", "output shape", "parameters"), rows, caption=caption, left=1)
+
 
 def html_of(net: Sequential) -> str:
     """A model as a small table for notebooks."""
-    rows = "".join(
-        f"<tr><td>{html.escape(name)}</td><td style='text-align:left'>{html.escape(repr(layer))}</td></tr>"
-        for name, layer in zip(net._layers, net, strict=True)
-    )
     total = sum(p.value.size for p in net.parameters())
-    caption = html.escape(f"Sequential: {total:,} parameters, {net.dtype}, seed {net.seed}")
-    return f"<table><caption>{caption}</caption>{rows}</table>"
+    caption = f"Sequential: {total:,} parameters, {net.dtype}, seed {net.seed}"
+    return facts(zip(net._layers, map(repr, net), strict=True), caption=caption)
 
 
 def _guess(net: Sequential) -> tuple[int, ...]:

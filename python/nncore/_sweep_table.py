@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nncore._checks import describe
+from nncore._html import table as html_table
 from nncore._sweep_grid import shown
 from nncore.callbacks import larger_is_better
 from nncore.errors import ConfigError, StateError
@@ -91,9 +91,7 @@ class SweepTable(list[dict[str, Any]]):
 
     def _repr_html_(self) -> str:
         head, *rows = self._cells() if self else [["no runs"]]
-        lines = ["<tr>" + "".join(f"<th>{html.escape(text)}</th>" for text in head) + "</tr>"]
-        lines += ["<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in row) + "</tr>" for row in rows]
-        return "<table>" + "".join(lines) + "</table>"
+        return html_table(head, rows)
 
 
 def _cell(name: str, value: Any) -> str:
