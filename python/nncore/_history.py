@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,21 @@ from nncore._files import path_of, write_file
 from nncore._html import curve, number, table
 from nncore.callbacks import larger_is_better
 
+if TYPE_CHECKING:
+    from nncore._trainer import Trainer
+    from nncore.callbacks import Callback
+
 _FACTS = ("epoch", "lr", "seconds")
 _MOST_STEPS = 1_000_000
+
+
+class Origin(NamedTuple):
+    """Where a history comes from: what a report shows beside the numbers. `data` are those held out, (X, y)."""
+
+    trainer: Trainer
+    callbacks: Sequence[Callback] = ()
+    data: tuple[Any, Any] | None = None
+    shape: tuple[int, ...] | None = None
 
 
 class History:
@@ -37,6 +50,9 @@ class History:
     seconds : float
         Duration of the fit.
 
+    The history that fit returns remembers its trainer, its callbacks and the data held out, for `report`; a pickle or
+    a copy of it does not.
+
     `history["val_loss"]` is short for `history.epochs["val_loss"]`.
     """
 
@@ -45,6 +61,7 @@ class History:
         self.steps: dict[str, NDArray[Any]] = {key: np.zeros(0) for key in ("step", "loss", "lr")}
         self.epochs["epoch"] = self.steps["step"] = np.zeros(0, np.int64)
         self.interrupted, self.n_steps, self.seconds, self._stride = False, 0, 0.0, 1
+        self._origin: Origin | None = None
         if result is not None:
             self._take(result)
 
@@ -109,6 +126,43 @@ class History:
         writer.writerow(self.epochs)
         writer.writerows(zip(*(values.tolist() for values in self.epochs.values()), strict=True))
         write_file(path_of("to_csv", path), table.getvalue().encode())
+
+    def report(self, path: Any, *, data: tuple[Any, Any] | None = None, title: str | None = None) -> None:
+        """Writes the fit as one HTML page that needs no other file and no network.
+
+        On it: curves, the model, what monitors saw, the confusion matrix, the boundary of a classifier of points in
+        the plane, gradients, filters of the first convolution, settings, versions. The model is shown as it is now.
+        Without matplotlib the page has simple curves, and says so. It appears whole or not at all.
+
+        Parameters
+        ----------
+        path : path, such as "run.html"
+        data : (X, y) or None, default None
+            What the model is shown on; None: the fit's test_data, else its validation data.
+        title : str or None, default None
+
+        Raises
+        ------
+        OSError
+            The path cannot be written.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> X, y = nc.datasets.make_moons(100, noise=0.1, seed=0)
+        >>> net = nc.Sequential(nc.Linear(2, 20), nc.ReLU(), nc.Linear(20, 2), seed=0)
+        >>> history = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=0.5)).fit(X, y, epochs=10, validation_split=0.2)
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "run.html")
+        >>> history.report(path)
+        >>> path.read_text(encoding="utf-8")[:15]
+        '<!DOCTYPE html>'
+        """
+        from nncore._report import write_report
+
+        write_report(self, path, data, title)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_origin": None}
 
     def plot(self, ax: Any = None) -> Any:
         """`nc.plot.history` of this history."""

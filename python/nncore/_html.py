@@ -66,6 +66,6 @@ def curve(values: Any, *, width: int = 120, height: int = 24, about: str = "") -
     if len(points) == 1:
         drawn = f'<circle cx="{points[0].split(",")[0]}" cy="{points[0].split(",")[1]}" r="2" fill="{_INK}"/>'
     return Markup(
-        f'<svg role="img" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
-        f'style="max-width:100%">{f"<title>{html.escape(about)}</title>" if about else ""}{drawn}</svg>'
+        f'<svg role="img" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
+        f"{f'<title>{html.escape(about)}</title>' if about else ''}{drawn}</svg>"
     )

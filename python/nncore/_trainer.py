@@ -13,7 +13,7 @@ from nncore._augment import Augment
 from nncore._checkpoint import load_trainer_state, resume_trainer, save_trainer, trainer_state
 from nncore._checks import describe, flag, integer, number
 from nncore._fit import Metric, Metrics, metrics_of, split_off
-from nncore._history import History
+from nncore._history import History, Origin
 from nncore._interrupt import InterruptGuard
 from nncore._loss import CompiledLoss, Loss
 from nncore._observation import Observation
@@ -229,6 +229,7 @@ class Trainer:
         if result["nonfinite"]:
             warnings.warn(f"training stopped: {result['nonfinite']}", RuntimeWarning, stacklevel=2)
         history = History(result)
+        history._origin = Origin(self, watchers, pairs[1] or pairs[0], np.shape(X)[1:])
         for watcher in watchers:
             watcher.on_fit_end(history)
         return history
@@ -269,7 +270,9 @@ class Trainer:
         """All fits so far, one after the other; in a callback with the fit under way."""
         running = [History(self._core.result(False))] if self._fitting else []
         self._past = [History._joined(self._past)] if self._past else []
-        return History._joined(self._past + running)
+        whole = History._joined(self._past + running)
+        whole._origin = Origin(self)
+        return whole
 
     def state_dict(self) -> dict[str, Any]:
         """All that decides how training goes on: "model", "optimizer", "progress" (epochs and steps done, the sums of

@@ -111,9 +111,7 @@ def _scale(tables: list[dict[str, Any]]) -> Floats:
         for counts, edges in zip(of["histogram"], of["edges"], strict=True)
         if counts.sum() and np.isfinite(edges).all()
     ]
-    low, high = (np.min(ends), np.max(ends)) if ends else (0.0, 0.0)
-    if not high > low:
-        low, high = low - max(0.5, abs(low) / 2), high + max(0.5, abs(high) / 2)
+    low, high = (np.min(ends), np.max(ends)) if ends else (0.0, 1.0)
     rows: Floats = np.linspace(low, high, _ROWS + 1)
     return rows
 
@@ -123,8 +121,6 @@ def relaid(counts: Any, edges: Floats, rows: Floats) -> Floats:
     total = counts.sum()
     if not total or not np.isfinite(edges).all():
         return np.full(len(rows) - 1, np.nan)
-    if not edges[-1] > edges[0]:
-        return np.histogram(edges[:1], rows)[0].astype(np.float64)
     return np.diff(np.interp(rows, edges, np.append(0.0, np.cumsum(counts) / total)))
 
 
