@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore._checks import flag, integer
+from nncore._html import curve, number, table
 from nncore._observation import Observation, Observing, kinds_of
 from nncore.callbacks import Callback
 from nncore.errors import ConfigError, StateError
@@ -16,6 +17,8 @@ from nncore.errors import ConfigError, StateError
 if TYPE_CHECKING:
     from nncore._sequential import Sequential
     from nncore._trainer import Trainer
+
+_MOST_ROWS = 60
 
 
 class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
@@ -74,6 +77,8 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
     >>> monitor["1.output"]["dead"].shape, monitor["0.weight"]["histogram"].shape
     ((2,), (2, 64))
     """
+
+    observing: Observing
 
     def __init__(
         self, every: int = 100, histograms: bool = True, bins: int = 64, *, per: str = "step", most: int = 1000
@@ -149,6 +154,19 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
     def _check(self) -> None:
         if not self.records:
             raise StateError("[Monitor] nothing was seen yet: train with fit(…, callbacks=[monitor])")
+
+    def _repr_html_(self) -> str:
+        keys = ("min", "max", "mean", "std", "norm", "zeros")
+        rows = []
+        for name in list(self)[:_MOST_ROWS]:
+            norms = [record[name]["norm"] for record in self.records]
+            last = self.records[-1][name]
+            drawn = curve(norms, about=f"norm of {name} over the steps")
+            rows.append((name, self.kinds[name], *(number(last[key]) for key in keys), drawn))
+        if len(self) > _MOST_ROWS:
+            rows.append(("…", *[""] * (len(keys) + 2)))
+        caption = f"{self!r}" + (f"; step {self.steps[-1]}:" if rows else "")
+        return table(("", "kind", *keys, "norm over the steps"), rows, caption=caption, left=2)
 
     def __repr__(self) -> str:
         every, per, bins = self.observing

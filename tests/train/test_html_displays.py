@@ -100,3 +100,15 @@ def test_model_and_summary():
     assert cells(net.summary()._repr_html_()) == [
         ["layer", "output shape", "parameters"], ["input", "(N, 2)", ""], ["<in>: Linear", "(N, 3)", "9"],
     ]  # fmt: skip
+
+
+def test_monitor():
+    net = nc.Sequential(nc.Linear(2, 3), nc.ReLU(), seed=0)
+    monitor = nc.Monitor(every=2)
+    assert "nothing seen yet" in monitor._repr_html_()
+    nc.Trainer(net, nc.MSELoss(), nc.SGD(), batch_size=5).fit(np.ones((10, 2)), np.zeros((10, 3)), 3, callbacks=[monitor])
+    rows = cells(monitor._repr_html_())
+    assert [row[:2] for row in rows[1:]] == [[name, monitor.kinds[name]] for name in monitor]
+    at = rows[0].index("std")
+    assert [float(row[at]) for row in rows[1:]] == pytest.approx([of["std"][-1] for of in monitor.values()], rel=1e-3)
+    assert monitor._repr_html_().count("<svg") == len(monitor) and "step 4" in monitor._repr_html_()
