@@ -6,6 +6,7 @@ from nncore._core import __version__
 from nncore._gradcheck import GradientReport, gradcheck, numeric_gradient
 from nncore._gradient_flow import GradientFlow, gradient_flow
 from nncore._history import History
+from nncore._live import LivePlot
 from nncore._minimize import OptimizeResult, minimize
 from nncore._mlp import mlp
 from nncore._mnist_cnn import mnist_cnn
@@ -36,6 +37,7 @@ __all__ = [
     "GradientReport",
     "History",
     "LambdaCallback",
+    "LivePlot",
     "ModelCheckpoint",
     "Monitor",
     "Normalize",

@@ -234,7 +234,7 @@ def _settings(origin: Origin) -> Iterator[tuple[str, str]]:
 
 
 def _said(callback: Any) -> str:
-    if type(callback).__repr__ is not object.__repr__:
+    if "__repr__" in vars(type(callback)):
         return repr(callback)
     plain = (str, int, float, bool, type(None))
     shown = {key: value for key, value in vars(callback).items() if key[0] != "_" and isinstance(value, plain)}

@@ -21,7 +21,16 @@ Record = dict[str, Any]
 _LARGER_IS_BETTER = ("accuracy", "top5", "r2")
 _MODES = ("auto", "min", "max")
 
-__all__ = ["CSVLogger", "Callback", "EarlyStopping", "LambdaCallback", "ModelCheckpoint", "Monitor", "TensorBoard"]
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "EarlyStopping",
+    "LambdaCallback",
+    "LivePlot",
+    "ModelCheckpoint",
+    "Monitor",
+    "TensorBoard",
+]
 
 
 class Callback:
@@ -316,5 +325,6 @@ def check_monitor(where: str, monitor: str | None, columns: Sequence[str]) -> No
 
 
 # Down here because they need the base above.
+from nncore._live import LivePlot
 from nncore._monitor import Monitor
 from nncore._tensorboard import TensorBoard

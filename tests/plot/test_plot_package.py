@@ -29,6 +29,7 @@ CALLS = {
     "dead_units": lambda ax: nc.plot.dead_units(MONITOR, ax=ax),
     "update_ratios": lambda ax: nc.plot.update_ratios(MONITOR, ax=ax),
     "activations": lambda ax: nc.plot.activations(NET, [0.5, 1.0], ["1"], ax=ax),
+    "boundary_animation": lambda ax: nc.plot.boundary_animation([MODEL], POINTS, [0, 1, 1, 0], ax=ax, resolution=20),
     "sweep": lambda ax: nc.plot.sweep(RUNS, ax=ax),
     "error_curves": lambda ax: nc.plot.error_curves(RESULT, [0.0, 0.0], ax=ax),
     "images": lambda ax: nc.plot.images(np.eye(6).reshape(2, 3, 6), ["a", "b"], ax=ax),
@@ -96,4 +97,4 @@ def test_without_matplotlib_the_error_says_what_to_install():
 def test_names():
     kinds = ("Boundary", "Confusion", "Contour", "Curves", "", "Filters", "GradientFlow", "History", "Images", "Misclassified")
     kinds += ("Activations", "Histograms", "Rates", "Statistics", "Sweep")
-    assert set(nc.plot.__all__) == {f"{kind}Display" for kind in kinds} | set(CALLS)
+    assert set(nc.plot.__all__) == {f"{kind}Display" for kind in kinds} | {"BoundaryAnimation"} | set(CALLS)

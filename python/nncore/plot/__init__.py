@@ -6,6 +6,7 @@ stay as they are, and showing or saving a figure is left to the caller.
 """
 
 from nncore.plot._activations import ActivationsDisplay, activations
+from nncore.plot._animation import BoundaryAnimation, boundary_animation
 from nncore.plot._boundary import BoundaryDisplay, decision_boundary
 from nncore.plot._confusion import ConfusionDisplay, confusion_matrix
 from nncore.plot._contour import ContourDisplay, contour_path
@@ -22,6 +23,7 @@ from nncore.plot._sweep import SweepDisplay, sweep
 
 __all__ = [
     "ActivationsDisplay",
+    "BoundaryAnimation",
     "BoundaryDisplay",
     "ConfusionDisplay",
     "ContourDisplay",
@@ -37,6 +39,7 @@ __all__ = [
     "StatisticsDisplay",
     "SweepDisplay",
     "activations",
+    "boundary_animation",
     "confusion_matrix",
     "contour_path",
     "dead_units",
