@@ -1,5 +1,7 @@
 """Runs notebooks and saves them with their outputs: `python tests/notebooks/rerun.py [00_tour …]`; without names, all."""
 
+import base64
+import io
 import os
 import sys
 import tempfile
@@ -9,8 +11,10 @@ import nbformat
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
+from PIL import Image
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
+BESIDE = ("course.py", "results")  # what notebooks find where they run
 
 
 def paths():
@@ -23,14 +27,16 @@ def read(path):
     return nbformat.read(path, as_version=4)
 
 
-def run(notebook, folder, timeout=120):
-    """Executes a notebook in a folder that gets the result files, at most `timeout` seconds, with this Python."""
-    (Path(folder) / "results").symlink_to(FOLDER / "results")
+def run(notebook, folder, timeout=120, **variables):
+    """Executes a notebook in a folder that gets what stands beside it, each cell at most `timeout` seconds, with this Python."""
+    for name in BESIDE:
+        (Path(folder) / name).symlink_to(FOLDER / name)
     manager = AsyncKernelManager(
         kernel_name="python3",
         kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),  # ipykernel's own, nothing registered on the machine
     )
-    environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    environment = {name: value for name, value in os.environ.items() if name not in ("MPLBACKEND", "NNCORE_FAST")}
+    environment |= variables | {"PYTHONDONTWRITEBYTECODE": "1"}  # nothing new beside course.py
     if "PYTHONPATH" in environment:  # relative entries mean another folder there
         entries = environment["PYTHONPATH"].split(os.pathsep)
         environment["PYTHONPATH"] = os.pathsep.join(os.path.abspath(entry) for entry in entries)
@@ -45,6 +51,17 @@ def run(notebook, folder, timeout=120):
     client.execute(env=environment, cleanup_kc=True)
 
 
+def with_palettes(notebook):
+    """Stores its pictures with 256 colours each, a third of the size."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                picture = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))).convert("RGB")
+                file = io.BytesIO()
+                picture.quantize(256, dither=Image.Dither.NONE).save(file, "png", optimize=True)
+                output.data["image/png"] = base64.b64encode(file.getvalue()).decode()
+
+
 def main(names):
     """Runs the notebooks of these names in place."""
     unknown = set(names) - {path.stem for path in paths()}
@@ -55,6 +72,7 @@ def main(names):
             notebook = read(path)
             with tempfile.TemporaryDirectory() as folder:
                 run(notebook, folder)
+            with_palettes(notebook)
             notebook.metadata.pop("language_info", None)  # names the Python that happened to run it
             nbformat.write(notebook, path)
             print(f"{path.name}: {path.stat().st_size / 1024:.0f} KiB")
