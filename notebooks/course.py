@@ -14,7 +14,7 @@ from nncore.cli.experiments._comparison import read_csv
 FAST = bool(os.environ.get("NNCORE_FAST"))
 RESULTS = Path("results")  # written by `python -m nncore experiments`
 
-plt.rcParams["figure.dpi"] = 80
+plt.rcParams["figure.dpi"] = 20 if FAST else 80
 
 
 def rows(experiment, table, metric):
