@@ -111,7 +111,7 @@ class TensorBoard(Callback):
             raise ConfigError(f"[TensorBoard] run: expected the name of a folder in logdir or None, got {describe(run)}")
         every = integer("TensorBoard", "every", every, 1, 2**62)
         bins = integer("TensorBoard", "bins", bins, 1, 4096)
-        self.observing = Observing(every, "step", bins if flag("TensorBoard", "histograms", histograms) else 0)
+        self.observing: Observing = Observing(every, "step", bins if flag("TensorBoard", "histograms", histograms) else 0)
         self.run = run
         self.folder: str | None = None
         self._trainer: Trainer | None = None
@@ -193,7 +193,7 @@ class TensorBoard(Callback):
         return []
 
     def __repr__(self) -> str:
-        every, _, bins = self.observing or Observing(0)
+        every, _, bins = self.observing
         written = self.folder or "nothing written yet"
         return f"TensorBoard({self.logdir!r}, every={every}, bins={bins}, run={self.run!r}: {written})"
 

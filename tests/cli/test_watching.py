@@ -9,7 +9,7 @@ import pytest
 from nncore import cli
 from nncore.callbacks import TensorBoard
 from nncore.cli import _mnist_cnn, _watch, main
-from nncore.cli.experiments import _dcn
+from nncore.cli.experiments import _dcn, _e0
 
 MOONS = ["moons", "--epochs", "12", "--samples", "50"]
 TRAIN = ("moons", "mnist-mlp", "mnist-cnn", "cifar-mlp", "cifar-cnn")
@@ -69,6 +69,8 @@ def test_mnist_cnn_writes_its_run(tmp_path, monkeypatch):
 
 def test_e0_watches_its_convolutional_nets(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(_dcn, "_images", lambda: tuple(few_images(n, n) for n in (100, 20, 20)))
+    monkeypatch.setattr(_e0, "WIDTHS", (3,))
+    monkeypatch.setattr(_e0, "DEPTHS", (2,))
     runs = tmp_path / "runs"
     command = ["experiments", "E0", "--quick", "--out", str(tmp_path / "out"), "--logdir", str(runs), "--seed", "3"]
     assert main(command) == 0
