@@ -87,7 +87,7 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
             raise ConfigError(f"[Monitor] per: expected 'step' or 'epoch', got {per!r}")
         every = integer("Monitor", "every", every, 1, 2**62)
         bins = integer("Monitor", "bins", bins, 1, 4096)
-        self.observing: Observing = Observing(every, per, bins if flag("Monitor", "histograms", histograms) else 0)
+        self.observing = Observing(every, per, bins if flag("Monitor", "histograms", histograms) else 0)
         self._most = integer("Monitor", "most", most, 2, 10**6)
         self._trainer: Trainer | None = None
         self._forget()

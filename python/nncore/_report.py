@@ -230,7 +230,8 @@ def _settings(origin: Origin) -> Iterator[tuple[str, str]]:
         yield key, repr(value)
     yield "seed of the model", str(trainer.model.seed)
     yield "dtype", trainer.model.dtype
-    yield "callbacks", ", ".join(map(_said, origin.callbacks)) or "none"
+    own = [callback for callback in origin.callbacks if type(callback).__name__[0] != "_"]
+    yield "callbacks", ", ".join(map(_said, own)) or "none"
 
 
 def _said(callback: Any) -> str:

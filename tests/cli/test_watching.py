@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nncore import cli
-from nncore.callbacks import TensorBoard
+from nncore.callbacks import Monitor, TensorBoard
 from nncore.cli import _mnist_cnn, _watch, main
 from nncore.cli.experiments import _dcn, _e0
 
@@ -57,6 +57,36 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path, capsys):
     (tmp_path / "file").touch()
     assert main([*MOONS, "--logdir", str(tmp_path / "file")]) == 1
     assert "[TensorBoard] logdir: expected a folder that can be written to" in capsys.readouterr().err
+
+
+def test_moons_writes_a_report_of_the_same_training(tmp_path, capsys):
+    page = tmp_path / "run.html"
+    found = []
+    for flags in ([], ["--report", str(page), "--monitor-every", "5"]):
+        assert main([*MOONS, *flags, "--json"]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    plain, shown = found
+    assert shown["rows"][0]["train"] == plain["rows"][0]["train"]
+    assert shown["notes"] == [f"report: {page}"] and plain["notes"] == []
+    text = page.read_text(encoding="utf-8")
+    assert "<h1>nncore moons</h1>" in text and "12 epochs" in text and "Monitor(every=5" in text
+    assert text.count("data:image/png;base64") == 9
+
+
+@pytest.mark.parametrize("path", ["", ".", "no-such-folder/run.html"])
+def test_a_report_that_cannot_be_written_is_named_before_training(path, capsys):
+    assert main([*MOONS, "--report", path]) == 1
+    captured = capsys.readouterr()
+    assert f"ConfigError: [nncore] --report: expected a file in a folder that can be written to, got {path!r}" in captured.err
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize("command", TRAIN)
+def test_commands_that_do_one_fit_report_it(command, tmp_path):
+    given = cli._parser().parse_args([command, "--report", str(tmp_path / "run.html"), "--monitor-every", "7"])
+    monitor, reporter = _watch.watchers(given)
+    assert isinstance(monitor, Monitor) and monitor.observing.every == 7
+    assert reporter.path == str(tmp_path / "run.html")
 
 
 def test_mnist_cnn_writes_its_run(tmp_path, monkeypatch):

@@ -28,7 +28,7 @@ from nncore import (
 from nncore._layer import Layer
 from nncore.cli._cifar_mlp import add_row, load_split
 from nncore.cli._report import Report, use_file_backend
-from nncore.cli._watch import add_watching, watchers
+from nncore.cli._watch import add_report, add_watching, watchers
 
 NAME = "cifar-cnn"
 HELP = "a small residual net on CIFAR-10"
@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--download", action="store_true", help="fetch the data if they are not there")
     parser.add_argument("--out", help="folder for figures")
     add_watching(parser)
+    add_report(parser)
 
 
 def make_net(width: int, norm: Normalize, seed: int) -> Sequential:

@@ -12,7 +12,7 @@ from nncore import SGD, CrossEntropyLoss, Dropout, ExponentialLR, History, Linea
 from nncore import Sequential as Net
 from nncore._layer import Layer
 from nncore.cli._report import Report, use_file_backend
-from nncore.cli._watch import add_watching, watchers
+from nncore.cli._watch import add_report, add_watching, watchers
 from nncore.datasets import load_cifar10
 
 NAME = "cifar-mlp"
@@ -67,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--download", action="store_true", help="fetch the data if they are not there")
     parser.add_argument("--out", help="folder for figures")
     add_watching(parser)
+    add_report(parser)
 
 
 def train(args: argparse.Namespace) -> tuple[Trainer, History]:

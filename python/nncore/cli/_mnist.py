@@ -9,7 +9,7 @@ from nncore import SGD, Adam, CrossEntropyLoss, History, Linear, Normalize, Sequ
 from nncore._optimizer import Optimizer
 from nncore.cli._moons import ACTIVATIONS
 from nncore.cli._report import Report, use_file_backend
-from nncore.cli._watch import add_watching, watchers
+from nncore.cli._watch import add_report, add_watching, watchers
 from nncore.datasets import load_mnist
 
 NAME = "mnist-mlp"
@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--download", action="store_true", help="fetch the data if they are not there")
     parser.add_argument("--out", help="folder for figures")
     add_watching(parser)
+    add_report(parser)
 
 
 def train(args: argparse.Namespace) -> tuple[Trainer, History]:

@@ -10,7 +10,7 @@ from nncore._activations import ACTIVATIONS
 from nncore._checks import integer
 from nncore._optimizer import Optimizer
 from nncore.cli._report import Report, use_file_backend
-from nncore.cli._watch import add_watching, watchers
+from nncore.cli._watch import add_report, add_watching, watchers
 from nncore.datasets import load_mnist
 from nncore.errors import ConfigError
 
@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--download", action="store_true", help="fetch the data if they are not there")
     parser.add_argument("--out", help="folder for figures")
     add_watching(parser)
+    add_report(parser)
 
 
 def images(root: str | None = None, download: bool = False) -> tuple[tuple[Any, Any], tuple[Any, Any], tuple[Any, Any]]:

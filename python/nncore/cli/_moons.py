@@ -8,7 +8,7 @@ from nncore import SGD, Adam, CrossEntropyLoss, LeakyReLU, Linear, ReLU, Sequent
 from nncore._layer import Layer
 from nncore._optimizer import Optimizer
 from nncore.cli._report import Report, use_file_backend
-from nncore.cli._watch import add_watching, watchers
+from nncore.cli._watch import add_report, add_watching, watchers
 from nncore.datasets import make_moons, train_test_split
 
 NAME = "moons"
@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--noise", type=float, default=0.2, help="standard deviation of the noise")
     parser.add_argument("--out", help="folder for figures")
     add_watching(parser)
+    add_report(parser)
 
 
 def run(args: argparse.Namespace) -> Report:
