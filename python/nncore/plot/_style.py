@@ -96,12 +96,17 @@ def canvas(
         return
     import matplotlib.pyplot as plt
 
-    with matplotlib.rc_context({**_SIZES, **_NEW_FIGURE}):
-        columns = count if columns is None else columns
-        _, axes = plt.subplots(-(-count // columns), columns, figsize=size, layout="constrained", squeeze=False)
-        for spare in axes.flat[count:]:
-            spare.remove()
-        yield tuple(axes.flat[:count])
+    interactive = matplotlib.is_interactive()
+    try:
+        with matplotlib.rc_context({**_SIZES, **_NEW_FIGURE}):
+            columns = count if columns is None else columns
+            _, axes = plt.subplots(-(-count // columns), columns, figsize=size, layout="constrained", squeeze=False)
+            interactive = matplotlib.is_interactive()  # a notebook's first figure sets it, and the context forgets that
+            for spare in axes.flat[count:]:
+                spare.remove()
+            yield tuple(axes.flat[:count])
+    finally:
+        matplotlib.interactive(interactive)
 
 
 def given_axes(where: str, ax: Any, count: int) -> tuple[Any, ...]:
