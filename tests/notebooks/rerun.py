@@ -71,7 +71,7 @@ def main(names):
         if not names or path.stem in names:
             notebook = read(path)
             with tempfile.TemporaryDirectory() as folder:
-                run(notebook, folder)
+                run(notebook, folder, timeout=600)
             with_palettes(notebook)
             notebook.metadata.pop("language_info", None)  # names the Python that happened to run it
             nbformat.write(notebook, path)
