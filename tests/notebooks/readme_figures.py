@@ -8,10 +8,14 @@ ROOT = Path(__file__).parents[2]
 START, END = "<!-- figures: written by tests/notebooks/readme_figures.py -->\n", "<!-- end of figures -->\n"
 
 SHOWN = {  # experiment: tables and, of each, the figures shown
+    "E0": {"dcn_runs": ["final_test_accuracy"]},
     "E1": {"perceptron": ["test_accuracy"], "mlp": ["train_loss", "test_loss", "test_accuracy"], "batch_size": ["test_accuracy"]},
+    "E3": {"dropout": ["test_accuracy"]},
     "E4": {"rosenbrock": ["f"], "shallow": ["test_accuracy"], "deep": ["ratio"]},
 }
 TITLES = {
+    "dcn_runs": "convolutional net on MNIST",
+    "dropout": "Dropout with BatchNorm, MNIST",
     "perceptron": "perceptron",
     "mlp": "2-20-2 on moons",
     "batch_size": "batch sizes on moons",
