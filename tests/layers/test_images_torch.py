@@ -60,6 +60,8 @@ def conv(channels, shape, **args):
 @DRAWN
 @given(convolutions())
 @example(conv((1, 1), (1, 1, 1, 1), kernel_size=1))
+@example(conv((17, 40), (3, 17, 13, 9), kernel_size=3, padding=1))  # tiles of outputs
+@example(conv((32, 16), (2, 32, 7, 14), kernel_size=5, padding=(3, 2)))
 @example(conv((1, 2), (2, 1, 2, 3), kernel_size=5, padding=2))  # a kernel larger than the image
 @example(conv((2, 1), (1, 2, 1, 1), kernel_size=3, padding=(1, 2), stride=2))
 @example(conv((6, 6), (2, 6, 7, 5), kernel_size=3, padding=1, groups=6))  # depthwise

@@ -52,6 +52,29 @@ struct ConvRows {
 /// plain) and taps i * kw + j.
 struct ConvTaps {
   int64_t images, block0, block1, in0, in1, tap0, tap1;
+  bool onto = false;  ///< added to what dw holds
+};
+
+/// A convolution of kh = kw = k = 3 or 5 in tiles of m x m outputs, each from n x n inputs with n x n multiplications
+/// instead of (m k)^2. Tiles are counted over all images, row by row.
+struct WinogradShape {
+  ConvShape conv;
+  static constexpr int64_t m = 4;
+
+  [[gnu::always_inline]] constexpr int64_t n() const { return m + conv.kh - 1; }
+  [[gnu::always_inline]] constexpr int64_t rows() const { return (conv.OH() + m - 1) / m; }
+  [[gnu::always_inline]] constexpr int64_t columns() const { return (conv.OW() + m - 1) / m; }
+  [[gnu::always_inline]] constexpr int64_t tiles() const { return rows() * columns(); }  ///< of one image
+  /// Elements from one point's values of `count` tiles with C channels, (blocks of C, count, b), to the next point's:
+  /// one register more than they need, so that points do not all meet in one place of the cache.
+  [[gnu::always_inline]] static constexpr int64_t point(int64_t C, int64_t count, int64_t b) {
+    return blocks_of(C, b) * count * b + b;
+  }
+  /// The same of weights, packed as those of a 1 x 1 convolution.
+  [[gnu::always_inline]] constexpr int64_t weights(int64_t b) const { return blocks_of(conv.K, b) * b * conv.C + b; }
+};
+struct TileRange {
+  int64_t tile0, tile1;
 };
 
 /// Windows of kh x kw taps, sh and sw apart, on planes (H, W); OH x OW of them. Taps in the padding (ph, pw on either
@@ -67,7 +90,7 @@ struct ConvKernels {
 
   /// y from blocked x, and from plain x (N, C, H, W) of few channels. w is packed; bias (K) may be null (zeros).
   Forward conv_forward, conv_forward_plain;
-  /// dw (packed) = sum over the images of dy and x, assigned; x blocked, or plain.
+  /// dw (packed) = sum over the images of dy and x; x blocked, or plain.
   Weights conv_weight_gradient, conv_weight_gradient_plain;
   /// db[k] = sum over the images of dy, assigned, for some blocks of K.
   void (*conv_bias_gradient)(const ConvShape& s, int64_t images, int64_t block0, int64_t block1, const T* dy, T* db);
@@ -80,6 +103,15 @@ struct ConvKernels {
   void (*unpack_weights)(const ConvShape& s, const T* packed, T* w);
   /// Packed weights for s.backward(): K and C exchanged, taps reversed. From some blocks of K, say after their update.
   void (*flip_weights)(const ConvShape& s, int64_t block0, int64_t block1, const T* w, T* flipped);
+
+  // Winograd's way: values at the n x n points, each WinogradShape::point apart, of some tiles of x, or of dy, and back;
+  // of packed weights, and back from the sum of `parts` arrays of them, `part` apart. bias may be null.
+  void (*winograd_input)(const WinogradShape& s, const TileRange& part, const T* x, T* v);
+  void (*winograd_gradient)(const WinogradShape& s, const TileRange& part, const T* dy, T* v);
+  void (*winograd_output)(const WinogradShape& s, const TileRange& part, const T* v, const T* bias, T* y);
+  void (*winograd_weights)(const WinogradShape& s, int64_t block0, int64_t block1, const T* w, T* u);
+  void (*winograd_weight_gradient)(const WinogradShape& s, int64_t block0, int64_t block1, int64_t parts, int64_t part,
+                                   const T* u, T* dw);
 
   // Pooling of `planes` = images * blocks planes of blocked pixels.
   /// Rows from row0 to row1 of y; taken[..] = i * kw + j of the largest number, the first of equals, or of the last NaN

@@ -95,7 +95,7 @@ NNCORE_INLINE void weight_gradient(const ConvShape& s, const ConvTaps& part, con
         for (int64_t tap = part.tap0; tap < part.tap1; ++tap) {
           const Meeting row = meeting(tap / s.kw, s.ph, s.H, s.OH()), column = meeting(tap % s.kw, s.pw, s.W, s.OW());
           const bool none = row.count == 0 || column.count == 0 || part.images == 0;
-          Tap<T> t = {x, dy, 0, column.count, s.W * b, s.OW() * b, dy_block, dw_block, n == 0};
+          Tap<T> t = {x, dy, 0, column.count, s.W * b, s.OW() * b, dy_block, dw_block, n == 0 && !part.onto};
           if (!none) {
             t.rows = row.count;
             t.x += n * x_image + c * x_block + (row.input * s.W + column.input) * b;

@@ -102,7 +102,8 @@ NNCORE_INLINE void weight_gradient(const ConvShape& s, const ConvTaps& part, con
         now = (left + tiles - 1) / tiles;
         const int64_t row0 = i < s.ph ? s.ph - i : 0, row1 = s.H + s.ph - i < s.OH() ? s.H + s.ph - i : s.OH();
         const int64_t block_c = c / b * b, channels = s.C - block_c < b ? s.C - block_c : b;
-        Taps<T> t = {x, dy, 0, s.W, s.OW() * b, s.OW(), j - s.pw, s.W, dy_block, dw_block, channels * b, n == 0};
+        Taps<T> t = {x, dy, 0, s.W, s.OW() * b, s.OW(), j - s.pw, s.W, dy_block, dw_block, channels * b,
+                     n == 0 && !part.onto};
         if (row1 > row0 && part.images > 0) {
           t.rows = row1 - row0;
           t.x += ((n * s.C + c) * s.H + row0 + i - s.ph) * s.W;

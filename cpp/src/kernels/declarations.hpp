@@ -123,6 +123,11 @@ NNCORE_KERNEL(from_blocked);
 NNCORE_KERNEL(pack_weights);
 NNCORE_KERNEL(unpack_weights);
 NNCORE_KERNEL(flip_weights);
+NNCORE_KERNEL(winograd_input);
+NNCORE_KERNEL(winograd_gradient);
+NNCORE_KERNEL(winograd_output);
+NNCORE_KERNEL(winograd_weights);
+NNCORE_KERNEL(winograd_weight_gradient);
 
 NNCORE_KERNEL(max_pool);
 NNCORE_KERNEL(max_pool_backward);

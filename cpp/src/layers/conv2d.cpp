@@ -2,7 +2,7 @@
 
 #include "layers/channels.hpp"
 #include "layers/correlation.hpp"
-#include "layers/direct_conv.hpp"
+#include "layers/blocked_conv.hpp"
 #include "layers/epilogue.hpp"
 #include "layers/window.hpp"
 #include "nncore/initializer.hpp"
@@ -11,7 +11,7 @@
 namespace nncore {
 namespace {
 
-/// The planned form for the direct kernels: images come blocked or not, and go blocked.
+/// The planned form in blocks of channels: images come blocked or not, and go blocked.
 template <class T>
 class LoweredConv final : public Lowered<T> {
  public:
@@ -38,7 +38,7 @@ class LoweredConv final : public Lowered<T> {
   }
 
  private:
-  DirectConv<T> conv_;
+  BlockedConv<T> conv_;
   int64_t n_w_, K_;
   bool bias_;
   Epilogue<T> after_;
@@ -76,19 +76,19 @@ class Conv2d final : public Layer<T> {
     in_ = in;
     out_ = {K_, out[0], out[1]};
     forward_.reset();
-    direct_.reset();
-    if (direct()) direct_ = std::make_unique<DirectConv<T>>(conv_shape(), false);
+    conv_.reset();
+    if (in_blocks()) conv_ = std::make_unique<BlockedConv<T>>(conv_shape(), false);
     return out_;
   }
 
   std::unique_ptr<Lowered<T>> lower(Layout layout) override {
-    if (!direct() || layout == Layout::features) return nullptr;
+    if (!in_blocks() || layout == Layout::features) return nullptr;
     return std::make_unique<LoweredConv<T>>(conv_shape(), layout == Layout::blocks, bias_);
   }
 
   void forward(View<const T> x, View<T> y, const Pass& pass) override {
     if (pass.training) x_ = x;
-    if (direct_) return forward_directly(x, y);
+    if (conv_) return forward_in_blocks(x, y);
     plan();
     const int64_t L = forward_->length();
     const T* w = this->parameters()[0].value;
@@ -105,7 +105,7 @@ class Conv2d final : public Layer<T> {
 
   // dW[k, c] = Σ_n x[n, c] ⋆ dy[n, k], db[k] = Σ dy[·, k]
   void backward(View<const T> dy, View<T> dx) override {
-    if (direct_) return backward_directly(dy, dx);
+    if (conv_) return backward_in_blocks(dy, dx);
     plan();
     const int64_t N = dy.batch(), size = this->parameters()[0].shape.size();
     forward_->weight_gradient(N, x_.data, dy.data, gradient_.reserve(size), memory_);
@@ -125,8 +125,8 @@ class Conv2d final : public Layer<T> {
     Correlation<T> sums;
   };
 
-  /// Do the direct kernels compute it?
-  bool direct() const {
+  /// Does BlockedConv compute it?
+  bool in_blocks() const {
     const auto plain = [](const Window& w) { return w.stride == 1 && w.dilation == 1 && w.before == w.after; };
     return G_ == 1 && plain(window_[0]) && plain(window_[1]);
   }
@@ -135,20 +135,20 @@ class Conv2d final : public Layer<T> {
     return {C_, in_[1], in_[2], K_, window_[0].kernel, window_[1].kernel, window_[0].before, window_[1].before};
   }
 
-  void forward_directly(View<const T> x, View<T> y) {
+  void forward_in_blocks(View<const T> x, View<T> y) {
     const int64_t N = x.batch();
-    T* const blocked = blocked_.reserve(direct_->results(N));
-    direct_->forward(N, x.data, this->parameters()[0].value, bias_ ? this->parameters()[1].value : nullptr, blocked,
+    T* const blocked = blocked_.reserve(conv_->results(N));
+    conv_->forward(N, x.data, this->parameters()[0].value, bias_ ? this->parameters()[1].value : nullptr, blocked,
                      [](int64_t, int64_t, const T*) {});
     turn_blocks(false, N, K_, out_[1] * out_[2], blocked, y.data);
   }
 
-  void backward_directly(View<const T> dy, View<T> dx) {
+  void backward_in_blocks(View<const T> dy, View<T> dx) {
     const int64_t N = dy.batch(), size = this->parameters()[0].shape.size();
-    T* const blocked = blocked_.reserve(direct_->results(N));
+    T* const blocked = blocked_.reserve(conv_->results(N));
     turn_blocks(true, N, K_, out_[1] * out_[2], dy.data, blocked);
     T *dw = gradient_.reserve(size + K_), *db = bias_ ? dw + size : nullptr;
-    direct_->backward(N, x_.data, blocked, dx.data, dw, db);
+    conv_->backward(N, x_.data, blocked, dx.data, dw, db);
     kernels<T>().add(size, dw, this->parameters()[0].grad);
     if (bias_) kernels<T>().add(K_, db, this->parameters()[1].grad);
   }
@@ -278,7 +278,7 @@ class Conv2d final : public Layer<T> {
   bool bias_, all_pixels_ = true;
   std::array<Window, 2> window_;
   Shape in_, out_;
-  std::unique_ptr<DirectConv<T>> direct_;  // null: correlations do it
+  std::unique_ptr<BlockedConv<T>> conv_;  // null: correlations do it
   Buffer<T> blocked_;
   std::unique_ptr<Correlation<T>> forward_;
   std::vector<Phase> phases_;
@@ -311,7 +311,9 @@ const auto registered =
         .keyword("bias_init", Value(), rule::initializer(),
                  "how b starts; None: as W by default, zeros when weight_init is \"xavier\" or \"kaiming\"")
         .shapes("(N, C, H, W) -> (N, K, U, V), U = floor((H + 2 padding - dilation (kernel - 1) - 1) / stride) + 1")
-        .notes("Parameters: weight (K, C/groups, rows, columns), bias (K,).")
+        .notes("Parameters: weight (K, C/groups, rows, columns), bias (K,).\n\n"
+               "Kernels of 3 x 3 and 5 x 5 over 16 and more channels are computed with fewer multiplications (Winograd), "
+               "which rounds two to five times as much as the sum of the formula; a NaN or inf spreads over 4 x 4 pixels.")
         .source("LeCun, Bottou, Bengio, Haffner, Gradient-based learning applied to document recognition, 1998")
         .doctest(">>> nc.Conv2d(3, 16, 5)(np.zeros((2, 3, 32, 32))).shape\n(2, 16, 28, 28)")
         .example({{"in_channels", int64_t{2}}, {"out_channels", int64_t{3}}, {"kernel_size", int64_t{3}}}, {2, 5, 4})

@@ -1,7 +1,7 @@
 /// Turn: brings what one layer computes into the layout the next one likes.
 #pragma once
 
-#include "layers/direct_conv.hpp"
+#include "layers/blocked_conv.hpp"
 #include "nncore/layer.hpp"
 
 namespace nncore {

@@ -1,10 +1,13 @@
-/// Convolution by the direct kernels (kernels/conv_table.hpp): stride 1, one group, no dilation, equal padding before
-/// and after. Results are blocked by channels; few channels are read as they stand, more of them blocked, too.
+/// Convolution in blocks of channels (kernels/conv_table.hpp): stride 1, one group, no dilation, equal padding before
+/// and after. Results are blocked; few channels are read as they stand, more of them blocked, too. Winograd's way does
+/// it where that pays, direct kernels elsewhere.
 #pragma once
 
 #include <algorithm>
+#include <optional>
 
 #include "kernels/table.hpp"
+#include "layers/winograd_conv.hpp"
 #include "nncore/buffer.hpp"
 #include "nncore/thread_pool.hpp"
 
@@ -21,10 +24,13 @@ void turn_blocks(bool to_blocks, int64_t N, int64_t C, int64_t L, const T* from,
 }
 
 template <class T>
-class DirectConv {
+class BlockedConv {
  public:
   /// x comes in blocks, or one image of channels after the other.
-  DirectConv(const ConvShape& shape, bool blocked_x) : s_(shape), blocked_x_(blocked_x) {}
+  BlockedConv(const ConvShape& shape, bool blocked_x) : s_(shape), blocked_x_(blocked_x) {
+    if (WinogradConv<T>::suits(s_)) tiles_.emplace(s_);
+    if (WinogradConv<T>::suits(s_.backward())) tiles_back_.emplace(s_.backward());
+  }
 
   double flops(int64_t N) const {
     return 2.0 * static_cast<double>(N * s_.OH() * s_.OW()) * static_cast<double>(s_.K * s_.C * s_.kh * s_.kw);
@@ -38,6 +44,7 @@ class DirectConv {
     const auto& conv = kernels<T>().conv;
     conv.pack_weights(s_, w, packed_.reserve(packed_size(s_, b())));
     const T* const from = readable(N, x);
+    if (tiles_) return tiles_->forward(N, from, packed_.data(), bias, y, finish);
     const int64_t blocks = K_blocks(), size = block_size();
     each_pair(N, blocks, [&](int64_t n, int64_t k, int64_t k1) {
       const auto kernel = plain() ? conv.conv_forward_plain : conv.conv_forward;
@@ -53,18 +60,9 @@ class DirectConv {
     if (dx != nullptr) input_gradient(N, dz, dx);
     const auto& conv = kernels<T>().conv;
     const T* const from = plain() || blocked_x_ ? x : x_.data();  // turned by forward
-    // a piece: as many blocks of K as the kernel takes at once, one block of C, a row of taps
-    const int64_t pairs = (K_blocks() + 1) / 2, inputs = plain() ? 1 : C_blocks(), rows = plain() ? 1 : s_.kh;
     T* const packed = dw_.reserve(packed_size(s_, b()));
-    parallel_for(pairs * inputs * rows, flops(N), [&](int64_t piece) {
-      const int64_t row = piece % rows, c = piece / rows % inputs, k = 2 * (piece / rows / inputs);
-      const int64_t k1 = std::min(K_blocks(), k + 2);
-      if (plain()) {
-        conv.conv_weight_gradient_plain(s_, {N, k, k1, 0, s_.C, 0, s_.kh * s_.kw}, from, dz, packed);
-      } else {
-        conv.conv_weight_gradient(s_, {N, k, k1, c, c + 1, row * s_.kw, (row + 1) * s_.kw}, from, dz, packed);
-      }
-    });
+    if (tiles_) tiles_->weight_gradient(N, from, dz, packed);
+    else weight_gradient(N, from, dz, packed);
     conv.unpack_weights(s_, packed, dw);
     if (db == nullptr) return;
     parallel_for(K_blocks(), static_cast<double>(results(N)), [&](int64_t k) {
@@ -98,13 +96,29 @@ class DirectConv {
     return x_.data();
   }
 
+  void weight_gradient(int64_t N, const T* x, const T* dz, T* dw) const {
+    // a piece: as many blocks of K as the kernel takes at once, one block of C, a row of taps
+    const int64_t pairs = (K_blocks() + 1) / 2, inputs = plain() ? 1 : C_blocks(), rows = plain() ? 1 : s_.kh;
+    const auto& conv = kernels<T>().conv;
+    parallel_for(pairs * inputs * rows, flops(N), [&](int64_t piece) {
+      const int64_t row = piece % rows, c = piece / rows % inputs, k = 2 * (piece / rows / inputs);
+      const int64_t k1 = std::min(K_blocks(), k + 2);
+      if (plain()) {
+        conv.conv_weight_gradient_plain(s_, {N, k, k1, 0, s_.C, 0, s_.kh * s_.kw}, x, dz, dw);
+      } else {
+        conv.conv_weight_gradient(s_, {N, k, k1, c, c + 1, row * s_.kw, (row + 1) * s_.kw}, x, dz, dw);
+      }
+    });
+  }
+
   void input_gradient(int64_t N, const T* dz, T* dx) {
     const auto& conv = kernels<T>().conv;
     const ConvShape back = s_.backward();
     conv.flip_weights(s_, 0, K_blocks(), packed_.data(), flipped_.reserve(packed_size(back, b())));
     const int64_t blocks = C_blocks(), size = s_.H * s_.W * b();
     T* const blocked = blocked_x_ ? dx : dx_.reserve(N * blocks * size);
-    each_pair(N, blocks, [&](int64_t n, int64_t c, int64_t c1) {
+    if (tiles_back_) tiles_back_->forward(N, dz, flipped_.data(), nullptr, blocked, [](int64_t, int64_t, const T*) {});
+    else each_pair(N, blocks, [&](int64_t n, int64_t c, int64_t c1) {
       conv.conv_forward(back, {1, c, c1, 0, s_.H}, dz + n * K_blocks() * block_size(), flipped_.data(), nullptr,
                         blocked + n * blocks * size);
     });
@@ -113,6 +127,7 @@ class DirectConv {
 
   ConvShape s_;
   bool blocked_x_;
+  std::optional<WinogradConv<T>> tiles_, tiles_back_;  // none: the direct kernels
   Buffer<T> x_, dx_, packed_, flipped_, dw_;
 };
 

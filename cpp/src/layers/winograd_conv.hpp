@@ -1,0 +1,177 @@
+/// Convolution by Winograd's kernels (kernels/winograd.cpp) on blocked images: square kernels of 3 or 5, enough
+/// channels, and an image that its tiles fill. Two to five times fewer multiplications than the direct way.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+
+#include "kernels/table.hpp"
+#include "nncore/buffer.hpp"
+#include "nncore/thread_pool.hpp"
+
+namespace nncore {
+
+template <class T>
+class WinogradConv {
+ public:
+  /// Does it pay? Sizes alone decide, without the batch: a sample's results do not depend on those beside it.
+  static bool suits(const ConvShape& s) {
+    if (s.kh != s.kw || (s.kh != 3 && s.kh != 5)) return false;
+    const bool channels = std::min(s.C, s.K) >= kLeastChannels && s.C * s.K <= kMostWeights;
+    return channels && 2 * multiplications({s}) <= s.kh * s.kw * s.OH() * s.OW();
+  }
+
+  explicit WinogradConv(const ConvShape& s) : s_{s} {}
+
+  /// As the direct kernel: w packed; finish(first, n, y) for each piece of y that is ready.
+  template <class F>
+  void forward(int64_t N, const T* x, const T* w, const T* bias, T* y, F finish) {
+    const auto& conv = kernels<T>().conv;
+    const ConvShape& c = s_.conv;
+    T* const u = weights_.reserve(points() * s_.weights(b()));
+    parallel_for(K_blocks(), weight_work(), [&](int64_t k) { conv.winograd_weights(s_, k, k + 1, w, u); });
+    const Units units = units_of(N);
+    const int64_t v_size = values(c.C, units.most), pieces = std::min(units.count, kPieces);
+    Places scratch(scratch_, v_size + values(c.K, units.most), pieces);
+    each_piece(units, pieces, [&](int64_t, int64_t first, int64_t last) {
+      const auto place = scratch.take();
+      T *const v = place.data(), *const z = v + v_size;
+      for (int64_t i = first; i < last; ++i) {
+        const TileRange tiles = tiles_of(units, i);
+        const int64_t count = tiles.tile1 - tiles.tile0;
+        conv.winograd_input(s_, tiles, x, v);
+        for (int64_t p = 0; p < points(); ++p) {
+          conv.conv_forward(one_by_one(count), {1, 0, K_blocks(), 0, 1}, v + p * s_.point(c.C, count, b()),
+                            u + p * s_.weights(b()), nullptr, z + p * s_.point(c.K, count, b()));
+        }
+        conv.winograd_output(s_, tiles, z, bias, y);
+        finish_tiles(tiles, y, finish);
+      }
+    });
+  }
+
+  /// dw (packed), the sum over the images of x and dz. Parts of the batch are summed alone, then together.
+  void weight_gradient(int64_t N, const T* x, const T* dz, T* dw) {
+    const auto& conv = kernels<T>().conv;
+    const ConvShape& c = s_.conv;
+    const Units units = units_of(N);
+    const int64_t u_size = points() * s_.weights(b()), v_size = values(c.C, units.most);
+    const int64_t parts = std::clamp(std::min(units.count, kGradients / u_size), int64_t{1}, kPieces);
+    T* const sums = weights_.reserve(parts * u_size);
+    if (units.count == 0) std::fill_n(sums, u_size, T(0));
+    Places scratch(scratch_, v_size + values(c.K, units.most), parts);
+    each_piece(units, parts, [&](int64_t part, int64_t first, int64_t last) {
+      const auto place = scratch.take();
+      T *const u = sums + part * u_size, *const v = place.data(), *const z = v + v_size;
+      for (int64_t i = first; i < last; ++i) {
+        const TileRange tiles = tiles_of(units, i);
+        const int64_t count = tiles.tile1 - tiles.tile0;
+        conv.winograd_input(s_, tiles, x, v);
+        conv.winograd_gradient(s_, tiles, dz, z);
+        for (int64_t p = 0; p < points(); ++p) {
+          conv.conv_weight_gradient(one_by_one(count), {1, 0, K_blocks(), 0, blocks_of(c.C, b()), 0, 1, i > first},
+                                    v + p * s_.point(c.C, count, b()), z + p * s_.point(c.K, count, b()),
+                                    u + p * s_.weights(b()));
+        }
+      }
+    });
+    parallel_for(K_blocks(), static_cast<double>(parts) * weight_work(), [&](int64_t k) {
+      conv.winograd_weight_gradient(s_, k, k + 1, parts, u_size, sums, dw);
+    });
+  }
+
+ private:
+  static constexpr int64_t kLeastChannels = 16, kMostWeights = 1 << 16;
+  static constexpr int64_t kPieces = 8;                         // so many can be worked on at once
+  static constexpr int64_t kInCache = (640 << 10) / sizeof(T);  // values of the tiles of a unit
+  static constexpr int64_t kGradients = (8 << 20) / sizeof(T);  // all parts' sums
+
+  static int64_t b() { return kernels<T>().lanes; }
+  static int64_t multiplications(const WinogradShape& s) { return s.n() * s.n() * s.tiles(); }
+  int64_t points() const { return s_.n() * s_.n(); }
+  int64_t K_blocks() const { return blocks_of(s_.conv.K, b()); }
+  int64_t values(int64_t channels, int64_t tiles) const { return points() * s_.point(channels, tiles, b()); }
+  ConvShape one_by_one(int64_t tiles) const { return {s_.conv.C, 1, tiles, s_.conv.K, 1, 1, 0, 0}; }
+  double work(int64_t N) const {
+    return 2.0 * static_cast<double>(N * multiplications(s_)) * static_cast<double>(s_.conv.C * s_.conv.K);
+  }
+  double weight_work() const { return 10.0 * static_cast<double>(points() * s_.weights(b())); }
+
+  /// What is done at once: some images, or some rows of tiles of one.
+  struct Units {
+    int64_t N, images, bands, count, most;  ///< bands: of one image; most: tiles of the largest unit
+  };
+  Units units_of(int64_t N) const {
+    const int64_t fit = std::max(kInCache / (points() * (s_.conv.C + s_.conv.K)), int64_t{1}), image = s_.tiles();
+    if (image <= fit) {
+      const int64_t images = std::max(std::min(fit / image, (N + kPieces - 1) / kPieces), int64_t{1});
+      return {N, images, 1, (N + images - 1) / images, images * image};
+    }
+    const int64_t rows = std::max(fit / s_.columns(), int64_t{1}), bands = (s_.rows() + rows - 1) / rows;
+    return {N, 1, bands, N * bands, (s_.rows() + bands - 1) / bands * s_.columns()};
+  }
+  TileRange tiles_of(const Units& units, int64_t i) const {
+    if (units.bands == 1) {
+      return {i * units.images * s_.tiles(), std::min(units.N, (i + 1) * units.images) * s_.tiles()};
+    }
+    const int64_t first = i / units.bands * s_.tiles(), band = i % units.bands, rows = s_.rows();
+    return {first + band * rows / units.bands * s_.columns(), first + (band + 1) * rows / units.bands * s_.columns()};
+  }
+
+  /// f(piece, first unit, last unit + 1)
+  template <class F>
+  void each_piece(const Units& units, int64_t pieces, F f) const {
+    parallel_for(pieces, work(units.N), [&](int64_t piece) {
+      f(piece, piece * units.count / pieces, (piece + 1) * units.count / pieces);
+    });
+  }
+
+  template <class F>
+  void finish_tiles(const TileRange& tiles, T* y, F finish) const {
+    const int64_t OH = s_.conv.OH(), row = s_.conv.OW() * b(), own = s_.tiles();
+    for (int64_t tile = tiles.tile0; tile < tiles.tile1; tile = (tile / own + 1) * own) {
+      const int64_t n = tile / own, last = std::min(tiles.tile1 - n * own, own);
+      const int64_t row0 = tile % own / s_.columns() * s_.m, row1 = std::min(OH, last / s_.columns() * s_.m);
+      for (int64_t k = 0; k < K_blocks(); ++k) {
+        const int64_t first = ((n * K_blocks() + k) * OH + row0) * row;
+        finish(first, (row1 - row0) * row, y + first);
+      }
+    }
+  }
+
+  /// Memory for the pieces at work. Whoever is next gets what was used last: it is still in cache.
+  class Places {
+   public:
+    Places(Buffer<T>& buffer, int64_t size, int64_t count)
+        : memory_(buffer.reserve(size * count)), size_(size) {}
+
+    class Place {
+     public:
+      explicit Place(Places& all) : all_(all) {
+        uint32_t free = all_.free_.load();
+        while (!all_.free_.compare_exchange_weak(free, free & (free - 1))) {}
+        index_ = std::countr_zero(free);
+      }
+      ~Place() { all_.free_.fetch_or(uint32_t{1} << index_); }
+      Place(const Place&) = delete;
+      Place& operator=(const Place&) = delete;
+      T* data() const { return all_.memory_ + index_ * all_.size_; }
+
+     private:
+      Places& all_;
+      int index_;
+    };
+    Place take() { return Place(*this); }
+
+   private:
+    T* memory_;
+    int64_t size_;
+    std::atomic<uint32_t> free_{~uint32_t{0}};
+  };
+
+  WinogradShape s_;
+  Buffer<T> weights_, scratch_;
+};
+
+}  // namespace nncore
