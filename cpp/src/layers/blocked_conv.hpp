@@ -62,6 +62,7 @@ class BlockedConv {
     const T* const from = plain() || blocked_x_ ? x : x_.data();  // turned by forward
     T* const packed = dw_.reserve(packed_size(s_, b()));
     if (tiles_) tiles_->weight_gradient(N, from, dz, packed);
+    else if (plain()) plain_weight_gradient(N, from, dz, packed);
     else weight_gradient(N, from, dz, packed);
     conv.unpack_weights(s_, packed, dw);
     if (db == nullptr) return;
@@ -71,6 +72,8 @@ class BlockedConv {
   }
 
  private:
+  static constexpr int64_t kParts = 8;
+
   static int64_t b() { return kernels<T>().lanes; }
   int64_t K_blocks() const { return blocks_of(s_.K, b()); }
   int64_t C_blocks() const { return blocks_of(s_.C, b()); }
@@ -96,19 +99,27 @@ class BlockedConv {
     return x_.data();
   }
 
+  /// A piece: as many blocks of K as the kernel takes at once, one block of C, a row of taps.
   void weight_gradient(int64_t N, const T* x, const T* dz, T* dw) const {
-    // a piece: as many blocks of K as the kernel takes at once, one block of C, a row of taps
-    const int64_t pairs = (K_blocks() + 1) / 2, inputs = plain() ? 1 : C_blocks(), rows = plain() ? 1 : s_.kh;
-    const auto& conv = kernels<T>().conv;
+    const int64_t pairs = (K_blocks() + 1) / 2, inputs = C_blocks(), rows = s_.kh;
     parallel_for(pairs * inputs * rows, flops(N), [&](int64_t piece) {
       const int64_t row = piece % rows, c = piece / rows % inputs, k = 2 * (piece / rows / inputs);
-      const int64_t k1 = std::min(K_blocks(), k + 2);
-      if (plain()) {
-        conv.conv_weight_gradient_plain(s_, {N, k, k1, 0, s_.C, 0, s_.kh * s_.kw}, x, dz, dw);
-      } else {
-        conv.conv_weight_gradient(s_, {N, k, k1, c, c + 1, row * s_.kw, (row + 1) * s_.kw}, x, dz, dw);
-      }
+      const ConvTaps part = {N, k, std::min(K_blocks(), k + 2), c, c + 1, row * s_.kw, (row + 1) * s_.kw};
+      kernels<T>().conv.conv_weight_gradient(s_, part, x, dz, dw);
     });
+  }
+  /// Few channels make few pieces: parts of the batch instead, each with its own sums.
+  void plain_weight_gradient(int64_t N, const T* x, const T* dz, T* dw) {
+    const int64_t size = packed_size(s_, b()), parts = std::clamp(N, int64_t{1}, kParts);
+    T* const sums = sums_.reserve(parts * size);
+    parallel_for(parts, flops(N), [&](int64_t i) {
+      const int64_t n0 = i * N / parts, n1 = (i + 1) * N / parts;
+      const ConvTaps part = {n1 - n0, 0, K_blocks(), 0, s_.C, 0, s_.kh * s_.kw};
+      kernels<T>().conv.conv_weight_gradient_plain(s_, part, x + n0 * image_size(), dz + n0 * K_blocks() * block_size(),
+                                                   sums + i * size);
+    });
+    std::copy_n(sums, size, dw);
+    for (int64_t i = 1; i < parts; ++i) kernels<T>().add(size, sums + i * size, dw);
   }
 
   void input_gradient(int64_t N, const T* dz, T* dx) {
@@ -128,7 +139,7 @@ class BlockedConv {
   ConvShape s_;
   bool blocked_x_;
   std::optional<WinogradConv<T>> tiles_, tiles_back_;  // none: the direct kernels
-  Buffer<T> x_, dx_, packed_, flipped_, dw_;
+  Buffer<T> x_, dx_, packed_, flipped_, dw_, sums_;
 };
 
 }  // namespace nncore
