@@ -31,7 +31,7 @@ class WinogradConv {
     const ConvShape& c = s_.conv;
     T* const u = weights_.reserve(points() * s_.weights(b()));
     parallel_for(K_blocks(), weight_work(), [&](int64_t k) { conv.winograd_weights(s_, k, k + 1, w, u); });
-    const Units units = units_of(N);
+    const Units units = units_of(N, num_threads());
     const int64_t v_size = values(c.C, units.most), pieces = std::min(units.count, kPieces);
     Places scratch(scratch_, v_size + values(c.K, units.most), pieces);
     each_piece(units, pieces, [&](int64_t, int64_t first, int64_t last) {
@@ -55,7 +55,7 @@ class WinogradConv {
   void weight_gradient(int64_t N, const T* x, const T* dz, T* dw) {
     const auto& conv = kernels<T>().conv;
     const ConvShape& c = s_.conv;
-    const Units units = units_of(N);
+    const Units units = units_of(N, 1);
     const int64_t u_size = points() * s_.weights(b()), v_size = values(c.C, units.most);
     const int64_t parts = std::clamp(std::min(units.count, kGradients / u_size), int64_t{1}, kPieces);
     T* const sums = weights_.reserve(parts * u_size);
@@ -102,13 +102,15 @@ class WinogradConv {
   struct Units {
     int64_t N, images, bands, count, most;  ///< bands: of one image; most: tiles of the largest unit
   };
-  Units units_of(int64_t N) const {
+  /// `least`: at least so many, if there are rows enough.
+  Units units_of(int64_t N, int64_t least) const {
     const int64_t fit = std::max(kInCache / (points() * (s_.conv.C + s_.conv.K)), int64_t{1}), image = s_.tiles();
-    if (image <= fit) {
+    if (image <= fit && N >= least) {
       const int64_t images = std::max(std::min(fit / image, (N + kPieces - 1) / kPieces), int64_t{1});
       return {N, images, 1, (N + images - 1) / images, images * image};
     }
-    const int64_t rows = std::max(fit / s_.columns(), int64_t{1}), bands = (s_.rows() + rows - 1) / rows;
+    const int64_t rows = std::max(fit / s_.columns(), int64_t{1}), fitting = (s_.rows() + rows - 1) / rows;
+    const int64_t bands = std::min(s_.rows(), std::max(fitting, least / std::max(N, int64_t{1})));
     return {N, 1, bands, N * bands, (s_.rows() + bands - 1) / bands * s_.columns()};
   }
   TileRange tiles_of(const Units& units, int64_t i) const {
