@@ -166,7 +166,7 @@ class Conv2d(CompiledLayer):
     -----
     Parameters: weight (K, C/groups, rows, columns), bias (K,).
 
-    Kernels of 3 x 3 and 5 x 5 over 16 and more channels are computed with fewer multiplications (Winograd), which rounds two to five times as much as the sum of the formula; a NaN or inf spreads over 4 x 4 pixels.
+    Kernels of 3 x 3 and 5 x 5 over many channels are computed with fewer multiplications (Winograd), which rounds two to five times as much as the sum of the formula; a NaN or inf spreads over 4 x 4 pixels.
     Source: LeCun, Bottou, Bengio, Haffner, Gradient-based learning applied to document recognition, 1998.
 
     Examples

@@ -28,7 +28,7 @@ class BlockedConv {
  public:
   /// x comes in blocks, or one image of channels after the other.
   BlockedConv(const ConvShape& shape, bool blocked_x) : s_(shape), blocked_x_(blocked_x) {
-    if (WinogradConv<T>::suits(s_)) tiles_.emplace(s_);
+    if (!plain() && WinogradConv<T>::suits(s_)) tiles_.emplace(s_);
     if (WinogradConv<T>::suits(s_.backward())) tiles_back_.emplace(s_.backward());
   }
 

@@ -312,7 +312,7 @@ const auto registered =
                  "how b starts; None: as W by default, zeros when weight_init is \"xavier\" or \"kaiming\"")
         .shapes("(N, C, H, W) -> (N, K, U, V), U = floor((H + 2 padding - dilation (kernel - 1) - 1) / stride) + 1")
         .notes("Parameters: weight (K, C/groups, rows, columns), bias (K,).\n\n"
-               "Kernels of 3 x 3 and 5 x 5 over 16 and more channels are computed with fewer multiplications (Winograd), "
+               "Kernels of 3 x 3 and 5 x 5 over many channels are computed with fewer multiplications (Winograd), "
                "which rounds two to five times as much as the sum of the formula; a NaN or inf spreads over 4 x 4 pixels.")
         .source("LeCun, Bottou, Bengio, Haffner, Gradient-based learning applied to document recognition, 1998")
         .doctest(">>> nc.Conv2d(3, 16, 5)(np.zeros((2, 3, 32, 32))).shape\n(2, 16, 28, 28)")

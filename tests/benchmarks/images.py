@@ -1,0 +1,207 @@
+"""Networks of images beside PyTorch, in one process: `python tests/benchmarks/images.py --threads 1,2 --readme`.
+
+PyTorch is eager with channels_last, fused optimizers and batches that are tensors already. Both train in turn: A, B, A, B,
+… Before a time is quoted both have come to the same loss from the same weights on the same batches, without dropout; at
+inference, to the same outputs. Printed in Markdown: the best time of either, and the median of the rounds' ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+import nncore as nc
+from nncore.cli._machine import Steal, cpu_model
+
+Layers = Callable[[Any, float], list[Any]]  # of nncore or torch.nn, with a share to drop
+Shape = tuple[int, ...]
+BEGIN, END = "<!-- images -->\n", "<!-- end of images -->\n"
+BATCHES, CHECKED_STEPS = 4, 8
+
+
+def course(m: Any, p: float) -> list[Any]:
+    """mnist_cnn: 3.3 million parameters."""
+    first = [m.Conv2d(1, 32, 5, padding=2), m.ReLU(), m.MaxPool2d(2), m.Conv2d(32, 64, 5, padding=2), m.ReLU(), m.MaxPool2d(2)]
+    return [*first, m.Flatten(), m.Linear(3136, 1024), m.ReLU(), m.Dropout(p), m.Linear(1024, 10)]
+
+
+def lenet(m: Any, _: float) -> list[Any]:
+    """LeNet-5 with ReLU and max-pooling."""
+    first = [m.Conv2d(1, 6, 5, padding=2), m.ReLU(), m.MaxPool2d(2), m.Conv2d(6, 16, 5), m.ReLU(), m.MaxPool2d(2), m.Flatten()]
+    return [*first, m.Linear(400, 120), m.ReLU(), m.Linear(120, 84), m.ReLU(), m.Linear(84, 10)]
+
+
+def small_kernels(m: Any, _: float) -> list[Any]:
+    """Four 3x3 convolutions, 32-32-64-64."""
+    layers = []
+    for n_in, n_out in ((3, 32), (32, 32), (32, 64), (64, 64)):
+        layers += [m.Conv2d(n_in, n_out, 3, padding=1), m.ReLU(), *([m.MaxPool2d(2)] if n_in == n_out else [])]
+    return [*layers, m.Flatten(), m.Linear(4096, 10)]
+
+
+def one(n_in: int, n_out: int, size: int, kernel: int, **args: Any) -> tuple[Layers, Shape]:
+    """One convolution, with what makes a net of it."""
+
+    def layers(m: Any, _: float) -> list[Any]:
+        mean = m.GlobalAvgPool2d() if m is nc else m.AdaptiveAvgPool2d(1)
+        return [m.Conv2d(1, n_in, 1), m.Conv2d(n_in, n_out, kernel, **args), mean, m.Flatten(), m.Linear(n_out, 10)]
+
+    return layers, (1, size, size)
+
+
+class Work(NamedTuple):
+    """A net and its batch; optimizer None: inference."""
+
+    title: str
+    layers: Layers
+    sample: Shape
+    batch: int
+    optimizer: str | None = None
+    dtype: str = "float32"
+
+
+COURSE, IMAGE, SMALL = (course, (1, 28, 28)), (lenet, (1, 28, 28)), (small_kernels, (3, 32, 32))
+WORKS = {
+    "cnn-sgd": Work("`mnist_cnn`, batch 50, SGD", *COURSE, 50, "SGD"),
+    "cnn-adam": Work("`mnist_cnn`, batch 50, Adam", *COURSE, 50, "Adam"),
+    "cnn-f64": Work("`mnist_cnn`, batch 50, SGD, float64", *COURSE, 50, "SGD", "float64"),
+    "lenet": Work("LeNet-5, batch 50, SGD", *IMAGE, 50, "SGD"),
+    "3x3": Work("3x3: 32-32-64-64 on 32x32, batch 64, SGD", *SMALL, 64, "SGD"),
+    "3x3-f64": Work("3x3: 32-32-64-64 on 32x32, batch 64, SGD, float64", *SMALL, 64, "SGD", "float64"),
+    "stride": Work("3x3, stride 2, 32-64 on 32x32, batch 32", *one(32, 64, 32, 3, stride=2, padding=1), 32, "SGD"),
+    "stride-deep": Work("3x3, stride 2, 64-128 on 16x16, batch 32", *one(64, 128, 16, 3, stride=2, padding=1), 32, "SGD"),
+    "dilation": Work("3x3, dilation 2, 32-32 on 28x28, batch 32", *one(32, 32, 28, 3, dilation=2, padding=2), 32, "SGD"),
+    "groups": Work("3x3, 4 groups, 64-64 on 16x16, batch 32", *one(64, 64, 16, 3, groups=4, padding=1), 32, "SGD"),
+    "depthwise": Work("3x3, depthwise, 64 on 16x16, batch 32", *one(64, 64, 16, 3, groups=64, padding=1), 32, "SGD"),
+    "cnn-1": Work("`mnist_cnn`, inference of 1", *COURSE, 1),
+    "cnn-256": Work("`mnist_cnn`, inference of 256", *COURSE, 256),
+    "lenet-1": Work("LeNet-5, inference of 1", *IMAGE, 1),
+    "3x3-1": Work("3x3: 32-32-64-64, inference of 1", *SMALL, 1),
+    "3x3-256": Work("3x3: 32-32-64-64, inference of 256", *SMALL, 256),
+}
+
+
+class Pair:
+    """The same net in both libraries, with their data."""
+
+    def __init__(self, work: Work, p: float) -> None:
+        rng = np.random.default_rng(0)
+        n = work.batch * (BATCHES if work.optimizer else 1)
+        self.work, self.X = work, rng.normal(size=(n, *work.sample)).astype(work.dtype)
+        self.y = rng.integers(0, 10, n)
+        self.ours = nc.Sequential(*work.layers(nc, p), dtype=work.dtype, seed=0)
+        state = {key: torch.from_numpy(value.copy()) for key, value in self.ours.state_dict().items()}
+        self.theirs = torch.nn.Sequential(*work.layers(torch.nn, p)).to(getattr(torch, work.dtype))
+        self.theirs.load_state_dict(state)
+        self.theirs = self.theirs.to(memory_format=torch.channels_last)
+        x = torch.from_numpy(self.X).contiguous(memory_format=torch.channels_last)
+        self._batches = list(zip(x.split(work.batch), torch.from_numpy(self.y).split(work.batch), strict=True))
+        self._loss = torch.nn.CrossEntropyLoss()
+        if work.optimizer:
+            optimizer = getattr(nc, work.optimizer)(lr=1e-3)
+            self._trainer = nc.Trainer(self.ours, nc.CrossEntropyLoss(), optimizer, batch_size=work.batch, shuffle=False)
+            self._optimizer = getattr(torch.optim, work.optimizer)(self.theirs.parameters(), lr=1e-3, fused=True)
+        else:
+            self.theirs.eval()
+
+    def our_seconds(self, steps: int) -> float:
+        """Of one step, or of one batch."""
+        if self.work.optimizer:
+            history = self._trainer.fit(self.X, self.y, steps=steps, metrics=(), progress=False)
+            return history.seconds / steps
+        start = time.perf_counter()
+        for _ in range(steps):
+            self.ours(self.X)
+        return (time.perf_counter() - start) / steps
+
+    def their_seconds(self, steps: int) -> float:
+        """The same of PyTorch."""
+        start = time.perf_counter()
+        if self.work.optimizer:
+            for i in range(steps):
+                x, y = self._batches[i % BATCHES]
+                self._optimizer.zero_grad()
+                self._loss(self.theirs(x), y).backward()
+                self._optimizer.step()
+        else:
+            with torch.inference_mode():
+                for _ in range(steps):
+                    self.theirs(self._batches[0][0])
+        return (time.perf_counter() - start) / steps
+
+    def check(self) -> None:
+        """Raises unless both come to the same."""
+        if self.work.optimizer:
+            self.our_seconds(CHECKED_STEPS), self.their_seconds(CHECKED_STEPS)
+        with torch.inference_mode():
+            theirs = np.concatenate([self.theirs(x).numpy() for x, _ in self._batches])
+        found, expected = self.ours(self.X), theirs
+        if self.work.optimizer:
+            found, expected = (nc.CrossEntropyLoss().value(z, self.y) for z in (found, theirs))
+        tolerance = 1e-4 if self.work.dtype == "float32" else 1e-10
+        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * np.abs(theirs).max())
+
+
+def row(work: Work, threads: list[int], rounds: int, seconds: float) -> str:
+    """A line of the table."""
+    Pair(work, 0.0).check()
+    pair, cells = Pair(work, 0.5), []
+    for n in threads:
+        nc.set_num_threads(n)
+        torch.set_num_threads(n)
+        pair.our_seconds(2), pair.their_seconds(2)
+        steps = max(2, int(seconds / max(pair.our_seconds(2), 1e-9)))
+        times = [(pair.our_seconds(steps), pair.their_seconds(max(2, steps // 2))) for _ in range(rounds)]
+        ours, theirs = zip(*times, strict=True)
+        ratio = statistics.median(t / o for o, t in times)
+        cells += [f"{1e3 * min(theirs):.3g}", f"{1e3 * min(ours):.3g}", f"{ratio:.2f}x"]
+    return f"| {work.title} | {' | '.join(cells)} |"
+
+
+def table(args: argparse.Namespace) -> Iterator[str]:
+    """The table, line by line, with what there is to say about it."""
+    steal = Steal()
+    heads = [f"{name}, {n} thread{'s' * (n > 1)}" for n in args.threads for name in ("PyTorch", "nncore", "ratio")]
+    yield f"| ms a step | {' | '.join(heads)} |"
+    yield "|---" * (len(heads) + 1) + "|"
+    for key in args.workloads:
+        yield row(WORKS[key], args.threads, args.rounds, args.seconds)
+    stolen = steal.share()
+    today = datetime.datetime.now(tz=datetime.UTC).date()
+    share = "not known" if stolen is None else f"{100 * stolen:.1f} % of the time"
+    yield ""
+    yield f"{today}, {cpu_model()}, PyTorch {torch.__version__}, kernel set {nc.info()['kernel set']}; {args.rounds} rounds."
+    yield f"Stolen by other guests of the machine: {share}."
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workloads", type=lambda text: text.split(","), default=list(WORKS), help=f"some of {','.join(WORKS)}")
+    parser.add_argument("--threads", type=lambda text: [int(n) for n in text.split(",")], default=[2], help="such as 1,2")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=0.2, help="of a round")
+    parser.add_argument("--readme", action="store_true", help="put the table into the README beside this file")
+    args = parser.parse_args()
+    lines = []
+    for line in table(args):
+        print(line, flush=True)
+        lines.append(line)
+    if args.readme:
+        path = Path(__file__).with_name("README.md")
+        before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+        path.write_text(before + BEGIN + "\n".join(["", *lines, "", ""]) + END + rest.partition(END)[2], encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
