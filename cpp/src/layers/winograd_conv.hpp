@@ -22,8 +22,9 @@ class WinogradConv {
     const WinogradShape tiled = {s};
     const int64_t K = blocks_of(s.K, 16), C = blocks_of(s.C, 16), transform = s.kh == 3 ? 200 : 450;
     const double pixels = static_cast<double>(s.OH()) * static_cast<double>(s.OW());
-    const double mine = static_cast<double>(tiled.tiles()) * static_cast<double>(tiled.n() * tiled.n() * s.C * K + transform * (C + K));
-    return 1.3 * mine <= pixels * static_cast<double>(s.kh * s.kw * s.C * K);
+    const int64_t tile = tiled.n() * tiled.n() * s.C * K + transform * (C + K);
+    return 1.3 * static_cast<double>(tiled.tiles()) * static_cast<double>(tile) <=
+           pixels * static_cast<double>(s.kh * s.kw * s.C * K);
   }
 
   explicit WinogradConv(const ConvShape& s) : s_{s} {}
