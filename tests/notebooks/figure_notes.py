@@ -47,8 +47,8 @@ NOTES = {
     "E0b": Note(
         "E0",
         "dcn_runs",
-        "The 5000 images held back are others: ours are the last of the training file, and in all five runs they are easier, "
-        "compared with the test images, than the report's.",
+        "The report does not say which 5000 images it held back. Ours are the last of the training file; compared with the test images "
+        "they are easier than the report's in all five runs, so they are probably others.",
         metrics="best_val_accuracy",
     ),
     "E0c": Note(
@@ -132,7 +132,7 @@ NOTES = {
     "E3c": Note(
         "E3",
         "initialisation",
-        "The report's loss begins to fall after step 3500. One of our five does the same and is lower by then, four are still at 1/2: "
+        "The report's loss begins to fall after step 3500. One of our five does the same, four are still at 1/2: "
         "it depends on when one stops and on the draw.",
         "sigmoid poor .*",
     ),

@@ -1,6 +1,7 @@
-"""Writes README's short table of reported and own figures and the full one, notebooks/results/README.md, from the result files:
-`python tests/notebooks/readme_figures.py`."""
+"""Writes README's short table of reported and own figures and the full one, notebooks/results/README.md, from the result
+files, and the pictures README takes from notebooks: `python tests/notebooks/readme_figures.py`."""
 
+import base64
 import csv
 import math
 import re
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import figure_notes
+import rerun
 
 from nncore.cli.experiments import _comparison
 
@@ -36,13 +38,17 @@ TITLES = {  # of the tables, in the order of the full page
     ("E2", "pca"): "CIFAR-10, PCA",
     ("E2", "depth"): "CIFAR-10, depth",
     ("E2", "best"): "CIFAR-10, best net",
-    ("E3", "initialisation"): "first weights",
+    ("E3", "initialisation"): "initial weights",
     ("E3", "order"): "order of the samples",
     ("E3", "conv"): "sizes of a convolution",
     ("E3", "dropout"): "Dropout with BatchNorm, MNIST",
     ("E4", "rosenbrock"): "Rosenbrock, 100 000 steps",
     ("E4", "shallow"): "MNIST, 30 epochs",
     ("E4", "deep"): "gradient, first / last layer",
+}
+PICTURES = {  # file: notebook, words of the cell that draws it
+    "filters.png": ("06_convolution", "filters before training"),
+    "gradient_flow.png": ("05_shallow_and_deep", "nc.plot.gradient_flow(flows"),
 }
 SELECTED = (  # README's rows: experiment, table, pattern of the setting, metric
     ("E0", "activation_width", "moons 2-10-2 tanh", "new_accuracy"),
@@ -177,6 +183,18 @@ def written(text):
     return before + START + short_table() + END + rest.split(END)[1]
 
 
+def pictures():
+    """Path -> bytes."""
+    found = {}
+    for name, (notebook, words) in PICTURES.items():
+        (cell,) = (cell for cell in rerun.read(rerun.FOLDER / f"{notebook}.ipynb").cells if words in cell.source)
+        (data,) = (output.data["image/png"] for output in cell.outputs if "image/png" in output.get("data", {}))
+        found[rerun.FOLDER / "images" / name] = base64.b64decode(data)
+    return found
+
+
 if __name__ == "__main__":
     SHORT.write_text(written(SHORT.read_text(encoding="utf-8")), encoding="utf-8")
     FULL.write_text(full_page(), encoding="utf-8")
+    for path, content in pictures().items():
+        path.write_bytes(content)

@@ -1,14 +1,36 @@
 """README's short table and the full one say what the result files say; every reported figure has one of ours beside it."""
 
+import json
+import re
+
 import figure_notes
 import pytest
 import readme_figures
+import rerun
+
+from nncore.cli.experiments import _comparison
 
 
 def test_the_tables_are_fresh():
     short, full = (path.read_text(encoding="utf-8") for path in (readme_figures.SHORT, readme_figures.FULL))
     assert readme_figures.written(short) == short, "run python tests/notebooks/readme_figures.py"
     assert readme_figures.full_page() == full, "run python tests/notebooks/readme_figures.py"
+
+
+def test_pictures_are_those_of_the_notebooks():
+    for path, content in readme_figures.pictures().items():
+        assert path.read_bytes() == content, "run python tests/notebooks/readme_figures.py"
+
+
+def test_links_of_both_pages_lead_somewhere():
+    for page in (readme_figures.SHORT, readme_figures.FULL):
+        links = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
+        assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+def test_readme_lists_every_notebook():
+    text = readme_figures.SHORT.read_text(encoding="utf-8")
+    assert re.findall(r"^\| \[(\w+)\]\(notebooks/\1\.ipynb\) \|", text, re.MULTILINE) == [path.stem for path in rerun.paths()]
 
 
 def test_every_reported_figure_has_ours():
@@ -25,6 +47,13 @@ def test_result_files_take_reported_figures_from_nowhere_else():
     said = readme_figures.reported()
     for key, row in readme_figures.own().items():
         assert row.reported is None or row.reported == pytest.approx(float(said[key]), nan_ok=True), key
+
+
+@pytest.mark.parametrize("name", ["E0", "E1", "E2", "E3", "E4"])
+def test_a_csv_file_is_what_its_runs_say(name, tmp_path):
+    runs = json.loads((readme_figures.FULL.parent / f"{name}.json").read_text(encoding="utf-8"))["runs"]
+    _comparison.write_csv(tmp_path / "again.csv", _comparison.compare(name, runs))
+    assert (tmp_path / "again.csv").read_bytes() == (readme_figures.FULL.parent / f"{name}.csv").read_bytes()
 
 
 def test_every_table_is_on_the_full_page():
@@ -49,7 +78,7 @@ KEY = ("E2", "best", "net", "accuracy")
 def row(**figures):
     names = ("experiment", "table", "setting", "metric")
     some = {"reported": None, "mean": 0.5, "std": 0.02, "median": 0.5, "least": 0.4, "most": 0.6, "runs": 2}
-    return readme_figures._comparison.Row(**dict(zip(names, KEY, strict=True)), **some | figures)
+    return _comparison.Row(**dict(zip(names, KEY, strict=True)), **some | figures)
 
 
 @pytest.mark.parametrize(
