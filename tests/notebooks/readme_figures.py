@@ -102,7 +102,7 @@ def line(key, said, rows):
     """A figure beside ours; KeyError where there is none of ours."""
     experiment, table, setting, metric = key
     if re.fullmatch(r"\d+x\d+x\d+", said):  # a shape: three figures of ours
-        sides = [rows[experiment, table, setting, f"{metric}_{side}"] for side in ("height", "width", "channels")]
+        sides = [rows[experiment, table, setting, f"{metric}_{side}"] for side in _comparison.SIDES]
         mine = "x".join(f"{row.mean:.0f}" for row in sides)
         return Line(key, said, mine, "0" if mine == said else "other", sides[0].runs, mine != said)
     row = rows[key]

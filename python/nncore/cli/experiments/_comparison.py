@@ -36,24 +36,20 @@ class Row:
 
 
 COLUMNS = tuple(column.name for column in fields(Row))
+SIDES = ("height", "width", "channels")  # of a reported shape
 
 
 def reported(experiment: str) -> dict[tuple[str, str, str], float]:
-    """The figures of reported.csv: (table, setting, metric) -> value; those that are no numbers are left out."""
+    """The figures of reported.csv: (table, setting, metric) -> value; a shape, 28x28x16, is three of them."""
     text = resources.files(__package__).joinpath("reported.csv").read_text(encoding="utf-8")
     found = {}
     for row in csv.DictReader(text.splitlines()):
-        if row["experiment"] == experiment and _is_number(row["reported"]):
-            found[row["table"], row["setting"], row["metric"]] = float(row["reported"])
+        if row["experiment"] == experiment:
+            numbers = row["reported"].split("x")
+            sides = [f"{row['metric']}_{side}" for side in SIDES] if len(numbers) == len(SIDES) else [row["metric"]]
+            for metric, number in zip(sides, numbers, strict=True):
+                found[row["table"], row["setting"], metric] = float(number)
     return found
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def compare(experiment: str, runs: Iterable[dict[str, Any]]) -> list[Row]:
