@@ -140,7 +140,7 @@ NOTES = {
         "E3",
         "dropout",
         "The reported figures jump between neighbours, ours fall smoothly with p and hardly scatter, so the jumps are no effect of "
-        "p; one epoch of one net tells little. The report's net and optimizer are not known to be ours.",
+        "p; one epoch of one net tells little. The report does not say enough of its net and optimizer to repeat it.",
         "p=0.[0-9] 1 epoch",
     ),
     "E3e": Note("E3", "dropout", "The report gives the same figure for one epoch and for ten; one of the two must be a slip.", "p=0.5 .*"),

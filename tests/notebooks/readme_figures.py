@@ -95,7 +95,8 @@ def own():
 def reported():
     """(experiment, table, setting, metric) -> text of the figure."""
     with open(Path(_comparison.__file__).with_name("reported.csv"), newline="", encoding="utf-8") as file:
-        return {tuple(row[name] for name in ("experiment", "table", "setting", "metric")): row["reported"] for row in csv.DictReader(file)}
+        lines = list(csv.reader(file))[1:]
+    return {tuple(key): said for *key, said, _note in lines}
 
 
 def line(key, said, rows):
@@ -115,8 +116,14 @@ def line(key, said, rows):
         return Line(key, said, mine, "0" if same else "nan", row.runs, not same)
     gap = row.mean - value
     rounding = max(10.0 ** Decimal(said).as_tuple().exponent / 2, 1e-10 * abs(value))
-    shown = "0" if abs(gap) <= 1e-10 * abs(value) else f"{gap:+.4f}" if abs(gap) >= 5e-5 and abs(value) > 1e-2 else f"{gap:+.1e}"
-    return Line(key, f"{value:.9g}", mine, shown, row.runs, abs(gap) > row.std + rounding)
+    return Line(key, f"{value:.9g}", mine, signed(gap, value), row.runs, abs(gap) > row.std + rounding)
+
+
+def signed(gap, value):
+    """A difference from a value, 0 where ten digits agree; four decimals do for accuracies."""
+    if abs(gap) <= 1e-10 * abs(value):
+        return "0"
+    return f"{gap:+.4f}" if abs(gap) >= 5e-5 and abs(value) > 1e-2 else f"{gap:+.1e}"
 
 
 def lines():
