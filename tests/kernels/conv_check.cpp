@@ -1,31 +1,9 @@
 /// Compares the convolutions with plain loops, looks for reads and writes out of bounds, and times them.
-///
-///   conv_check [--isa NAME] [PROBLEM...]           check (all problems); a failure prints the line that repeats it
-///   conv_check [--isa NAME] --bench [PROBLEM...]   Gflop/s and fraction of the FMA probe run beside it
-#include <algorithm>
-#include <csignal>
-
 #include "conv_problem.hpp"
-#include "guarded.hpp"
-#include "problems.hpp"
 #include "timing.hpp"
 
 namespace nncore::check {
 namespace {
-
-std::string current;  // the repro arguments of what runs now, for the handler of a fault
-
-void on_fault(int) {
-  std::fputs("FAIL access outside an array: conv_check ", stdout);
-  std::puts(current.c_str());
-  std::fflush(stdout);
-  std::_Exit(1);
-}
-
-int fail(const char* what, int64_t at) {
-  std::printf("FAIL %s at [%lld]: conv_check %s\n", what, static_cast<long long>(at), current.c_str());
-  return 1;
-}
 
 /// Packed weights by the formula, zeros in the lanes beyond K.
 template <class T>
@@ -43,7 +21,7 @@ template <class T>
 int compare_bits(const Guarded<T>& got, const Guarded<T>& expected) {
   for (int64_t i = 0; i < got.size(); ++i)
     if (std::memcmp(&got[i], &expected[i], sizeof(T)) != 0) return fail("other bits", i);
-  return got.intact() && expected.intact() ? 0 : fail("write in front of the output", 0);
+  return check_fronts(got, expected);
 }
 
 /// Blocked `got` (N, C, H, W): expected(n, c, h, v) in the channels, zeros in the lanes beyond.
@@ -85,52 +63,50 @@ int compare_cuts(typename ConvKernels<T>::Forward forward, const ConvShape& s, i
 }
 
 template <class T>
-int check_forward(const Kernels<T>& kernels, const ConvProblem& p, const ConvArrays<T>& a, bool with_bias) {
-  const ConvShape& s = p.s;
+int check_forward(const Kernels<T>& kernels, const ConvArrays<T>& a, bool plain, bool with_bias) {
+  const ConvShape& s = a.s;
   const int64_t b = kernels.lanes;
-  const bool plain = p.kernel == "fwd_plain";
-  Guarded<T> x(plain ? static_cast<int64_t>(a.x.size()) : blocked_size(b, p.images, s.C, s.H, s.W)), bias(s.K);
-  Guarded<T> w(packed_size(s, b)), y(blocked_size(b, p.images, s.K, s.OH(), s.OW()));
+  Guarded<T> x(plain ? static_cast<int64_t>(a.x.size()) : blocked_size(b, a.images, s.C, s.H, s.W)), bias(s.K);
+  Guarded<T> w(packed_size(s, b)), y(blocked_size(b, a.images, s.K, s.OH(), s.OW()));
   if (plain) std::copy(a.x.begin(), a.x.end(), x.data());
-  else to_blocked(b, p.images, s.C, s.H, s.W, a.x.data(), std::numeric_limits<T>::quiet_NaN(), x.data());
+  else to_blocked(b, a.images, s.C, s.H, s.W, a.x.data(), std::numeric_limits<T>::quiet_NaN(), x.data());
   std::copy(a.bias.begin(), a.bias.end(), bias.data());
   pack(a, b, w.data());
   const auto forward = plain ? kernels.conv.conv_forward_plain : kernels.conv.conv_forward;
-  const int64_t x_image = x.size() / std::max<int64_t>(p.images, 1);
-  return compare_cuts<T>(forward, s, b, p.images, x.data(), x_image, w.data(), with_bias ? bias.data() : nullptr, y) +
-         compare(y, b, p.images, s.K, s.OH(), s.OW(),
+  const int64_t x_image = x.size() / std::max<int64_t>(a.images, 1);
+  return compare_cuts<T>(forward, s, b, a.images, x.data(), x_image, w.data(), with_bias ? bias.data() : nullptr, y) +
+         compare(y, b, a.images, s.K, s.OH(), s.OW(),
                  [&](int64_t n, int64_t k, int64_t h, int64_t v) { return a.y(n, k, h, v, with_bias); });
 }
 
 /// dx is the forward kernel with flipped weights.
 template <class T>
-int check_dx(const Kernels<T>& kernels, const ConvProblem& p, const ConvArrays<T>& a) {
-  const ConvShape &s = p.s, back = s.backward();
+int check_dx(const Kernels<T>& kernels, const ConvArrays<T>& a) {
+  const ConvShape &s = a.s, back = s.backward();
   const int64_t b = kernels.lanes;
-  Guarded<T> dy(blocked_size(b, p.images, s.K, s.OH(), s.OW())), dx(blocked_size(b, p.images, s.C, s.H, s.W));
+  Guarded<T> dy(blocked_size(b, a.images, s.K, s.OH(), s.OW())), dx(blocked_size(b, a.images, s.C, s.H, s.W));
   Guarded<T> w(packed_size(s, b)), flipped(packed_size(back, b));
-  to_blocked(b, p.images, s.K, s.OH(), s.OW(), a.dy.data(), std::numeric_limits<T>::quiet_NaN(), dy.data());
+  to_blocked(b, a.images, s.K, s.OH(), s.OW(), a.dy.data(), std::numeric_limits<T>::quiet_NaN(), dy.data());
   pack(a, b, w.data());
   kernels.conv.flip_weights(s, 0, blocks_of(s.K, b), w.data(), flipped.data());
-  const int64_t image = dy.size() / std::max<int64_t>(p.images, 1);
-  return compare_cuts<T>(kernels.conv.conv_forward, back, b, p.images, dy.data(), image, flipped.data(), nullptr, dx) +
-         compare(dx, b, p.images, s.C, s.H, s.W,
+  const int64_t image = dy.size() / std::max<int64_t>(a.images, 1);
+  return compare_cuts<T>(kernels.conv.conv_forward, back, b, a.images, dy.data(), image, flipped.data(), nullptr, dx) +
+         compare(dx, b, a.images, s.C, s.H, s.W,
                  [&](int64_t n, int64_t c, int64_t h, int64_t v) { return a.dx(n, c, h, v); });
 }
 
 template <class T>
-int check_dw(const Kernels<T>& kernels, const ConvProblem& p, const ConvArrays<T>& a) {
-  const ConvShape& s = p.s;
+int check_dw(const Kernels<T>& kernels, const ConvArrays<T>& a, bool plain) {
+  const ConvShape& s = a.s;
   const int64_t b = kernels.lanes, blocks = blocks_of(s.K, b), taps = s.kh * s.kw;
-  const bool plain = p.kernel == "bwd_w_plain";
   const int64_t inputs = plain ? s.C : blocks_of(s.C, b);
-  Guarded<T> x(plain ? static_cast<int64_t>(a.x.size()) : blocked_size(b, p.images, s.C, s.H, s.W));
-  Guarded<T> dy(blocked_size(b, p.images, s.K, s.OH(), s.OW())), dw(packed_size(s, b)), cut(dw.size());
+  Guarded<T> x(plain ? static_cast<int64_t>(a.x.size()) : blocked_size(b, a.images, s.C, s.H, s.W));
+  Guarded<T> dy(blocked_size(b, a.images, s.K, s.OH(), s.OW())), dw(packed_size(s, b)), cut(dw.size());
   if (plain) std::copy(a.x.begin(), a.x.end(), x.data());
-  else to_blocked(b, p.images, s.C, s.H, s.W, a.x.data(), std::numeric_limits<T>::quiet_NaN(), x.data());
-  to_blocked(b, p.images, s.K, s.OH(), s.OW(), a.dy.data(), T(0), dy.data());
+  else to_blocked(b, a.images, s.C, s.H, s.W, a.x.data(), std::numeric_limits<T>::quiet_NaN(), x.data());
+  to_blocked(b, a.images, s.K, s.OH(), s.OW(), a.dy.data(), T(0), dy.data());
   const auto gradient = plain ? kernels.conv.conv_weight_gradient_plain : kernels.conv.conv_weight_gradient;
-  gradient(s, {p.images, 0, blocks, 0, inputs, 0, taps}, x.data(), dy.data(), dw.data());
+  gradient(s, {a.images, 0, blocks, 0, inputs, 0, taps}, x.data(), dy.data(), dw.data());
   for (int64_t k = 0; k < blocks * b; ++k)
     for (int64_t c = 0; c < s.C; ++c)
       for (int64_t i = 0; i < s.kh; ++i)
@@ -145,7 +121,7 @@ int check_dw(const Kernels<T>& kernels, const ConvProblem& p, const ConvArrays<T
       c1 = std::min(inputs, c + 1 + (c + k) % 2);
       for (int64_t tap = 0, end; tap < taps; tap = end) {
         end = std::min(taps, tap + 1 + (tap + c) % 7);
-        gradient(s, {p.images, k, k1, c, c1, tap, end}, x.data(), dy.data(), cut.data());
+        gradient(s, {a.images, k, k1, c, c1, tap, end}, x.data(), dy.data(), cut.data());
       }
     }
   }
@@ -153,33 +129,33 @@ int check_dw(const Kernels<T>& kernels, const ConvProblem& p, const ConvArrays<T
 }
 
 template <class T>
-int check_db(const Kernels<T>& kernels, const ConvProblem& p, const ConvArrays<T>& a) {
-  const ConvShape& s = p.s;
+int check_db(const Kernels<T>& kernels, const ConvArrays<T>& a) {
+  const ConvShape& s = a.s;
   const int64_t b = kernels.lanes, blocks = blocks_of(s.K, b);
-  Guarded<T> dy(blocked_size(b, p.images, s.K, s.OH(), s.OW())), db(s.K), cut(s.K);
-  to_blocked(b, p.images, s.K, s.OH(), s.OW(), a.dy.data(), std::numeric_limits<T>::quiet_NaN(), dy.data());
-  kernels.conv.conv_bias_gradient(s, p.images, 0, blocks, dy.data(), db.data());
+  Guarded<T> dy(blocked_size(b, a.images, s.K, s.OH(), s.OW())), db(s.K), cut(s.K);
+  to_blocked(b, a.images, s.K, s.OH(), s.OW(), a.dy.data(), std::numeric_limits<T>::quiet_NaN(), dy.data());
+  kernels.conv.conv_bias_gradient(s, a.images, 0, blocks, dy.data(), db.data());
   for (int64_t k = 0; k < s.K; ++k)
     if (!a.db(k).close(db[k])) return fail("wrong sum", k);
   for (int64_t k = 0; k < blocks; ++k)
-    kernels.conv.conv_bias_gradient(s, p.images, k, k + 1, dy.data(), cut.data());
+    kernels.conv.conv_bias_gradient(s, a.images, k, k + 1, dy.data(), cut.data());
   return compare_bits(cut, db);
 }
 
 /// x and w into blocks and back, and weights turned round: copies, so every number is compared.
 template <class T>
-int check_turns(const Kernels<T>& kernels, const ConvProblem& p, const ConvArrays<T>& a) {
-  const ConvShape &s = p.s, back = s.backward();
+int check_turns(const Kernels<T>& kernels, const ConvArrays<T>& a) {
+  const ConvShape &s = a.s, back = s.backward();
   const ConvKernels<T>& conv = kernels.conv;
   const int64_t b = kernels.lanes, L = s.H * s.W, blocks = blocks_of(s.K, b), size = packed_size(s, b);
-  Guarded<T> natural(p.images * s.C * L), blocked(blocked_size(b, p.images, s.C, s.H, s.W));
+  Guarded<T> natural(a.images * s.C * L), blocked(blocked_size(b, a.images, s.C, s.H, s.W));
   Guarded<T> blocks_by_hand(blocked.size());
   std::copy(a.x.begin(), a.x.end(), natural.data());
-  conv.to_blocked(p.images, s.C, L, natural.data(), blocked.data());
-  to_blocked(b, p.images, s.C, s.H, s.W, a.x.data(), T(0), blocks_by_hand.data());
+  conv.to_blocked(a.images, s.C, L, natural.data(), blocked.data());
+  to_blocked(b, a.images, s.C, s.H, s.W, a.x.data(), T(0), blocks_by_hand.data());
   int failures = compare_bits(blocked, blocks_by_hand);
   Guarded<T> again(natural.size());
-  conv.from_blocked(p.images, s.C, L, blocked.data(), again.data());
+  conv.from_blocked(a.images, s.C, L, blocked.data(), again.data());
   failures += compare_bits(again, natural);
 
   Guarded<T> w(s.K * s.C * s.kh * s.kw), w_again(w.size()), packed(size), by_hand(size), flipped(packed_size(back, b));
@@ -203,36 +179,25 @@ int check_turns(const Kernels<T>& kernels, const ConvProblem& p, const ConvArray
 }
 
 template <class T>
-int check(const Set& set, const ConvProblem& p) {
-  const Kernels<T>& kernels = set.kernels<T>();
-  const ConvArrays<T> a(p.images, p.s);
-  if (p.kernel == "bwd_d") return check_dx(kernels, p, a);
-  if (p.kernel == "bwd_w" || p.kernel == "bwd_w_plain") return check_dw(kernels, p, a);
-  if (p.kernel == "bwd_b") return check_db(kernels, p, a);
-  if (p.kernel == "turn") return check_turns(kernels, p, a);
-  return check_forward(kernels, p, a, true) + check_forward(kernels, p, a, false);
+int check(const Kernels<T>& kernels, const Problem& p) {
+  const ConvArrays<T> a(p["mb"], shape_of(p));
+  const bool plain = p.kernel.ends_with("_plain");
+  if (p.kernel == "bwd_d") return check_dx(kernels, a);
+  if (p.kernel.starts_with("bwd_w")) return check_dw(kernels, a, plain);
+  if (p.kernel == "bwd_b") return check_db(kernels, a);
+  if (p.kernel == "turn") return check_turns(kernels, a);
+  return check_forward(kernels, a, plain, true) + check_forward(kernels, a, plain, false);
 }
 
-/// Aligned numbers that live as long as the benchmark of one problem.
 template <class T>
-struct Aligned {
-  std::vector<T> memory;
-  explicit Aligned(int64_t size) : memory(static_cast<size_t>(size) + 64) {
-    for (size_t i = 0; i < memory.size(); ++i) memory[i] = static_cast<T>(i % 13) - T(6);
-  }
-  T* get() { return reinterpret_cast<T*>((reinterpret_cast<uintptr_t>(memory.data()) + 63) / 64 * 64); }
-};
-
-template <class T>
-void bench(const Set& set, const ConvProblem& p) {
-  const Kernels<T>& kernels = set.kernels<T>();
-  const ConvShape &s = p.s, back = s.backward();
+void bench(const Kernels<T>& kernels, const Problem& p) {
+  const ConvShape s = shape_of(p), back = s.backward();
   const ConvKernels<T>& conv = kernels.conv;
-  const int64_t b = kernels.lanes, N = p.images, in = blocks_of(s.C, b), out = blocks_of(s.K, b), taps = s.kh * s.kw;
+  const int64_t b = kernels.lanes, N = p["mb"], in = blocks_of(s.C, b), out = blocks_of(s.K, b), taps = s.kh * s.kw;
   Aligned<T> x(blocked_size(b, N, s.C, s.H, s.W)), y(blocked_size(b, N, s.K, s.OH(), s.OW())), bias(s.K);
   Aligned<T> w(packed_size(s, b)), flipped(packed_size(back, b)), natural(N * s.C * s.H * s.W);
   const ConvRows rows = {N, 0, out, 0, s.OH()}, back_rows = {N, 0, in, 0, s.H};
-  const double count = operations(p);
+  const double count = operations(N, s);
   const auto run = [&] {
     if (p.kernel == "fwd") conv.conv_forward(s, rows, x.get(), w.get(), bias.get(), y.get());
     else if (p.kernel == "fwd_plain") conv.conv_forward_plain(s, rows, x.get(), w.get(), bias.get(), y.get());
@@ -246,19 +211,15 @@ void bench(const Set& set, const ConvProblem& p) {
     else if (p.kernel == "from_blocked") conv.from_blocked(N, s.C, s.H * s.W, x.get(), natural.get());
   };
   const Timing t = time_beside_probe(kernels, count, run);
-  std::printf("%-8s %-44s %9.1f us", set.isa, p.text().c_str(), t.best * 1e6);
+  std::printf("%-8s %-50s %9.1f us", kernels.isa, p.text().c_str(), t.best * 1e6);
   if (p.kernel.starts_with("fwd") || p.kernel.starts_with("bwd_d") || p.kernel.starts_with("bwd_w"))
     std::printf(" %6.1f Gflop/s, of the probe: median %5.1f %%, best %5.1f %%", count / t.best * 1e-9,
                 100 * t.median_fraction, 100 * t.best_fraction);
   std::puts("");
 }
 
-const std::vector<std::string> kChecked = {"fwd", "bwd_d", "bwd_w", "fwd_plain", "bwd_w_plain", "bwd_b", "turn"};
-const std::vector<std::string> kTimed = {"fwd",   "bwd_d", "bwd_w",      "fwd_plain",   "bwd_w_plain",
-                                         "bwd_b", "flip",  "to_blocked", "from_blocked"};
-
 /// Sizes around every edge a tile, a block or a padding can have.
-std::vector<ConvProblem> all_conv_problems() {
+std::vector<Problem> all_problems() {
   const ConvShape shapes[] = {
       // C, H, W, K, kh, kw, ph, pw
       {1, 1, 1, 1, 1, 1, 0, 0},      {3, 5, 5, 4, 3, 3, 1, 1},     {17, 3, 4, 33, 3, 3, 1, 1},
@@ -269,66 +230,29 @@ std::vector<ConvProblem> all_conv_problems() {
       {7, 10, 15, 6, 3, 3, 0, 0},    {32, 2, 16, 31, 1, 1, 0, 0},  {3, 6, 40, 35, 3, 13, 1, 6},
       {16, 3, 6, 48, 3, 3, 1, 1},    {12, 4, 1, 10, 3, 3, 1, 1},   {1, 28, 28, 32, 5, 5, 2, 2},
       {32, 14, 14, 64, 5, 5, 2, 2},  {3, 16, 32, 32, 3, 3, 1, 1},  {64, 16, 16, 64, 3, 3, 1, 1}};
-  std::vector<ConvProblem> problems;
-  for (const std::string& kernel : kChecked)
-    for (bool f64 : {false, true})
-      for (const ConvShape& s : shapes) {
-        const bool large = s.C * s.H * s.W * s.K > 20000;
-        problems.push_back({large ? 1 : 3, s, f64, kernel});
-      }
-  problems.push_back({0, shapes[1], false, "fwd"});
+  std::vector<Problem> problems = {conv_problem("fwd", 0, shapes[1])};
+  for (const char* kernel : {"fwd", "bwd_d", "bwd_w", "fwd_plain", "bwd_w_plain", "bwd_b", "turn"})
+    for (const ConvShape& s : shapes) problems.push_back(conv_problem(kernel, s.C * s.H * s.W * s.K > 20000 ? 1 : 3, s));
   return problems;
 }
 
 /// The layers of known networks.
-std::vector<ConvProblem> bench_conv_problems() {
+std::vector<Problem> bench_problems() {
   const ConvShape first = {1, 28, 28, 32, 5, 5, 2, 2};
   const ConvShape shapes[] = {{32, 14, 14, 64, 5, 5, 2, 2}, {32, 32, 32, 32, 3, 3, 1, 1}, {64, 16, 16, 64, 3, 3, 1, 1}};
-  std::vector<ConvProblem> problems;
-  for (bool f64 : {false, true})
-    for (const std::string& kernel : kTimed) {
-      if (kernel.ends_with("plain")) problems.push_back({50, first, f64, kernel});
-      else for (const ConvShape& s : shapes) problems.push_back({50, s, f64, kernel});
-    }
+  std::vector<Problem> problems = {conv_problem("fwd_plain", 50, first), conv_problem("bwd_w_plain", 50, first)};
+  for (const char* kernel : {"fwd", "bwd_d", "bwd_w", "bwd_b", "flip", "to_blocked", "from_blocked"})
+    for (const ConvShape& s : shapes) problems.push_back(conv_problem(kernel, 50, s));
   return problems;
-}
-
-int run(const std::vector<std::string>& arguments) {
-  bool timed = false;
-  std::string isa;
-  std::vector<ConvProblem> problems;
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    ConvProblem p;
-    if (arguments[i] == "--bench") timed = true;
-    else if (arguments[i] == "--isa" && i + 1 < arguments.size()) isa = arguments[++i];
-    else if (parse(arguments[i].c_str(), p)) problems.push_back(p);
-    else return std::printf("not a problem: %s\n", arguments[i].c_str()), 2;
-  }
-  const std::vector<std::string>& known = timed ? kTimed : kChecked;
-  for (const ConvProblem& p : problems)
-    if (std::find(known.begin(), known.end(), p.kernel) == known.end())
-      return std::printf("not a kernel to be %s: %s\n", timed ? "timed" : "checked", p.kernel.c_str()), 2;
-  if (problems.empty()) problems = timed ? bench_conv_problems() : all_conv_problems();
-
-  int failures = 0, runs = 0;
-  for (const Set& set : usable_sets()) {
-    if (!isa.empty() && isa != set.isa) continue;
-    for (const ConvProblem& p : problems) {
-      current = std::string("--isa ") + set.isa + " " + p.text();
-      ++runs;
-      if (timed) p.f64 ? bench<double>(set, p) : bench<float>(set, p);
-      else failures += p.f64 ? check<double>(set, p) : check<float>(set, p);
-    }
-  }
-  if (!timed) std::printf("%d problems, %d failures\n", runs, failures);
-  return failures || runs == 0 ? 1 : 0;
 }
 
 }  // namespace
 }  // namespace nncore::check
 
 int main(int argc, char** argv) {
-  std::signal(SIGSEGV, nncore::check::on_fault);
-  std::signal(SIGBUS, nncore::check::on_fault);
-  return nncore::check::run({argv + 1, argv + argc});
+  using namespace nncore::check;
+  return check_main("conv_check", argc, argv, [](const auto&) { return all_problems(); },
+                    [](const auto& kernels, const Problem& p) { return check(kernels, p); },
+                    [](const auto&) { return bench_problems(); },
+                    [](const auto& kernels, const Problem& p) { bench(kernels, p); });
 }

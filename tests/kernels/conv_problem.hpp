@@ -1,56 +1,19 @@
-/// Problem strings of convolutions, such as conv:mb50ic32oc64ih14kh5ph2:f32:fwd (iw, kw, pw only where they differ from
-/// ih, kh, ph), and the plain loops that say what is right.
+/// Problems of convolutions, such as fwd:mb50ic32oc64ih14iw14kh5kw5ph2pw2:f32, and the plain loops that say what is right.
 #pragma once
 
-#include <cmath>
-#include <cstdio>
-#include <cstring>
-#include <limits>
-#include <string>
-#include <vector>
-
 #include "kernels/conv_table.hpp"
+#include "values.hpp"
 
 namespace nncore::check {
 
-struct ConvProblem {
-  int64_t images;
-  ConvShape s;
-  bool f64;
-  std::string kernel;
-
-  std::string text() const {
-    const auto field = [](const char* name, int64_t value) { return name + std::to_string(value); };
-    const auto second = [&](const char* name, int64_t a, int64_t b) { return a == b ? "" : field(name, b); };
-    return "conv:" + field("mb", images) + field("ic", s.C) + field("oc", s.K) + field("ih", s.H) +
-           second("iw", s.H, s.W) + field("kh", s.kh) + second("kw", s.kh, s.kw) + field("ph", s.ph) +
-           second("pw", s.ph, s.pw) + (f64 ? ":f64:" : ":f32:") + kernel;
-  }
-};
-
-/// False if the text is not a problem.
-inline bool parse(const char* text, ConvProblem& p) {
-  constexpr int fields = 9;
-  const char* const names[fields] = {"mb", "ic", "oc", "ih", "iw", "kh", "kw", "ph", "pw"};
-  int64_t value[fields] = {1, 1, 1, 0, -1, 0, -1, 0, std::numeric_limits<int64_t>::min()};
-  if (std::strncmp(text, "conv:", 5) != 0) return false;
-  const char* at = text + 5;
-  while (*at != ':' && *at != 0) {
-    int field = 0;
-    while (field < fields && std::strncmp(at, names[field], 2) != 0) ++field;
-    char* end;
-    if (field == fields) return false;
-    value[field] = std::strtoll(at + 2, &end, 10);
-    if (end == at + 2) return false;
-    at = end;
-  }
-  char type[8], kernel[32];
-  if (std::sscanf(at, ":%7[f0-9]:%31[a-z_]", type, kernel) != 2) return false;
-  const int64_t W = value[4] < 0 ? value[3] : value[4], kw = value[6] < 0 ? value[5] : value[6];
-  const int64_t pw = value[8] == std::numeric_limits<int64_t>::min() ? value[7] : value[8];
-  p = {value[0], {value[1], value[3], W, value[2], value[5], kw, value[7], pw}, std::string(type) == "f64", kernel};
-  return p.images >= 0 && p.s.C > 0 && p.s.K > 0 && p.s.H > 0 && W > 0 && p.s.kh > 0 && kw > 0 && p.s.OH() > 0 &&
-         p.s.OW() > 0 && (p.f64 || std::string(type) == "f32");
+inline Problem conv_problem(const char* kernel, int64_t images, const ConvShape& s) {
+  return {kernel, {{"mb", images}, {"ic", s.C}, {"oc", s.K}, {"ih", s.H}, {"iw", s.W}, {"kh", s.kh}, {"kw", s.kw},
+                   {"ph", s.ph}, {"pw", s.pw}}};
+}
+inline ConvShape shape_of(const Problem& p) {
+  const ConvShape s = {p["ic"], p["ih"], p["iw"], p["oc"], p["kh"], p["kw"], p["ph"], p["pw"]};
+  if (std::min({s.C, s.H, s.W, s.K, s.kh, s.kw}) < 1 || std::min({p["mb"], s.OH(), s.OW()}) < 0) refuse("no shape", p.text());
+  return s;
 }
 
 /// A sum, the sum of the absolute terms, and their number: what a rounded sum is compared with.
@@ -138,15 +101,15 @@ struct ConvArrays {
 };
 
 /// Multiplications and additions of one product of this shape: taps inside the image alone.
-inline double operations(const ConvProblem& p) {
+inline double operations(int64_t images, const ConvShape& s) {
   const auto taps = [](int64_t size, int64_t out, int64_t k, int64_t pad) {
     int64_t count = 0;
     for (int64_t o = 0; o < out; ++o)
       for (int64_t i = 0; i < k; ++i) count += o + i - pad >= 0 && o + i - pad < size;
     return static_cast<double>(count);
   };
-  return 2.0 * static_cast<double>(p.images * p.s.C * p.s.K) * taps(p.s.H, p.s.OH(), p.s.kh, p.s.ph) *
-         taps(p.s.W, p.s.OW(), p.s.kw, p.s.pw);
+  return 2.0 * static_cast<double>(images * s.C * s.K) * taps(s.H, s.OH(), s.kh, s.ph) *
+         taps(s.W, s.OW(), s.kw, s.pw);
 }
 
 /// Where pixel (h, v) of channel c of image n lies in blocked (N, C, H, W).

@@ -1,35 +1,15 @@
 /// Compares the products with plain triple loops, looks for reads and writes out of bounds, and times them.
-///
-///   kernel_check [--isa NAME] --all | PROBLEM...      check; a failure prints the line that repeats it
-///   kernel_check [--isa NAME] --bench [PROBLEM...]    Gflop/s and fraction of the FMA probe run beside it
-#include <algorithm>
-#include <cmath>
-#include <csignal>
-#include <limits>
-#include <memory>
-
-#include "guarded.hpp"
-#include "problems.hpp"
-#include "sums.hpp"
 #include "timing.hpp"
+#include "values.hpp"
 
 namespace nncore::check {
 namespace {
 
-std::string current;  // the repro arguments of what runs now, for the handler of a fault
-
-void on_fault(int) {
-  std::fputs("FAIL access outside an array: kernel_check ", stdout);
-  std::puts(current.c_str());
-  std::fflush(stdout);
-  std::_Exit(1);
-}
-
-int fail(const char* what, int64_t row, int64_t column) {
-  std::printf("FAIL %s at [%lld, %lld]: kernel_check %s\n", what, static_cast<long long>(row),
-              static_cast<long long>(column), current.c_str());
-  return 1;
-}
+/// y (m, n), x (m, k), w (k, n).
+struct Sizes {
+  int64_t m, n, k;
+  explicit Sizes(const Problem& p) : m(p["m"]), n(p["n"]), k(p["k"]) {}
+};
 
 /// A matrix of rows `ld` apart inside guarded memory. The gaps of an input hold NaN, those of an output a pattern.
 template <class T>
@@ -42,17 +22,15 @@ struct Matrix {
   const T* row(int64_t r) const { return memory.data() + r * ld; }
   T at(int64_t r, int64_t c) const { return memory[r * ld + c]; }
 
-  void fill(unsigned seed) {
-    for (int64_t i = 0; i < memory.size(); ++i) {
-      seed = seed * 1664525u + 1013904223u;
-      memory[i] = i % ld < columns ? static_cast<T>(static_cast<int>(seed >> 12) - (1 << 19)) / static_cast<T>(1 << 19)
-                                   : std::numeric_limits<T>::quiet_NaN();
-    }
+  void fill(uint64_t seed) {
+    Numbers(seed).fill(memory, 1);
+    for (int64_t i = 0; i < memory.size(); ++i)
+      if (i % ld >= columns) memory[i] = std::numeric_limits<T>::quiet_NaN();
   }
   int check_gaps() const {
     for (int64_t i = 0; i < memory.size(); ++i)
       if (i % ld >= columns && !memory.untouched(i)) return fail("write between rows", i / ld, i % ld);
-    return memory.intact() ? 0 : fail("write in front of the output", 0, 0);
+    return check_fronts(memory);
   }
 };
 
@@ -66,12 +44,7 @@ void pack(const Matrix<T>& w, int64_t panel, Guarded<T>& packed) {
 }
 
 template <class T>
-bool same_bits(T a, T b) {
-  return std::memcmp(&a, &b, sizeof(T)) == 0;
-}
-
-template <class T>
-int check_forward(const Kernels<T>& kernels, const Problem& p, int64_t gap, bool with_bias) {
+int check_forward(const Kernels<T>& kernels, const Sizes& p, int64_t gap, bool with_bias) {
   Matrix<T> x(p.m, p.k, gap), w(p.k, p.n, 0), bias(1, p.n, 0), y(p.m, p.n, gap);
   Guarded<T> packed(p.k * p.n);
   x.fill(1), w.fill(2), bias.fill(3), pack(w, kernels.panel, packed);
@@ -82,7 +55,7 @@ int check_forward(const Kernels<T>& kernels, const Problem& p, int64_t gap, bool
   }
   for (int64_t m = 0; m < p.m; ++m)
     for (int64_t j = 0; j < p.n; ++j)
-      if (!close(y.at(m, j), b ? b[j] : T(0), p.k, [&](int64_t k) -> long double {
+      if (!close_sum(y.at(m, j), b ? b[j] : T(0), p.k, [&](int64_t k) -> long double {
             return static_cast<long double>(x.at(m, k)) * w.at(k, j);
           }))
         return fail("wrong sum", m, j);
@@ -98,8 +71,28 @@ int check_forward(const Kernels<T>& kernels, const Problem& p, int64_t gap, bool
   return y.check_gaps();
 }
 
+/// The same product with w (n, k) as it is.
 template <class T>
-int check_dw(const Kernels<T>& kernels, const Problem& p, int64_t gap) {
+int check_rows(const Kernels<T>& kernels, const Sizes& p, int64_t gap, bool with_bias) {
+  Matrix<T> x(p.m, p.k, gap), w(p.n, p.k, 0), bias(1, p.n, 0), y(p.m, p.n, gap);
+  Guarded<T> one(1);
+  x.fill(1), w.fill(2), bias.fill(3);
+  const T* b = with_bias ? bias.row(0) : nullptr;
+  kernels.gemm_rows(p.m, p.n, p.k, x.row(0), x.ld, w.row(0), b, y.row(0), y.ld);
+  for (int64_t m = 0; m < p.m; ++m)
+    for (int64_t j = 0; j < p.n; ++j) {
+      if (!close_sum(y.at(m, j), b ? b[j] : T(0), p.k, [&](int64_t k) -> long double {
+            return static_cast<long double>(x.at(m, k)) * w.at(j, k);
+          }))
+        return fail("wrong sum", m, j);
+      kernels.gemm_rows(1, 1, p.k, x.row(m), x.ld, w.row(j), b ? b + j : b, one.data(), 1);
+      if (!same_bits(one[0], y.at(m, j))) return fail("cutting changes the bits", m, j);
+    }
+  return y.check_gaps();
+}
+
+template <class T>
+int check_dw(const Kernels<T>& kernels, const Sizes& p, int64_t gap) {
   Matrix<T> x(p.m, p.k, gap), dy(p.m, p.n, gap);
   Guarded<T> dw(p.k * p.n), one(1);
   x.fill(4), dy.fill(5);
@@ -110,7 +103,7 @@ int check_dw(const Kernels<T>& kernels, const Problem& p, int64_t gap) {
     for (int64_t k = 0; k < p.k; ++k)
       for (int64_t j = 0; j < width; ++j) {
         const T got = out[k * width + j];
-        if (!close(got, 0, p.m, [&](int64_t m) -> long double {
+        if (!close_sum(got, 0, p.m, [&](int64_t m) -> long double {
               return static_cast<long double>(x.at(m, k)) * dy.at(m, j0 + j);
             }))
           return fail("wrong sum", k, j0 + j);
@@ -119,18 +112,18 @@ int check_dw(const Kernels<T>& kernels, const Problem& p, int64_t gap) {
         if (!same_bits(one[0], got)) return fail("cutting changes the bits", k, j0 + j);
       }
   }
-  return dw.intact() ? 0 : fail("write in front of the output", 0, 0);
+  return check_fronts(dw);
 }
 
 template <class T>
-int check_dx(const Kernels<T>& kernels, const Problem& p, int64_t gap) {
+int check_dx(const Kernels<T>& kernels, const Sizes& p, int64_t gap) {
   Matrix<T> dy(p.m, p.n, gap), w(p.k, p.n, 0), dx(p.m, p.k, gap), cut(p.m, p.k, gap);
   Guarded<T> packed(p.k * p.n);
   dy.fill(6), w.fill(7), pack(w, kernels.panel, packed);
   kernels.gemm_dx(p.m, p.n, p.k, 0, p.k, dy.row(0), dy.ld, packed.data(), dx.row(0), dx.ld);
   for (int64_t m = 0; m < p.m; ++m)
     for (int64_t k = 0; k < p.k; ++k)
-      if (!close(dx.at(m, k), 0, p.n, [&](int64_t j) -> long double {
+      if (!close_sum(dx.at(m, k), 0, p.n, [&](int64_t j) -> long double {
             return static_cast<long double>(dy.at(m, j)) * w.at(k, j);
           }))
         return fail("wrong sum", m, k);
@@ -151,76 +144,18 @@ int check_dx(const Kernels<T>& kernels, const Problem& p, int64_t gap) {
 }
 
 template <class T>
-int check_column_sums(const Kernels<T>& kernels, const Problem& p, int64_t gap) {
+int check_column_sums(const Kernels<T>& kernels, const Sizes& p, int64_t gap) {
   Matrix<T> x(p.m, p.n, gap);
   Guarded<T> out(p.n), one(1);
   x.fill(8);
   kernels.column_sums(p.m, p.n, x.row(0), x.ld, out.data());
   for (int64_t j = 0; j < p.n; ++j) {
-    if (!close(out[j], 0, p.m, [&](int64_t m) -> long double { return x.at(m, j); })) return fail("wrong sum", 0, j);
+    if (!close_sum(out[j], 0, p.m, [&](int64_t m) -> long double { return x.at(m, j); })) return fail("wrong sum", 0, j);
     kernels.column_sums(p.m, 1, x.row(0) + j, x.ld, one.data());
     if (!same_bits(one[0], out[j])) return fail("cutting changes the bits", 0, j);
   }
-  return out.intact() ? 0 : fail("write in front of the output", 0, 0);
+  return check_fronts(out);
 }
-
-template <class T>
-int check(const Set& set, const Problem& p) {
-  const Kernels<T>& kernels = set.kernels<T>();
-  int failures = 0;
-  for (int64_t gap : {int64_t{0}, (p.m + p.n + p.k) % 2 == 0 ? int64_t{3} : int64_t{40}}) {
-    if (p.kernel == "gemm_forward") {
-      failures += check_forward(kernels, p, gap, false) + check_forward(kernels, p, gap, true);
-    } else if (p.kernel == "gemm_dw") {
-      failures += check_dw(kernels, p, gap);
-    } else if (p.kernel == "gemm_dx") {
-      failures += check_dx(kernels, p, gap);
-    } else {
-      failures += check_column_sums(kernels, p, gap);
-    }
-  }
-  return failures;
-}
-
-/// Aligned zeros that live as long as the benchmark of one problem.
-template <class T>
-struct Aligned {
-  std::unique_ptr<T, void (*)(void*)> memory;
-  explicit Aligned(int64_t size)
-      : memory(static_cast<T*>(std::aligned_alloc(64, (static_cast<size_t>(size) * sizeof(T) + 127) / 64 * 64)),
-               std::free) {
-    for (int64_t i = 0; i < size; ++i) memory.get()[i] = static_cast<T>(i % 13) - T(6);
-  }
-  T* get() { return memory.get(); }
-};
-
-/// One whole product as a caller runs it, panel by panel.
-template <class T>
-struct Product {
-  const Kernels<T>& kernels;
-  Problem p;
-  Aligned<T> x{p.m * p.k}, y{p.m * p.n}, w{p.k * p.n}, bias{p.n};
-
-  void operator()() {
-    if (p.kernel == "gemm_dx") {
-      kernels.gemm_dx(p.m, p.n, p.k, 0, p.k, y.get(), p.n, w.get(), x.get(), p.k);
-    } else if (p.kernel == "column_sums") {
-      kernels.column_sums(p.m, p.n, y.get(), p.n, bias.get());
-    } else {
-      const bool forward = p.kernel == "gemm_forward";
-      for (int64_t j = 0; j < p.n; j += kernels.panel) {
-        const int64_t width = std::min(kernels.panel, p.n - j);
-        if (forward)
-          kernels.gemm_forward(p.m, width, p.k, x.get(), p.k, w.get() + j * p.k, bias.get() + j, y.get() + j, p.n);
-        else kernels.gemm_dw(p.m, width, p.k, x.get(), p.k, y.get() + j, p.n, w.get() + j * p.k);
-      }
-    }
-  }
-  double operations() const {
-    const double cells = static_cast<double>(p.m * p.n);
-    return p.kernel == "column_sums" ? cells : 2.0 * cells * static_cast<double>(p.k);
-  }
-};
 
 /// The probe that speeds are compared with really does what it counts.
 template <class T>
@@ -237,53 +172,110 @@ int check_probe(const Kernels<T>& kernels) {
   for (int64_t i = 0; i < kernels.lanes; ++i)
     if (!(std::fabs(out[i] - sum) <= rounds * std::numeric_limits<T>::epsilon() * sum)) return fail("sum", 0, i);
   if (operations != 2.0 * rounds * chains * static_cast<double>(kernels.lanes)) return fail("operations", 0, 0);
-  return out.intact() ? 0 : fail("write in front of the output", 0, 0);
+  return check_fronts(out);
 }
 
 template <class T>
-void bench(const Set& set, const Problem& p) {
-  Product<T> product{set.kernels<T>(), p};
-  const Timing t = time_beside_probe(set.kernels<T>(), product.operations(), product);
-  std::printf("%-8s %-34s %9.3f us %8.1f Gflop/s %5.1f %% of the probe\n", set.isa, p.text().c_str(), t.best * 1e6,
+int check(const Kernels<T>& kernels, const Problem& problem) {
+  if (problem.kernel == "fma_probe") return check_probe(kernels);
+  const Sizes p(problem);
+  int failures = 0;
+  for (int64_t gap : {int64_t{0}, (p.m + p.n + p.k) % 2 == 0 ? int64_t{3} : int64_t{40}}) {
+    if (problem.kernel == "gemm_forward") {
+      failures += check_forward(kernels, p, gap, false) + check_forward(kernels, p, gap, true);
+    } else if (problem.kernel == "gemm_rows") {
+      failures += check_rows(kernels, p, gap, false) + check_rows(kernels, p, gap, true);
+    } else if (problem.kernel == "gemm_dw") {
+      failures += check_dw(kernels, p, gap);
+    } else if (problem.kernel == "gemm_dx") {
+      failures += check_dx(kernels, p, gap);
+    } else {
+      failures += check_column_sums(kernels, p, gap);
+    }
+  }
+  return failures;
+}
+
+/// One whole product as a caller runs it, panel by panel.
+template <class T>
+struct Product {
+  const Kernels<T>& kernels;
+  std::string kernel;
+  Sizes p;
+  Aligned<T> x{p.m * p.k}, y{p.m * p.n}, w{p.k * p.n}, bias{p.n};
+
+  void operator()() {
+    if (kernel == "gemm_dx") {
+      kernels.gemm_dx(p.m, p.n, p.k, 0, p.k, y.get(), p.n, w.get(), x.get(), p.k);
+    } else if (kernel == "column_sums") {
+      kernels.column_sums(p.m, p.n, y.get(), p.n, bias.get());
+    } else if (kernel == "gemm_rows") {
+      kernels.gemm_rows(p.m, p.n, p.k, x.get(), p.k, w.get(), bias.get(), y.get(), p.n);
+    } else {
+      const bool forward = kernel == "gemm_forward";
+      for (int64_t j = 0; j < p.n; j += kernels.panel) {
+        const int64_t width = std::min(kernels.panel, p.n - j);
+        if (forward)
+          kernels.gemm_forward(p.m, width, p.k, x.get(), p.k, w.get() + j * p.k, bias.get() + j, y.get() + j, p.n);
+        else kernels.gemm_dw(p.m, width, p.k, x.get(), p.k, y.get() + j, p.n, w.get() + j * p.k);
+      }
+    }
+  }
+  double operations() const {
+    const double cells = static_cast<double>(p.m * p.n);
+    return kernel == "column_sums" ? cells : 2.0 * cells * static_cast<double>(p.k);
+  }
+};
+
+template <class T>
+void bench(const Kernels<T>& kernels, const Problem& p) {
+  Product<T> product{kernels, p.kernel, Sizes(p)};
+  const Timing t = time_beside_probe(kernels, product.operations(), product);
+  std::printf("%-8s %-34s %9.3f us %8.1f Gflop/s %5.1f %% of the probe\n", kernels.isa, p.text().c_str(), t.best * 1e6,
               product.operations() / t.best * 1e-9, 100 * t.median_fraction);
 }
 
-int run(const std::vector<std::string>& arguments) {
-  bool all = false, timed = false;
-  std::string isa;
-  std::vector<Problem> problems;
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    Problem p;
-    if (arguments[i] == "--all") all = true;
-    else if (arguments[i] == "--bench") timed = true;
-    else if (arguments[i] == "--isa" && i + 1 < arguments.size()) isa = arguments[++i];
-    else if (parse(arguments[i].c_str(), p) &&
-             std::find(std::begin(kKernels), std::end(kKernels), p.kernel) != std::end(kKernels)) problems.push_back(p);
-    else return std::printf("not a problem: %s\n", arguments[i].c_str()), 2;
-  }
-  if (problems.empty()) problems = timed ? bench_problems() : all ? all_problems() : problems;
+Problem product(const char* kernel, int64_t m, int64_t n, int64_t k) { return {kernel, {{"m", m}, {"n", n}, {"k", k}}}; }
 
-  int failures = 0, runs = 0;
-  for (const Set& set : usable_sets()) {
-    if (!isa.empty() && isa != set.isa) continue;
-    current = std::string("--isa ") + set.isa + " --all (probe)";
-    failures += check_probe(*set.f32) + check_probe(*set.f64);
-    for (const Problem& p : problems) {
-      current = std::string("--isa ") + set.isa + " " + p.text();
-      ++runs;
-      if (timed) p.f64 ? bench<double>(set, p) : bench<float>(set, p);
-      else failures += p.f64 ? check<double>(set, p) : check<float>(set, p);
-    }
+/// Sizes around every edge a tile or a vector can have, then shapes of real networks.
+std::vector<Problem> all_problems() {
+  const int64_t edges[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 13, 14, 15, 16, 17, 29, 31, 32, 33, 63, 64, 65};
+  const int64_t few[] = {0, 3, 17};
+  const int64_t real[][3] = {{1, 20, 2},   {160, 20, 2},   {16, 2, 20},    {10, 30, 784}, {10, 10, 30},
+                             {5, 100, 300}, {43, 129, 70}, {200, 100, 192}, {3, 31, 1024}, {20, 40, 2048}};
+  std::vector<Problem> all = {{"fma_probe", {}}};
+  for (const char* kernel : {"gemm_forward", "gemm_rows", "gemm_dw", "gemm_dx", "column_sums"}) {
+    const bool no_k = std::string(kernel) == "column_sums";
+    const auto add = [&](int64_t m, int64_t n, int64_t k) {
+      if (!no_k || k == 0) all.push_back(product(kernel, m, n, k));
+    };
+    for (int64_t a : edges)
+      for (int64_t b : edges)
+        for (int64_t c : few) add(a, b, c), add(c, b, a), add(a, c, b);
+    for (const auto& s : real) add(s[0], s[1], no_k ? 0 : s[2]);
   }
-  if (!timed) std::printf("%d problems, %d failures\n", runs, failures);
-  return failures || runs == 0 ? 1 : 0;
+  return all;
+}
+
+/// The shapes that are timed.
+std::vector<Problem> bench_problems() {
+  const int64_t shapes[][3] = {{1, 20, 2},     {16, 20, 2},    {160, 20, 2},   {1, 2, 20},      {16, 2, 20},
+                               {160, 2, 20},   {10, 10, 30},   {10, 30, 784},  {64, 30, 784},   {1, 512, 784},
+                               {10, 512, 784}, {64, 512, 784}, {10, 256, 512}, {64, 256, 512},  {64, 128, 256},
+                               {64, 64, 128},  {64, 10, 64},   {200, 100, 3072}, {64, 1024, 1024}};
+  std::vector<Problem> all;
+  for (const char* kernel : {"gemm_forward", "gemm_rows", "gemm_dw", "gemm_dx", "column_sums"})
+    for (const auto& s : shapes) all.push_back(product(kernel, s[0], s[1], s[2]));
+  return all;
 }
 
 }  // namespace
 }  // namespace nncore::check
 
 int main(int argc, char** argv) {
-  std::signal(SIGSEGV, nncore::check::on_fault);
-  std::signal(SIGBUS, nncore::check::on_fault);
-  return nncore::check::run({argv + 1, argv + argc});
+  using namespace nncore::check;
+  return check_main("kernel_check", argc, argv, [](const auto&) { return all_problems(); },
+                    [](const auto& kernels, const Problem& p) { return check(kernels, p); },
+                    [](const auto&) { return bench_problems(); },
+                    [](const auto& kernels, const Problem& p) { bench(kernels, p); });
 }

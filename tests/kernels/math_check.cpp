@@ -4,12 +4,9 @@
 ///
 /// One line a function, set and type: the largest error in ulp and where it is. Fails beyond 2 ulp (8 for
 /// gelu) and for a wrong special value. --exhaustive takes all 2^32 floats and more doubles: minutes instead of seconds.
-#include <algorithm>
 #include <bit>
-#include <cmath>
-#include <limits>
 
-#include "problems.hpp"
+#include "values.hpp"
 
 namespace nncore::check {
 namespace {
@@ -109,8 +106,8 @@ class Measurement {
     int failures = 0;
     for (size_t s = 0; s < sets_.size(); ++s) {
       const bool good = worst_[s].ulp <= function_.allowed_ulp;
-      std::printf("%-8s %-8s %s %7.4f ulp at %.17g (%a)%s\n", function_.name, sets_[s].isa,
-                  sizeof(T) == 4 ? "f32" : "f64", worst_[s].ulp, static_cast<double>(worst_[s].x),
+      std::printf("%-8s %-8s %s %7.4f ulp at %.17g (%a)%s\n", function_.name, sets_[s].f32.isa, kType<T>,
+                  worst_[s].ulp, static_cast<double>(worst_[s].x),
                   static_cast<double>(worst_[s].x), good ? "" : "  FAIL");
       failures += !good;
     }
@@ -160,11 +157,6 @@ struct Special {
   T x, y;
 };
 
-template <class T>
-bool same(T a, T b) {
-  return std::isnan(a) ? std::isnan(b) : a == b && std::signbit(a) == std::signbit(b);
-}
-
 /// Every special value, alone and in every lane among ordinary numbers.
 template <class T>
 int check_special(const std::vector<Set>& sets) {
@@ -194,9 +186,9 @@ int check_special(const std::vector<Set>& sets) {
           std::vector<T> in(67, T(0.75)), out(67);
           in[place] = x;
           (set.kernels<T>().*function.kernel)(67, function.constants, in.data(), out.data());
-          if (same(out[place], y)) continue;
+          if (same_bits(out[place], y)) continue;
           std::printf("FAIL %s(%g) is %g instead of %g (%s, %s)\n", function.name, static_cast<double>(x),
-                      static_cast<double>(out[place]), static_cast<double>(y), set.isa, sizeof(T) == 4 ? "f32" : "f64");
+                      static_cast<double>(out[place]), static_cast<double>(y), set.f32.isa, kType<T>);
           ++failures;
         }
     ++f;
@@ -204,25 +196,14 @@ int check_special(const std::vector<Set>& sets) {
   return failures;
 }
 
-int run(int count, char** arguments) {
-  bool exhaustive = false;
-  std::string isa;
-  for (int i = 1; i < count; ++i) {
-    const std::string argument = arguments[i];
-    if (argument == "--exhaustive") exhaustive = true;
-    else if (argument == "--isa" && i + 1 < count) isa = arguments[++i];
-    else return std::printf("unknown argument: %s\n", arguments[i]), 2;
-  }
-  std::vector<Set> sets;
-  for (const Set& set : usable_sets())
-    if (isa.empty() || isa == set.isa) sets.push_back(set);
-  if (sets.empty()) return std::printf("this machine cannot run %s\n", isa.c_str()), 2;
+}  // namespace
+}  // namespace nncore::check
+
+int main(int argc, char** argv) {
+  using namespace nncore::check;
+  const auto [exhaustive, sets, problems] = Arguments(argc, argv, "--exhaustive");
+  if (!problems.empty()) refuse("not a problem of this program", problems.front().text());
   const int failures = check_special<float>(sets) + check_special<double>(sets) + measure_float(sets, exhaustive) +
                        measure_double(sets, exhaustive);
   return failures ? 1 : 0;
 }
-
-}  // namespace
-}  // namespace nncore::check
-
-int main(int argc, char** argv) { return nncore::check::run(argc, argv); }

@@ -1,28 +1,10 @@
-/// Compares pooling on blocked pixels with plain loops over one channel after the other, and times it.
-///
-///   pool_check [--isa NAME] [--bench | PROBLEM...]   e.g. pool:ih14iw14oh7ow7kh2kw2sh2sw2ph0pw0:f32
-#include <csignal>
-
+/// Compares pooling on blocked pixels with plain loops over one channel after the other, and times it. Problems such as
+/// pool:ih14iw14oh7ow7kh2kw2sh2sw2ph0pw0:f32.
 #include "conv_problem.hpp"
-#include "guarded.hpp"
-#include "problems.hpp"
 #include "timing.hpp"
 
 namespace nncore::check {
 namespace {
-
-std::string current;  // the repro arguments of what runs now, for the handler of a fault
-
-void on_fault(int) {
-  std::printf("FAIL access outside an array: pool_check %s\n", current.c_str());
-  std::fflush(stdout);
-  std::_Exit(1);
-}
-
-int fail(const char* what, int64_t at) {
-  std::printf("FAIL %s at [%lld]: pool_check %s\n", what, static_cast<long long>(at), current.c_str());
-  return 1;
-}
 
 /// ceil: the last window may begin in front of the last pixel and end behind the padding.
 PoolShape pool(int64_t H, int64_t W, int64_t kh, int64_t kw, int64_t sh, int64_t sw, int64_t ph, int64_t pw,
@@ -34,29 +16,12 @@ PoolShape pool(int64_t H, int64_t W, int64_t kh, int64_t kw, int64_t sh, int64_t
   return {H, W, windows(H, kh, sh, ph), windows(W, kw, sw, pw), kh, kw, sh, sw, ph, pw};
 }
 
-std::string text(const PoolShape& s, bool f64) {
-  char line[160];
-  std::snprintf(line, sizeof line, "pool:ih%ldiw%ldoh%ldow%ldkh%ldkw%ldsh%ldsw%ldph%ldpw%ld:%s", long{s.H}, long{s.W},
-                long{s.OH}, long{s.OW}, long{s.kh}, long{s.kw}, long{s.sh}, long{s.sw}, long{s.ph}, long{s.pw},
-                f64 ? "f64" : "f32");
-  return line;
-}
-
-bool parse(const char* line, PoolShape& s, bool& f64) {
-  long v[10];
-  char type[8];
-  if (std::sscanf(line, "pool:ih%ldiw%ldoh%ldow%ldkh%ldkw%ldsh%ldsw%ldph%ldpw%ld:%7s", &v[0], &v[1], &v[2], &v[3],
-                  &v[4], &v[5], &v[6], &v[7], &v[8], &v[9], type) != 11)
-    return false;
-  s = {v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9]};
-  f64 = std::string(type) == "f64";
-  return s.sh > 0 && s.sw > 0 && s.kh > s.ph && s.kw > s.pw && s.OH > 0 && s.OW > 0 &&
-         (s.OH - 1) * s.sh < s.H + s.ph && (s.OW - 1) * s.sw < s.W + s.pw;
-}
-
-template <class T>
-bool same(T a, T b) {
-  return a == b || (std::isnan(a) && std::isnan(b));
+PoolShape shape_of_pool(const Problem& p) {
+  const PoolShape s = {p["ih"], p["iw"], p["oh"], p["ow"], p["kh"], p["kw"], p["sh"], p["sw"], p["ph"], p["pw"]};
+  if (s.sh < 1 || s.sw < 1 || s.kh <= s.ph || s.kw <= s.pw || s.OH < 1 || s.OW < 1 ||
+      (s.OH - 1) * s.sh >= s.H + s.ph || (s.OW - 1) * s.sw >= s.W + s.pw)
+    refuse("no shape", p.text());
+  return s;
 }
 
 /// Windows of one lane of one plane: body(output, input, tap) for each tap inside, in order.
@@ -135,14 +100,13 @@ int check(const Kernels<T>& kernels, const PoolShape& s) {
         }
       }
   }
-  for (const Guarded<T>* array : {&x, &y, &dy, &dx, &mean, &mean_dx, &cut, &no_bytes})
-    if (!array->intact()) return fail("write in front of an array", 0);
-  return taken.intact() && cut_taken.intact() ? 0 : fail("write in front of an array", 0);
+  return check_fronts(x, y, dy, dx, mean, mean_dx, cut, no_bytes, taken, cut_taken);
 }
 
 /// Pooling of 50 images of 32 channels.
 template <class T>
-void bench(const char* isa, const Kernels<T>& kernels, const PoolShape& s) {
+void bench(const Kernels<T>& kernels, const Problem& p) {
+  const PoolShape s = shape_of_pool(p);
   const int64_t b = kernels.lanes, planes = 50 * 32 / b, size = planes * s.H * s.W * b;
   const ConvKernels<T>& conv = kernels.conv;
   std::vector<T> x = ConvArrays<T>::random(size, 1), y(x.size());
@@ -152,8 +116,8 @@ void bench(const char* isa, const Kernels<T>& kernels, const PoolShape& s) {
   const double max_back = time([&] { conv.max_pool_backward(s, planes, y.data(), taken.data(), x.data()); });
   const double mean = time([&] { conv.mean_pool(s, false, planes, 0, s.OH, x.data(), y.data()); });
   const double mean_back = time([&] { conv.mean_pool_backward(s, false, planes, y.data(), x.data()); });
-  std::printf("%-8s %-45s max %7.1f, backward %7.1f, mean %7.1f, backward %7.1f us\n", isa,
-              text(s, sizeof(T) == 8).c_str(), max, max_back, mean, mean_back);
+  std::printf("%-8s %-45s max %7.1f, backward %7.1f, mean %7.1f, backward %7.1f us\n", kernels.isa,
+              p.text().c_str(), max, max_back, mean, mean_back);
 }
 
 const PoolShape kShapes[] = {
@@ -163,42 +127,22 @@ const PoolShape kShapes[] = {
     pool(16, 17, 16, 16, 1, 1, 0, 0, false), pool(3, 3, 5, 5, 2, 2, 2, 2, false), pool(1, 1, 1, 1, 1, 1, 0, 0, false),
     pool(7, 5, 2, 2, 2, 2, 0, 0, true),    pool(8, 10, 3, 3, 2, 2, 1, 1, true),   pool(6, 9, 3, 2, 4, 3, 1, 1, true)};
 
-int run(const std::vector<std::string>& arguments) {
-  bool timed = false;
-  std::string isa;
-  std::vector<std::string> problems;
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i] == "--bench") timed = true;
-    else if (arguments[i] == "--isa" && i + 1 < arguments.size()) isa = arguments[++i];
-    else problems.push_back(arguments[i]);
-  }
-  if (problems.empty())
-    for (const PoolShape& s : kShapes)
-      if (!timed || s.H >= 14)
-        for (bool f64 : {false, true}) problems.push_back(text(s, f64));
-
-  int failures = 0, runs = 0;
-  for (const Set& set : usable_sets()) {
-    if (!isa.empty() && isa != set.isa) continue;
-    for (const std::string& problem : problems) {
-      PoolShape s;
-      bool f64;
-      if (!parse(problem.c_str(), s, f64)) return std::printf("not a problem: %s\n", problem.c_str()), 2;
-      current = std::string("--isa ") + set.isa + " " + problem;
-      ++runs;
-      if (timed) f64 ? bench(set.isa, *set.f64, s) : bench(set.isa, *set.f32, s);
-      else failures += f64 ? check(*set.f64, s) : check(*set.f32, s);
-    }
-  }
-  if (!timed) std::printf("%d problems, %d failures\n", runs, failures);
-  return failures || runs == 0 ? 1 : 0;
+std::vector<Problem> problems(int64_t least) {
+  std::vector<Problem> all;
+  for (const PoolShape& s : kShapes)
+    if (s.H >= least)
+      all.push_back({"pool", {{"ih", s.H}, {"iw", s.W}, {"oh", s.OH}, {"ow", s.OW}, {"kh", s.kh}, {"kw", s.kw},
+                              {"sh", s.sh}, {"sw", s.sw}, {"ph", s.ph}, {"pw", s.pw}}});
+  return all;
 }
 
 }  // namespace
 }  // namespace nncore::check
 
 int main(int argc, char** argv) {
-  std::signal(SIGSEGV, nncore::check::on_fault);
-  std::signal(SIGBUS, nncore::check::on_fault);
-  return nncore::check::run({argv + 1, argv + argc});
+  using namespace nncore::check;
+  return check_main("pool_check", argc, argv, [](const auto&) { return problems(1); },
+                    [](const auto& kernels, const Problem& p) { return check(kernels, shape_of_pool(p)); },
+                    [](const auto&) { return problems(14); },
+                    [](const auto& kernels, const Problem& p) { bench(kernels, p); });
 }

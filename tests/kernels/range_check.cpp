@@ -1,6 +1,5 @@
 /// Compares the kernels on ranges (elementwise functions, reductions) with plain scalar loops in a
 /// wider type, on arrays that end at guard pages; and checks that cutting a range changes no bit.
-#include "problems.hpp"
 #include "values.hpp"
 
 namespace nncore::check {
@@ -19,7 +18,7 @@ int check_cuts(int64_t n, const Guarded<T>& whole, Guarded<T>& pieces, Run run) 
       if (!same_bits(whole[i], pieces[i])) return fail("cutting changes the bits", i);
     if (step > n) break;
   }
-  return failures + (whole.intact() && pieces.intact() ? 0 : fail("write in front of the output", 0));
+  return failures + check_fronts(whole, pieces);
 }
 
 template <class T>
@@ -170,7 +169,7 @@ int check_helpers(const Kernels<T>& kernels, int64_t n) {
       if (!same_bits(again[i], (static_cast<T>(bytes[i]) - center) * by)) return failures + fail("normalize_u8", i);
     }
   }
-  return failures + (out.intact() && again.intact() ? 0 : fail("write in front of an array", 0));
+  return failures + check_fronts(out, again);
 }
 
 /// Sums and maps by channel over (3, C, L), n channels of L = 1 or a few channels of L = n.
@@ -206,34 +205,37 @@ int check_channels(const Kernels<T>& kernels, int64_t C, int64_t L) {
     kernels.channel_products(N, 1, L, C * L, dy.data() + c * L, x.data() + c * L, mean.data() + c, one.data());
     if (!same_bits(one[0], products[c])) return fail("cutting changes the bits", c);
   }
-  return y.intact() && dx.intact() && sums.intact() && squares.intact() && products.intact()
-             ? 0
-             : fail("write in front of an array", 0);
+  return check_fronts(y, dx, sums, squares, products);
 }
 
 template <class T>
-int check_all(const Set& set) {
-  const Kernels<T>& kernels = set.kernels<T>();
-  const std::string where = std::string(set.isa) + (sizeof(T) == 4 ? " f32 " : " f64 ");
-  int failures = 0;
-  for (int64_t n : sizes()) {
-    const auto now = [&](const char* name) { current() = where + name + " n=" + std::to_string(n); };
-    for (const auto& f : activations<T>()) now(f.name), failures += check_activation(kernels, f, n);
-    now("sums"), failures += check_sums(kernels, n);
-    now("helpers"), failures += check_helpers(kernels, n);
-    now("channels"), failures += check_channels(kernels, n, 1) + check_channels(kernels, 5, n);
+int check(const Kernels<T>& kernels, const Problem& p) {
+  if (p.kernel == "channels") return check_channels(kernels, p["c"], p["l"]);
+  if (p.kernel == "sums") return check_sums(kernels, p["n"]);
+  if (p.kernel == "helpers") return check_helpers(kernels, p["n"]);
+  const auto all = activations<T>();
+  return check_activation(kernels, *std::find_if(all.begin(), all.end(), [&](auto& f) { return f.name == p.kernel; }),
+                          p["n"]);
+}
+
+std::vector<Problem> problems() {
+  std::vector<Problem> all = by_size({"sums", "helpers"});
+  for (const auto& f : activations<float>()) {
+    const std::vector<Problem> own = by_size({f.name});
+    all.insert(all.end(), own.begin(), own.end());
   }
-  return failures;
+  for (const Problem& p : by_size({""})) {
+    all.push_back({"channels", {{"c", p["n"]}, {"l", 1}}});
+    all.push_back({"channels", {{"c", 5}, {"l", p["n"]}}});
+  }
+  return all;
 }
 
 }  // namespace
 }  // namespace nncore::check
 
-int main() {
-  nncore::check::report_faults();
-  int failures = 0;
-  for (const auto& set : nncore::check::usable_sets())
-    failures += nncore::check::check_all<float>(set) + nncore::check::check_all<double>(set);
-  std::printf("range kernels: %d failures\n", failures);
-  return failures ? 1 : 0;
+int main(int argc, char** argv) {
+  using namespace nncore::check;
+  return check_main("range_check", argc, argv, [](const auto&) { return problems(); },
+                    [](const auto& kernels, const Problem& p) { return check(kernels, p); });
 }

@@ -3,11 +3,25 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <vector>
 
 #include "kernels/table.hpp"
 
 namespace nncore::check {
+
+/// Aligned numbers that live as long as the benchmark of one problem.
+template <class T>
+class Aligned {
+ public:
+  explicit Aligned(int64_t size) : memory_(static_cast<size_t>(size) + 64) {
+    for (size_t i = 0; i < memory_.size(); ++i) memory_[i] = static_cast<T>(i % 13) - T(6);
+  }
+  T* get() { return reinterpret_cast<T*>((reinterpret_cast<uintptr_t>(memory_.data()) + 63) / 64 * 64); }
+
+ private:
+  std::vector<T> memory_;
+};
 
 struct Timing {
   double best, median_fraction, best_fraction;  ///< seconds of one run; speed as fractions of the probe's

@@ -1,6 +1,5 @@
 /// Compares the parameter updates with plain scalar rules in double, on arrays that end at guard pages; and checks that
 /// cutting a range changes no bit.
-#include "problems.hpp"
 #include "values.hpp"
 
 namespace nncore::check {
@@ -50,9 +49,7 @@ int check_update(int64_t n, Kernel kernel, Rule rule) {
         !same_bits(whole.c[i], cut.c[i]))
       return fail("cutting changes the bits", i);
   }
-  return whole.w.intact() && whole.g.intact() && whole.a.intact() && whole.b.intact() && whole.c.intact()
-             ? 0
-             : fail("write in front of an array", 0);
+  return check_fronts(whole.w, whole.g, whole.a, whole.b, whole.c);
 }
 
 template <class T>
@@ -196,28 +193,18 @@ int check_moments(const Kernels<T>& kernels, int64_t n) {
 }
 
 template <class T>
-int check_all(const Set& set) {
-  const Kernels<T>& kernels = set.kernels<T>();
-  const std::string where = std::string(set.isa) + (sizeof(T) == 4 ? " f32 " : " f64 ");
-  int failures = 0;
-  for (int64_t n : sizes()) {
-    const auto now = [&](const char* name) { current() = where + name + " n=" + std::to_string(n); };
-    now("sgd"), failures += check_sgd(kernels, n);
-    now("adam"), failures += check_adam(kernels, n);
-    now("rmsprop, adagrad, adadelta"), failures += check_squares(kernels, n);
-    now("adamax, nadam, radam, lion"), failures += check_moments(kernels, n);
-  }
-  return failures;
+int check(const Kernels<T>& kernels, const Problem& p) {
+  const int64_t n = p["n"];
+  if (p.kernel == "sgd") return check_sgd(kernels, n);
+  if (p.kernel == "adam") return check_adam(kernels, n);
+  return p.kernel == "squares" ? check_squares(kernels, n) : check_moments(kernels, n);
 }
 
 }  // namespace
 }  // namespace nncore::check
 
-int main() {
-  nncore::check::report_faults();
-  int failures = 0;
-  for (const auto& set : nncore::check::usable_sets())
-    failures += nncore::check::check_all<float>(set) + nncore::check::check_all<double>(set);
-  std::printf("parameter updates: %d failures\n", failures);
-  return failures ? 1 : 0;
+int main(int argc, char** argv) {
+  using namespace nncore::check;
+  return check_main("update_check", argc, argv, [](const auto&) { return by_size({"sgd", "adam", "squares", "moments"}); },
+                    [](const auto& kernels, const Problem& p) { return check(kernels, p); });
 }

@@ -1,39 +1,15 @@
-/// Numbers to feed to kernels, comparisons of results, and a failure line that says where.
+/// Numbers to feed to kernels, and comparisons of results.
 #pragma once
 
 #include <cmath>
-#include <csignal>
-#include <cstdio>
 #include <cstring>
 #include <limits>
-#include <string>
 #include <vector>
 
+#include "check.hpp"
 #include "guarded.hpp"
 
 namespace nncore::check {
-
-/// What runs now: printed by a failure and by a fault.
-inline std::string& current() {
-  static std::string text;
-  return text;
-}
-
-inline int fail(const char* what, int64_t place) {
-  std::printf("FAIL %s: %s at %lld\n", current().c_str(), what, static_cast<long long>(place));
-  return 1;
-}
-
-/// A touched guard page ends the program with the name of the problem.
-inline void report_faults() {
-  const auto handler = [](int) {
-    fail("access outside an array", 0);
-    std::fflush(stdout);
-    std::_Exit(1);
-  };
-  std::signal(SIGSEGV, handler);
-  std::signal(SIGBUS, handler);
-}
 
 /// Reproducible numbers.
 class Numbers {
@@ -72,6 +48,12 @@ bool same_bits(T a, T b) {
   return (a != a && b != b) || std::memcmp(&a, &b, sizeof(T)) == 0;
 }
 
+/// Equal numbers, or two NaN.
+template <class T>
+bool same(T a, T b) {
+  return a == b || (a != a && b != b);
+}
+
 /// |a - b| <= tolerance eps |b| + tolerance * (the smallest number); NaN equals NaN, inf equals inf.
 template <class T>
 bool close(T a, long double b, long double tolerance) {
@@ -83,11 +65,33 @@ bool close(T a, long double b, long double tolerance) {
                                static_cast<long double>(Limits::denorm_min()));
 }
 
-/// Sizes around every edge of a register and of a few of them, and some large ones.
-inline std::vector<int64_t> sizes() {
-  std::vector<int64_t> all;
-  for (int64_t n = 0; n <= 70; ++n) all.push_back(n);
-  all.insert(all.end(), {255, 1024, 1031});
+/// |got - start - sum of term(i)| <= (terms + 1) eps (|start| + sum |term(i)|), the bound of any order of the sum.
+template <class T, class Term>
+bool close_sum(T got, long double start, int64_t terms, Term term) {
+  long double sum = start, size = std::fabs(start);
+  for (int64_t i = 0; i < terms; ++i) {
+    const long double t = term(i);
+    sum += t;
+    size += std::fabs(t);
+  }
+  const long double eps = std::numeric_limits<T>::epsilon();
+  return std::fabs(static_cast<long double>(got) - sum) <= eps * static_cast<long double>(terms + 1) * size;
+}
+
+/// Nothing was written in front of the arrays.
+template <class... Arrays>
+int check_fronts(const Arrays&... arrays) {
+  return (arrays.intact() && ...) ? 0 : fail("write in front of an array");
+}
+
+/// The kernels by their sizes around every edge of a register and of a few of them, and some large ones.
+inline std::vector<Problem> by_size(std::initializer_list<const char*> kernels) {
+  std::vector<Problem> all;
+  const auto add = [&](int64_t n) {
+    for (const char* kernel : kernels) all.push_back({kernel, {{"n", n}}});
+  };
+  for (int64_t n = 0; n <= 70; ++n) add(n);
+  for (int64_t n : {255, 1024, 1031}) add(n);
   return all;
 }
 

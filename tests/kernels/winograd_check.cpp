@@ -1,28 +1,8 @@
 /// Compares convolutions by Winograd's kernels with plain loops, in guarded memory.
-///
-///   winograd_check [--isa NAME] [PROBLEM...]   e.g. conv:mb2ic17oc20ih9kh3ph1:f32:fwd (or bwd_w)
-#include <algorithm>
-#include <csignal>
-
 #include "conv_problem.hpp"
-#include "guarded.hpp"
-#include "problems.hpp"
 
 namespace nncore::check {
 namespace {
-
-std::string current;  // the repro arguments of what runs now, for the handler of a fault
-
-void on_fault(int) {
-  std::printf("FAIL access outside an array: winograd_check %s\n", current.c_str());
-  std::fflush(stdout);
-  std::_Exit(1);
-}
-
-int fail(const char* what, int64_t at) {
-  std::printf("FAIL %s at [%lld]: winograd_check %s\n", what, static_cast<long long>(at), current.c_str());
-  return 1;
-}
 
 /// A tile's results share their roundings: what is small for the largest sum is small for all.
 template <class T>
@@ -38,7 +18,7 @@ struct Tolerance {
 };
 
 template <class T>
-struct Problem {
+struct Arrays {
   const Kernels<T>& kernels;
   const ConvKernels<T>& conv = kernels.conv;
   WinogradShape s;
@@ -47,9 +27,11 @@ struct Problem {
   int64_t K = blocks_of(s.conv.K, b), C = blocks_of(s.conv.C, b);
   Guarded<T> x, u{points * s.weights(b)};
 
-  Problem(const Set& set, const ConvProblem& p)
-      : kernels(set.kernels<T>()), s{p.s}, arrays(p.images, p.s), x(blocked_size(b, p.images, p.s.C, p.s.H, p.s.W)) {
-    to_blocked(b, p.images, p.s.C, p.s.H, p.s.W, arrays.x.data(), std::numeric_limits<T>::quiet_NaN(), x.data());
+  Arrays(const Kernels<T>& with, const Problem& p) : kernels(with), s{shape_of(p)}, arrays(p["mb"], s.conv),
+        x(blocked_size(b, arrays.images, s.conv.C, s.conv.H, s.conv.W)) {
+    if (s.conv.kh != s.conv.kw || (s.conv.kh != 3 && s.conv.kh != 5)) refuse("no kernel of 3x3 or 5x5", p.text());
+    to_blocked(b, arrays.images, s.conv.C, s.conv.H, s.conv.W, arrays.x.data(), std::numeric_limits<T>::quiet_NaN(),
+               x.data());
   }
 
   /// f(tiles) for ranges of at most `most` tiles.
@@ -136,55 +118,30 @@ struct Problem {
 };
 
 template <class T>
-int check(const Set& set, const ConvProblem& given) {
-  Problem<T> p(set, given);
-  if (given.kernel == "bwd_w") return p.check_weight_gradient(1) + p.check_weight_gradient(3);
-  return p.check_forward(true) + p.check_forward(false);
+int check(const Kernels<T>& kernels, const Problem& p) {
+  Arrays<T> arrays(kernels, p);
+  if (p.kernel == "bwd_w") return arrays.check_weight_gradient(1) + arrays.check_weight_gradient(3);
+  return arrays.check_forward(true) + arrays.check_forward(false);
 }
 
 /// Images that tiles fill, that they do not, smaller than one, cropped, and far inside their padding.
-std::vector<ConvProblem> all_problems() {
+std::vector<Problem> all_problems() {
   const ConvShape shapes[] = {// C, H, W, K, kh, kw, ph, pw
                               {1, 8, 8, 1, 3, 3, 1, 1},   {17, 9, 6, 20, 3, 3, 1, 1}, {5, 3, 4, 33, 3, 3, 0, 1},
                               {16, 1, 2, 3, 3, 3, 1, 1},  {4, 7, 13, 9, 3, 3, -1, 2}, {16, 14, 14, 18, 5, 5, 2, 2},
                               {3, 5, 11, 17, 5, 5, 0, 4}, {33, 6, 7, 5, 5, 5, 2, 2},  {7, 12, 9, 8, 5, 5, -1, 7},
                               {32, 4, 4, 16, 5, 5, 2, 2}};
-  std::vector<ConvProblem> problems;
+  std::vector<Problem> problems = {conv_problem("bwd_w", 0, shapes[0])};
   for (const char* kernel : {"fwd", "bwd_w"})
-    for (bool f64 : {false, true})
-      for (const ConvShape& s : shapes) problems.push_back({2, s, f64, kernel});
-  problems.push_back({0, shapes[0], false, "bwd_w"});
+    for (const ConvShape& s : shapes) problems.push_back(conv_problem(kernel, 2, s));
   return problems;
-}
-
-int run(const std::vector<std::string>& arguments) {
-  std::string isa;
-  std::vector<ConvProblem> problems;
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    ConvProblem p;
-    if (arguments[i] == "--isa" && i + 1 < arguments.size()) isa = arguments[++i];
-    else if (parse(arguments[i].c_str(), p) && p.s.kh == p.s.kw && (p.s.kh == 3 || p.s.kh == 5)) problems.push_back(p);
-    else return std::printf("not a problem: %s\n", arguments[i].c_str()), 2;
-  }
-  if (problems.empty()) problems = all_problems();
-  int failures = 0, runs = 0;
-  for (const Set& set : usable_sets()) {
-    if (!isa.empty() && isa != set.isa) continue;
-    for (const ConvProblem& p : problems) {
-      current = std::string("--isa ") + set.isa + " " + p.text();
-      ++runs;
-      failures += p.f64 ? check<double>(set, p) : check<float>(set, p);
-    }
-  }
-  std::printf("%d problems, %d failures\n", runs, failures);
-  return failures || runs == 0 ? 1 : 0;
 }
 
 }  // namespace
 }  // namespace nncore::check
 
 int main(int argc, char** argv) {
-  std::signal(SIGSEGV, nncore::check::on_fault);
-  std::signal(SIGBUS, nncore::check::on_fault);
-  return nncore::check::run({argv + 1, argv + argc});
+  using namespace nncore::check;
+  return check_main("winograd_check", argc, argv, [](const auto&) { return all_problems(); },
+                    [](const auto& kernels, const Problem& p) { return check(kernels, p); });
 }
