@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import nncore as nc
+from layerwise import layerwise_step
 from registry import examples, make
 
 
@@ -13,12 +14,7 @@ def same_training(layers, optimizer, X, y, dtype, steps=3):
     plain, loss, hand = planned.copy(), nc.CrossEntropyLoss(), optimizer()
     trainer = nc.Trainer(planned, loss, optimizer(), seed=5)
     for step in range(steps):
-        z = plain._core.forward(X, True, 5, step)
-        value, dz = loss(z, y)
-        plain.zero_grad()
-        plain.backward(dz)
-        hand.step(plain)
-        assert trainer.step(X, y) == value
+        assert trainer.step(X, y) == layerwise_step(plain, loss, hand, X, y, 5, step)
     assert trainer._core.layout != "features"
     for key, array in planned.state_dict().items():
         assert np.array_equal(array, plain.state_dict()[key]), key

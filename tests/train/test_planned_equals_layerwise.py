@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import nncore as nc
+from layerwise import layerwise_step
 
 NETS = {
     "tiny": lambda: [nc.Linear(2, 3), nc.Tanh(), nc.Linear(3, 2)],
@@ -53,16 +54,6 @@ def batches(name, net, rng, sizes=SIZES):
     return [(rng.normal(size=(n, *shape)), rng.integers(0, classes, n)) for n in sizes]
 
 
-def layerwise_step(net, loss, optimizer, X, y, step):
-    """Forward, loss, backward, update, each on its own; the masks are those of (seed, epoch 0, step)."""
-    z = net._core.forward(X, True, SEED, step)
-    value, dz = loss(z, y)
-    net.zero_grad()
-    net.backward(dz)
-    optimizer.step(net)
-    return value
-
-
 def assert_same(a, b, tolerance):
     """The same bits, unless rounding is allowed for."""
     if tolerance == 0:
@@ -84,7 +75,7 @@ def test_same_bits(name, optimizer, dtype, rng):
         value = trainer.step(X, y)
         if trainer._core.layout != "samples":
             tolerance = TOLERANCE[dtype]
-        assert value == pytest.approx(layerwise_step(plain, loss, hand, X, y, step), rel=tolerance, abs=tolerance)
+        assert value == pytest.approx(layerwise_step(plain, loss, hand, X, y, SEED, step), rel=tolerance, abs=tolerance)
         assert_same(planned.flat_parameters, plain.flat_parameters, tolerance)
     states = trainer.optimizer.state_dict()["state"], hand.state_dict()["state"]
     for key, slots in states[0].items():
@@ -153,7 +144,7 @@ def test_every_loss_by_either_way(loss, rng):
     for step in range(4):
         X = rng.normal(size=(9, 4))
         y = rng.normal(size=(9, 3)).astype(np.float32) if isinstance(loss, nc.MSELoss) else rng.integers(0, 3, 9)
-        assert trainer.step(X, y) == layerwise_step(plain, loss, hand, X, y, step)
+        assert trainer.step(X, y) == layerwise_step(plain, loss, hand, X, y, SEED, step)
     assert np.array_equal(planned.flat_parameters, plain.flat_parameters)
 
 
@@ -165,7 +156,7 @@ def test_batch_norm_by_either_way(rng):
     trainer = nc.Trainer(planned, loss, nc.Adam(lr=0.01), seed=SEED)
     for step, n in enumerate((7, 64, 2, 130)):
         X, y = rng.normal(size=(n, 5)), rng.integers(0, 3, n)
-        assert trainer.step(X, y) == layerwise_step(plain, loss, hand, X, y, step)
+        assert trainer.step(X, y) == layerwise_step(plain, loss, hand, X, y, SEED, step)
         for key, value in planned.state_dict().items():
             assert np.array_equal(value, plain.state_dict()[key]), (step, key)
 
