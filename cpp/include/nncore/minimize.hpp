@@ -1,7 +1,6 @@
 /// minimize: the optimizers of the library on plain functions of a few variables.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <functional>

@@ -2,7 +2,6 @@
 /// same Dropout masks, before the step is taken the planned way; nothing of the training changes.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <utility>

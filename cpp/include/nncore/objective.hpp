@@ -1,7 +1,6 @@
 /// Objective: a plain function of a few variables with its gradient, for minimize.
 #pragma once
 
-#include <string>
 #include <vector>
 
 #include "nncore/descent.hpp"

@@ -14,8 +14,6 @@ class Stream {
 
   /// The four 32-bit words of block `index`.
   std::array<uint32_t, 4> block(uint64_t index) const;
-  /// Element i as a number in [0, 1) with 32 random bits.
-  double uniform32(uint64_t i) const { return word(i) * 0x1p-32; }
   /// Element i as a number in [0, 1) with 53 random bits.
   double uniform(uint64_t i) const;
   /// Element i of a standard normal sequence (Box, Muller, 1958).

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <vector>
 
 #include "kernels/table.hpp"
 #include "nncore/thread_pool.hpp"

@@ -1,7 +1,6 @@
 /// Windows that slide over images: what convolutions and poolings share.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <string>
 

@@ -1,8 +1,6 @@
 #include "nncore/metric.hpp"
 
-#include <algorithm>
 #include <cmath>
-#include <vector>
 
 #include "nncore/error.hpp"
 
