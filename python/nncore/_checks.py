@@ -82,10 +82,13 @@ def flag(where: str, name: str, value: object) -> bool:
 
 def is_name(value: object) -> bool:
     """Whether a layer or a parameter may be called so: text without dots, and without halves of characters."""
-    if not isinstance(value, str) or not value or "." in value:
-        return False
+    return isinstance(value, str) and value != "" and "." not in value and encodable(value)
+
+
+def encodable(text: str) -> bool:
+    """Whether `text` has whole characters only, which files can hold."""
     try:
-        value.encode()
+        text.encode()
     except UnicodeEncodeError:
         return False
     return True

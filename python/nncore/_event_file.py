@@ -12,7 +12,7 @@ import os
 import struct
 import time
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -94,10 +94,11 @@ def session(settings: Mapping[str, Setting]) -> bytes:
     return _hparams("_hparams_/session_start_info", _message(3, content))
 
 
-def experiment(settings: Mapping[str, Setting], metrics: Iterable[str]) -> bytes:
-    """The columns of the plugin's table: settings, and tags of scalars."""
+def experiment(settings: Mapping[str, Setting], metrics: Iterable[str], telling: Collection[str]) -> bytes:
+    """The columns of the plugin's table: settings, and tags of scalars. `telling`: settings that come first, because
+    they are said to differ between runs."""
     kinds = {key: 1 if isinstance(value, str) else 2 if isinstance(value, bool) else 3 for key, value in settings.items()}
-    columns = [_message(4, _text(1, key) + _integer(4, kind)) for key, kind in kinds.items()]
+    columns = [_message(4, _text(1, key) + _integer(4, kind) + _integer(7, key in telling)) for key, kind in kinds.items()]
     columns += [_message(5, _message(1, _text(2, tag))) for tag in metrics]
     return _hparams("_hparams_/experiment", _message(2, b"".join(columns)))
 

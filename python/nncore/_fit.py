@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nncore._checks import describe, number, real_array, row_of
+from nncore._checks import describe, encodable, number, real_array, row_of
 from nncore.datasets._split import held_out
 from nncore.errors import ConfigError
 
@@ -43,6 +43,8 @@ def metrics_of(where: str, given: Iterable[Metric]) -> Metrics:
             name = str(getattr(item, "__name__", type(item).__name__))
         else:
             raise ConfigError(f"[{where}] metrics: expected names of {_BUILT_IN} or functions, got {describe(item)}")
+        if not encodable(name):
+            raise ConfigError(f"[{where}] metrics: expected functions with names of whole characters, got {name!r}")
         if name in names or (not isinstance(item, str) and name in _TAKEN):
             raise ConfigError(f"[{where}] metrics: expected different names, got {name!r} again")
         names.add(name)

@@ -193,7 +193,8 @@ class History:
         """How long it was."""
         n = len(self.epochs["epoch"])
         micros = 1e6 * self.seconds / self.n_steps if self.n_steps else 0.0
-        return [f"{n} epoch{'s' if n != 1 else ''}", f"{self.n_steps} steps of {micros:.2f} µs", f"{self.seconds:.2f} s"]
+        each = f"{micros:,.0f}" if micros >= 1000 else f"{micros:.2f}"
+        return [f"{n} epoch{'s' if n != 1 else ''}", f"{self.n_steps} steps of {each} µs", f"{self.seconds:.2f} s"]
 
 
 def _stacked(tables: Sequence[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:

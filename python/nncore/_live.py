@@ -50,7 +50,6 @@ class LivePlot(Callback):
             raise ImportError("[LivePlot] it shows pictures in notebooks, which need IPython: pip install ipykernel") from error
         self._display: Any = display
         self._points = None if X is None else (X, y)
-        self._trainer: Trainer | None = None
         self._records: list[Record] = []
         self._handle: Any = None
         self._shown = -1

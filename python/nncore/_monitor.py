@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nncore._checks import flag, integer
+from nncore._checks import integer
 from nncore._html import curve, number, table
-from nncore._observation import Observation, Observing, kinds_of
+from nncore._observation import Observation, Observing, kinds_of, observing_of
 from nncore.callbacks import Callback
-from nncore.errors import ConfigError, StateError
+from nncore.errors import StateError
 
 if TYPE_CHECKING:
     from nncore._sequential import Sequential
@@ -64,7 +64,7 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
     Notes
     -----
     Gradients include penalties (l1, l2), and come before clipping. A fit that goes on is written down further; with
-    another trainer the monitor begins anew. A layer written in Python is called once more for each look.
+    another trainer the monitor begins anew; two fits at once need a monitor each (StateError). A layer written in Python is called once more for each look.
 
     Examples
     --------
@@ -83,18 +83,14 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
     def __init__(
         self, every: int = 100, histograms: bool = True, bins: int = 64, *, per: str = "step", most: int = 1000
     ) -> None:
-        if per not in ("step", "epoch"):
-            raise ConfigError(f"[Monitor] per: expected 'step' or 'epoch', got {per!r}")
-        every = integer("Monitor", "every", every, 1, 2**62)
-        bins = integer("Monitor", "bins", bins, 1, 4096)
-        self.observing = Observing(every, per, bins if flag("Monitor", "histograms", histograms) else 0)
+        self.observing = observing_of("Monitor", every, per, histograms, bins)
         self._most = integer("Monitor", "most", most, 2, 10**6)
-        self._trainer: Trainer | None = None
         self._forget()
 
     def _forget(self) -> None:
         self.records: list[Observation] = []
         self.kinds: dict[str, str] = {}
+        self._matrices: list[str] = []  # weights that a layer multiplies with
         self._seen, self._stride = 0, 1
 
     def on_fit_begin(self, trainer: Trainer) -> None:
@@ -103,6 +99,7 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
         if trainer is not self._trainer or kinds != self.kinds:
             self._forget()
         self._trainer, self.kinds = trainer, kinds
+        self._matrices = [parameter.name for parameter in trainer.model.parameters() if parameter.value.ndim > 1]
 
     def on_observation(self, observation: Observation) -> None:
         """Keeps the look, or one in two, in four … of them."""
@@ -115,9 +112,10 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
 
     @property
     def model(self) -> Sequential:
-        """The net that is watched."""
+        """The net that is watched; a pickle or a copy of a monitor has the numbers alone."""
         self._check()
-        assert self._trainer is not None
+        if self._trainer is None:
+            raise StateError("[Monitor] model: expected a monitor that watched a fit here, got a copy of one")
         return self._trainer.model
 
     @property
@@ -151,6 +149,14 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
     def __bool__(self) -> bool:
         return bool(self.records)
 
+    def __contains__(self, name: object) -> bool:
+        return bool(self.records) and name in self.records[0]
+
+    __eq__, __hash__ = object.__eq__, object.__hash__  # not a Mapping's, which compares arrays
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_trainer": None}
+
     def _check(self) -> None:
         if not self.records:
             raise StateError("[Monitor] nothing was seen yet: train with fit(…, callbacks=[monitor])")
@@ -170,5 +176,6 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
 
     def __repr__(self) -> str:
         every, per, bins = self.observing
-        seen = f"{len(self.records)} looks at {len(self)} tensors" if self.records else "nothing seen yet"
+        looks = f"{len(self.records)} look{'s' if len(self.records) != 1 else ''}"
+        seen = f"{looks} at {len(self)} tensors" if self.records else "nothing seen yet"
         return f"Monitor(every={every}, per={per!r}, bins={bins}: {seen})"

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from nncore import layers
 from nncore._activations import ACTIVATIONS
+from nncore._checks import describe, flag, integer
+from nncore.errors import ConfigError
 
 if TYPE_CHECKING:
     from nncore._sequential import Sequential
@@ -27,6 +29,24 @@ class Observing(NamedTuple):
     every: int
     per: str = "step"
     bins: int = 0
+
+
+def observing_of(where: str, every: object, per: object, histograms: object, bins: object) -> Observing:
+    """The arguments of a callback that looks inside, checked."""
+    if not isinstance(per, str) or per not in ("step", "epoch"):
+        raise ConfigError(f"[{where}] per: expected 'step' or 'epoch', got {describe(per)}")
+    often = integer(where, "every", every, 1, 2**62)
+    wanted = integer(where, "bins", bins, 1, 4096)
+    return Observing(often, per, wanted if flag(where, "histograms", histograms) else 0)
+
+
+def checked(given: object) -> Observing:
+    """What any callback has in `observing`, before the compiled trainer gets it."""
+    if not isinstance(given, tuple) or len(given) != 3:
+        raise ConfigError(f"[fit] callbacks: expected observing=(every, 'step' or 'epoch', bins) or None, got {describe(given)}")
+    every, per, bins = given
+    none = isinstance(bins, int) and bins == 0
+    return observing_of("fit", every, per, not none, 1 if none else bins)
 
 
 class Observation(Mapping[str, dict[str, Any]]):
@@ -69,6 +89,8 @@ class Observation(Mapping[str, dict[str, Any]]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+    __eq__, __hash__ = object.__eq__, object.__hash__  # not a Mapping's, which compares arrays
 
     def __repr__(self) -> str:
         return f"Observation(step={self.step}, loss={self.loss:.4g}, {len(self)} tensors)"

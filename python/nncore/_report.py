@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from nncore._checks import describe
+from nncore._checks import describe, real_array
 from nncore._files import atomic, path_of
 from nncore._html import Markup, cell, curve, facts
 from nncore._monitor import Monitor
@@ -42,6 +42,8 @@ def write_report(history: History, path: object, data: Any, title: str | None) -
     name = path_of("report", path)
     if data is not None and (not isinstance(data, (tuple, list)) or len(data) != 2):
         raise ConfigError(f"[report] data: expected a pair (X, y), got {describe(data)}")
+    if data is not None:
+        data = (real_array("report", "data", data[0]), data[1])
     try:
         with atomic(name) as file:  # opened first: a path that cannot be written is known before anything is drawn
             _write(file, history, data, "Training report" if title is None else str(title))
@@ -61,7 +63,7 @@ def _write(file: BinaryIO, history: History, data: Any, title: str) -> None:
         parts.append(_note("Only the numbers of this fit are known: its history was copied, unpickled or made by hand."))
     tables = [_wide(history._repr_html_())]
     if origin is not None:
-        held_out = origin.data if data is None else tuple(data)
+        held_out = origin.data if data is None else data
         shape = origin.shape if held_out is None else np.shape(held_out[0])[1:]
         tables.append(_wide(_model(origin, shape)))
     parts += _section("Numbers", *tables)
@@ -209,7 +211,7 @@ def _learned(origin: Origin, data: Any, pictures: _Pictures) -> Iterator[Markup]
         X, y = data
         labels = trainer._has_classes(y) and np.asarray(y).ndim == 1
         if labels:
-            yield pictures.of("Held-out data", lambda: plot.confusion_matrix(model, X, y))
+            yield pictures.of("Confusion, held-out data", lambda: plot.confusion_matrix(model, X, y))
         if labels and np.shape(X)[1:] == (2,):
             yield pictures.of("Decision boundary, held-out data", lambda: plot.decision_boundary(model, X, y))
         if not _monitors(origin):

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore import _event_file as events
-from nncore._checks import describe, flag, integer
+from nncore._checks import describe, encodable
 from nncore._event_file import EventFile, Setting
 from nncore._generate import Registered
-from nncore._observation import STATISTICS, Observation, Observing, kinds_of
+from nncore._observation import STATISTICS, Observation, Observing, kinds_of, observing_of
 from nncore._runtime import info
 from nncore._schedule import Schedule
 from nncore.callbacks import Callback, Record
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _SIDE = 400  # pixels of the filters' picture, about
 _NOT_METRICS = ("epoch", "lr", "seconds")
+_TELLING = ("batch_size", "layers", "lr", "optimizer", "weight_init")  # the table's first columns
 
 
 class TensorBoard(Callback):
@@ -48,7 +49,7 @@ class TensorBoard(Callback):
     | model | text: layers, loss, optimizer, options, versions |
 
     The run's settings stand in the tab HPARAMS, with the epochs' numbers for metrics. Layers without names of their own
-    are called "0_Linear", "1_ReLU", …; characters other than letters, digits, "-" and "_" become "_".
+    are called "layer0_Linear", "layer1_ReLU", …; characters other than letters, digits, "-" and "_" become "_".
 
     Parameters
     ----------
@@ -70,6 +71,8 @@ class TensorBoard(Callback):
     ------
     ConfigError
         At the begin of a fit: the folder of `run` has event files of another run.
+    StateError
+        At the begin of a fit: it writes another one, which is not over.
     OSError
         At the begin of a fit: logdir cannot be written to. Later, a disk that is full ends the writing with one
         warning, and training goes on.
@@ -92,6 +95,8 @@ class TensorBoard(Callback):
     ['run-1']
     """
 
+    observing: Observing
+
     def __init__(
         self,
         logdir: str | os.PathLike[str],
@@ -103,18 +108,16 @@ class TensorBoard(Callback):
     ) -> None:
         try:
             self.logdir = os.fsdecode(logdir)
-        except TypeError:
+            os.fsencode(self.logdir)
+        except (TypeError, UnicodeEncodeError):
             self.logdir = ""
         if not self.logdir or "\0" in self.logdir:
             raise ConfigError(f"[TensorBoard] logdir: expected the path of a folder, got {describe(logdir)}")
         if run is not None and not _is_inside(run):
             raise ConfigError(f"[TensorBoard] run: expected the name of a folder in logdir or None, got {describe(run)}")
-        every = integer("TensorBoard", "every", every, 1, 2**62)
-        bins = integer("TensorBoard", "bins", bins, 1, 4096)
-        self.observing: Observing = Observing(every, "step", bins if flag("TensorBoard", "histograms", histograms) else 0)
+        self.observing = observing_of("TensorBoard", every, "step", histograms, bins)
         self.run = run
         self.folder: str | None = None
-        self._trainer: Trainer | None = None
         self._file: EventFile | None = None
         self._compared = False  # has the table of HPARAMS its columns?
 
@@ -132,7 +135,7 @@ class TensorBoard(Callback):
         folder = _new_folder(self.logdir) if self.run is None else _own_folder(self.logdir, self.run)
         file = None
         try:
-            file = EventFile(folder)
+            file = _alone(folder)
             file.write(values, trainer.optimizer._core.t)
         except OSError:
             if file is not None:
@@ -160,7 +163,8 @@ class TensorBoard(Callback):
         values = [events.scalar(tag, record[key]) for key, tag in tags.items()]
         values += self._filters(self._trainer.model)
         if not self._compared:
-            values.append(events.experiment(self._settings, [tags[key] for key in tags if key not in _NOT_METRICS]))
+            metrics = [tags[key] for key in reversed(tags) if key not in _NOT_METRICS]  # the table shows the first five
+            values.append(events.experiment(self._settings, metrics, _TELLING))
             self._compared = True
         self._write(values, self._trainer.optimizer._core.t)
         return None
@@ -197,6 +201,9 @@ class TensorBoard(Callback):
         written = self.folder or "nothing written yet"
         return f"TensorBoard({self.logdir!r}, every={every}, bins={bins}, run={self.run!r}: {written})"
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_trainer": None, "_file": None}
+
 
 class Tags:
     """Names of charts: tags["fc1.weight.grad"] is "fc1/weight_gradient". No two are the same."""
@@ -206,7 +213,7 @@ class Tags:
         self._kinds = kinds_of(model)
         self._known: dict[str, str] = {}
         self._groups = {
-            name: self._new(f"{name}_{type(layer).__name__}" if name.isdecimal() else _clean(name))
+            name: self._new(f"layer{name}_{type(layer).__name__}" if name.isdecimal() else _clean(name))
             for name, layer in model._layers.items()
         }
 
@@ -296,7 +303,7 @@ def _clean(name: str) -> str:
 
 def _is_inside(run: object) -> bool:
     """Is it the name of a folder in another, or in one of its folders?"""
-    if not isinstance(run, str) or not run.strip() or "\0" in run or os.path.isabs(run):
+    if not isinstance(run, str) or not run.strip() or not encodable(run) or "\0" in run or os.path.isabs(run):
         return False
     return not {"", ".", ".."} & set(run.replace(os.sep, "/").split("/"))
 
@@ -318,12 +325,32 @@ def _own_folder(logdir: str, run: str) -> str:
     """That of a name, where nobody has written yet."""
     folder = os.path.join(logdir, run)
     os.makedirs(folder, exist_ok=True)
-    if any("tfevents" in name for name in os.listdir(folder)):
-        raise ConfigError(
-            f"[TensorBoard] run: expected a folder without event files, got {folder!r}, which has those of another run "
-            "(give it another name, or delete the folder)"
-        )
+    if _events_in(folder):
+        raise _taken(folder)
     return folder
+
+
+def _alone(folder: str) -> EventFile:
+    """A new file in a folder that had none. Of two that begin at once, both see the other's at worst, and both give way."""
+    try:
+        file = EventFile(folder)
+    except FileExistsError:
+        raise _taken(folder) from None
+    if len(_events_in(folder)) > 1:
+        file.remove()
+        raise _taken(folder)
+    return file
+
+
+def _events_in(folder: str) -> list[str]:
+    return [name for name in os.listdir(folder) if "tfevents" in name]
+
+
+def _taken(folder: str) -> ConfigError:
+    return ConfigError(
+        f"[TensorBoard] run: expected a folder without event files, got {folder!r}, which has those of another run "
+        "(give it another name, or delete the folder)"
+    )
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from nncore._observation import Observation
 from nncore._optimizer import Optimizer, copied
 from nncore._progress import Progress
 from nncore._sequential import Sequential
-from nncore.callbacks import Callback, check_monitor, check_monitors, listed
+from nncore.callbacks import Callback, begun, check_monitor, check_monitors, listed
 from nncore.errors import ConfigError
 
 #: Losses that apply a link of their own, and the last layers that would apply it a second time.
@@ -200,9 +200,7 @@ class Trainer:
         check_monitors(watchers, columns)
         check_monitor("ReduceLROnPlateau", self.optimizer._monitor, columns)
         self._metrics = wanted
-        for watcher in watchers:
-            watcher.on_fit_begin(self)
-        onlookers = [watcher for watcher in watchers if watcher.observing is not None]
+        onlookers = begun(watchers, self)
         core = self._bind()
         before = core.state
         with InterruptGuard() as guard, Progress(progress, before["epoch"], before["step"]) as bar:
@@ -216,10 +214,10 @@ class Trainer:
                 return any(stops) or guard.requested
 
             def observed(number: int, raw: dict[str, Any]) -> None:
-                onlookers[number].on_observation(Observation(raw))
+                onlookers[number][0].on_observation(Observation(raw))
 
             watched = epoch_done if watchers else None
-            looks = [watcher.observing for watcher in onlookers]
+            looks = [observing for _, observing in onlookers]
             result = self._run(
                 core, X, y, *pairs, epochs, length, wanted.accuracy, wanted.others, poll, watched, looks, observed
             )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nncore._checks import describe, flag, integer, number, row_of
 from nncore._files import path_of
-from nncore.errors import ConfigError, FormatError
+from nncore.errors import ConfigError, FormatError, StateError
 
 if TYPE_CHECKING:
     from nncore._history import History
@@ -44,6 +44,8 @@ class Callback:
     monitor: str | None = None
     #: When it wants to look inside; None: never.
     observing: Observing | None = None
+    #: Whose fit it serves, if it keeps that: no other's at the same time.
+    _trainer: Trainer | None = None
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         """Before the first epoch of a fit."""
@@ -146,7 +148,7 @@ class EarlyStopping(Callback):
         self.patience = integer("EarlyStopping", "patience", patience, 1, 2**62)
         self.restore_best = flag("EarlyStopping", "restore_best", restore_best)
         self.best_epoch = self.stopped_epoch = 0
-        self._trainer: Trainer | None = None
+        self._trainer = None
         self._state: dict[str, Any] | None = None
         self._waited = 0
 
@@ -203,7 +205,7 @@ class ModelCheckpoint(Callback):
         self.path = path_of("ModelCheckpoint", path)
         self.monitor = monitor
         self._watch = None if monitor is None else _Watch("ModelCheckpoint", monitor, mode)
-        self._trainer: Trainer | None = None
+        self._trainer = None
         self.saved: list[str] = []
 
     def on_fit_begin(self, trainer: Trainer) -> None:
@@ -308,7 +310,22 @@ def listed(given: Iterable[Any]) -> list[Callback]:
         if isinstance(item, type) or not (isinstance(item, Callback) or callable(item)):
             hint = f" (write {item.__name__}(…))" if isinstance(item, type) else ""
             raise ConfigError(f"[fit] callbacks: expected functions, got {describe(item)}{hint}")
+    for i, item in enumerate(items):
+        if isinstance(item, Callback) and any(item is other for other in items[:i]):
+            raise ConfigError(f"[fit] callbacks: expected each once, got {describe(item)} twice")
     return [item if isinstance(item, Callback) else LambdaCallback(on_epoch_end=item) for item in items]
+
+
+def begun(callbacks: Sequence[Callback], trainer: Trainer) -> list[tuple[Callback, Observing]]:
+    """Begins a fit with all of them; those that look inside, with when."""
+    for callback in callbacks:
+        other = callback._trainer
+        if other is not None and other is not trainer and getattr(other, "_fitting", False):
+            name = type(callback).__name__
+            raise StateError(f"[{name}] it serves another fit, which is not over: expected one {name} for each")
+    for callback in callbacks:
+        callback.on_fit_begin(trainer)
+    return [(callback, checked(callback.observing)) for callback in callbacks if callback.observing is not None]
 
 
 def check_monitors(callbacks: Sequence[Callback], columns: Sequence[str]) -> None:
@@ -327,4 +344,5 @@ def check_monitor(where: str, monitor: str | None, columns: Sequence[str]) -> No
 # Down here because they need the base above.
 from nncore._live import LivePlot
 from nncore._monitor import Monitor
+from nncore._observation import checked
 from nncore._tensorboard import TensorBoard

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import nncore as nc
+from nncore.plot._mosaic import Mosaic
 
 
 def sheet_of(display):
@@ -148,3 +149,11 @@ def test_answers_that_are_no_labels_are_refused():
 def test_the_largest_numbers_do_not_overflow():
     sheet = sheet_of(nc.plot.images(np.array([[[-1.7e308, 0.0, 1.7e308]]])))
     assert sheet[0, :, 0].tolist() == [0, 128, 255]
+
+
+def test_paper_is_white_where_no_picture_is():
+    tiles = np.zeros((3, 5, 5, 3), np.uint8)
+    sheet = Mosaic("here", 3, (5, 5), 2).sheet(tiles)
+    assert sheet.shape == (11, 11, 3)
+    assert (sheet[6:, 6:] == 255).all() and (sheet[5] == 205).all() and (sheet[:5, 5] == 205).all()
+    assert (sheet[6:, 5] == 205).all() and not sheet[:5, :5].any()

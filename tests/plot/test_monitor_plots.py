@@ -136,3 +136,13 @@ def test_rates_of_what_has_none_are_refused():
     for draw in (nc.plot.dead_units, nc.plot.update_ratios):
         with pytest.raises(nc.ConfigError, match="tensors: expected some of which this is measured"):
             draw(full(), "0.weight.grad")
+
+
+@pytest.mark.parametrize("name", ["$\\frac{", "$$", "$x^2$", "_a", "%s", "a\nb"])
+def test_odd_names_of_layers_are_drawn_letter_by_letter(name):
+    net = nc.Sequential({name: nc.Linear(2, 3), name + "r": nc.ReLU(), "out": nc.Linear(3, 2)}, seed=0)
+    monitor = watched(net, dead=lambda tensor: 0.5 if tensor.endswith("r.output") else np.nan, update_ratio=lambda _: 1e-3)
+    for draw in (nc.plot.statistics, nc.plot.histograms, nc.plot.dead_units, nc.plot.update_ratios, nc.plot.gradient_flow):
+        draw(monitor).figure_.canvas.draw()
+    titles = [ax.get_title() for ax in nc.plot.histograms(monitor, f"{name}.weight").axes_]
+    assert titles == [f"{name}.weight: weight".replace("$", r"\$")]

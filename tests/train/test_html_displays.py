@@ -49,7 +49,7 @@ def test_history():
         ["loss", "3", "1", "2"], ["accuracy", "0.5", "0.75", "0.625"], ["val_loss", "nan", "4", "5"],
     ]  # fmt: skip
     shown = history(**{"<b>": [1.0]})._repr_html_()
-    assert cells(shown)[1][0] == "<b>" and "10 steps of 200000.00 µs" in shown
+    assert cells(shown)[1][0] == "<b>" and "10 steps of 200,000 µs" in shown
     assert cells(nc.History()._repr_html_()) == [["", "first", "best", "last", ""]]
 
 

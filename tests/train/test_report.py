@@ -64,7 +64,7 @@ def test_everything_is_on_it(tmp_path):
     assert page.links == [] and "http" not in page.source.replace("http-equiv", "")
     assert set(page.images) == {
         "Loss", "Metric", "Activations", "Weights", "Gradients", "Updates", "Units that do not learn",
-        "Held-out data", "Decision boundary, held-out data",
+        "Confusion, held-out data", "Decision boundary, held-out data",
     }  # fmt: skip
     assert all(image.startswith(b"\x89PNG") for image in page.images.values())
     for text in ("A & <i>B</i>", "<b>: Linear", "22 parameters", "Adam(lr=0.125)", "0.0625", "patience=77", nc.__version__,
@@ -79,7 +79,7 @@ def test_images_and_filters_of_a_convolution_without_a_monitor(tmp_path):
     history.report(tmp_path / "run.html")
     page = Page(tmp_path / "run.html")
     assert set(page.images) == {
-        "Loss", "Metric", "Held-out data", "Gradients, held-out data", "Filters of the first convolution",
+        "Loss", "Metric", "Confusion, held-out data", "Gradients, held-out data", "Filters of the first convolution",
     }  # fmt: skip
     assert "(N, 2, 4, 4)" in page.text
 
@@ -122,7 +122,7 @@ def test_the_trainers_own_history(tmp_path):
     trainer.fit(X, Y, 2)
     trainer.history.report(tmp_path / "run.html", data=(X, Y))
     page = Page(tmp_path / "run.html")
-    assert "3 epochs" in page.text and "Held-out data" in page.images
+    assert "3 epochs" in page.text and "Confusion, held-out data" in page.images
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path):
@@ -164,3 +164,49 @@ trainer.fit(X, (X[:, 0] > 0).astype(int), 3, validation_split=0.2, callbacks=[nc
     assert done.returncode == 0, done.stderr
     page = Page(path)
     assert "pip install nncore[plot]" in page.text and page.images == {} and page.source.count("<polyline") >= 4
+
+
+def test_odd_names_stand_on_the_page_as_they_are(tmp_path):
+    net = nc.Sequential({"<script>x()</script>": nc.Linear(2, 4), "$\\frac{": nc.ReLU(), "&": nc.Linear(4, 2)}, seed=0)
+
+    def metric(targets, outputs):
+        return 1.0
+
+    metric.__name__ = "<img src=x>$\\frac{$"
+    trainer = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD())
+    monitor = nc.Monitor(every=1)
+    history = trainer.fit(X, Y, 2, metrics=[metric], validation_split=0.5, callbacks=[monitor, nc.TensorBoard(tmp_path / "<b>")])
+    history.report(tmp_path / "run.html", title="<script>\ud800")
+    page = Page(tmp_path / "run.html")
+    assert page.links == [] and "<script" not in page.source and "<img src=x" not in page.source
+    assert "<script>x()</script>: Linear" in page.text and "<img src=x>" in page.text and len(page.images) == 9
+    assert "<script" not in monitor._repr_html_() + history._repr_html_()
+
+
+@pytest.mark.parametrize("data", [([[1.0], [2.0, 3.0]], [0, 1]), (["a"], ["b"]), (object(), object()), (None, None)])
+def test_data_that_are_no_numbers_are_refused_before_anything_is_written(data, tmp_path):
+    history = classifier().fit(X, Y, 1)
+    with pytest.raises((nc.ShapeError, nc.ConfigError), match=r"\[report\] data: expected"):
+        history.report(tmp_path / "run.html", data=data)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [((X[:3], Y), False), ((X[:, :1], Y), False), ((X[:0], Y[:0]), False), ((X, ["a"] * 60), False),
+     ((X, Y + 7), True), ((X, -1 - Y), True), ((X[:1], Y[:1]), True)],
+)  # fmt: skip
+def test_data_that_the_model_does_not_take_cost_their_pictures_alone(data, shown, tmp_path):
+    history = classifier().fit(X, Y, 1, callbacks=[nc.Monitor(every=1)])
+    history.report(tmp_path / "run.html", data=data)
+    page = Page(tmp_path / "run.html")
+    assert "Loss" in page.images and "Weights" in page.images and ("Confusion, held-out data" in page.images) is shown
+
+
+@pytest.mark.parametrize("options", [{"epochs": 0}, {"steps": 0}, {"steps": 2}])
+def test_a_fit_without_a_whole_epoch(options, tmp_path):
+    history = classifier().fit(X, Y, callbacks=[nc.Monitor(every=1), nc.TensorBoard(tmp_path / "runs")], **options)
+    history.report(tmp_path / "run.html")
+    assert "0 epochs" in Page(tmp_path / "run.html").text
+    classifier().history.report(tmp_path / "run.html")  # of a trainer that never trained
+    assert "0 epochs, 0 steps" in Page(tmp_path / "run.html").text

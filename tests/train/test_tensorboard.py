@@ -70,15 +70,15 @@ def test_a_look_made_by_hand(tmp_path):
     assert events.scalars["step/grad_norm"] == [(7, 2.0)]
     assert events.scalars["step/lr"] == [(7, np.float32(0.1))]
     for key in ("min", "max", "mean", "std", "norm", "zeros", "nonfinite", "update_ratio"):
-        assert events.scalars[f"0_Linear/weight/{key}"] == [(7, np.float32(rows[0][key]))]
-    assert "0_Linear/weight/dead" not in events.scalars  # a weight is not
-    (_, shown), = events.histograms["0_Linear/weight"]
+        assert events.scalars[f"layer0_Linear/weight/{key}"] == [(7, np.float32(rows[0][key]))]
+    assert "layer0_Linear/weight/dead" not in events.scalars  # a weight is not
+    (_, shown), = events.histograms["layer0_Linear/weight"]
     assert (shown["min"], shown["max"], shown["num"]) == (1.0, 4.0, 4.0)
     assert shown["sum"] == pytest.approx(10) and shown["sum_squares"] == pytest.approx(30)
     assert (shown["limits"], shown["counts"]) == ([2.0, 3.0, 4.0], [2.0, 1.0, 1.0])
-    broken = {tag: points for tag, points in events.scalars.items() if tag.startswith("1_ReLU/")}
-    assert broken == {"1_ReLU/activation_gradient/zeros": [(7, 0.0)], "1_ReLU/activation_gradient/nonfinite": [(7, 1.0)]}
-    assert list(events.histograms) == ["0_Linear/weight"]
+    broken = {tag: points for tag, points in events.scalars.items() if tag.startswith("layer1_ReLU/")}
+    assert broken == {"layer1_ReLU/activation_gradient/zeros": [(7, 0.0)], "layer1_ReLU/activation_gradient/nonfinite": [(7, 1.0)]}
+    assert list(events.histograms) == ["layer0_Linear/weight"]
 
 
 def test_numbers_beyond_single_precision_are_infinite_and_a_lost_loss_is_nan(tmp_path):
@@ -89,7 +89,7 @@ def test_numbers_beyond_single_precision_are_infinite_and_a_lost_loss_is_nan(tmp
     look.loss = NAN
     board.on_observation(look)
     events = Events(file_of(board))
-    assert events.scalars["0_Linear/weight/max"] == [(0, np.inf)]
+    assert events.scalars["layer0_Linear/weight/max"] == [(0, np.inf)]
     assert np.isnan(events.scalars["step/loss"][0][1])
 
 
@@ -293,8 +293,8 @@ def test_layers_that_overflow_are_written(tmp_path):
     board = nc.TensorBoard(tmp_path)
     trainer.fit(X, y, 1, callbacks=[board])
     events = Events(file_of(board))
-    assert events.scalars["0_Linear/weight/nonfinite"] == [(0, 1.0)]
-    assert "0_Linear/weight" not in events.histograms and "0_Linear/weight/mean" not in events.scalars
+    assert events.scalars["layer0_Linear/weight/nonfinite"] == [(0, 1.0)]
+    assert "layer0_Linear/weight" not in events.histograms and "layer0_Linear/weight/mean" not in events.scalars
 
 
 def conv_net(seed=0):
@@ -310,9 +310,9 @@ def test_filters_are_a_picture(tmp_path):
     trainer = nc.Trainer(conv_net(), nc.CrossEntropyLoss(), nc.SGD(lr=0.1), batch_size=8)
     trainer.fit(rng.normal(size=(16, 1, 5, 5)), rng.integers(0, 2, 16), 2, callbacks=[board])
     shown = Events(file_of(board)).images
-    assert list(shown) == ["0_Conv2d/filters"]
-    assert [step for step, *_ in shown["0_Conv2d/filters"]] == [0, 2, 4]
-    _, height, width, content = shown["0_Conv2d/filters"][0]
+    assert list(shown) == ["layer0_Conv2d/filters"]
+    assert [step for step, *_ in shown["layer0_Conv2d/filters"]] == [0, 2, 4]
+    _, height, width, content = shown["layer0_Conv2d/filters"][0]
     pyplot = pytest.importorskip("matplotlib.pyplot")
     pixels = np.rint(255 * pyplot.imread(io.BytesIO(content))).astype(int)
     assert pixels.shape == (height, width, 3) and height == width >= 100
@@ -323,7 +323,8 @@ def test_filters_are_a_picture(tmp_path):
 
 def test_settings_and_the_text_of_the_model(tmp_path):
     board = nc.TensorBoard(tmp_path)
-    fit(board, optimizer=nc.SGD(lr=0.25, momentum=0.5), seed=0, l2=0.125)
+    trainer, X, y = make(optimizer=nc.SGD(lr=0.25, momentum=0.5), seed=0, l2=0.125)
+    trainer.fit(X, y, 2, callbacks=[board], validation_data=(X, y))
     events = Events(file_of(board))
     session = fields(events.contents["_hparams_/session_start_info"][3][0])
     found = {pair[1][0].decode(): fields(pair[2][0]) for pair in map(fields, session[1])}
@@ -334,8 +335,10 @@ def test_settings_and_the_text_of_the_model(tmp_path):
     assert texts["layers"] == "Linear-ReLU-Linear" and texts["loss"] == "CrossEntropyLoss()" and texts["schedule"] == "none"
     columns = fields(events.contents["_hparams_/experiment"][2][0])
     assert {fields(column)[1][0].decode() for column in columns[4]} == set(found)
-    metrics = {fields(fields(column)[1][0])[2][0].decode() for column in columns[5]}
-    assert metrics == {"epoch/loss", "epoch/accuracy"}
+    first = [fields(column)[1][0].decode() for column in columns[4] if fields(column)[7] == [1]]
+    assert sorted(first) == ["batch_size", "layers", "lr", "optimizer", "weight_init"]  # what the table shows of many
+    metrics = [fields(fields(column)[1][0])[2][0].decode() for column in columns[5]]
+    assert metrics == ["epoch/val_accuracy", "epoch/val_loss", "epoch/accuracy", "epoch/loss"]
     text = events.texts["model"]
     for part in ("Linear(in_features=3", "0.weight: (4, 3)", "batch_size=10", nc.__version__, "SGD(lr=0.25, momentum=0.5)"):
         assert part in text

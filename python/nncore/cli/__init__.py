@@ -47,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     report.notes += notes(args)
     report.show(as_json=args.json)
-    return _INTERRUPTED if report.interrupted else 0
+    if args.failed:  # what was trained is shown all the same
+        print(f"nncore: {args.failed}", file=sys.stderr)
+    return _INTERRUPTED if report.interrupted else int(bool(args.failed))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--seed", type=int, default=0, help="of data, weights and order")
         sub.add_argument("--threads", type=int, help="number of threads")
         sub.add_argument("--json", action="store_true", help="print the results as JSON")
-        sub.set_defaults(run=command.run, parser=sub)
+        sub.set_defaults(run=command.run, parser=sub, failed="")
         sub.error = _error_of(sub)  # type: ignore[assignment, method-assign]
     return parser
 

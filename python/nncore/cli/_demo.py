@@ -91,7 +91,7 @@ def _mnist_part(report: Report, seed: int) -> None:
         X, y = load_mnist("train")
         X_test, y_test = load_mnist("test")
     except FileNotFoundError:
-        report.notes.append("MNIST is not on this machine: `nncore mnist-mlp --download` fetches it")
+        report.notes.append("MNIST is not on this machine: `python -m nncore mnist-cnn --download` fetches it and trains on it")
         return
     net = Sequential(Linear(784, 30), ReLU(), Linear(30, 10), seed=seed, input=Normalize.from_data(X, "scale"))
     trainer = Trainer(net, CrossEntropyLoss(), SGD(lr=0.1), batch_size=10, seed=seed)

@@ -33,18 +33,19 @@ def watchers(args: argparse.Namespace, name: str = "") -> list[Callback]:
         folder = os.path.join(args.logdir, name) if name and args.logdir else args.logdir
         found.append(TensorBoard(folder, every))
     if getattr(args, "report", None) is not None:
-        found += [Monitor(every), _Reporter(args.report, args.parser.prog)]
+        found += [Monitor(every), _Reporter(args)]
     return found
 
 
 class _Reporter(Callback):
     """Writes the page when the fit is over."""
 
-    def __init__(self, path: str, title: str) -> None:
+    def __init__(self, args: argparse.Namespace) -> None:
+        path = args.report
         folder = os.path.dirname(os.path.realpath(path))
         if not path or os.path.isdir(path) or not (os.path.isdir(folder) and os.access(folder, os.W_OK)):
             raise ConfigError(f"[nncore] --report: expected a file in a folder that can be written to, got {path!r}")
-        self.path, self._title = path, title
+        self.path, self._args = path, args
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         """No window opens for its pictures."""
@@ -52,12 +53,15 @@ class _Reporter(Callback):
             use_file_backend()
 
     def on_fit_end(self, history: History) -> None:
-        """Writes it."""
-        history.report(self.path, title=self._title)
+        """Writes it. A disk that refuses it now costs the page, not what was trained."""
+        try:
+            history.report(self.path, title=self._args.parser.prog)
+        except OSError as error:
+            self._args.failed = f"{type(error).__name__}: [nncore] --report: {error}"
 
 
 def notes(args: argparse.Namespace) -> list[str]:
     """Where a command has written what it saw, if it has."""
     logdir, report = getattr(args, "logdir", None), getattr(args, "report", None)
     found = [] if logdir is None else [f"to look inside: tensorboard --logdir {shlex.quote(logdir)}"]
-    return found if report is None else [*found, f"report: {report}"]
+    return found if report is None or args.failed else [*found, f"report: {report}"]

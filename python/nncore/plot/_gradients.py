@@ -13,7 +13,7 @@ from nncore._gradient_flow import GradientFlow
 from nncore._gradient_flow import gradient_flow as measure
 from nncore._monitor import Monitor
 from nncore.errors import ConfigError
-from nncore.plot._style import Display, canvas, colour, finish, tidy
+from nncore.plot._style import Display, canvas, colour, finish, plain, tidy
 
 if TYPE_CHECKING:
     from matplotlib.lines import Line2D
@@ -98,7 +98,7 @@ def gradient_flow(
             lines[label] = on.plot(norms, marker="o", color=tint, label=label or None)[0]
         if any(norm > 0 for flow in flows.values() for norm in flow.norms.values()):
             on.set_yscale("log")
-        on.set_xticks(range(len(longest.norms)), list(longest.norms))
+        on.set_xticks(range(len(longest.norms)), list(map(plain, longest.norms)))
         on.set(xlabel="layer", ylabel="norm of the weight gradient")
         tidy(on)
         finish(on, ax is None, title)
@@ -107,7 +107,8 @@ def gradient_flow(
 
 def _seen(label: str, monitor: Monitor, steps: Any, *, alone: bool) -> dict[str, GradientFlow]:
     """label -> flow for some looks of a monitor, in the order of training."""
-    weights = [p.name for p in monitor.model.parameters() if p.value.ndim > 1]
+    monitor._check()
+    weights = monitor._matrices
     if not weights:
         raise ConfigError(f"[{_WHERE}] model: expected a model with weights, got one without")
     looks = monitor.steps

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nncore.errors import ConfigError
-from nncore.plot._style import Display, Floats, canvas, given_axes
+from nncore.plot._style import Display, Floats, canvas, given_axes, plain
 from nncore.plot._watched import at_most, grid_width, head, monitors_of, over_steps, tensors_of
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def histograms(
                 if name in run.kinds and len(images) < count:
                     on = axes[len(images)]
                     images[label, name] = _draw(on, run, name, edges)
-                    on.set_title(f"{label}, {name}" if label else f"{name}: {run.kinds[name]}")
+                    on.set_title(f"{label}, {plain(name)}" if label else plain(f"{name}: {run.kinds[name]}"))
         over_steps(axes, wide, grid=False)
         head(axes, not given, title)
     return HistogramsDisplay(axes, images)

@@ -15,6 +15,7 @@ from nncore.plot._style import (
     colour,
     given_axes,
     legend,
+    plain,
     runs_of,
     spans_decades,
     thinned,
@@ -158,7 +159,7 @@ def _finish(ax: Axes, key: str, runs: dict[str, _Run]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     whole = any(len(run.epoch) for run in runs.values())
-    ax.set(xlabel="epoch" if whole else "step", ylabel=key.replace("_", " "))
+    ax.set(xlabel="epoch" if whole else "step", ylabel=plain(key.replace("_", " ")))
     ax.xaxis.set_major_locator(MaxNLocator(nbins="auto", steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
     tidy(ax)
     if key != "loss":

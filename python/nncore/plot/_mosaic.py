@@ -100,13 +100,19 @@ class Mosaic:
         return max(wide * inch, 1.2), max(tall * inch, 1.2) + 0.3
 
     def sheet(self, tiles: Bytes) -> Bytes:
-        """Pictures (N, H, W, 3) side by side: on grey, from which white and black stand out; titled ones on white."""
+        """Pictures (N, H, W, 3) side by side on grey, from which white and black stand out; titled ones on white.
+
+        Behind the last picture there is white paper.
+        """
         last_row, last_column = self._place(self.rows * self.columns - 1)
         paper = _GREY if self._titles is None else 255
         sheet = np.full((last_row + self.height, last_column + self.width, 3), paper, np.uint8)
-        for number in range(self.rows * self.columns):
+        for number, tile in enumerate(tiles):
             top, left = self._place(number)
-            sheet[top : top + self.height, left : left + self.width] = tiles[number] if number < len(tiles) else 255
+            sheet[top : top + self.height, left : left + self.width] = tile
+        if len(tiles) < self.rows * self.columns:
+            top, left = self._place(len(tiles))
+            sheet[top:, left:] = 255
         return sheet
 
     def draw(self, ax: Axes, tiles: Bytes) -> AxesImage:

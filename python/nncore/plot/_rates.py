@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nncore.errors import ConfigError
-from nncore.plot._style import GREY, Display, Floats, canvas, colour, given_axes, legend
+from nncore.plot._style import GREY, Display, Floats, canvas, colour, given_axes, legend, plain
 from nncore.plot._watched import head, marker, monitors_of, over_steps, tensors_of
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def _draw(
                 if found is not None:
                     values, style, text = found
                     lines[label, name] = on.plot(
-                        run.steps, values, style, color=colour(number), label=text, **marker(values)
+                        run.steps, values, style, color=colour(number), label=plain(text), **marker(values)
                     )[0]
             on.set_title(label)
         handles = {line.get_label(): line for line in lines.values()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nncore.plot._style import Display, canvas, colour, given_axes, legend
+from nncore.plot._style import Display, canvas, colour, given_axes, legend, plain
 from nncore.plot._watched import at_most, grid_width, head, marker, monitors_of, over_steps, tensors_of
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def statistics(
             for number, (label, run) in enumerate(runs.items()):
                 if name in run.kinds:
                     lines[label, name] = _draw(on, run, name, colour(number), label)
-                    on.set_title(f"{name}: {run.kinds[name]}")
+                    on.set_title(plain(f"{name}: {run.kinds[name]}"))
         over_steps(axes, wide)
         on = axes[min(wide, count) - 1]
         if len(runs) == 1:

@@ -170,6 +170,11 @@ def runs_of(where: str, name: str, value: Any, attribute: str, expected: str) ->
     return runs
 
 
+def plain(name: str) -> str:
+    """A name as matplotlib shows it letter by letter: it takes what stands between dollars for a formula."""
+    return name.replace("$", r"\$")
+
+
 def thinned(x: Floats, y: Floats, most: int, *, log_x: bool = False) -> tuple[Floats, Floats]:
     """The curve with about `most` points that looks the same: the lowest and the highest of each stretch, in order."""
     if len(x) <= most:
