@@ -79,7 +79,8 @@ def missing(where: str, base: Path, subfolder: str, names: str, url: str) -> Fil
         f"[{where}] expected {names} in one of the folders\n"
         f"  {base / subfolder}\n"
         f"  {base}\n"
-        f"Pass download=True (--download on the command line), or put the files from {url} there, or name their folder by root= or $NNCORE_DATA."
+        f"Pass download=True (--download on the command line), or put the files from {url} there, or name their folder "
+        "by root= or $NNCORE_DATA."
     )
 
 
