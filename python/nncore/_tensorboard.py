@@ -248,7 +248,8 @@ def settings_of(trainer: Trainer) -> dict[str, Setting]:
     """What tells runs apart, under the same names and of the same types for every trainer."""
     optimizer, model, options = trainer.optimizer, trainer.model, trainer._options
     arguments, given = optimizer._spec.args, optimizer.config.get("lr")
-    inits = [layer.config["weight_init"] for layer in model if "weight_init" in layer.config]
+    given = [layer.config["weight_init"] for layer in model if "weight_init" in layer.config]
+    inits = dict.fromkeys(init if isinstance(init, str) else describe(init) for init in given)
     settings: dict[str, Setting] = {
         "optimizer": repr(optimizer),
         "lr": optimizer.lr,
@@ -256,7 +257,7 @@ def settings_of(trainer: Trainer) -> dict[str, Setting]:
         "loss": repr(trainer.loss) if isinstance(trainer.loss, Registered) else type(trainer.loss).__name__,
         "layers": "-".join(type(layer).__name__ for layer in model),
         "parameters": float(model.flat_parameters.size),
-        "weight_init": ", ".join(dict.fromkeys(init if isinstance(init, str) else describe(init) for init in inits)),
+        "weight_init": ", ".join(inits) or "default",
         "dtype": model.dtype,
         "augment": options["augment"] is not None,
         "seed": str(options["seed"]),  # a large one is no float

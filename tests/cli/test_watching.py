@@ -38,7 +38,7 @@ def test_moons_writes_a_run_each_time_and_says_how_to_see_it(tmp_path, capsys):
         assert main([*MOONS, "--logdir", str(runs), "--monitor-every", "5", "--json"]) == 0
         shown = json.loads(capsys.readouterr().out)
         assert shown["rows"][0]["train"] == plain["rows"][0]["train"]
-    assert shown["notes"] == [f"to look inside: tensorboard --logdir '{runs}'"] and plain["notes"] == []
+    assert shown["notes"] == [f"to look inside (pip install tensorboard): tensorboard --logdir '{runs}'"] and plain["notes"] == []
     assert sorted(os.listdir(runs)) == ["run-1", "run-2"]
     assert main([*MOONS, "--logdir", str(runs)]) == 0
     sizes = [sum(path.stat().st_size for path in (runs / name).iterdir()) for name in ("run-1", "run-3")]

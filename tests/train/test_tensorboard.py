@@ -333,6 +333,7 @@ def test_settings_and_the_text_of_the_model(tmp_path):
     assert (numbers["lr"], numbers["momentum"], numbers["l2"], numbers["batch_size"]) == (0.25, 0.5, 0.125, 10)
     assert numbers["parameters"] == 3 * 4 + 4 + 4 * 2 + 2
     assert texts["layers"] == "Linear-ReLU-Linear" and texts["loss"] == "CrossEntropyLoss()" and texts["schedule"] == "none"
+    assert texts["weight_init"] == "default"
     columns = fields(events.contents["_hparams_/experiment"][2][0])
     assert {fields(column)[1][0].decode() for column in columns[4]} == set(found)
     first = [fields(column)[1][0].decode() for column in columns[4] if fields(column)[7] == [1]]

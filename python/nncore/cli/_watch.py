@@ -63,5 +63,5 @@ class _Reporter(Callback):
 def notes(args: argparse.Namespace) -> list[str]:
     """Where a command has written what it saw, if it has."""
     logdir, report = getattr(args, "logdir", None), getattr(args, "report", None)
-    found = [] if logdir is None else [f"to look inside: tensorboard --logdir {shlex.quote(logdir)}"]
+    found = [] if logdir is None else [f"to look inside (pip install tensorboard): tensorboard --logdir {shlex.quote(logdir)}"]
     return found if report is None or args.failed else [*found, f"report: {report}"]
