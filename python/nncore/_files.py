@@ -18,6 +18,7 @@ def path_of(where: str, path: object) -> str:
     """`path` as text; ConfigError when it is none."""
     try:
         name = os.fsdecode(path)  # type: ignore[arg-type]
+        os.fsencode(name)  # halves of characters are no name on any disk
     except (TypeError, ValueError):
         name = ""
     if not name or "\0" in name:

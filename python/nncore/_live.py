@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ class LivePlot(Callback):
     ConfigError
         X without y, or y without X.
     ImportError
-        IPython is not installed: there is no notebook.
+        IPython is not installed: there is no notebook; or matplotlib is not.
 
     Examples
     --------
@@ -48,6 +49,8 @@ class LivePlot(Callback):
             from IPython.display import display
         except ImportError as error:
             raise ImportError("[LivePlot] it shows pictures in notebooks, which need IPython: pip install ipykernel") from error
+        if find_spec("matplotlib") is None:  # told now, not after the first epoch
+            raise ImportError("[LivePlot] matplotlib is needed to draw: pip install nncore[plot]")
         self._display: Any = display
         self._points = None if X is None else (X, y)
         self._records: list[Record] = []

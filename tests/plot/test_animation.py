@@ -38,3 +38,19 @@ def test_a_notebook_shows_a_film_of_all_frames():
 def test_no_models_are_refused(models):
     with pytest.raises(nc.ConfigError, match=r"\[plot\.boundary_animation\] models: expected a dict or a list of models"):
         nc.plot.boundary_animation(models, X, Y)
+
+
+@pytest.mark.parametrize("frame", [2, -3, "a", 1.5, None, True])
+def test_a_frame_that_is_not_there_is_refused(frame):
+    film = nc.plot.boundary_animation([split_at(b) for b in (0.2, 0.8)], X, Y, resolution=5)
+    with pytest.raises(nc.ConfigError, match=r"\[plot\.boundary_animation\] frame: expected an integer in \[-2, 1\]"):
+        film.draw(frame)
+    film.draw(-1)
+    assert film.ax_.get_title() == "2"
+
+
+def test_what_cannot_be_drawn_leaves_no_empty_figure():
+    for models, points in (([3], X), ([split_at(0.5)], X[:, :1]), ([split_at(0.5)], X * np.nan)):
+        with pytest.raises((nc.ConfigError, nc.ShapeError), match=r"\[plot\.decision_boundary\]"):
+            nc.plot.boundary_animation(models, points, Y)
+        assert plt.get_fignums() == []

@@ -73,6 +73,26 @@ def test_wrong_arguments_are_refused(shown):
     assert one.epoch == 0 and shown == []
 
 
+def test_without_matplotlib_it_says_so_before_the_training(shown, monkeypatch):
+    monkeypatch.setattr("nncore._live.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"\[LivePlot\] matplotlib is needed to draw: pip install nncore\[plot\]"):
+        nc.LivePlot()
+
+
+def test_a_notebook_that_cannot_show_it_ends_the_fit_after_that_epoch(monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("no screen")
+
+    monkeypatch.setattr("IPython.display.display", broken)
+    one, other = trainer(), trainer()
+    with pytest.raises(RuntimeError, match="no screen"):
+        one.fit(X, Y, 3, callbacks=[nc.LivePlot()])
+    assert one.epoch == 1 and plt.get_fignums() == []
+    one.fit(X, Y, 1)
+    other.fit(X, Y, 2)
+    np.testing.assert_array_equal(one.model.flat_parameters, other.model.flat_parameters)
+
+
 def test_without_ipython_it_says_so():
     code = "import sys; sys.modules['IPython'] = None; import nncore as nc; nc.LivePlot()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)

@@ -133,6 +133,9 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path):
     assert caught.value.filename == str(path)
     with pytest.raises(IsADirectoryError):
         history.report(tmp_path)
+    for wrong in ("", None, 3, "a\0b", f"{tmp_path}/\ud800.html"):
+        with pytest.raises(nc.ConfigError, match=r"\[report\] path: expected the path of a file"):
+            history.report(wrong)
     assert list(tmp_path.iterdir()) == []
 
 

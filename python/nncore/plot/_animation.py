@@ -31,7 +31,8 @@ class BoundaryAnimation(Display):
 
     def draw(self, frame: int) -> None:
         """Shows a frame on the axes."""
-        title = list(self.models_)[frame]
+        count = len(self.models_)
+        title = list(self.models_)[_checks.integer(_WHERE, "frame", frame, -count, count - 1)]
         self.ax_.clear()
         decision_boundary(self.models_[title], **self._how, ax=self.ax_, title=title)
 

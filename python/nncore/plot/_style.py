@@ -96,15 +96,19 @@ def canvas(
         return
     import matplotlib.pyplot as plt
 
-    interactive = matplotlib.is_interactive()
+    interactive, figure = matplotlib.is_interactive(), None
     try:
         with matplotlib.rc_context({**_SIZES, **_NEW_FIGURE}):
             columns = count if columns is None else columns
-            _, axes = plt.subplots(-(-count // columns), columns, figsize=size, layout="constrained", squeeze=False)
+            figure, axes = plt.subplots(-(-count // columns), columns, figsize=size, layout="constrained", squeeze=False)
             interactive = matplotlib.is_interactive()  # a notebook's first figure sets it, and the context forgets that
             for spare in axes.flat[count:]:
                 spare.remove()
             yield tuple(axes.flat[:count])
+    except BaseException:
+        if figure is not None:
+            plt.close(figure)  # else a notebook shows an empty one
+        raise
     finally:
         matplotlib.interactive(interactive)
 
