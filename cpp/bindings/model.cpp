@@ -3,6 +3,9 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <functional>
+
 #include "array.hpp"
 #include "bindings.hpp"
 #include "nncore/error.hpp"
@@ -29,10 +32,49 @@ std::optional<Normalization<T>> to_normalization(const py::object& given) {
   return out;
 }
 
+/// A claim that Python code holds: `with core.hold("Sequential.load_state_dict", True): …`.
+class Hold {
+ public:
+  Hold(std::string what, bool writes, std::vector<const void*> shared, py::object owner)
+      : what_(std::move(what)), shared_(std::move(shared)), owner_(std::move(owner)), writes_(writes) {}
+  void enter() { claim_.emplace(what_, writes_, nullptr, shared_); }
+  void leave() { claim_.reset(); }
+
+ private:
+  std::string what_;
+  std::vector<const void*> shared_;
+  py::object owner_;
+  bool writes_;
+  std::optional<Claim> claim_;
+};
+
+template <class F>
+void each_storage(LayerHandle& handle, F f) {
+  handle.each_leaf([&](const LayerHandle& leaf) {
+    if (leaf.f32) f(leaf, leaf.f32.get());
+    if (leaf.f64) f(leaf, leaf.f64.get());
+  });
+}
+
+std::unique_ptr<Hold> hold_layer(const py::object& given, const std::string& what, bool writes) {
+  std::vector<const void*> shared;
+  each_storage(given.cast<LayerHandle&>(), [&](const LayerHandle&, const void* storage) { shared.push_back(storage); });
+  std::sort(shared.begin(), shared.end(), std::less<>());
+  return std::make_unique<Hold>(what, writes, std::move(shared), given);
+}
+
 template <class T>
 ModelPointer<T> make_model(const Places& given, uint64_t seed, const py::object& input) {
   std::vector<typename Model<T>::Place> places;
-  for (const auto& [name, handle] : given) places.push_back({name, handle});
+  std::vector<const void*> taken_over;
+  for (const auto& [name, handle] : given) {
+    places.push_back({name, handle});
+    each_storage(*handle, [&](const LayerHandle& leaf, const void* storage) {
+      if (leaf.provisional) taken_over.push_back(storage);
+    });
+  }
+  std::sort(taken_over.begin(), taken_over.end(), std::less<>());
+  const Claim claim("Sequential.layers", false, nullptr, taken_over);
   return std::make_shared<Model<T>>(std::move(places), seed, to_normalization<T>(input));
 }
 
@@ -51,7 +93,7 @@ template <class T>
 py::array_t<T> forward(Model<T>& model, const py::object& given, bool training, uint64_t seed, uint32_t step) {
   const auto x = samples_of<T>(model, given, "[Sequential]", "x", false);
   const auto values = values_of<T>(x.array, "[Sequential]", "x");
-  const typename Model<T>::Use use(model);
+  const typename Model<T>::Use use(model, "Sequential.forward", training);
   if (!training) return infer(model, values.view);
   View<const T> y;
   {
@@ -64,7 +106,7 @@ py::array_t<T> forward(Model<T>& model, const py::object& given, bool training, 
 template <class T>
 py::array_t<T> backward(Model<T>& model, const py::object& given) {
   const auto dy = values_of<T>(given, "[Sequential]", "dy");
-  const typename Model<T>::Use use(model);
+  const typename Model<T>::Use use(model, "Sequential.backward");
   View<T> dx;
   {
     const WithoutGil unlocked;
@@ -77,7 +119,7 @@ template <class T>
 py::dict activations(Model<T>& model, const py::object& given) {
   const auto x = samples_of<T>(model, given, "[Sequential]", "x", false);
   const auto values = values_of<T>(x.array, "[Sequential]", "x");
-  const typename Model<T>::Use use(model);
+  const typename Model<T>::Use use(model, "Sequential.activations", false);
   model.forward(values.view, {});
   py::dict out;
   for (std::size_t i = 0; i < model.n_layers(); ++i) {
@@ -89,6 +131,7 @@ py::dict activations(Model<T>& model, const py::object& given) {
 /// (layer name, kind, output shape of one sample, number of parameters) of each layer.
 template <class T>
 py::list describe(Model<T>& model, const std::vector<int64_t>& extents) {
+  const typename Model<T>::Use use(model, "Sequential.summary", false);
   const auto& shapes = model.build(Shape(extents.data(), static_cast<int64_t>(extents.size())));
   py::list out;
   for (std::size_t i = 0; i < model.n_layers(); ++i) {
@@ -129,10 +172,10 @@ py::list entries(const ModelPointer<T>& model) {
   return out;
 }
 
-/// The same as copies, all of one moment: nobody trains the model meanwhile.
+/// The same as copies, all of one moment: no other thread changes them meanwhile.
 template <class T>
 py::list copies(const ModelPointer<T>& model) {
-  const typename Model<T>::Use use(*model);
+  const Claim claim("Sequential.state_dict", false, nullptr, model->shared());
   py::list out;
   for (std::size_t i = 0; i < model->n_layers(); ++i) {
     for (const Parameter<T>& p : model->layer(i).parameters()) {
@@ -161,9 +204,22 @@ void bind_model_of(py::module_& m, const char* name) {
       .def("backward", &backward<T>, py::arg("dy"))
       .def("activations", &activations<T>, py::arg("x"))
       .def("describe", &describe<T>, py::arg("sample_shape"))
-      .def("zero_grad", &Model<T>::zero_grad)
-      .def("forget", &Model<T>::forget)
-      .def("initialize", &Model<T>::initialize, py::arg("seed"))
+      .def("hold",
+           [](const py::object& self, const std::string& what, bool writes) {
+             return std::make_unique<Hold>(what, writes, self.cast<Model<T>&>().shared(), self);
+           },
+           py::arg("what"), py::arg("writes"), "Other threads may not change, or with `writes` not use, its parameters.")
+      .def("zero_grad",
+           [](Model<T>& model) {
+             const Claim claim("Sequential.zero_grad", true, nullptr, model.shared());
+             model.zero_grad();
+           })
+      .def("initialize",
+           [](Model<T>& model, uint64_t seed) {
+             const Claim claim("Sequential.initialize", true, nullptr, model.shared());
+             model.initialize(seed);
+           },
+           py::arg("seed"))
       .def("parameters",
            [](const ModelPointer<T>& model) { return arrays_of(model, model->parameters(), model->parameter_names()); })
       .def("buffers",
@@ -177,6 +233,10 @@ void bind_model_of(py::module_& m, const char* name) {
 }  // namespace
 
 void bind_model(py::module_& m) {
+  py::class_<Hold>(m, "Hold", "A context in which other threads are refused.")
+      .def("__enter__", [](Hold& hold) { hold.enter(); })
+      .def("__exit__", [](Hold& hold, const py::args&) { hold.leave(); });
+  m.def("hold_layer", &hold_layer, py::arg("handle"), py::arg("what"), py::arg("writes"), "Model.hold for one layer.");
   bind_model_of<float>(m, "Model32");
   bind_model_of<double>(m, "Model64");
 }

@@ -40,7 +40,7 @@ void bind_optimizer_of(py::module_& m, const char* name) {
       .def(py::init(&make_optimizer<T>), py::arg("spec"), py::arg("model"))
       .def("step",
            [](Optimizer<T>& optimizer, Model<T>& model) {
-             const typename Model<T>::Use use(model);
+             const typename Model<T>::Use use(model, "Optimizer.step");
              optimizer.step(model.parameters());
            },
            py::arg("model"))

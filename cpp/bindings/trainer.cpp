@@ -40,9 +40,9 @@ class PythonObserver final : public Observer {
     py::dict row;
     row["epoch"] = record.epoch;
     for_each_number(record, names_, [&](const std::string& key, double value) { row[key.c_str()] = value; });
-    use_.let_go();  // a callback may use the model
+    use_.lend();  // a callback may use the model
     const bool stop = epoch_done_(row).template cast<bool>();
-    use_.take();
+    use_.take_back();
     return stop;
   }
   std::vector<Watch> watches() const override { return watches_; }
@@ -100,11 +100,11 @@ class Bound {
            const std::vector<std::tuple<int64_t, std::string, int64_t>>& watches, py::object observed) {
     const Measures<T> measures{accuracy, to_metrics<T>(metrics)};
     Names names = names_of(measures);
+    typename Model<T>::Use use(*model_, "Trainer.fit");
+    const Fitting fitting(*this);
     const auto val = check_pair(validation, "[fit] validation_data:", measures),
                tst = check_pair(test, "[fit] test_data:", measures);
     const Checked train = check_training(X, y, "[fit]", measures);
-    typename Model<T>::Use use(*model_);
-    const Fitting fitting(*this);
     names_ = std::move(names);
     std::vector<Watch> looks;
     for (const auto& [every, per, bins] : watches) looks.push_back({every, per == "epoch", bins});
@@ -119,17 +119,17 @@ class Bound {
                                             const py::list& metrics, py::object poll) {
     Bound& first = *trainers.at(0);
     const Measures<T> measures{accuracy, to_metrics<T>(metrics)};
-    const auto val = first.check_pair(validation, "[fit] validation_data:", measures);
-    const Checked train = first.check(X, y, "[fit]", measures);
     std::deque<typename Model<T>::Use> uses;
     std::deque<Fitting> fittings;
     std::vector<Trainer<T>*> cores;
     for (Bound* trainer : trainers) {
-      uses.emplace_back(*trainer->model_);
+      uses.emplace_back(*trainer->model_, "nncore.sweep");
       fittings.emplace_back(*trainer);
       trainer->names_ = names_of(measures);
       cores.push_back(&trainer->trainer_);
     }
+    const auto val = first.check_pair(validation, "[fit] validation_data:", measures);
+    const Checked train = first.check(X, y, "[fit]", measures);
     PythonObserver<T> observer(std::move(poll), py::none(), {}, py::none(), first.names_, uses.front());
     const WithoutGil unlocked;
     return SideBySide<T>(cores, train.data).fit(dataset(val), {epochs, steps}, measures, observer);
@@ -144,9 +144,9 @@ class Bound {
   }
 
   double step(const py::object& X, const py::object& y) {
-    const Checked batch = check_training(X, y, "[step]", {});
-    const typename Model<T>::Use use(*model_);
+    const typename Model<T>::Use use(*model_, "Trainer.step");
     const Fitting fitting(*this);
+    const Checked batch = check_training(X, y, "[step]", {});
     const WithoutGil unlocked;
     return trainer_.step(batch.data);
   }
@@ -160,8 +160,8 @@ class Bound {
 
   py::dict evaluate(const py::object& X, const py::object& y, bool accuracy, const py::list& metrics) {
     const Measures<T> measures{accuracy, to_metrics<T>(metrics)};
+    const typename Model<T>::Use use(*model_, "Trainer.evaluate", false);
     const Checked data = check(X, y, "[evaluate]", measures);
-    const typename Model<T>::Use use(*model_);
     Evaluation result;
     {
       const WithoutGil unlocked;
@@ -211,7 +211,7 @@ class Bound {
 
   /// Another thread may ask while a fit computes; a callback may ask while it does not.
   void refuse_while_running() {
-    if (fitting_) typename Model<T>::Use{*model_};
+    if (fitting_) typename Model<T>::Use{*model_, "Trainer.state", false};
   }
 
   struct Checked {
@@ -219,7 +219,8 @@ class Bound {
     Dataset<T> data;
   };
 
-  /// All that can be wrong with the data is found here, before anything changes.
+  /// All that can be wrong with the data is found here, before anything changes but the shapes the model is built for:
+  /// its user calls this.
   Checked check(const py::object& X, const py::object& y, const std::string& where, const Measures<T>& measures) {
     const auto x = samples_of<T>(*model_, X, where, "X", check_finite_);
     const auto target = target_of<T>(trainer_.loss(), y, where, check_finite_);

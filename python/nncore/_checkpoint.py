@@ -29,13 +29,14 @@ _FACTS = ("stride", "interrupted", "n_steps", "seconds")
 
 def trainer_state(trainer: Trainer) -> dict[str, Any]:
     """Copies of everything that decides how training goes on."""
-    core = trainer._bind()
-    return {
-        "model": trainer.model.state_dict(),
-        "optimizer": trainer.optimizer.state_dict(),
-        "progress": {**core.state, "calls": trainer.model._calls},
-        "history": history_state(trainer.history),
-    }
+    with trainer.model._core.hold("Trainer.state_dict", False):
+        core = trainer._bind()
+        return {
+            "model": trainer.model.state_dict(),
+            "optimizer": trainer.optimizer.state_dict(),
+            "progress": {**core.state, "calls": trainer.model._calls},
+            "history": history_state(trainer.history),
+        }
 
 
 def load_trainer_state(trainer: Trainer, state: Mapping[str, Any]) -> None:
@@ -44,6 +45,11 @@ def load_trainer_state(trainer: Trainer, state: Mapping[str, Any]) -> None:
     if not isinstance(state, Mapping) or set(state) != names:
         raise ConfigError(f"[Trainer] state_dict: expected a dict with {sorted(names)}, got {describe(state)}")
     progress, history = _checked_progress(state["progress"]), history_from(state["history"])
+    with trainer.model._core.hold("Trainer.load_state_dict", True):
+        _take_over(trainer, state, progress, history)
+
+
+def _take_over(trainer: Trainer, state: Mapping[str, Any], progress: dict[str, Any], history: History) -> None:
     before = trainer.model.state_dict()
     trainer.model.load_state_dict(state["model"])
     try:
@@ -100,6 +106,11 @@ def history_from(given: Any) -> History:
 def save_trainer(trainer: Trainer, path: object) -> None:
     """Writes the file; one that was there stays as it was if anything goes wrong."""
     name = path_of("save", path)
+    with trainer.model._core.hold("Trainer.save", False):
+        _write(trainer, name)
+
+
+def _write(trainer: Trainer, name: str) -> None:
     state = trainer_state(trainer)
     writer = Writer("save")
     slots, history = state["optimizer"].pop("state", {}), state["history"]

@@ -240,7 +240,8 @@ class CompiledLayer(Layer, Registered):
         dtype, values = self._handle.dtype, []
         if dtype is not None:
             core = self._core_model()
-            values = [value.copy() for _, value, _ in core.parameters() + core.buffers()]
+            with core.hold("Layer.copy", False):
+                values = [value.copy() for _, value, _ in core.parameters() + core.buffers()]
         return _rebuild_layer, (type(self), self._config, dtype, values)
 
     __repr__ = Registered.__repr__

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import numbers
+import os
+import threading
+import weakref
 from typing import Any
 
 import numpy as np
@@ -41,9 +44,10 @@ class Loss:
     (4.0, array([[4.]]))
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_foreign_spec")
+    __slots__ = ("__dict__", "__weakref__", "_foreign_spec", "_turn")
 
     _foreign_spec: Any
+    _turn: Any  # of threads that share the object: what forward keeps is for the backward of the same call
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """What the base needs is made here, so that __init__ need not call super().__init__()."""
@@ -51,6 +55,8 @@ class Loss:
             raise ConfigError("[Loss] expected a subclass with forward and backward, got the base itself")
         loss = super().__new__(cls)
         loss._foreign_spec = loss._make_spec()
+        loss._turn = threading.RLock()
+        _alive[id(loss)] = loss
         return loss
 
     def __init__(self) -> None:
@@ -92,6 +98,10 @@ class Loss:
 
     def _run(self, z: Any, y: Any, gradient: bool) -> tuple[float, Any]:
         """What the core calls: (value, dz or None)."""
+        with self._turn:
+            return self._run_alone(z, y, gradient)
+
+    def _run_alone(self, z: Any, y: Any, gradient: bool) -> tuple[float, Any]:
         kind = type(self)
         if kind.value is not Loss.value and not gradient:
             return self._number(self.value(z, y)), None
@@ -110,6 +120,19 @@ class Loss:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _new, (type(self),), self.__dict__
+
+
+_alive: weakref.WeakValueDictionary[int, Loss] = weakref.WeakValueDictionary()
+
+
+def _renew_turns() -> None:
+    """In a forked child: the threads that had a turn are gone."""
+    for loss in _alive.values():
+        loss._turn = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_turns)
 
 
 def _new(cls: type[Loss]) -> Loss:

@@ -50,7 +50,8 @@ def model_arrays(net: Sequential) -> dict[str, NDArray[Any]]:
 
 def save_model(net: Sequential, path: object) -> None:
     """Writes the file; one that was there stays as it was if anything goes wrong."""
-    write(path_of("save", path), "model", {"model": model_facts(net, "save")}, model_arrays(net))
+    with net._core.hold("Sequential.save", False):
+        write(path_of("save", path), "model", {"model": model_facts(net, "save")}, model_arrays(net))
 
 
 def load(path: Any) -> Sequential:

@@ -56,8 +56,13 @@ class Optimizer(Registered):
         if self._core is None:
             self._pending["lr"] = rate
         else:
-            self._core.rate = rate
-            self._follows_schedule = False
+            with self._hold("lr"):
+                self._core.rate = rate
+                self._follows_schedule = False
+
+    def _hold(self, what: str) -> Any:
+        """Meanwhile no other thread takes a step, which alone reads or changes what is here."""
+        return self._model_core.hold(f"{type(self).__name__}.{what}", False)
 
     @property
     def _monitor(self) -> str | None:
@@ -100,6 +105,10 @@ class Optimizer(Registered):
         """Step count, epoch, rate (when it was set), what a schedule has seen, and the state arrays of each parameter."""
         if self._core is None:
             return dict(self._pending)
+        with self._hold("state_dict"):
+            return self._state()
+
+    def _state(self) -> dict[str, Any]:
         state: dict[str, Any] = {"step": self._core.t, "epoch": self._core.epoch}
         if not self._follows_schedule:
             state["lr"] = self._core.rate
@@ -125,15 +134,16 @@ class Optimizer(Registered):
             self._pending = copy.deepcopy(dict(state))  # what was given may change before a model is met
             return
         copies = self._checked_slots(state.get("state", {}))
-        if "schedule" in state:
-            self._core.schedule_state = _numbers(where, state["schedule"])
-        self._core.t = counts.get("step", self._core.t)
-        self._core.epoch = counts.get("epoch", self._core.epoch)
-        if "lr" in state:
-            self._core.rate = float(state["lr"])
-            self._follows_schedule = False
-        for array, values in copies:
-            array[...] = values
+        with self._hold("load_state_dict"):
+            if "schedule" in state:
+                self._core.schedule_state = _numbers(where, state["schedule"])
+            self._core.t = counts.get("step", self._core.t)
+            self._core.epoch = counts.get("epoch", self._core.epoch)
+            if "lr" in state:
+                self._core.rate = float(state["lr"])
+                self._follows_schedule = False
+            for array, values in copies:
+                array[...] = values
 
     def _mapping(self, given: Any) -> Mapping[str, Any]:
         if not isinstance(given, Mapping):

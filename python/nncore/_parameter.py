@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,20 @@ class Parameter:
         Same shape and dtype. Both can be changed in place or assigned any array of that shape.
     """
 
-    def __init__(self, name: str, value: NDArray[Any], grad: NDArray[Any]) -> None:
+    def __init__(self, name: str, value: NDArray[Any], grad: NDArray[Any], core: Any = None) -> None:
         self.name = name
         self._own = (value, grad)
+        self._core = core  # the model; None: a copy on its own
 
     def _arrays(self) -> tuple[NDArray[Any], NDArray[Any]]:
         return self._own
+
+    def _hold(self, what: str, writes: bool = True) -> AbstractContextManager[None]:
+        """While this changes, other threads may not use it; while it is read, not change it."""
+        return self._core.hold(what, writes) if self._core is not None else nullcontext()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Parameter, (self.name, *self._own)
 
     @property
     def value(self) -> NDArray[Any]:
@@ -37,7 +46,8 @@ class Parameter:
 
     @value.setter
     def value(self, given: ArrayLike) -> None:
-        assign(self._arrays()[0], given, self.name)
+        with self._hold("Parameter.value"):
+            assign(self._arrays()[0], given, self.name)
 
     @property
     def grad(self) -> NDArray[Any]:
@@ -46,7 +56,8 @@ class Parameter:
 
     @grad.setter
     def grad(self, given: ArrayLike) -> None:
-        assign(self._arrays()[1], given, f"{self.name} grad")
+        with self._hold("Parameter.grad"):
+            assign(self._arrays()[1], given, f"{self.name} grad")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -84,8 +95,12 @@ class LayerParameter(Parameter):
             self._views = (self._handle.generation, _core.parameter_arrays(self._handle, self._index))
         return self._views[1]
 
+    def _hold(self, what: str, writes: bool = True) -> AbstractContextManager[None]:
+        return _core.hold_layer(self._handle, what, writes) if self._handle is not None else nullcontext()
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild_parameter, (self.name, self._start, self.value.astype(np.float64))
+        with self._hold("Parameter.copy", False):
+            return _rebuild_parameter, (self.name, self._start, self.value.astype(np.float64))
 
 
 def _rebuild_parameter(name: str, start: NDArray[Any], value: NDArray[Any]) -> LayerParameter:
@@ -109,4 +124,4 @@ def assign(target: NDArray[Any], given: object, name: str) -> None:
 
 def parameters_of(core: Any, prefix: str = "") -> list[Parameter]:
     """The parameters of a compiled model; `prefix` is taken off their names."""
-    return [Parameter(name.removeprefix(prefix), value, grad) for name, value, grad in core.parameters()]
+    return [Parameter(name.removeprefix(prefix), value, grad, core) for name, value, grad in core.parameters()]

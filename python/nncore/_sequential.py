@@ -95,16 +95,17 @@ class Sequential:
         layers = {**self._layers, str(len(self._layers)): layer}
         if len(layers) == len(self._layers):
             raise ConfigError(f"[Sequential] append: a layer is called {str(len(self._layers))!r} already")
-        before, self._layers = self._layers, layers
-        try:
-            self._replace_core(self.dtype)
-        except Exception:
-            self._layers = before
-            raise
+        with self._core.hold("Sequential.append", True):
+            before, self._layers = self._layers, layers
+            try:
+                self._replace_core(self.dtype)
+            except Exception:
+                self._layers = before
+                raise
         return self
 
     def _replace_core(self, dtype: str) -> None:
-        """A new compiled model with the same numbers, all in one new piece of memory."""
+        """A new compiled model with the same numbers, all in one new piece of memory; the caller holds the old one."""
         handles = [layer._handle for layer in self._layers.values() if layer._handle.dtype is not None]
         for handle in handles:
             handle.provisional = True
@@ -215,8 +216,9 @@ class Sequential:
 
     def initialize(self, seed: int) -> Sequential:
         """Fills every parameter anew, as a new model with that seed would."""
-        self.seed = integer("Sequential", "seed", seed, 0, 2**64 - 1)
-        self._core.initialize(self.seed)
+        seed = integer("Sequential", "seed", seed, 0, 2**64 - 1)
+        self._core.initialize(seed)
+        self.seed = seed
         return self
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
@@ -242,7 +244,8 @@ class Sequential:
         """Converts the model itself to another dtype and returns it; arrays handed out before keep the old numbers."""
         name = _dtype_name(dtype)
         if name != self.dtype:
-            self._replace_core(name)
+            with self._core.hold("Sequential.to", True):
+                self._replace_core(name)
         return self
 
     def copy(self) -> Sequential:

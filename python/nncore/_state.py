@@ -55,7 +55,8 @@ def load_state(net: Sequential, state: Mapping[str, Any], strict: bool) -> None:
     normalize = net.input
     if net.input is not None and given & {"input.mean", "input.std"}:
         normalize = Normalize(state.get("input.mean", net.input.mean), state.get("input.std", net.input.std))
-    core = net._core if normalize is net.input else net._make_core(net.dtype, normalize)
-    for target, values in copies:  # from here on nothing fails
-        target[...] = values
-    net.input, net._core = normalize, core
+    with net._core.hold("Sequential.load_state_dict", True):
+        core = net._core if normalize is net.input else net._make_core(net.dtype, normalize)
+        for target, values in copies:  # from here on nothing fails
+            target[...] = values
+        net.input, net._core = normalize, core

@@ -183,6 +183,8 @@ class Trainer:
             Data that do not fit; nothing has changed then.
         NumericError
             See `on_nonfinite`.
+        StateError
+            Another thread uses the model or its layers. While the fit lasts, such threads get this error themselves.
         """
         epochs = integer("fit", "epochs", epochs, 0, 2**31)
         length = -1 if steps is None else integer("fit", "steps", steps, 0, 2**62, or_none=True)
@@ -195,6 +197,21 @@ class Trainer:
             X, y, pairs[0] = split_off(X, y, validation_split, self._options["seed"])
         elif validation_split:
             raise ConfigError("[fit] validation_split: expected 0 beside validation_data, got both")
+        with self.model._core.hold("Trainer.fit", True):
+            return self._fit(X, y, pairs, epochs, length, wanted, watchers, progress)
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        pairs: list[Any],
+        epochs: int,
+        length: int,
+        wanted: Metrics,
+        watchers: list[Callback],
+        progress: bool | str,
+    ) -> History:
+        """fit with checked arguments, while no other thread may use the model."""
         prefixes = ["", *(p for p, pair in zip(("val_", "test_"), pairs, strict=True) if pair is not None)]
         columns = wanted.columns(self._has_classes(y), prefixes)
         check_monitors(watchers, columns)
@@ -225,7 +242,7 @@ class Trainer:
             bar.close(f"loss {result['epochs']['loss'][-1]:.4f}" if len(result["epochs"]["loss"]) else "")
         result["interrupted"] = result["interrupted"] or guard.requested
         if result["nonfinite"]:
-            warnings.warn(f"training stopped: {result['nonfinite']}", RuntimeWarning, stacklevel=2)
+            warnings.warn(f"training stopped: {result['nonfinite']}", RuntimeWarning, stacklevel=3)
         history = History(result)
         history._origin = Origin(self, watchers, pairs[1] or pairs[0], np.shape(X)[1:])
         for watcher in watchers:

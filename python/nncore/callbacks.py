@@ -36,8 +36,9 @@ __all__ = [
 class Callback:
     """Base of all callbacks: a subclass replaces what it needs.
 
-    The model may be looked at, evaluated and changed at the begin and the end of a fit and after each epoch. What a
-    callback raises arrives at the caller of fit; the model then stands at the end of that epoch.
+    The model may be looked at, evaluated and changed at the begin and the end of a fit and after each epoch, by the
+    thread of the fit; others are refused (StateError) for as long as the fit lasts. What a callback raises arrives at
+    the caller of fit; the model then stands at the end of that epoch.
     """
 
     #: The number that the callback watches, if it watches one.

@@ -318,8 +318,6 @@ def test_one_ctrl_c_stops_them(jobs, tmp_path):
             assert process.stdout.readline() == "built\n"
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
-        start = time.monotonic()
         _, err = process.communicate(timeout=60)
-        assert time.monotonic() - start < 5
     assert process.returncode == -signal.SIGINT and err.rstrip().endswith("KeyboardInterrupt"), err
     assert [json.loads(path.read_text()) for path in tmp_path.iterdir()] == []

@@ -2,7 +2,6 @@
 /// intermediate value is there to be looked at. The planned way is nncore/plan.hpp.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -12,6 +11,8 @@
 #include <vector>
 
 #include "nncore/buffer.hpp"
+#include "nncore/claim.hpp"
+#include "nncore/error.hpp"
 #include "nncore/layer.hpp"
 
 namespace nncore {
@@ -133,25 +134,34 @@ class Model {
   View<const T> activation(int i) const;
   void forget() { can_backward_ = false; }
 
-  /// Held by whoever uses the model; a second user gets a StateError. Let go while strangers' code runs.
+  /// Held by whoever computes with the model, `what` being its name; a second user gets a StateError.
   class Use {
    public:
-    explicit Use(Model& model) : model_(model) { take(); }
-    ~Use() { let_go(); }
+    explicit Use(Model& model, const char* what, bool writes = true)
+        : claim_(what, writes, &model, model.shared_), model_(model), what_(what) {
+      if (model.computing_ != nullptr) throw StateError(in_use(what, model.computing_));
+      take_back();
+    }
+    ~Use() { lend(); }
     Use(const Use&) = delete;
     Use& operator=(const Use&) = delete;
-    void take() {
-      if (model_.in_use_.exchange(true)) throw StateError("[Sequential] the model is in use by another thread");
-      held_ = true;
+    /// While strangers' code runs in this thread it may use the model; other threads still may not.
+    void lend() {
+      if (std::exchange(held_, false)) model_.computing_ = nullptr;
     }
-    void let_go() {
-      if (std::exchange(held_, false)) model_.in_use_.store(false);
+    void take_back() {
+      model_.computing_ = what_;
+      held_ = true;
     }
 
    private:
+    Claim claim_;
     Model& model_;
+    const char* what_;
     bool held_ = false;
   };
+  /// What other models may have, too: the memory of layers.
+  const std::vector<const void*>& shared() const { return shared_; }
 
  private:
   /// A handle that holds parameters, and which of its place's they are.
@@ -185,7 +195,8 @@ class Model {
   Buffer<T> upstream_, downstream_;         // gradients on their way back
   bool can_backward_ = false;
   std::unique_ptr<Inference<T>> inference_;  // for the shape last inferred
-  std::atomic<bool> in_use_{false};
+  const char* computing_ = nullptr;         // its user, unless it is lent; read and written under a claim alone
+  std::vector<const void*> shared_;
 };
 
 }  // namespace nncore

@@ -1,6 +1,7 @@
 #include "nncore/model.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <new>
 
@@ -153,7 +154,9 @@ void Model<T>::place_storage() {
   for (const Leaf& leaf : all) {
     storages_.push_back(leaf.handle->template storage<T>());
     point_to(leaf.parameters, *storages_.back());
+    if (!storages_.back()->values.empty()) shared_.push_back(storages_.back().get());
   }
+  std::sort(shared_.begin(), shared_.end(), std::less<>());
 }
 
 /// Lists every parameter once, finds whether they are contiguous, and which index each place's parameters have.
