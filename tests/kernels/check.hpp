@@ -122,9 +122,9 @@ inline std::string current;
 /// Prints what went wrong, and at which indices; one failure.
 template <class... Index>
 int fail(const char* what, Index... index) {
-  std::string place;
-  ((place += " " + std::to_string(index)), ...);
-  std::printf("FAIL %s at%s: %s\n", what, place.c_str(), current.c_str());
+  std::printf("FAIL %s at", what);
+  (std::printf(" %lld", static_cast<long long>(index)), ...);
+  std::printf(": %s\n", current.c_str());
   return 1;
 }
 
