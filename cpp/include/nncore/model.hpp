@@ -93,8 +93,8 @@ class Model {
   const std::vector<Parameter<T>*>& buffers() const { return buffers_; }
   const std::vector<std::string>& buffer_names() const { return buffer_names_; }
   std::size_t first_parameter_of(std::size_t layer) const { return first_parameter_[layer]; }
-  /// Index of layer i's parameter k among parameters().
-  std::size_t parameter_index(std::size_t i, std::size_t k) const { return parameter_index_[i][k]; }
+  /// Where layer i's parameters, in its order and without buffers, are among parameters().
+  const std::vector<std::size_t>& trained_of(std::size_t i) const { return trained_of_[i]; }
 
   /// The start of all parameters, if they lie one after the other without gaps in parameters()' order; else null.
   T* flat_values() const { return contiguous_ ? flat_values_ : nullptr; }
@@ -184,7 +184,7 @@ class Model {
   std::vector<Parameter<T>*> trained_, buffers_;
   std::vector<std::string> trained_names_, buffer_names_;
   std::vector<std::size_t> first_parameter_;
-  std::vector<std::vector<std::size_t>> parameter_index_;
+  std::vector<std::vector<std::size_t>> trained_of_;
   bool contiguous_ = false;
   T *flat_values_ = nullptr, *flat_grads_ = nullptr;
   int64_t n_values_ = 0;

@@ -34,6 +34,8 @@ struct StepResult {
 
 template <class T>
 class Online;
+template <class T>
+struct Node;
 
 template <class T>
 class Plan final : private GradientSink<T> {
@@ -79,25 +81,13 @@ class Plan final : private GradientSink<T> {
     int64_t n;  ///< as packed
     int index;
   };
- private:
-  /// One layer, or a layer with those fused into it; or a turn between layouts.
-  struct Node {
-    Layer<T>* layer;                      ///< null: a turn
-    std::unique_ptr<Lowered<T>> lowered;  ///< null: the layer runs as it stands
-    Shape in, out;
-    Layout in_layout, out_layout;
-    std::vector<std::size_t> held = {};   ///< its parameters, in the layer's order
-    std::vector<T*> w = {};
-    const T* x = nullptr;
-    T* y = nullptr;
-  };
 
+ private:
   bool wants_online(int64_t batch) const;
   StepResult step(int64_t N, const T* x, const Target<T>& target, const Pass& pass);
   StepResult run_step(int64_t N, const T* x, const Target<T>& target, const Pass& pass);
   void make_nodes();
   void look_over();
-  void turn(Layout to);
   Layout choose_layout(int64_t batch) const;
   void hold_parameters();
   void place_buffers();
@@ -122,10 +112,10 @@ class Plan final : private GradientSink<T> {
   bool foreign_ = false;   ///< somebody's code may throw in the middle of a step
   bool deferred_ = false;  ///< parameters change when all gradients are known
   std::unique_ptr<Online<T>> online_;  ///< set: it does the steps, and there are no nodes
-  std::vector<Node> nodes_;
+  std::vector<Node<T>> nodes_;
   std::vector<Held> held_;
   std::size_t first_trained_ = 0;  ///< nodes before it have no backward
-  Node* current_ = nullptr;
+  Node<T>* current_ = nullptr;
   StepConstants constants_;
   std::atomic<bool> finite_{true};
   Buffer<T> arena_, running_;

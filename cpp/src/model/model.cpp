@@ -166,12 +166,12 @@ void Model<T>::collect() {
   contiguous_ = true;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     first_parameter_.push_back(trained_.size());
-    parameter_index_.emplace_back();
+    trained_of_.emplace_back();
     for (auto& p : layers_[i]->parameters()) {
       const bool buffer = p.role == Role::buffer;
       auto& list = buffer ? buffers_ : trained_;
       const auto [at, is_new] = known.try_emplace(p.value, list.size());
-      parameter_index_.back().push_back(at->second);
+      if (!buffer) trained_of_.back().push_back(at->second);
       if (!is_new) continue;
       list.push_back(&p);
       (buffer ? buffer_names_ : trained_names_).push_back(places_[i].name + "." + p.name);

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "kernels/table.hpp"
+#include "plan/nodes.hpp"
 #include "plan/online.hpp"
-#include "layers/turn.hpp"
 
 namespace nncore {
 
@@ -65,54 +65,30 @@ void Plan<T>::look_over() {
   for (std::size_t i = 0; i < model_.n_layers(); ++i) {
     Layer<T>& layer = model_.layer(i);
     foreign_ = foreign_ || layer.foreign();
-    for (std::size_t k = 0; k < layer.parameters().size(); ++k) {
-      if (layer.parameters()[k].role != Role::buffer) ++uses_[model_.parameter_index(i, k)];
-    }
+    for (const std::size_t h : model_.trained_of(i)) ++uses_[h];
   }
   shared_ = std::any_of(uses_.begin(), uses_.end(), [](int n) { return n > 1; });
   deferred_ = shared_ || foreign_ || options_.clip_norm > 0;
 }
 
-/// Brings what the last node computes, or the samples, into another layout.
-template <class T>
-void Plan<T>::turn(Layout to) {
-  const Layout from = nodes_.empty() ? Layout::samples : nodes_.back().out_layout;
-  if (from == to) return;
-  const Shape shape = nodes_.empty() ? sample_ : nodes_.back().out;
-  nodes_.push_back({nullptr, std::make_unique<Turn<T>>(from, to, shape), shape, shape, from, to});
-}
-
-/// Each layer in the layout of what comes to it, if it can; with samples one after the other all can.
 template <class T>
 void Plan<T>::make_nodes() {
   const auto& shapes = model_.build(sample_);
   if (!shared_) layout_ = choose_layout(max_batch_);
-  turn(layout_);
+  Row<T> row(sample_, Layout::samples);
+  row.turn(layout_);
   for (std::size_t i = 0; i < model_.n_layers(); ++i) {
     Layer<T>& layer = model_.layer(i);
-    std::vector<std::size_t> held;
-    for (std::size_t k = 0; k < layer.parameters().size(); ++k) {
-      if (layer.parameters()[k].role != Role::buffer) held.push_back(model_.parameter_index(i, k));
-    }
+    std::vector<std::size_t> held = model_.trained_of(i);
     // A parameter used in two places has its whole gradient only when backward is over, and every place reads the
     // same memory: such layers run as they stand.
     const bool own = std::all_of(held.begin(), held.end(), [&](std::size_t h) { return uses_[h] == 1; });
-    Layout at = nodes_.empty() ? Layout::samples : nodes_.back().out_layout;
-    auto lowered = own ? layer.lower(at) : nullptr;
-    if (!lowered && !layer.elementwise() && at != Layout::samples) {
-      turn(at = Layout::samples);
-      lowered = own ? layer.lower(at) : nullptr;
-    }
-    while (lowered && i + 1 < model_.n_layers() && lowered->fuse(model_.layer(i + 1))) ++i;
-    const Layout out = lowered ? lowered->layout() : at;
-    const Shape in = nodes_.empty() ? sample_ : nodes_.back().out;
-    nodes_.push_back({&layer, std::move(lowered), in, shapes[i + 1], at, out, std::move(held)});
+    row.add(layer, shapes[i + 1], std::move(held), [&](Layout at) { return own ? layer.lower(at) : nullptr; });
   }
-  turn(Layout::samples);
-  first_trained_ = nodes_.size();
-  for (std::size_t i = nodes_.size(); i-- > 0;) {
-    if (!nodes_[i].held.empty()) first_trained_ = i;
-  }
+  row.turn(Layout::samples);
+  nodes_ = std::move(row).nodes();
+  const auto trained = [](const Node<T>& node) { return !node.held.empty(); };
+  first_trained_ = static_cast<std::size_t>(std::find_if(nodes_.begin(), nodes_.end(), trained) - nodes_.begin());
 }
 
 template <class T>
@@ -127,12 +103,9 @@ void Plan<T>::hold_parameters() {
     held_.push_back(held);
   }
   for (std::size_t i = model_.n_layers(); i-- > 0;) {
-    Layer<T>& layer = model_.layer(i);
-    for (std::size_t k = 0; k < layer.parameters().size(); ++k) {
-      if (layer.parameters()[k].role != Role::buffer) held_[model_.parameter_index(i, k)].owner = &layer;
-    }
+    for (const std::size_t h : model_.trained_of(i)) held_[h].owner = &model_.layer(i);
   }
-  for (Node& node : nodes_) {
+  for (Node<T>& node : nodes_) {
     for (std::size_t k = 0; node.lowered && k < node.held.size(); ++k) {
       held_[node.held[k]].packing = node.lowered->packing();
       held_[node.held[k]].packing_index = static_cast<int>(k);
@@ -147,19 +120,18 @@ void Plan<T>::place_buffers() {
   constexpr int64_t kLine = 64 / sizeof(T);
   const auto rounded = [](int64_t n) { return (n + kLine - 1) / kLine * kLine; };
   int64_t largest = 0, total = 0;
-  for (const Node& node : nodes_) {
-    const int64_t out = elements<T>(node.out_layout, node.out, max_batch_);
-    largest = std::max({largest, elements<T>(node.in_layout, node.in, max_batch_), out});
-    total += rounded(out);
+  for (const Node<T>& node : nodes_) {
+    largest = std::max({largest, node.n_in(max_batch_), node.n_out(max_batch_)});
+    total += rounded(node.n_out(max_batch_));
   }
   const int copies = 1 + optimizer_.n_slots() + (deferred_ ? 1 : 0);
   for (const Held& held : held_) total += held.packing != nullptr ? copies * rounded(held.n) : 0;
   T* at = arena_.reserve(total + 2 * rounded(largest));
   const auto place = [&](int64_t n) { return std::exchange(at, at + rounded(n)); };
   const T* x = nullptr;  // of the first node: each step's own
-  for (Node& node : nodes_) {
+  for (Node<T>& node : nodes_) {
     node.x = x;
-    x = node.y = place(elements<T>(node.out_layout, node.out, max_batch_));
+    x = node.y = place(node.n_out(max_batch_));
   }
   z_ = nodes_.back().y;
   z_shape_ = nodes_.back().out.with_batch(max_batch_);
@@ -170,7 +142,7 @@ void Plan<T>::place_buffers() {
     for (int k = 0; k < optimizer_.n_slots(); ++k) held.slots[k] = place(held.n);
     if (deferred_) held.g = place(held.n);
   }
-  for (Node& node : nodes_) {
+  for (Node<T>& node : nodes_) {
     for (const std::size_t h : node.held) node.w.push_back(held_[h].w);
   }
 }

@@ -5,8 +5,8 @@
 #include "kernels/table.hpp"
 #include "nncore/plan.hpp"
 #include "nncore/thread_pool.hpp"
+#include "plan/nodes.hpp"
 #include "plan/online.hpp"
-#include "layers/turn.hpp"
 
 namespace nncore {
 
@@ -66,28 +66,20 @@ StepResult Plan<T>::run_step(int64_t N, const T* x, const Target<T>& target, con
 
 template <class T>
 void Plan<T>::forward(int64_t N, const Pass& pass) {
-  for (Node& node : nodes_) {
-    if (node.lowered) {
-      node.lowered->forward(N, node.x, node.y, node.w.data(), pass);
-    } else {
-      const Shape in = shape_of<T>(node.in_layout, node.in, N), out = shape_of<T>(node.out_layout, node.out, N);
-      node.layer->forward({node.x, in}, {node.y, out}, pass);
-    }
-  }
+  for (Node<T>& node : nodes_) node.forward(N, pass);
 }
 
 template <class T>
 void Plan<T>::backward(int64_t N) {
   T *dy = gradients_[0], *dx = gradients_[1];
   for (std::size_t i = nodes_.size(); i-- > first_trained_;) {
-    Node& node = nodes_[i];
+    Node<T>& node = nodes_[i];
     current_ = &node;
     T* const wanted = i == first_trained_ ? nullptr : dx;  // nobody asks for the gradient of the data
     if (node.lowered) {
       node.lowered->backward(N, node.x, node.y, dy, wanted, node.w.data(), *this);
     } else {
-      const Shape in = shape_of<T>(node.in_layout, node.in, N), out = shape_of<T>(node.out_layout, node.out, N);
-      node.layer->backward({dy, out}, {wanted, in});
+      node.layer->backward({dy, node.y_shape(N)}, {wanted, node.x_shape(N)});
       for (std::size_t k = 0; !deferred_ && k < node.held.size(); ++k) {
         Held& held = held_[node.held[k]];
         finish(held, 0, held.n, held.natural->grad);

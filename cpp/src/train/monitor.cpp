@@ -20,8 +20,8 @@ Monitor<T>::Monitor(Model<T>& model, std::vector<Watch> watches, const GradientO
   };
   std::size_t next = 0;  // parameters come in the order of the layers, each where it is used first
   for (std::size_t i = 0; i < model.n_layers(); ++i) {
-    for (std::size_t k = 0; k < model.layer(i).parameters().size(); ++k) {
-      if (model.layer(i).parameters()[k].role == Role::buffer || model.parameter_index(i, k) != next) continue;
+    for (const std::size_t h : model.trained_of(i)) {
+      if (h != next) continue;
       parameter_row_[next] = add(model.parameter_names()[next]);
       ++next;
     }
