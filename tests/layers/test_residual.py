@@ -128,14 +128,19 @@ def test_masks_of_dropout_inside_are_those_of_its_place():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_training_planned_and_by_hand(dtype, rng):
-    layers = [nc.Linear(4, 6), nc.ReLU(), nc.Residual(nc.Linear(6, 9), nc.ReLU(), nc.Dropout(0.2), nc.Linear(9, 6)), nc.Linear(6, 3)]
+    layers = [
+        nc.Residual(nc.Linear(4, 4), nc.GELU()), nc.Linear(4, 6), nc.ReLU(),
+        nc.Residual(nc.Linear(6, 9), nc.BatchNorm1d(9), nc.ReLU(), nc.Dropout(0.2), nc.Linear(9, 6)), nc.SiLU(), nc.Dropout(0.1),
+        nc.Residual(nc.LayerNorm(6), nc.Residual(nc.Linear(6, 6), nc.Softmax()), nc.Dropout(0.3)), nc.Linear(6, 3),
+    ]  # fmt: skip
     planned = nc.Sequential(*layers, dtype=dtype, seed=1)
     plain, loss, hand = planned.copy(), nc.CrossEntropyLoss(), nc.Adam(lr=0.01)
     trainer = nc.Trainer(planned, loss, nc.Adam(lr=0.01), seed=5)
     for step in range(5):
         X, y = rng.normal(size=(9, 4)), rng.integers(0, 3, 9)
         assert trainer.step(X, y) == layerwise_step(plain, loss, hand, X, y, 5, step)
-        assert np.array_equal(planned.flat_parameters, plain.flat_parameters)
+        for key, array in planned.state_dict().items():
+            assert np.array_equal(array, plain.state_dict()[key]), key
 
 
 def test_layers_written_in_python_run_inside(rng):

@@ -27,6 +27,12 @@ NETS = {
         nc.Sigmoid(),
         nc.Flatten(),
     ],
+    "ways around": lambda: [
+        nc.Residual(nc.Conv2d(2, 3, 3, padding=1), nc.Dropout(0.4), nc.Conv2d(3, 2, 1), nc.BatchNorm2d(2)),
+        nc.ReLU(),
+        nc.Residual(nc.Linear(8, 8), nc.Conv2d(2, 2, 1), nc.Residual(nc.SiLU(), nc.Conv2d(2, 2, 3, padding=1)), nc.BatchNorm2d(2)),
+        nc.Residual(nc.LayerNorm((2, 8, 8)), nc.Tanh()),
+    ],
     "activation first": lambda: [nc.Tanh(), nc.Conv2d(2, 3, 5), nc.Softplus(), nc.ELU(), nc.Flatten(), nc.Dropout(0.2)],
 }
 

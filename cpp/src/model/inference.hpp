@@ -57,11 +57,11 @@ class Inference {
   }
 
  private:
-  /// The form that takes blocks or makes them.
+  /// The form that takes blocks or makes them. Parameters stay as they are.
   static std::unique_ptr<Lowered<T>> lower(Layer<T>& layer, Layout at) {
     auto lowered = layer.lower(at);
-    if (lowered && at == Layout::samples && lowered->layout() == Layout::samples) return nullptr;
-    return lowered;
+    const bool blocks = lowered && (at == Layout::blocks || lowered->layout() == Layout::blocks);
+    return blocks && lowered->packing() == nullptr ? std::move(lowered) : nullptr;
   }
 
   Shape sample_, out_;
