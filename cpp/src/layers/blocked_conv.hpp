@@ -28,7 +28,7 @@ class BlockedConv {
  public:
   /// x comes in blocks, or one image of channels after the other.
   BlockedConv(const ConvShape& shape, bool blocked_x) : s_(shape), blocked_x_(blocked_x) {
-    if (!plain() && WinogradConv<T>::suits(s_)) tiles_.emplace(s_);
+    if (!few() && WinogradConv<T>::suits(s_)) tiles_.emplace(s_);
     if (WinogradConv<T>::suits(s_.backward())) tiles_back_.emplace(s_.backward());
   }
 
@@ -62,7 +62,7 @@ class BlockedConv {
     const T* const from = plain() || blocked_x_ ? x : x_.data();  // turned by forward
     T* const packed = dw_.reserve(packed_size(s_, b()));
     if (tiles_) tiles_->weight_gradient(N, from, dz, packed);
-    else if (plain()) plain_weight_gradient(N, from, dz, packed);
+    else if (few()) weight_gradient_in_parts(N, from, dz, packed);
     else weight_gradient(N, from, dz, packed);
     conv.unpack_weights(s_, packed, dw);
     if (db == nullptr) return;
@@ -78,8 +78,10 @@ class BlockedConv {
   int64_t K_blocks() const { return blocks_of(s_.K, b()); }
   int64_t C_blocks() const { return blocks_of(s_.C, b()); }
   int64_t block_size() const { return s_.OH() * s_.OW() * b(); }
-  /// Few channels would leave most lanes of a block empty.
-  bool plain() const { return !blocked_x_ && s_.C <= 4; }
+  /// So few channels leave most lanes of a block empty. They are read as they stand where they come so; the bits are the
+  /// same either way.
+  bool few() const { return s_.C <= 4; }
+  bool plain() const { return !blocked_x_ && few(); }
   int64_t image_size() const { return s_.H * s_.W * (plain() ? s_.C : C_blocks() * b()); }
 
   /// f(image, first block, last block + 1): kernels take two blocks at once.
@@ -109,14 +111,14 @@ class BlockedConv {
     });
   }
   /// Few channels make few pieces: parts of the batch instead, each with its own sums.
-  void plain_weight_gradient(int64_t N, const T* x, const T* dz, T* dw) {
+  void weight_gradient_in_parts(int64_t N, const T* x, const T* dz, T* dw) {
+    const auto kernel = plain() ? kernels<T>().conv.conv_weight_gradient_plain : kernels<T>().conv.conv_weight_gradient;
     const int64_t size = packed_size(s_, b()), parts = std::clamp(N, int64_t{1}, kParts);
     T* const sums = sums_.reserve(parts * size);
     parallel_for(parts, flops(N), [&](int64_t i) {
       const int64_t n0 = i * N / parts, n1 = (i + 1) * N / parts;
-      const ConvTaps part = {n1 - n0, 0, K_blocks(), 0, s_.C, 0, s_.kh * s_.kw};
-      kernels<T>().conv.conv_weight_gradient_plain(s_, part, x + n0 * image_size(), dz + n0 * K_blocks() * block_size(),
-                                                   sums + i * size);
+      const ConvTaps part = {n1 - n0, 0, K_blocks(), 0, plain() ? s_.C : C_blocks(), 0, s_.kh * s_.kw};
+      kernel(s_, part, x + n0 * image_size(), dz + n0 * K_blocks() * block_size(), sums + i * size);
     });
     std::copy_n(sums, size, dw);
     for (int64_t i = 1; i < parts; ++i) kernels<T>().add(size, sums + i * size, dw);
