@@ -92,7 +92,6 @@ class Model {
   const std::vector<std::string>& parameter_names() const { return trained_names_; }
   const std::vector<Parameter<T>*>& buffers() const { return buffers_; }
   const std::vector<std::string>& buffer_names() const { return buffer_names_; }
-  std::size_t first_parameter_of(std::size_t layer) const { return first_parameter_[layer]; }
   /// Where layer i's parameters, in its order and without buffers, are among parameters().
   const std::vector<std::size_t>& trained_of(std::size_t i) const { return trained_of_[i]; }
 
@@ -183,7 +182,6 @@ class Model {
   uint64_t seed_;
   std::vector<Parameter<T>*> trained_, buffers_;
   std::vector<std::string> trained_names_, buffer_names_;
-  std::vector<std::size_t> first_parameter_;
   std::vector<std::vector<std::size_t>> trained_of_;
   bool contiguous_ = false;
   T *flat_values_ = nullptr, *flat_grads_ = nullptr;

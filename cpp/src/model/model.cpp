@@ -165,7 +165,6 @@ void Model<T>::collect() {
   std::map<const T*, std::size_t> known;
   contiguous_ = true;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
-    first_parameter_.push_back(trained_.size());
     trained_of_.emplace_back();
     for (auto& p : layers_[i]->parameters()) {
       const bool buffer = p.role == Role::buffer;
