@@ -22,14 +22,19 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from selection import selection
+
 ROOT = Path(__file__).resolve().parents[2]
 GLOBS = [
     "cpp/src/layers/*.[ch]pp",
     "cpp/src/losses/*.[ch]pp",
     "cpp/src/optimizers/*.[ch]pp",
     "cpp/src/schedules/*.[ch]pp",
-    *(f"cpp/src/kernels/{name}" for name in ("activations.hpp", "channels.cpp", "softmax.cpp", "optimizer_*.[ch]pp")),
-]
+    "cpp/src/model/inference.hpp",
+    *(f"cpp/src/train/{name}" for name in ("augment.hpp", "monitor.cpp", "statistics.hpp")),
+    *(f"cpp/src/kernels/{name}" for name in ("activations.hpp", "channels.cpp", "softmax.cpp", "optimizer_*.[ch]pp",
+                                             "columns.cpp", "conv_*.[ch]pp", "pool*.cpp", "statistics.cpp", "turn.hpp")),
+]  # fmt: skip
 
 # ---- Mutants -----------------------------------------------------------------------------------------------------
 
@@ -205,45 +210,7 @@ class Build:
 
 # ---- Tests -------------------------------------------------------------------------------------------------------
 
-GRADIENTS, BY_HAND = "tests/contract/test_layer_gradients.py", "tests/layers/test_layers_by_hand.py"
-LAYERS = [GRADIENTS, BY_HAND, *(f"tests/layers/test_normalization{ending}.py" for ending in ("", "_torch"))]
-LOSSES = ["tests/contract/test_loss_contract.py", "tests/losses/test_losses_by_hand.py"]
-OPTIMIZERS = ["tests/contract/test_optimizer_contract.py", "tests/optimizers"]
-TRAINING = ["tests/train/test_planned_equals_layerwise.py", "tests/train/test_trajectory.py"]
-# The few tests tried first, and a -k expression; None: the names a file registers.
-FIRST = {
-    "residual": ([GRADIENTS, "tests/layers/test_residual.py"], ""),
-    "linear.cpp": ([GRADIENTS, *TRAINING], ""),
-    "layers": (LAYERS, None),
-    "losses": (LOSSES, None),
-    "optimizers": (OPTIMIZERS, None),
-    "schedules": (["tests/contract/test_schedules.py", "tests/schedules"], ""),
-    "activations.hpp": (LAYERS, None),
-    "channels.cpp": (LAYERS, "Norm"),
-    "softmax.cpp": ([GRADIENTS, BY_HAND, *LOSSES], "softmax or cross"),
-    "optimizer_": (OPTIMIZERS, ""),
-}
-BROAD = ["tests/contract", "tests/layers", "tests/losses", "tests/optimizers", "tests/schedules", "tests/model",
-         "tests/train/test_fit.py", "tests/train/test_penalties_and_clipping.py", *TRAINING]  # fmt: skip
 PRELOADED = ["numpy", "pytest", "scipy.special", "torch"]
-
-
-def names_for(mutant):
-    """A -k expression: what the file registers, or those that include it, or the struct the mutant stands in."""
-    names = re.findall(r"\w+<\w+>\(\"(\w+)\"\)", (ROOT / mutant.file).read_text(encoding="utf-8"))
-    if not names:
-        near = [mutant.near] if mutant.file.endswith("activations.hpp") else []  # other helpers serve all of their kind
-        names = {"batch_norm.hpp": ["Norm"], "channels.hpp": ["Norm"]}.get(Path(mutant.file).name, near)
-    short = {"GeluTanh": "gelu", "SigmoidPair": "silu or gelu", "sigmoid_pair": "silu or gelu"}
-    return " or ".join([*(short.get(name, name) for name in names), "by_hand"] if names else [])
-
-
-def selection(mutant, broad):
-    """Paths of tests and a -k expression."""
-    if broad:
-        return [path for path in BROAD if (ROOT / path).exists()], ""
-    paths, names = next(FIRST[key] for key in FIRST if key in mutant.file.removeprefix("cpp/src/kernels/"))
-    return paths, names_for(mutant) if names is None else names
 
 
 class FirstFailure:

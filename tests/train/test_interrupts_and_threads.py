@@ -13,6 +13,7 @@ import nncore as nc
 SETUP = """
 import os, signal, sys, threading, time
 import numpy as np, nncore as nc
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 rng = np.random.default_rng(0)
 X, y = rng.normal(size=(2000, 20)), rng.integers(0, 3, 2000)
 net = nc.Sequential(nc.Linear(20, 30), nc.Tanh(), nc.Linear(30, 3), seed=0)

@@ -93,6 +93,7 @@ def test_killed_fifty_times(mode, tmp_path):
 
 INTERRUPTS = RUN.split('print("ready"', maxsplit=1)[0] + """
 import random, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 source = random.Random(int(sys.argv[4]))
 interrupted = []
 def fits(count):
