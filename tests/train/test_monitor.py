@@ -101,6 +101,19 @@ def test_dead_and_saturated_units():
     assert record["2.weight"]["edges"][0] == -0.5 and record["2.weight"]["histogram"].sum() == 12  # a constant
 
 
+def test_the_ends_of_the_working_range_are_inside():
+    """Tanh works in [-0.99, 0.99]: outputs of exactly that, found among the doubles near atanh, and one bit beyond."""
+    near = np.arctanh(0.99) + np.arange(-400, 400) * np.spacing(np.arctanh(0.99))
+    y = nc.functional.tanh(near)
+    at, beyond = near[y == 0.99][0], near[y == np.nextafter(0.99, 1)][0]
+    net = nc.Sequential(nc.Linear(1, 5), nc.Tanh(), dtype="float64", seed=0)
+    net[0].parameters()[0].value = np.zeros((5, 1))
+    net[0].parameters()[1].value = [at, -at, 0.0, beyond, -beyond]
+    monitor = nc.Monitor()
+    nc.Trainer(net, nc.MSELoss(), nc.SGD(lr=0.1)).fit(np.ones((1, 1)), np.zeros((1, 5)), epochs=1, callbacks=[monitor])
+    assert_allclose(monitor.records[0]["1.output"]["saturated"], 2 / 5)
+
+
 def test_a_channel_is_dead_when_all_its_pixels_are():
     net = nc.Sequential(nc.Conv2d(1, 4, 1), nc.ReLU(), nc.Flatten(), nc.Linear(16, 2), seed=0)
     net[0].parameters()[0].value = np.zeros((4, 1, 1, 1))
