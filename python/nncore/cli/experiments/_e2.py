@@ -255,13 +255,13 @@ def _tables(nets: Training) -> list[tuple[str, str, Callable[[int], Outcome]]]:
 
 
 def runs(quick: bool, seed: int) -> tuple[list[Run], list[str]]:
-    """The toy net has no randomness; of the others two seeds, all tables with the first before any with the second."""
+    """The toy net has no randomness; of the others five seeds, all tables with the first before any with the second."""
     found = each([("gradcheck", "toy", _gradcheck), ("toy", "toy", _toy)], [seed])
     try:
         data = load_split()
     except FileNotFoundError:
         return found, ["without CIFAR-10, which is not on this machine: `nncore cifar-mlp --download` fetches it"]
     tables = _tables(Training(data, quick))
-    for number in range(seed, seed + (1 if quick else 2)):
+    for number in range(seed, seed + (1 if quick else 5)):
         found += each(tables, [number])
     return found, []
