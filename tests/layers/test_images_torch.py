@@ -90,6 +90,22 @@ def test_conv2d(case):
     compare(nc.Conv2d(*channels, **args), theirs, shape)
 
 
+@st.composite
+def wide_convolutions(draw):
+    """Enough channels for tiles of outputs, whatever the image and its padding."""
+    channels, kernel = draw(pairs(5, 40)), draw(st.sampled_from([3, 5]))
+    args = {"kernel_size": kernel, "padding": draw(pairs(0, kernel + 1)), "bias": draw(st.booleans())}
+    return channels, args, (draw(st.integers(0, 4)), channels[0], *draw(pairs(1, 20)))
+
+
+@settings(DRAWN, max_examples=60)
+@given(wide_convolutions())
+def test_conv2d_of_many_channels(drawn):
+    (n_in, n_out), args, shape = drawn
+    assume(all(size + 2 * p >= args["kernel_size"] for size, p in zip(shape[2:], args["padding"], strict=True)))
+    compare(nc.Conv2d(n_in, n_out, **args), torch.nn.Conv2d(n_in, n_out, **args, dtype=torch.float64), shape)
+
+
 def test_a_batch_of_several_chunks():
     compare(nc.Conv2d(4, 2, 3, stride=2), torch.nn.Conv2d(4, 2, 3, 2, dtype=torch.float64), (9, 4, 200, 190))
 
