@@ -68,6 +68,15 @@ NNCORE_INLINE Vec<T> combine(const Coefficients& q, const Vec<T> (&d)[n]) {
   return sum;
 }
 
+/// f<i>() for every pair of points.
+template <int n, int i = 0, class F>
+NNCORE_INLINE void each_pair(F f) {
+  if constexpr (i < Points<n>::pairs) {
+    f.template operator()<i>();
+    each_pair<n, i + 1>(f);
+  }
+}
+
 /// Bᵀ d.
 template <int n>
 struct ToPoints {
@@ -78,21 +87,13 @@ struct ToPoints {
     constexpr Coefficients all = product<n>(-1);
     v[0] = combine<pairs, 0>(all, d);
     v[n - 1] = combine<pairs, 1>(all, d);
-    each_pair<0>(d, v);
-  }
-
- private:
-  template <int i, class T>
-  NNCORE_INLINE static void each_pair(const Vec<T> (&d)[n], Vec<T> (&v)[n]) {
-    if constexpr (i < Points<n>::pairs) {
+    each_pair<n>([&]<int i>() __attribute__((always_inline)) {
       constexpr Coefficients others = product<n>(i);
-      constexpr int last = Points<n>::pairs - 1;
-      const Vec<T> even = combine<last, 2>(others, d), odd = combine<last, 1>(others, d);
+      const Vec<T> even = combine<pairs - 1, 2>(others, d), odd = combine<pairs - 1, 1>(others, d);
       const Vec<T> p = Vec<T>::all(static_cast<T>(Points<n>::p[i]));
       v[1 + 2 * i] = fma(p, odd, even);
       v[2 + 2 * i] = fnma(p, odd, even);
-      each_pair<i + 1>(d, v);
-    }
+    });
   }
 };
 
@@ -104,13 +105,7 @@ struct Evaluate {
   NNCORE_INLINE static void apply(const Vec<T> (&g)[r], Vec<T> (&v)[n]) {
     v[0] = norms ? Vec<T>::all(static_cast<T>(norm<n>(-1))) * g[0] : g[0];
     v[n - 1] = g[r - 1];
-    each_pair<0>(g, v);
-  }
-
- private:
-  template <int i, class T>
-  NNCORE_INLINE static void each_pair(const Vec<T> (&g)[r], Vec<T> (&v)[n]) {
-    if constexpr (i < Points<n>::pairs) {
+    each_pair<n>([&]<int i>() __attribute__((always_inline)) {
       constexpr double p = Points<n>::p[i], factor = norms ? norm<n>(i) : 1;
       const Vec<T> square = Vec<T>::all(static_cast<T>(p * p));
       Vec<T> even = g[(r - 1) / 2 * 2], odd = g[(r - 2) / 2 * 2 + 1];
@@ -122,8 +117,7 @@ struct Evaluate {
       const Vec<T> scale = Vec<T>::all(static_cast<T>(p * factor));
       v[1 + 2 * i] = fma(scale, odd, even);
       v[2 + 2 * i] = fnma(scale, odd, even);
-      each_pair<i + 1>(g, v);
-    }
+    });
   }
 };
 
@@ -136,22 +130,15 @@ struct Collect {
     g[0] = norms ? Vec<T>::all(static_cast<T>(norm<n>(-1))) * u[0] : u[0];
 #pragma GCC unroll 8
     for (int j = 1; j < r; ++j) g[j] = Vec<T>::zero();
-    each_pair<0>(u, g);
-    g[r - 1] = g[r - 1] + u[n - 1];
-  }
-
- private:
-  template <int i, class T>
-  NNCORE_INLINE static void each_pair(const Vec<T> (&u)[n], Vec<T> (&g)[r]) {
-    if constexpr (i < Points<n>::pairs) {
+    each_pair<n>([&]<int i>() __attribute__((always_inline)) {
       const Vec<T> both[2] = {u[1 + 2 * i] + u[2 + 2 * i], u[1 + 2 * i] - u[2 + 2 * i]};
       double power = norms ? norm<n>(i) : 1;
 #pragma GCC unroll 8
       for (int j = 0; j < r; ++j, power *= Points<n>::p[i]) {
         g[j] = fma(Vec<T>::all(static_cast<T>(power)), both[j % 2], g[j]);
       }
-      each_pair<i + 1>(u, g);
-    }
+    });
+    g[r - 1] = g[r - 1] + u[n - 1];
   }
 };
 

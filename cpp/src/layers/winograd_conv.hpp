@@ -33,26 +33,17 @@ class WinogradConv {
   template <class F>
   void forward(int64_t N, const T* x, const T* w, const T* bias, T* y, F finish) {
     const auto& conv = kernels<T>().conv;
-    const ConvShape& c = s_.conv;
     T* const u = weights_.reserve(points() * s_.weights(b()));
     parallel_for(K_blocks(), weight_work(), [&](int64_t k) { conv.winograd_weights(s_, k, k + 1, w, u); });
     const Units units = units_of(N, num_threads());
-    const int64_t v_size = values(c.C, units.most), pieces = std::min(units.count, kPieces);
-    Places scratch(scratch_, v_size + values(c.K, units.most), pieces);
-    each_piece(units, pieces, [&](int64_t, int64_t first, int64_t last) {
-      const auto place = scratch.take();
-      T *const v = place.data(), *const z = v + v_size;
-      for (int64_t i = first; i < last; ++i) {
-        const TileRange tiles = tiles_of(units, i);
-        const int64_t count = tiles.tile1 - tiles.tile0;
-        conv.winograd_input(s_, tiles, x, v);
-        for (int64_t p = 0; p < points(); ++p) {
-          conv.conv_forward(one_by_one(count), {1, 0, K_blocks(), 0, 1}, v + p * s_.point(c.C, count, b()),
-                            u + p * s_.weights(b()), nullptr, z + p * s_.point(c.K, count, b()));
-        }
-        conv.winograd_output(s_, tiles, z, bias, y);
-        finish_tiles(tiles, y, finish);
+    each_unit(units, std::min(units.count, kPieces), x, [&](int64_t, bool, const TileRange& tiles, const T* v, T* z) {
+      const int64_t count = tiles.tile1 - tiles.tile0;
+      for (int64_t p = 0; p < points(); ++p) {
+        conv.conv_forward(one_by_one(count), {1, 0, K_blocks(), 0, 1}, v + p * s_.point(s_.conv.C, count, b()),
+                          u + p * s_.weights(b()), nullptr, z + p * s_.point(s_.conv.K, count, b()));
       }
+      conv.winograd_output(s_, tiles, z, bias, y);
+      finish_tiles(tiles, y, finish);
     });
   }
 
@@ -61,24 +52,18 @@ class WinogradConv {
     const auto& conv = kernels<T>().conv;
     const ConvShape& c = s_.conv;
     const Units units = units_of(N, 1);
-    const int64_t u_size = points() * s_.weights(b()), v_size = values(c.C, units.most);
+    const int64_t u_size = points() * s_.weights(b());
     const int64_t parts = std::clamp(std::min(units.count, kGradients / u_size), int64_t{1}, kPieces);
     T* const sums = weights_.reserve(parts * u_size);
     if (units.count == 0) std::fill_n(sums, u_size, T(0));
-    Places scratch(scratch_, v_size + values(c.K, units.most), parts);
-    each_piece(units, parts, [&](int64_t part, int64_t first, int64_t last) {
-      const auto place = scratch.take();
-      T *const u = sums + part * u_size, *const v = place.data(), *const z = v + v_size;
-      for (int64_t i = first; i < last; ++i) {
-        const TileRange tiles = tiles_of(units, i);
-        const int64_t count = tiles.tile1 - tiles.tile0;
-        conv.winograd_input(s_, tiles, x, v);
-        conv.winograd_gradient(s_, tiles, dz, z);
-        for (int64_t p = 0; p < points(); ++p) {
-          conv.conv_weight_gradient(one_by_one(count), {1, 0, K_blocks(), 0, blocks_of(c.C, b()), 0, 1, i > first},
-                                    v + p * s_.point(c.C, count, b()), z + p * s_.point(c.K, count, b()),
-                                    u + p * s_.weights(b()));
-        }
+    each_unit(units, parts, x, [&](int64_t part, bool first, const TileRange& tiles, const T* v, T* z) {
+      T* const u = sums + part * u_size;
+      const int64_t count = tiles.tile1 - tiles.tile0;
+      conv.winograd_gradient(s_, tiles, dz, z);
+      for (int64_t p = 0; p < points(); ++p) {
+        conv.conv_weight_gradient(one_by_one(count), {1, 0, K_blocks(), 0, blocks_of(c.C, b()), 0, 1, !first},
+                                  v + p * s_.point(c.C, count, b()), z + p * s_.point(c.K, count, b()),
+                                  u + p * s_.weights(b()));
       }
     });
     parallel_for(K_blocks(), static_cast<double>(parts) * weight_work(), [&](int64_t k) {
@@ -125,11 +110,21 @@ class WinogradConv {
     return {first + band * rows / units.bands * s_.columns(), first + (band + 1) * rows / units.bands * s_.columns()};
   }
 
-  /// f(piece, first unit, last unit + 1)
+  /// f(piece, is it the piece's first?, tiles, v, z) for all units, those of a piece in their order: v has the values of
+  /// x's tiles at the points, z room for those of K channels.
   template <class F>
-  void each_piece(const Units& units, int64_t pieces, F f) const {
+  void each_unit(const Units& units, int64_t pieces, const T* x, F f) {
+    const int64_t v_size = values(s_.conv.C, units.most);
+    Places places(scratch_, v_size + values(s_.conv.K, units.most), pieces);
     parallel_for(pieces, work(units.N), [&](int64_t piece) {
-      f(piece, piece * units.count / pieces, (piece + 1) * units.count / pieces);
+      const int64_t first = piece * units.count / pieces, last = (piece + 1) * units.count / pieces;
+      const auto place = places.take();
+      T* const v = place.data();
+      for (int64_t i = first; i < last; ++i) {
+        const TileRange tiles = tiles_of(units, i);
+        kernels<T>().conv.winograd_input(s_, tiles, x, v);
+        f(piece, i == first, tiles, v, v + v_size);
+      }
     });
   }
 

@@ -15,8 +15,9 @@ namespace nncore {
 template <class T>
 class Inference {
  public:
-  Inference(Model<T>& model, const Shape& sample) : sample_(sample), out_(model.build(sample).back()) {
+  Inference(Model<T>& model, const Shape& sample) : sample_(sample) {
     const auto& shapes = model.build(sample);
+    out_ = shapes.back();
     Row<T> row(sample, Layout::samples);
     for (std::size_t i = 0; i < model.n_layers(); ++i) {
       Layer<T>& layer = model.layer(i);
