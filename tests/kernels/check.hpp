@@ -16,45 +16,9 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/table.hpp"
-
-namespace nncore {
-#define NNCORE_SET(isa)                      \
-  namespace isa {                            \
-  extern const Kernels<float> kTableF32;     \
-  extern const Kernels<double> kTableF64;    \
-  }
-NNCORE_SET(baseline)
-#if defined(__x86_64__)
-NNCORE_SET(avx2)
-NNCORE_SET(avx512)
-#endif
-#undef NNCORE_SET
-}  // namespace nncore
+#include "kernels/sets.hpp"
 
 namespace nncore::check {
-
-struct Set {
-  const Kernels<float>& f32;
-  const Kernels<double>& f64;
-
-  template <class T>
-  const Kernels<T>& kernels() const {
-    if constexpr (sizeof(T) == 4) return f32;
-    else return f64;
-  }
-};
-
-inline std::vector<Set> usable_sets() {
-  std::vector<Set> sets = {{baseline::kTableF32, baseline::kTableF64}};
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) sets.push_back({avx2::kTableF32, avx2::kTableF64});
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl"))
-    sets.push_back({avx512::kTableF32, avx512::kTableF64});
-#endif
-  return sets;
-}
 
 /// "f32" or "f64".
 template <class T>
@@ -100,7 +64,7 @@ inline Problem parse(const std::string& text) {
 /// What a program was asked for; `option` is the one it has beside --isa, or empty.
 struct Arguments {
   bool option_given = false;
-  std::vector<Set> sets;
+  std::vector<KernelSet> sets;
   std::vector<Problem> problems;
 
   Arguments(int count, char** values, std::string_view option) {
@@ -110,8 +74,8 @@ struct Arguments {
       else if (values[i] == std::string_view("--isa") && i + 1 < count) isa = values[++i];
       else problems.push_back(parse(values[i]));
     }
-    for (const Set& set : usable_sets())
-      if (isa.empty() || isa == set.f32.isa) sets.push_back(set);
+    for (const KernelSet& set : usable_sets())
+      if (isa.empty() || isa == set.name()) sets.push_back(set);
     if (sets.empty()) refuse("this machine cannot run", isa);
   }
 };
@@ -155,7 +119,7 @@ int run_problems(const char* program, const Arguments& asked, List list, Run run
       ++runs, failures += run(kernels, p);
     }
   };
-  for (const Set& set : asked.sets) run_type(set.f32), run_type(set.f64);
+  for (const KernelSet& set : asked.sets) run_type(*set.f32), run_type(*set.f64);
   std::printf("%s: %d problems, %d failures\n", program, runs, failures);
   return failures || runs == 0 ? 1 : 0;
 }

@@ -75,7 +75,7 @@ struct Worst {
 template <class T>
 class Measurement {
  public:
-  Measurement(const Function<T>& function, const std::vector<Set>& sets)
+  Measurement(const Function<T>& function, const std::vector<KernelSet>& sets)
       : function_(function), sets_(sets), worst_(sets.size()), y_(kChunk), want_(kChunk) {
     x_.reserve(kChunk);
   }
@@ -107,7 +107,7 @@ class Measurement {
     int failures = 0;
     for (size_t s = 0; s < sets_.size(); ++s) {
       const bool good = worst_[s].ulp <= function_.allowed_ulp;
-      std::printf("%-8s %-8s %s %7.4f ulp at %.17g (%a)%s\n", function_.name, sets_[s].f32.isa, kType<T>,
+      std::printf("%-8s %-8s %s %7.4f ulp at %.17g (%a)%s\n", function_.name, sets_[s].name(), kType<T>,
                   worst_[s].ulp, static_cast<double>(worst_[s].x),
                   static_cast<double>(worst_[s].x), good ? "" : "  FAIL");
       failures += !good;
@@ -118,13 +118,13 @@ class Measurement {
  private:
   static constexpr size_t kChunk = 4096;
   const Function<T>& function_;
-  const std::vector<Set>& sets_;
+  const std::vector<KernelSet>& sets_;
   std::vector<Worst<T>> worst_;
   std::vector<T> x_, y_;
   std::vector<typename Wide<T>::Type> want_;
 };
 
-int measure_float(const std::vector<Set>& sets, bool exhaustive) {
+int measure_float(const std::vector<KernelSet>& sets, bool exhaustive) {
   int failures = 0;
   for (const auto& function : functions<float>()) {
     Measurement<float> measurement(function, sets);
@@ -137,7 +137,7 @@ int measure_float(const std::vector<Set>& sets, bool exhaustive) {
 }
 
 /// All exponents alike, and evenly over the part where the function bends.
-int measure_double(const std::vector<Set>& sets, bool exhaustive) {
+int measure_double(const std::vector<KernelSet>& sets, bool exhaustive) {
   int failures = 0;
   for (const auto& function : functions<double>()) {
     Measurement<double> measurement(function, sets);
@@ -160,7 +160,7 @@ struct Special {
 
 /// Every special value, alone and in every lane among ordinary numbers.
 template <class T>
-int check_special(const std::vector<Set>& sets) {
+int check_special(const std::vector<KernelSet>& sets) {
   using Limits = std::numeric_limits<T>;
   const T inf = Limits::infinity(), nan = Limits::quiet_NaN(), tiny = Limits::denorm_min(), small = Limits::min();
   const T largest = Limits::max();
@@ -182,14 +182,14 @@ int check_special(const std::vector<Set>& sets) {
   size_t f = 0;
   for (const auto& function : functions<T>()) {
     for (const auto& [x, y] : expected[f])
-      for (const Set& set : sets)
+      for (const KernelSet& set : sets)
         for (size_t place = 0; place < 67; ++place) {
           std::vector<T> in(67, T(0.75)), out(67);
           in[place] = x;
           (set.kernels<T>().*function.kernel)(67, function.constants, in.data(), out.data());
           if (same_bits(out[place], y)) continue;
           std::printf("FAIL %s(%g) is %g instead of %g (%s, %s)\n", function.name, static_cast<double>(x),
-                      static_cast<double>(out[place]), static_cast<double>(y), set.f32.isa, kType<T>);
+                      static_cast<double>(out[place]), static_cast<double>(y), set.name(), kType<T>);
           ++failures;
         }
     ++f;

@@ -1,0 +1,45 @@
+/// The kernel sets that have been compiled.
+#pragma once
+
+#include <vector>
+
+#include "kernels/table.hpp"
+
+namespace nncore {
+
+#define NNCORE_DECLARE_SET(isa)            \
+  namespace isa {                          \
+  extern const Kernels<float> kTableF32;   \
+  extern const Kernels<double> kTableF64;  \
+  }
+NNCORE_DECLARE_SET(baseline)
+#ifdef NNCORE_X86
+NNCORE_DECLARE_SET(avx2)
+NNCORE_DECLARE_SET(avx512)
+#endif
+#undef NNCORE_DECLARE_SET
+
+struct KernelSet {
+  const Kernels<float>* f32;
+  const Kernels<double>* f64;
+
+  const char* name() const { return f32->isa; }
+  template <class T>
+  const Kernels<T>& kernels() const {
+    if constexpr (sizeof(T) == 4) return *f32;
+    else return *f64;
+  }
+};
+
+/// Those this CPU can run, best first.
+inline std::vector<KernelSet> usable_sets() {
+  std::vector<KernelSet> sets;
+#ifdef NNCORE_X86
+  if (__builtin_cpu_supports("x86-64-v4")) sets.push_back({&avx512::kTableF32, &avx512::kTableF64});
+  if (__builtin_cpu_supports("x86-64-v3")) sets.push_back({&avx2::kTableF32, &avx2::kTableF64});
+#endif
+  sets.push_back({&baseline::kTableF32, &baseline::kTableF64});
+  return sets;
+}
+
+}  // namespace nncore
