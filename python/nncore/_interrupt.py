@@ -1,6 +1,6 @@
 """Ctrl-C during a fit: the first ends it at a step boundary, a second within a second raises KeyboardInterrupt.
 
-Fits in other threads never see Ctrl-C; whoever started them ends them by the event of `stopped_by`.
+Fits in other threads never see Ctrl-C; whoever started them ends them by the guard of `stopped_by`.
 """
 
 from __future__ import annotations
@@ -15,31 +15,52 @@ from types import FrameType, TracebackType
 from typing import Any
 
 _last_interrupt = -10.0
-_stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
+_outer: ContextVar[InterruptGuard | None] = ContextVar("outer", default=None)
 
 
 @contextlib.contextmanager
-def stopped_by(event: threading.Event) -> Iterator[None]:
-    """Fits of this thread end, as by Ctrl-C, when the event is set."""
-    token = _stop.set(event)
+def stopped_by(guard: InterruptGuard) -> Iterator[None]:
+    """Fits of this thread end, as by Ctrl-C, when the guard is asked for the end."""
+    token = _outer.set(guard)
     try:
         yield
     finally:
-        _stop.reset(token)
+        _outer.reset(token)
 
 
 class InterruptGuard:
-    """While it is active, SIGINT makes `requested` true instead of raising."""
+    """While it is active, SIGINT makes `requested` true instead of raising.
+
+    What SIGINT raises is lost when it comes in a finalizer or a weak reference's callback.
+    """
 
     def __init__(self) -> None:
         self._seen = False
+        self._outer = _outer.get()
         self._previous: Any = None
 
     @property
     def requested(self) -> bool:
         """Has somebody asked for the end?"""
-        event = _stop.get()
-        return self._seen or (event is not None and event.is_set())
+        return self._seen or (self._outer is not None and self._outer.requested)
+
+    def request(self) -> None:
+        """Asks for the end."""
+        self._seen = True
+
+    def check(self) -> None:
+        """KeyboardInterrupt, where the caller can bear it."""
+        if self.requested:
+            raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def lifted(self) -> Iterator[None]:
+        """For a while SIGINT raises as it did before."""
+        self.__exit__(None, None, None)
+        try:
+            yield
+        finally:
+            self.__enter__()
 
     def __enter__(self) -> InterruptGuard:
         in_main = threading.current_thread() is threading.main_thread()
@@ -50,6 +71,7 @@ class InterruptGuard:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         if self._previous is not None:
             signal.signal(signal.SIGINT, self._previous)
+            self._previous = None
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         global _last_interrupt

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-import threading
 import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
 from nncore import _core
 from nncore._checks import describe, integer
 from nncore._fit import Metric
 from nncore._history import History
-from nncore._interrupt import stopped_by
+from nncore._interrupt import InterruptGuard
+from nncore._jobs import as_done
 from nncore._optimizer import copied
 from nncore._progress import Progress
 from nncore._side_by_side import fit_side_by_side, kind_of, lanes_of
@@ -111,9 +111,11 @@ def sweep(
     jobs = _core.default_num_threads() if jobs == -1 else jobs
     runs = [_Run(point, seed) for point in points for seed in numbers]
     outcomes = _Outcomes(runs, plan, folder)
-    with Progress(progress) as bar:
-        sweeper = _Sweeper(build, plan, alone=jobs > 1)
-        (_one_by_one if jobs == 1 else _in_threads)(sweeper, outcomes, jobs, bar)
+    with InterruptGuard() as guard, Progress(progress) as bar:
+        sweeper = _Sweeper(build, plan, guard, alone=jobs > 1)
+        with contextlib.closing(as_done(sweeper.train, _batches(sweeper, outcomes), jobs, guard)) as trained:
+            for batch, found in trained:
+                outcomes.put(batch, found, bar)
         bar.close(f"{len(runs)} runs")
     return outcomes.table()
 
@@ -131,23 +133,21 @@ class _Batch(NamedTuple):
     together: bool
 
 
-class _Stopped(Exception):
-    """A run that was ended from outside."""
-
-
 class _Sweeper:
     """Builds and trains."""
 
-    def __init__(self, build: Callable[..., Trainer], plan: Plan, *, alone: bool) -> None:
-        self._build, self._plan, self._alone = build, plan, alone
+    def __init__(self, build: Callable[..., Trainer], plan: Plan, guard: InterruptGuard, *, alone: bool) -> None:
+        self._build, self._plan, self._guard, self._alone = build, plan, guard, alone
         self._met: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def build(self, run: _Run) -> Trainer:
         """The trainer of a run, in the thread of the caller."""
         where = f"build({text_of(run.point, run.seed)})"
+        self._guard.check()
         token = copied.set(True)
         try:
-            trainer = self._build(**own(run.point), seed=run.seed)
+            with self._guard.lifted():
+                trainer = self._build(**own(run.point), seed=run.seed)
         except Exception as error:
             _name(error, where)
             raise
@@ -208,7 +208,7 @@ class _Sweeper:
 
     def _outcome(self, trainer: Trainer, run: _Run, history: History, seconds: float | None = None) -> Outcome:
         if history.interrupted:
-            raise _Stopped
+            raise KeyboardInterrupt
         plan = self._plan
         data, held = self._data(trainer)
         numbers = {name: float(values[-1]) for name, values in history.epochs.items() if len(values) and name not in _FACTS}
@@ -289,42 +289,6 @@ def _batches(sweeper: _Sweeper, outcomes: _Outcomes) -> Iterator[_Batch]:
         yield from (*groups.values(), *alone)
         raise
     yield from (*groups.values(), *alone)
-
-
-def _one_by_one(sweeper: _Sweeper, outcomes: _Outcomes, jobs: int, bar: Progress) -> None:
-    for batch in _batches(sweeper, outcomes):
-        try:
-            outcomes.put(batch, sweeper.train(batch), bar)
-        except _Stopped:
-            raise KeyboardInterrupt from None
-
-
-def _in_threads(sweeper: _Sweeper, outcomes: _Outcomes, jobs: int, bar: Progress) -> None:
-    """Builds here, trains there; a few trainers wait, so that no thread does."""
-    stop = threading.Event()
-    pending: dict[Future[list[Outcome]], _Batch] = {}
-
-    def train(batch: _Batch) -> list[Outcome]:
-        with stopped_by(stop):
-            return sweeper.train(batch)
-
-    def collect() -> None:
-        for done in sorted(wait(pending, return_when=FIRST_COMPLETED).done, key=lambda future: pending[future].places):
-            outcomes.put(pending[done], done.result(), bar)
-            del pending[done]
-
-    with ThreadPoolExecutor(jobs, "nncore-sweep") as pool:
-        try:
-            for batch in _batches(sweeper, outcomes):
-                while len(pending) >= 2 * jobs:
-                    collect()
-                pending[pool.submit(train, batch)] = batch
-            while pending:
-                collect()
-        except BaseException:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
-            raise
 
 
 def _name(error: Exception, where: str) -> None:

@@ -7,15 +7,16 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from nncore import History, Trainer, __version__, info
 from nncore._files import read_file, write_file
-from nncore._interrupt import stopped_by
+from nncore._interrupt import InterruptGuard
+from nncore._jobs import as_done
 from nncore.callbacks import Callback
 from nncore.cli._report import plain
 from nncore.errors import FormatError
@@ -93,8 +94,8 @@ class Records:
         self.runs = [run for run in self.runs if _key(run) in place]
         done = {_key(run) for run in self.runs}
         missing = [runs[number] for key, number in place.items() if key not in done]
-        with contextlib.closing(_in_threads(missing, jobs) if jobs > 1 else _one_by_one(missing)) as records:
-            for record in records:
+        with InterruptGuard() as guard, contextlib.closing(as_done(_record, missing, jobs, guard)) as records:
+            for _, record in records:
                 self.runs.append(record)
                 _show(f"{self._head['experiment']} {len(self.runs)}/{len(runs)} {record['table']}: {record['label']}")
                 if time.monotonic() - self._saved > _SAVE_EVERY:
@@ -144,28 +145,6 @@ def _record(run: Run) -> dict[str, Any]:
     outcome = asdict(run.function(run.seed))
     head = {"table": run.table, "label": run.label, "seed": run.seed, "seconds": time.perf_counter() - start}
     return head | outcome
-
-
-def _one_by_one(runs: Sequence[Run]) -> Generator[dict[str, Any], None, None]:
-    yield from map(_record, runs)
-
-
-def _in_threads(runs: Sequence[Run], jobs: int) -> Generator[dict[str, Any], None, None]:
-    """Each as it ends. Whatever ends this loop ends the runs, too."""
-    stop = threading.Event()
-
-    def record(run: Run) -> dict[str, Any]:
-        with stopped_by(stop):
-            return _record(run)
-
-    with ThreadPoolExecutor(jobs, "nncore-experiments") as pool:
-        try:
-            for done in as_completed([pool.submit(record, run) for run in runs]):
-                yield done.result()
-        except BaseException:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
-            raise
 
 
 def _key(run: dict[str, Any]) -> tuple[str, str, int]:

@@ -1,0 +1,60 @@
+"""Work in several threads, which Ctrl-C ends."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+from typing import TypeVar
+
+from nncore._interrupt import InterruptGuard, stopped_by
+
+Work = TypeVar("Work")
+Result = TypeVar("Result")
+
+
+def as_done(
+    do: Callable[[Work], Result], work: Iterable[Work], jobs: int, guard: InterruptGuard
+) -> Generator[tuple[Work, Result], None, None]:
+    """Does each in one of so many threads, for one job in the caller's; yields it with its result when it is done.
+
+    Takes the next from `work`, in the caller's thread, when less than 2 jobs wait or run. Whatever ends this iteration
+    ends the fits in the threads, too, and waits for them.
+    """
+
+    def guarded(item: Work) -> Result:
+        with stopped_by(guard):
+            return do(item)
+
+    if jobs == 1:
+        for item in work:
+            guard.check()
+            yield item, guarded(item)
+        return
+
+    pending: dict[Future[Result], Work] = {}
+    done: SimpleQueue[Future[Result]] = SimpleQueue()
+
+    def collect() -> tuple[Work, Result]:
+        while True:
+            with contextlib.suppress(Empty):
+                # Not for ever: a signal just before the wait, or in another thread, does not end it.
+                future = done.get(timeout=0.1)
+                return pending.pop(future), future.result()
+
+    with ThreadPoolExecutor(jobs, "nncore-job") as pool:
+        try:
+            for item in work:
+                while len(pending) >= 2 * jobs:
+                    yield collect()
+                guard.check()
+                future = pool.submit(guarded, item)
+                pending[future] = item
+                future.add_done_callback(done.put)
+            while pending:
+                yield collect()
+        except BaseException:
+            guard.request()
+            pool.shutdown(cancel_futures=True)
+            raise
