@@ -56,11 +56,13 @@ class InterruptGuard:
     @contextlib.contextmanager
     def lifted(self) -> Iterator[None]:
         """For a while SIGINT raises as it did before."""
+        active = self._previous is not None
         self.__exit__(None, None, None)
         try:
             yield
         finally:
-            self.__enter__()
+            if active:
+                self.__enter__()
 
     def __enter__(self) -> InterruptGuard:
         in_main = threading.current_thread() is threading.main_thread()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import math
+import sys
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from nncore import _core
@@ -40,7 +41,7 @@ def sweep(
     epochs: int | None = None,
     steps: int | None = None,
     seeds: int | Sequence[int] = 1,
-    n_jobs: int = 1,
+    n_jobs: Any = 1,
     folder: Any = None,
     progress: bool | str = "auto",
     metrics: Iterable[Metric] = ("accuracy",),
@@ -65,9 +66,11 @@ def sweep(
         Of each fit, as in Trainer.fit; neither: 10 epochs.
     seeds : int or list of int, default 1
         So many, 0, 1, …; or these.
-    n_jobs : int, default 1
+    n_jobs : int or joblib.Parallel, default 1
         Runs at a time, each in a thread of its own that computes alone; -1: as many as nncore finds CPUs. The numbers
-        do not depend on it.
+        do not depend on it. A joblib.Parallel takes its processes, which pays where runs spend their time in Python
+        (layers, losses, metrics of one's own): `build` is called once more there; with
+        return_as="generator_unordered" finished runs are shown and kept as they end.
     folder : path, optional
         Keeps each finished run in a small file. A sweep that was stopped goes on, and another grid takes what is there:
         a run is known by its point, seed, length, metrics and data. A change of `build` needs another folder.
@@ -103,7 +106,8 @@ def sweep(
         raise ConfigError(f"[sweep] build: expected a function (**point, seed) -> Trainer, got {describe(build)}")
     if progress not in (True, False, "auto"):
         raise ConfigError(f"[sweep] progress: expected 'auto', True or False, got {describe(progress)}")
-    jobs = integer("sweep", "n_jobs", n_jobs, -1, 256)
+    parallel = n_jobs if _is_parallel(n_jobs) else None
+    jobs = 2 if parallel else integer("sweep", "n_jobs", n_jobs, -1, 256)
     if jobs == 0:
         raise ConfigError("[sweep] n_jobs: expected a number of runs at a time, or -1 for as many as CPUs, got 0")
     plan = Plan.of(X, y, validation_data, epochs, steps, metrics)
@@ -111,9 +115,12 @@ def sweep(
     jobs = _core.default_num_threads() if jobs == -1 else jobs
     runs = [_Run(point, seed) for point in points for seed in numbers]
     outcomes = _Outcomes(runs, plan, folder)
-    with InterruptGuard() as guard, Progress(progress) as bar:
-        sweeper = _Sweeper(build, plan, guard, alone=jobs > 1)
-        with contextlib.closing(as_done(sweeper.train, _batches(sweeper, outcomes), jobs, guard)) as trained:
+    guard = InterruptGuard()
+    sweeper = _Sweeper(build, plan, guard, alone=jobs > 1)
+    batches = _batches(sweeper, outcomes)
+    with Progress(progress) as bar, contextlib.nullcontext() if parallel else guard:
+        trained = _elsewhere(sweeper, batches, parallel) if parallel else as_done(sweeper.train, batches, jobs, guard)
+        with contextlib.closing(trained):
             for batch, found in trained:
                 outcomes.put(batch, found, bar)
         bar.close(f"{len(runs)} runs")
@@ -289,6 +296,35 @@ def _batches(sweeper: _Sweeper, outcomes: _Outcomes) -> Iterator[_Batch]:
         yield from (*groups.values(), *alone)
         raise
     yield from (*groups.values(), *alone)
+
+
+def _is_parallel(n_jobs: Any) -> bool:
+    """Who has one has imported joblib."""
+    joblib = sys.modules.get("joblib")
+    return joblib is not None and isinstance(n_jobs, joblib.Parallel)
+
+
+def _elsewhere(
+    sweeper: _Sweeper, batches: Iterator[_Batch], parallel: Any
+) -> Generator[tuple[_Batch, list[Outcome]], None, None]:
+    """Trains in the workers of joblib."""
+    delayed = sys.modules["joblib"].delayed
+    tasks: list[Any] = []
+    sent: list[_Batch] = []
+    for batch in batches:  # all before the first starts: joblib would go on with them in a thread of its own
+        runs = [run for _, run in batch.members]
+        tasks.append(delayed(_train_again)(len(sent), sweeper._build, sweeper._plan, runs, batch.together))
+        sent.append(_Batch(batch.places, [], batch.together))  # without the trainers: others take their place
+    for number, outcomes in parallel(tasks):
+        yield sent[number], outcomes
+
+
+def _train_again(
+    number: int, build: Callable[..., Trainer], plan: Plan, runs: list[_Run], together: bool
+) -> tuple[int, list[Outcome]]:
+    """Builds and trains in another process."""
+    sweeper = _Sweeper(build, plan, InterruptGuard(), alone=True)
+    return number, sweeper.train(_Batch([], [(sweeper.build(run), run) for run in runs], together))
 
 
 def _name(error: Exception, where: str) -> None:

@@ -70,6 +70,26 @@ def test_the_numbers_do_not_depend_on_the_number_of_jobs(jobs, moons):
     assert {row["status"] for row in one} == {"ok", "diverged"}
 
 
+@pytest.mark.parametrize("options", [{}, {"return_as": "generator_unordered"}, {"backend": "threading"}])
+def test_the_processes_of_joblib_give_the_same_numbers(options, moons, tmp_path):
+    joblib = pytest.importorskip("joblib")
+    X, y, held = moons
+
+    def by_closure(hidden, lr, seed):  # no module has it
+        return build(hidden, lr, seed=seed)
+
+    given = {"X": X, "y": y, "validation_data": held, "epochs": 5, "seeds": [3, 1]}
+    grid = {"hidden": [2, 20], "lr": [0.01, 0.5, 1e30]}
+    one = nc.sweep(by_closure, grid, **given)
+    with joblib.Parallel(2, **options) as parallel:
+        many = nc.sweep(by_closure, grid, **given, n_jobs=parallel, folder=tmp_path)
+    np.testing.assert_equal(numbers(many), numbers(one))
+    again = nc.sweep(by_closure, grid, **given, folder=tmp_path)
+    np.testing.assert_equal(list(again), list(many))
+    with pytest.raises(nc.ShapeError, match=r"\[sweep\] hidden=2, lr=0.1, seed=3: "):
+        nc.sweep(by_closure, {"hidden": [2], "lr": [0.1]}, **{**given, "X": X[:, :1]}, n_jobs=joblib.Parallel(2, **options))
+
+
 def test_a_list_of_points_and_points_that_differ(moons):
     X, y, _ = moons
     table = nc.sweep(build, [{"hidden": 3}, {"lr": 0.5}, {}], X, y, epochs=1)
