@@ -28,7 +28,8 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
     masks, and back. Looking changes nothing: training has the same bits with and without it. `monitor[name]` is then a
     dict of arrays, one element (or row) for each look. Names are those of parameters ("0.weight", "0.bias"), of the
     layers' outputs ("0.output": the net inputs of the activation that follows; "1.output": its activations), and of
-    the gradients of the loss with respect to all of them ("0.weight.grad", "1.output.grad").
+    the gradients of the loss with respect to all of them ("0.weight.grad", "1.output.grad"). Layers inside a Residual
+    are named after their place in it ("1.0.output").
 
     | key | of the tensor's elements x |
     |---|---|

@@ -14,6 +14,7 @@ from nncore._checks import describe, flag, integer
 from nncore.errors import ConfigError
 
 if TYPE_CHECKING:
+    from nncore._layer import Layer
     from nncore._sequential import Sequential
 
 #: The numbers of each tensor, in the compiled trainer's order.
@@ -102,6 +103,14 @@ def kinds_of(model: Sequential) -> dict[str, str]:
     activations = tuple(getattr(layers, name) for name in ACTIVATIONS.values())
     outputs = (("net input", _NETS), ("pooled activation", _POOLS), ("activation", activations))
     kinds = {parameter.name: parameter.name.rpartition(".")[2] for parameter in model.parameters()}
-    for name, layer in model._layers.items():
+    for name, layer in _everywhere(model._layers):
         kinds[f"{name}.output"] = next((kind for kind, classes in outputs if isinstance(layer, classes)), "output")
     return kinds | {f"{name}.grad": f"{kind} gradient" for name, kind in kinds.items()}
+
+
+def _everywhere(row: Mapping[str, Layer]) -> Iterator[tuple[str, Layer]]:
+    """All layers with their names, those inside of others included."""
+    for name, layer in row.items():
+        if isinstance(layer, layers.Residual):
+            yield from _everywhere({f"{name}.{i}": inside for i, inside in enumerate(layer._layers)})
+        yield name, layer

@@ -82,6 +82,35 @@ def test_numbers_are_numpys_on_the_same_tensors(dtype, layers):
     check_tensor(record[f"{last}.output.grad"], dz)
 
 
+def test_layers_inside_of_others_are_seen():
+    X, y = data()
+    net = nc.Sequential(
+        nc.Linear(X.shape[1], 4), nc.Residual(nc.Linear(4, 4), nc.Residual(nc.Tanh(), nc.Linear(4, 4)), nc.ReLU()), nc.Linear(4, 2),
+        dtype="float64", seed=1,
+    )  # fmt: skip
+    W0, b0, W1, b1, W2, b2, W3, b3 = (p.value.copy() for p in net.parameters())
+    x = X @ W0.T + b0
+    a = x @ W1.T + b1
+    t = np.tanh(a)
+    f = t @ W2.T + b2
+    r = a + f
+    h = np.maximum(r, 0)
+    _, dz = nc.CrossEntropyLoss()((x + h) @ W3.T + b3, y)
+    dh = dz @ W3
+    dr = dh * (r > 0)
+    dt = dr @ W2
+    monitor = nc.Monitor(bins=10)
+    nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=0.1), batch_size=None).fit(X, y, 1, callbacks=[monitor])
+    record = monitor.records[0]
+    inside = {"0": (a, dr + dt * (1 - t**2)), "1.0": (t, dt), "1.1": (f, dr), "1": (r, dr), "2": (h, dh)}
+    for name, (output, gradient) in inside.items():
+        check_tensor(record[f"1.{name}.output"], output, rtol=1e-9)
+        check_tensor(record[f"1.{name}.output.grad"], gradient, rtol=1e-9)
+    assert record["1.2.output"]["dead"] == (h == 0).all(axis=0).mean()
+    assert monitor.kinds["1.0.output"] == "net input" and monitor.kinds["1.1.0.output.grad"] == "activation gradient"
+    assert set(monitor.kinds) == set(record)
+
+
 def test_dead_and_saturated_units():
     net = nc.Sequential(nc.Linear(1, 4), nc.ReLU(), nc.Linear(4, 3), nc.Tanh(), nc.Linear(3, 2), nc.Sigmoid(), seed=0)
     net[0].parameters()[0].value = [[1.0], [-1.0], [0.0], [1.0]]

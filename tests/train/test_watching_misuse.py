@@ -41,8 +41,8 @@ NETS = {
     "one layer": (lambda: [nc.Linear(3, 2)], ["0.weight", "0.bias", "0.output"]),
     "residual": (
         lambda: [nc.Linear(3, 4), block(), nc.Linear(4, 2)],
-        ["0.weight", "0.bias", "0.output", "1.0.weight", "1.0.bias", "1.2.weight", "1.2.bias", "1.output", "2.weight",
-         "2.bias", "2.output"],
+        ["0.weight", "0.bias", "0.output", "1.0.weight", "1.0.bias", "1.0.output", "1.1.output", "1.2.weight", "1.2.bias",
+         "1.2.output", "1.output", "2.weight", "2.bias", "2.output"],
     ),
     "python": (lambda: [Twice(), nc.Linear(3, 2), Twice()], ["0.output", "1.weight", "1.bias", "1.output", "2.output"]),
     "shared": (lambda: shared(), ["0.weight", "0.bias", "0.output", "1.output", "2.output"]),

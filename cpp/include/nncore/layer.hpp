@@ -2,6 +2,7 @@
 /// place in one model and holds that place's caches; layers in several places share parameters, not objects.
 #pragma once
 
+#include <functional>
 #include <limits>
 #include <memory>
 #include <string>
@@ -134,6 +135,9 @@ class Layer {
 
   /// The layers that a container runs; its parameters are theirs, one layer's after the other's.
   virtual std::vector<Layer*> children() { return {}; }
+  /// A container shows what comes out of each layer inside, on the way back its gradient; null: to nobody any more.
+  using Onlooker = std::function<void(Layer& inside, View<const T> y, bool gradient)>;
+  virtual void show_inside(const Onlooker*) {}
 
   /// build, with N for the text of an error.
   Shape build_for(const std::string& N, const Shape& in) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -57,18 +58,22 @@ class Monitor {
   double grad_norm() const { return seen_.front().grad_norm; }
   std::vector<Observation> take() { return std::exchange(seen_, {}); }  ///< one for each watch that was due
 
-  /// Of the tensors: "0.weight", "0.weight.grad", …, "0.output", "0.output.grad".
+  /// Of the tensors: "0.weight", "0.weight.grad", …, "0.output", "0.output.grad"; of a layer inside another "1.0.output".
   const std::vector<std::string>& names() const { return names_; }
 
  private:
+  std::size_t add_rows(const std::string& name);
+  void add_rows_of(Layer<T>& layer, const std::string& name, const std::size_t*& held);
   void describe(std::size_t row, int64_t n, const T* x, Range working = {});
+  void describe_output(Layer<T>& layer, View<const T> y, bool gradient);
   void add_gradients(const Plan<T>& plan, Loss<T>& loss, View<const T> z, const Target<T>& target);
 
   Model<T>& model_;
   std::vector<Watch> watches_;
   GradientOptions options_;
   std::vector<std::string> names_;
-  std::vector<std::size_t> parameter_row_, output_row_;  ///< the gradient's comes after it
+  std::vector<std::size_t> parameter_row_;           ///< the gradient's comes after it
+  std::map<const Layer<T>*, std::size_t> output_row_;  ///< here, too
   std::vector<Observation> seen_;
   Buffer<T> before_, dz_;
 };

@@ -195,6 +195,11 @@ class Residual final : public Layer<T> {
     return out;
   }
 
+  void show_inside(const typename Layer<T>::Onlooker* onlooker) override {
+    onlooker_ = onlooker;
+    for (const auto& layer : layers_) layer->show_inside(onlooker);
+  }
+
   Shape build(const Shape& in) override {
     shapes_ = {in};
     for (std::size_t i = 0; i < layers_.size(); ++i) {
@@ -238,6 +243,7 @@ class Residual final : public Layer<T> {
       const Shape shape = shapes_[i + 1].with_batch(x.batch());
       const View<T> out{outputs_[i].reserve(shape.size()), shape};
       layers_[i]->forward(z, out, pass);
+      if (onlooker_) (*onlooker_)(*layers_[i], out, false);
       z = out;
     }
     std::copy_n(z.data, z.size(), y.data);
@@ -251,6 +257,7 @@ class Residual final : public Layer<T> {
     T *from = gradients_[0].reserve(largest), *to = gradients_[1].reserve(largest);
     View<const T> dz = dy;
     for (std::size_t i = layers_.size(); i-- > 0;) {
+      if (onlooker_) (*onlooker_)(*layers_[i], dz, true);
       const View<T> wanted{i == 0 ? dx.data : to, shapes_[i].with_batch(dy.batch())};
       layers_[i]->backward(dz, wanted);
       dz = wanted;
@@ -292,6 +299,7 @@ class Residual final : public Layer<T> {
   std::vector<Shape> shapes_;        // [i] what layer i takes, the last what comes out
   std::vector<Buffer<T>> outputs_;
   Buffer<T> gradients_[2];
+  const typename Layer<T>::Onlooker* onlooker_ = nullptr;
 };
 
 /// For the examples: defaults are filled in by whoever makes layers of them.

@@ -8,25 +8,57 @@
 #include "train/statistics.hpp"
 
 namespace nncore {
+namespace {
+
+/// Containers show what is inside of them for as long as this lives.
+template <class T>
+class Shown {
+ public:
+  Shown(Model<T>& model, const typename Layer<T>::Onlooker& onlooker) : model_(model) { show(&onlooker); }
+  ~Shown() { show(nullptr); }
+  Shown(const Shown&) = delete;
+  Shown& operator=(const Shown&) = delete;
+
+ private:
+  void show(const typename Layer<T>::Onlooker* onlooker) {
+    for (std::size_t i = 0; i < model_.n_layers(); ++i) model_.layer(i).show_inside(onlooker);
+  }
+  Model<T>& model_;
+};
+
+}  // namespace
 
 template <class T>
 Monitor<T>::Monitor(Model<T>& model, std::vector<Watch> watches, const GradientOptions& options)
     : model_(model), watches_(std::move(watches)), options_(options) {
-  parameter_row_.resize(model.parameters().size());
-  const auto add = [&](const std::string& name) {
-    names_.push_back(name);
-    names_.push_back(name + ".grad");
-    return names_.size() - 2;
-  };
-  std::size_t next = 0;  // parameters come in the order of the layers, each where it is used first
   for (std::size_t i = 0; i < model.n_layers(); ++i) {
-    for (const std::size_t h : model.trained_of(i)) {
-      if (h != next) continue;
-      parameter_row_[next] = add(model.parameter_names()[next]);
-      ++next;
-    }
-    output_row_.push_back(add(model.places()[i].name + ".output"));
+    const std::size_t* held = model.trained_of(i).data();
+    add_rows_of(model.layer(i), model.places()[i].name, held);
   }
+}
+
+/// For a tensor and its gradient.
+template <class T>
+std::size_t Monitor<T>::add_rows(const std::string& name) {
+  names_.push_back(name);
+  names_.push_back(name + ".grad");
+  return names_.size() - 2;
+}
+
+/// Of the layers inside, of the parameters, each where it is used first, of the output. `held` are the layer's among
+/// the model's parameters.
+template <class T>
+void Monitor<T>::add_rows_of(Layer<T>& layer, const std::string& name, const std::size_t*& held) {
+  const std::vector<Layer<T>*> inside = layer.children();
+  for (std::size_t i = 0; i < inside.size(); ++i) add_rows_of(*inside[i], name + "." + std::to_string(i), held);
+  if (inside.empty()) {
+    for (const Parameter<T>& p : layer.parameters()) {
+      if (p.role == Role::buffer) continue;
+      const std::size_t h = *held++;
+      if (h == parameter_row_.size()) parameter_row_.push_back(add_rows(model_.parameter_names()[h]));
+    }
+  }
+  output_row_[&layer] = add_rows(name + ".output");
 }
 
 template <class T>
@@ -54,6 +86,16 @@ void Monitor<T>::describe(std::size_t row, int64_t n, const T* x, Range working)
 }
 
 template <class T>
+void Monitor<T>::describe_output(Layer<T>& layer, View<const T> y, bool gradient) {
+  const std::size_t row = output_row_.at(&layer);
+  if (gradient) return describe(row + 1, y.size(), y.data);
+  describe(row, y.size(), y.data, layer.working_range());
+  if (!layer.elementwise()) return;
+  const double dead = dead_share(y);
+  for (Observation& seen : seen_) seen.statistics[row].dead = dead;
+}
+
+template <class T>
 void Monitor<T>::look(Plan<T>& plan, Loss<T>& loss, int64_t N, const T* x, const Target<T>& target, Pass pass,
                       int64_t updates) {
   seen_.clear();
@@ -72,14 +114,14 @@ void Monitor<T>::look(Plan<T>& plan, Loss<T>& loss, int64_t N, const T* x, const
     describe(parameter_row_[i], p.shape.size(), p.value);
     kept = std::copy_n(p.value, p.shape.size(), kept);
   }
+  const typename Layer<T>::Onlooker onlooker = [&](Layer<T>& layer, View<const T> y, bool gradient) {
+    describe_output(layer, y, gradient);
+  };
+  const Shown shown(model_, onlooker);
   pass.update_state = false;
   const View<const T> z = model_.forward_normalized({x, plan.sample().with_batch(N)}, pass);
   for (std::size_t i = 0; i < model_.n_layers(); ++i) {
-    const View<const T> y = model_.activation(static_cast<int>(i));
-    describe(output_row_[i], y.size(), y.data, model_.layer(i).working_range());
-    if (!model_.layer(i).elementwise()) continue;
-    const double dead = dead_share(y);
-    for (Observation& seen : seen_) seen.statistics[output_row_[i]].dead = dead;
+    describe_output(model_.layer(i), model_.activation(static_cast<int>(i)), false);
   }
   add_gradients(plan, loss, z, target);
 }
@@ -89,7 +131,7 @@ template <class T>
 void Monitor<T>::add_gradients(const Plan<T>& plan, Loss<T>& loss, View<const T> z, const Target<T>& target) {
   T* dz = dz_.reserve(z.size());
   const double value = loss.value_and_gradient(z, target, dz) + plan.penalty();
-  model_.backward({dz, z.shape}, [&](std::size_t i, View<const T> dy) { describe(output_row_[i] + 1, dy.size(), dy.data); });
+  model_.backward({dz, z.shape}, [&](std::size_t i, View<const T> dy) { describe_output(model_.layer(i), dy, true); });
   double squares = 0;
   for (std::size_t i = 0; i < model_.parameters().size(); ++i) {
     const Parameter<T>& p = *model_.parameters()[i];
