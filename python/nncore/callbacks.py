@@ -218,7 +218,7 @@ class ModelCheckpoint(Callback):
         if self._trainer is not None and (self._watch is None or self._watch.improved(record)):
             try:
                 path = self.path.format(**record)
-            except (LookupError, AttributeError, TypeError, ValueError) as error:
+            except (LookupError, AttributeError, TypeError, ValueError, MemoryError) as error:
                 raise ConfigError(
                     f"[ModelCheckpoint] path: expected names in braces of {sorted(record)}, got {self.path!r} ({error!r})"
                 ) from None

@@ -262,7 +262,7 @@ def test_trainer_states_with_tables_that_are_none_are_refused(table, value):
         trainer.load_state_dict(state)
 
 
-@pytest.mark.parametrize("path", ["{epoch.no}", "{0}", "{loss:x}", "{", b"{no}"])
+@pytest.mark.parametrize("path", ["{epoch.no}", "{0}", "{loss:x}", "{", b"{no}", "{epoch:999999999999999}"])
 def test_checkpoint_paths_that_cannot_be_filled_in_are_refused(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     trainer = nc.Trainer(nc.Sequential(nc.Linear(2, 2), seed=0), nc.MSELoss(), nc.SGD())

@@ -133,9 +133,12 @@ def test_wrong_arguments_are_refused(name):
 
 
 def test_rates_of_what_has_none_are_refused():
-    for draw in (nc.plot.dead_units, nc.plot.update_ratios):
-        with pytest.raises(nc.ConfigError, match="tensors: expected some of which this is measured"):
+    for draw, measured in ((nc.plot.dead_units, "outputs of activation layers"), (nc.plot.update_ratios, "parameters")):
+        with pytest.raises(nc.ConfigError, match=rf"\] tensors: expected {measured}, got \['0.weight.grad'\]"):
             draw(full(), "0.weight.grad")
+    linear = watched(nc.Sequential(nc.Linear(2, 3), nc.Linear(3, 2), seed=0))
+    with pytest.raises(nc.ConfigError, match=r"monitor: expected one of a net with outputs of activation layers, got .*net input"):
+        nc.plot.dead_units(linear)
 
 
 @pytest.mark.parametrize("name", ["$\\frac{", "$$", "$x^2$", "_a", "%s", "a\nb"])

@@ -86,7 +86,7 @@ def dead_units(monitor: Any, tensors: Any = None, *, ax: Any = None, title: str 
         return (of["dead"], "-", f"{name}: dead") if np.isfinite(of["dead"]).any() else None
 
     runs = monitors_of(where, monitor)
-    axes, lines = _draw(where, runs, tensors, ("activation",), curve, ax)
+    axes, lines = _draw(where, runs, tensors, ("activation",), "outputs of activation layers", curve, ax)
     over_steps(axes, len(axes), "share of units")
     for on in axes:
         on.set_ylim(-0.02, 1.02)
@@ -145,7 +145,7 @@ def update_ratios(monitor: Any, tensors: Any = None, *, ax: Any = None, title: s
         return (shown, "-", name) if not np.isnan(ratio).all() else None
 
     runs = monitors_of(where, monitor)
-    axes, lines = _draw(where, runs, tensors, ("weight",), curve, ax)
+    axes, lines = _draw(where, runs, tensors, ("weight",), "parameters", curve, ax)
     over_steps(axes, len(axes), "norm of the update / norm of the values")
     for on in axes:
         on.set_yscale("log")
@@ -159,6 +159,7 @@ def _draw(
     runs: dict[str, Monitor],
     tensors: Any,
     kinds: tuple[str, ...],
+    measured: str,
     curve: Callable[[Monitor, str], _Curve | None],
     ax: Any,
 ) -> tuple[tuple[Axes, ...], dict[tuple[str, str], Line2D]]:
@@ -166,7 +167,10 @@ def _draw(
     names = tensors_of(where, runs, tensors, kinds)
     curves = {(label, name): curve(run, name) for label, run in runs.items() for name in names if name in run.kinds}
     if not any(curves.values()):
-        raise ConfigError(f"[{where}] tensors: expected some of which this is measured, got {names}")
+        if tensors is None:
+            kinds_there = list(dict.fromkeys(kind for run in runs.values() for kind in run.kinds.values()))
+            raise ConfigError(f"[{where}] monitor: expected one of a net with {measured}, got tensors of {kinds_there}")
+        raise ConfigError(f"[{where}] tensors: expected {measured}, got {names}")
     given = given_axes(where, ax, len(runs))
     count = len(given) or len(runs)
     lines = {}
