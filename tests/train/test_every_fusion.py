@@ -34,6 +34,32 @@ def test_every_activation_behind_products_and_convolutions(name, dropped, dtype,
     same_training(conv, lambda: nc.SGD(lr=0.1), images, y, dtype)
 
 
+POOLS = {
+    "apart": {"kernel_size": 2},
+    "over the end": {"kernel_size": 2, "ceil_mode": True},
+    "pixels between": {"kernel_size": (1, 2), "stride": (2, 3)},
+    "three rows": {"kernel_size": 3},
+    "four rows": {"kernel_size": (3, 4), "stride": 4},
+    "overlapping": {"kernel_size": 3, "stride": 2},
+    "padded": {"kernel_size": 2, "padding": 1},
+}
+
+
+@pytest.mark.parametrize("kind", ["MaxPool2d", "AvgPool2d"])
+@pytest.mark.parametrize("where", POOLS)
+@pytest.mark.parametrize("name", ["Tanh", "LeakyReLU", "GELU", None])
+@pytest.mark.parametrize("channels", [2, 24])  # direct kernels, Winograd's
+def test_every_pooling_behind_convolutions(channels, name, where, kind, rng):
+    X, y = rng.normal(size=(5, channels, 15, 13)), rng.integers(0, 3, 5)
+    follow = [] if name is None else [getattr(nc, name)()]
+    layers = [nc.Conv2d(channels, 20, 3, padding=1), *follow, getattr(nc, kind)(**POOLS[where]), nc.Conv2d(20, 3, 2),
+              nc.GlobalAvgPool2d()]  # fmt: skip
+    same_training(layers, lambda: nc.SGD(lr=0.1, momentum=0.9), X, y, "float32", steps=2)
+    net = nc.Sequential(*layers, seed=1)
+    assert np.array_equal(net(X), net.forward(X, training=False))
+    assert np.array_equal(net(X), np.concatenate([net(x[None]) for x in X]))
+
+
 def test_every_activation_is_in_the_list():
     listed = set(test_every_activation_behind_products_and_convolutions.pytestmark[1].args[1])
     x = np.linspace(-2, 2, 8).reshape(4, 2)

@@ -93,7 +93,8 @@ class Lowered {
   virtual Layout layout() const { return Layout::samples; }
   /// What one step with N samples costs, roughly, in vector instructions: how a plan chooses its layout.
   virtual double cost(int64_t N) const = 0;
-  /// Takes in the layer that follows, to compute it while what it needs is in cache; false: cannot.
+  /// Takes in the layer that follows, to compute it while what it needs is in cache, and has its results from then on;
+  /// false: cannot.
   virtual bool fuse(Layer<T>&) { return false; }
   /// y = f(x) for N samples; w[i] is parameter i, in that order.
   virtual void forward(int64_t N, const T* x, T* y, T* const* w, const Pass& pass) = 0;

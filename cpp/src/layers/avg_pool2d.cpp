@@ -9,20 +9,15 @@ class LoweredAvgPool final : public LoweredPool<T> {
  public:
   LoweredAvgPool(const PoolShape& shape, int64_t C, bool inside) : LoweredPool<T>(shape, C), inside_(inside) {}
 
-  void forward(int64_t N, const T* x, T* y, T* const*, const Pass&) override {
-    this->each_plane(N, [&](int64_t p) {
-      kernels<T>().conv.mean_pool(this->s_, inside_, 1, 0, this->s_.OH, x + p * this->in_size(),
-                                  y + p * this->out_size());
-    });
+ private:
+  void rows(int64_t plane, int64_t planes, int64_t row0, int64_t row1, const T* x, T* y) override {
+    kernels<T>().conv.mean_pool(this->s_, inside_, planes, row0, row1, x + plane * this->in_size(),
+                                y + plane * this->out_size());
   }
-  void backward(int64_t N, const T*, const T*, T* dy, T* dx, T* const*, GradientSink<T>&) override {
-    if (dx == nullptr) return;
-    this->each_plane(N, [&](int64_t p) {
-      kernels<T>().conv.mean_pool_backward(this->s_, inside_, 1, dy + p * this->out_size(), dx + p * this->in_size());
-    });
+  void plane_backward(int64_t, const T* dy, T* dx) const override {
+    kernels<T>().conv.mean_pool_backward(this->s_, inside_, 1, dy, dx);
   }
 
- private:
   bool inside_;  // the mean is over the taps inside the image
 };
 
@@ -44,9 +39,12 @@ class AvgPool2d final : public Pool<T> {
       const T* from = x.data + plane * this->H() * this->W();
       for (int64_t u = 0; u < this->U(); ++u, to += this->V()) {
         std::fill_n(to, this->V(), T(0));
-        for_each_tap(u, [&](int64_t at, int64_t v, int64_t count) {
-          kernels<T>().pool_sum(count, this->window_[1].stride, from + at, to + v);
-        });
+        const auto rows = this->covered(0, u);
+        for (int64_t h = rows.from; h < rows.to; ++h) {
+          this->each_tap([&](int64_t pixel, int64_t v, int64_t count) {
+            kernels<T>().pool_sum(count, this->window_[1].stride, from + h * this->W() + pixel, to + v);
+          });
+        }
         for (int64_t v = 0; v < this->V(); ++v) to[v] /= size(u, v);
       }
     });
@@ -64,22 +62,17 @@ class AvgPool2d final : public Pool<T> {
         const T* from = dy.data + out + u * this->V();
         T* share = shares + out + u * this->V();
         for (int64_t v = 0; v < this->V(); ++v) share[v] = from[v] / size(u, v);
-        for_each_tap(u, [&](int64_t at, int64_t v, int64_t count) {
-          kernels<T>().pool_spread(count, this->window_[1].stride, share + v, to + at);
-        });
+        const auto rows = this->covered(0, u);
+        for (int64_t h = rows.from; h < rows.to; ++h) {
+          this->each_tap_from_last([&](int64_t pixel, int64_t v, int64_t count) {
+            kernels<T>().pool_spread(count, this->window_[1].stride, share + v, to + h * this->W() + pixel);
+          });
+        }
       }
     });
   }
 
  private:
-  template <class F>
-  void for_each_tap(int64_t u, F f) const {
-    const auto rows = this->covered(0, u);
-    for (int64_t h = rows.from; h < rows.to; ++h) {
-      this->each_tap([&](int64_t pixel, int64_t v, int64_t count) { f(h * this->W() + pixel, v, count); });
-    }
-  }
-
   /// By what a window's sum is divided: its pixels, with or without those of the padding; what hangs over never counts.
   T size(int64_t u, int64_t v) const { return static_cast<T>(extent(0, u)) * static_cast<T>(extent(1, v)); }
   int64_t extent(std::size_t axis, int64_t i) const {

@@ -38,6 +38,9 @@ class BlockedConv {
   /// Results of a batch, with the lanes beyond K.
   int64_t results(int64_t N) const { return N * K_blocks() * block_size(); }
 
+  /// Pieces of y come as whole planes or as rows of one, a multiple of so many but for the last of the plane.
+  int64_t rows_at_once() const { return tiles_ ? tiles_->rows_at_once() : s_.OH(); }
+
   /// y = w * x + bias, blocked; finish(first, n, y) for each piece of it that is ready: elements first, first + 1, …
   template <class F>
   void forward(int64_t N, const T* x, const T* w, const T* bias, T* y, F finish) {

@@ -2,48 +2,13 @@
 
 #include "layers/channels.hpp"
 #include "layers/correlation.hpp"
-#include "layers/blocked_conv.hpp"
-#include "layers/epilogue.hpp"
+#include "layers/lowered_conv.hpp"
 #include "layers/window.hpp"
 #include "nncore/initializer.hpp"
 #include "nncore/layer.hpp"
 
 namespace nncore {
 namespace {
-
-/// The planned form in blocks of channels: images come blocked or not, and go blocked.
-template <class T>
-class LoweredConv final : public Lowered<T> {
- public:
-  LoweredConv(const ConvShape& shape, bool blocked_x, bool bias)
-      : conv_(shape, blocked_x), n_w_(shape.K * shape.C * shape.kh * shape.kw), K_(shape.K), bias_(bias) {}
-
-  Layout layout() const override { return Layout::blocks; }
-  double cost(int64_t N) const override { return 3 * conv_.flops(N) / static_cast<double>(2 * kernels<T>().lanes); }
-  bool fuse(Layer<T>& next) override { return after_.add_elementwise(next); }
-
-  void forward(int64_t N, const T* x, T* y, T* const* w, const Pass& pass) override {
-    after_.begin(conv_.results(N), pass);
-    conv_.forward(N, x, w[0], bias_ ? w[1] : nullptr, y, [&](int64_t first, int64_t n, T* at) {
-      if (after_) after_.forward(first, n, at);
-    });
-  }
-
-  void backward(int64_t N, const T* x, const T* y, T* dy, T* dx, T* const*, GradientSink<T>& sink) override {
-    after_.backward(conv_.results(N), y, dy);
-    T *dw = gradient_.reserve(n_w_ + K_), *db = bias_ ? dw + n_w_ : nullptr;
-    conv_.backward(N, x, dy, dx, dw, db);
-    sink.take(0, 0, n_w_, dw);
-    if (bias_) sink.take(1, 0, K_, db);
-  }
-
- private:
-  BlockedConv<T> conv_;
-  int64_t n_w_, K_;
-  bool bias_;
-  Epilogue<T> after_;
-  Buffer<T> gradient_;
-};
 
 /// y[n, k] = Σ_c x[n, c] ⋆ W[k, c] + b[k], over the channels of k's group.
 template <class T>

@@ -27,6 +27,8 @@ class Epilogue {
   bool add_elementwise(Layer<T>& next) { return !f_ && next.elementwise() && add(next); }
 
   explicit operator bool() const { return f_ || dropping_; }
+  /// Is the derivative taken from what came before the function?
+  bool from_x() const { return f_ && f_.from_x; }
   /// Before the first of a batch of n results.
   void begin(int64_t n, const Pass& pass) {
     if (dropping_) mask_ = DropoutMask<T>(*dropping_, pass);
@@ -34,7 +36,7 @@ class Epilogue {
   }
   /// Results first, first + 1, … of the batch, n of them.
   void forward(int64_t first, int64_t n, T* y) {
-    if (f_ && f_.from_x) std::copy_n(y, n, kept_.data() + first);
+    if (from_x()) std::copy_n(y, n, kept_.data() + first);
     if (f_) f_.forward(n, f_.a, y, y);
     if (keeps() && !f_.from_x) std::copy_n(y, n, kept_.data() + first);
     if (dropping_) mask_.apply(first, n, y, y);

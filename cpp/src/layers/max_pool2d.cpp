@@ -11,22 +11,18 @@ class LoweredMaxPool final : public LoweredPool<T> {
  public:
   using LoweredPool<T>::LoweredPool;
 
-  void forward(int64_t N, const T* x, T* y, T* const*, const Pass&) override {
-    uint8_t* const taken = taken_.reserve(this->results(N));
-    this->each_plane(N, [&](int64_t p) {
-      const int64_t out = p * this->out_size();
-      kernels<T>().conv.max_pool(this->s_, 1, 0, this->s_.OH, x + p * this->in_size(), y + out, taken + out);
-    });
-  }
-  void backward(int64_t N, const T*, const T*, T* dy, T* dx, T* const*, GradientSink<T>&) override {
-    if (dx == nullptr) return;
-    this->each_plane(N, [&](int64_t p) {
-      const int64_t out = p * this->out_size();
-      kernels<T>().conv.max_pool_backward(this->s_, 1, dy + out, taken_.data() + out, dx + p * this->in_size());
-    });
-  }
+  bool takes_one() const override { return true; }
+  void begin(int64_t N) override { taken_.reserve(this->results(N)); }
 
  private:
+  void rows(int64_t plane, int64_t planes, int64_t row0, int64_t row1, const T* x, T* y) override {
+    const int64_t out = plane * this->out_size();
+    kernels<T>().conv.max_pool(this->s_, planes, row0, row1, x + plane * this->in_size(), y + out, taken_.data() + out);
+  }
+  void plane_backward(int64_t plane, const T* dy, T* dx) const override {
+    kernels<T>().conv.max_pool_backward(this->s_, 1, dy, taken_.data() + plane * this->out_size(), dx);
+  }
+
   Buffer<uint8_t> taken_;  // which tap of its window each output comes from
 };
 

@@ -85,10 +85,15 @@ class Pool : public Layer<T> {
     parallel_for(N * in_[0], static_cast<double>(N * out_.size()) * taps, f);
   }
 
-  /// f(first pixel, first window, windows) for the taps of a row of windows over one row of the image.
+  /// f(first pixel, first window, windows) for the taps of a row of windows over one row of the image. In that order a
+  /// window meets its pixels from the first to the last; a pixel its windows, when the last tap comes first.
   template <class F>
   void each_tap(F f) const {
     for (const Tap& tap : taps_) f(tap.pixel, tap.window, tap.count);
+  }
+  template <class F>
+  void each_tap_from_last(F f) const {
+    for (auto tap = taps_.rbegin(); tap != taps_.rend(); ++tap) f(tap->pixel, tap->window, tap->count);
   }
 
   std::array<Window, 2> window_;
@@ -102,7 +107,7 @@ class Pool : public Layer<T> {
   std::vector<Tap> taps_;
 };
 
-/// The planned form of a pooling on blocked images.
+/// The planned form of a pooling on blocked images, alone or behind the layer that computes them.
 template <class T>
 class LoweredPool : public Lowered<T> {
  public:
@@ -110,17 +115,50 @@ class LoweredPool : public Lowered<T> {
 
   Layout layout() const override { return Layout::blocks; }
   double cost(int64_t N) const override { return static_cast<double>(N * blocks_ * s_.OH * s_.OW * s_.kh * s_.kw); }
+  /// Of a batch, with the lanes beyond C.
+  int64_t results(int64_t N) const { return N * blocks_ * out_size(); }
+  /// Has each pixel one window at most, which lies where rows and columns of that size begin?
+  bool apart() const { return s_.kh <= s_.sh && s_.kw <= s_.sw && s_.ph == 0 && s_.pw == 0; }
+  int64_t row_step() const { return s_.sh; }
+
+  /// Is every result one of its window's numbers?
+  virtual bool takes_one() const { return false; }
+  /// Before the first piece of a batch.
+  virtual void begin(int64_t) {}
+  /// Elements first, first + 1, … of x, n of them, are there: planes, or rows of one with all of each window in them.
+  void forward_rows(int64_t first, int64_t n, const T* x, T* y) {
+    const int64_t row = s_.W * kernels<T>().lanes, plane = first / in_size(), planes = n / in_size();
+    if (planes > 0) return rows(plane, planes, 0, s_.OH, x, y);
+    const int64_t row0 = first % in_size() / row, row1 = row0 + n / row;
+    rows(plane, 1, row0 / s_.sh, row1 == s_.H ? s_.OH : row1 / s_.sh, x, y);
+  }
+  void backward_planes(int64_t N, const T* dy, T* dx) const {
+    each_plane(N, [&](int64_t p) { plane_backward(p, dy + p * out_size(), dx + p * in_size()); });
+  }
+
+  void forward(int64_t N, const T* x, T* y, T* const*, const Pass&) final {
+    begin(N);
+    each_plane(N, [&](int64_t p) { rows(p, 1, 0, s_.OH, x, y); });
+  }
+  void backward(int64_t N, const T*, const T*, T* dy, T* dx, T* const*, GradientSink<T>&) final {
+    if (dx != nullptr) backward_planes(N, dy, dx);
+  }
 
  protected:
   int64_t in_size() const { return s_.H * s_.W * kernels<T>().lanes; }  ///< of one plane of one block
   int64_t out_size() const { return s_.OH * s_.OW * kernels<T>().lanes; }
-  int64_t results(int64_t N) const { return N * blocks_ * out_size(); }
+  /// Rows row0 to row1 of the results of some planes of the batch.
+  virtual void rows(int64_t plane, int64_t planes, int64_t row0, int64_t row1, const T* x, T* y) = 0;
+  virtual void plane_backward(int64_t plane, const T* dy, T* dx) const = 0;
+
+  PoolShape s_;
+
+ private:
   template <class F>
   void each_plane(int64_t N, F f) const {
     parallel_for(N * blocks_, cost(N) * static_cast<double>(kernels<T>().lanes), f);
   }
 
-  PoolShape s_;
   int64_t blocks_;
 };
 

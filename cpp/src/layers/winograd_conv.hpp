@@ -29,6 +29,8 @@ class WinogradConv {
 
   explicit WinogradConv(const ConvShape& s) : s_{s} {}
 
+  int64_t rows_at_once() const { return s_.m; }
+
   /// As the direct kernel: w packed; finish(first, n, y) for each piece of y that is ready.
   template <class F>
   void forward(int64_t N, const T* x, const T* w, const T* bias, T* y, F finish) {

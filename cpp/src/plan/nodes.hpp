@@ -52,7 +52,10 @@ class Row {
   /// those that act on each element alone.
   template <class F>
   void add(Layer<T>& layer, const Shape& out, std::vector<std::size_t> held, F lower) {
-    if (!nodes_.empty() && nodes_.back().lowered && nodes_.back().lowered->fuse(layer)) return;
+    if (!nodes_.empty() && nodes_.back().lowered && nodes_.back().lowered->fuse(layer)) {
+      nodes_.back().out = out_ = out;
+      return;
+    }
     std::unique_ptr<Lowered<T>> lowered = lower(at_);
     if (!lowered && !layer.elementwise() && at_ != Layout::samples) {
       turn(Layout::samples);

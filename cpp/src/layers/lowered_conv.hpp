@@ -1,0 +1,73 @@
+/// The planned form of a convolution in blocks of channels: images come blocked or not, and go blocked. An activation and
+/// a pooling that follow are computed on the results while they are in cache.
+#pragma once
+
+#include <memory>
+
+#include "layers/blocked_conv.hpp"
+#include "layers/epilogue.hpp"
+#include "layers/pool.hpp"
+#include "nncore/layer.hpp"
+
+namespace nncore {
+
+template <class T>
+class LoweredConv final : public Lowered<T> {
+ public:
+  LoweredConv(const ConvShape& shape, bool blocked_x, bool bias)
+      : conv_(shape, blocked_x), n_w_(shape.K * shape.C * shape.kh * shape.kw), K_(shape.K), bias_(bias) {}
+
+  Layout layout() const override { return Layout::blocks; }
+  double cost(int64_t N) const override { return 3 * conv_.flops(N) / static_cast<double>(2 * kernels<T>().lanes); }
+
+  bool fuse(Layer<T>& next) override {
+    if (pool_) return false;
+    if (after_.add_elementwise(next)) return true;
+    std::unique_ptr<Lowered<T>> lowered = next.lower(Layout::blocks);
+    auto* const pool = dynamic_cast<LoweredPool<T>*>(lowered.get());
+    if (pool == nullptr || !pool->apart() || conv_.rows_at_once() % pool->row_step() != 0) return false;
+    lowered.release();
+    pool_.reset(pool);
+    return true;
+  }
+
+  void forward(int64_t N, const T* x, T* y, T* const* w, const Pass& pass) override {
+    const int64_t n = conv_.results(N);
+    after_.begin(n, pass);
+    if (pool_) pool_->begin(N);
+    T* const z = pool_ ? z_.reserve(n) : y;
+    conv_.forward(N, x, w[0], bias_ ? w[1] : nullptr, z, [&](int64_t first, int64_t count, T* at) {
+      if (after_) after_.forward(first, count, at);
+      if (pool_) pool_->forward_rows(first, count, z, y);
+    });
+  }
+
+  void backward(int64_t N, const T* x, const T* y, T* dy, T* dx, T* const*, GradientSink<T>& sink) override {
+    T* const dz = pool_ ? pool_backward(N, y, dy) : dy;
+    if (!pool_) after_.backward(conv_.results(N), y, dy);
+    T *dw = gradient_.reserve(n_w_ + K_), *db = bias_ ? dw + n_w_ : nullptr;
+    conv_.backward(N, x, dz, dx, dw, db);
+    sink.take(0, 0, n_w_, dw);
+    if (bias_) sink.take(1, 0, K_, db);
+  }
+
+ private:
+  // Where y is one of the activation's results, so is the derivative there, and all else gets no gradient.
+  T* pool_backward(int64_t N, const T* y, T* dy) {
+    const bool on_pooled = pool_->takes_one() && !after_.from_x();
+    if (on_pooled) after_.backward(pool_->results(N), y, dy);
+    T* const dz = on_pooled || !after_ || after_.from_x() ? z_.data() : dz_.reserve(conv_.results(N));
+    pool_->backward_planes(N, dy, dz);
+    if (!on_pooled) after_.backward(conv_.results(N), z_.data(), dz);
+    return dz;
+  }
+
+  BlockedConv<T> conv_;
+  int64_t n_w_, K_;
+  bool bias_;
+  Epilogue<T> after_;
+  std::unique_ptr<LoweredPool<T>> pool_;
+  Buffer<T> gradient_, z_, dz_;  // z: what is pooled, or its gradient where nobody needs it any more
+};
+
+}  // namespace nncore
