@@ -26,6 +26,7 @@ Layers = Callable[[Any, float], list[Any]]  # of nncore or torch.nn, with a shar
 Shape = tuple[int, ...]
 BEGIN, END = "<!-- images -->\n", "<!-- end of images -->\n"
 BATCHES, CHECKED_STEPS = 4, 8
+REST = 0.05  # seconds
 
 
 def course(m: Any, p: float) -> list[Any]:
@@ -151,6 +152,13 @@ class Pair:
         np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * np.abs(theirs).max())
 
 
+def alone(run: Callable[[int], float], steps: int) -> float:
+    """After a rest, in which the other's threads stop spinning, and a step, which wakes one's own."""
+    time.sleep(REST)
+    run(1)
+    return run(steps)
+
+
 def row(work: Work, threads: list[int], rounds: int, seconds: float) -> str:
     """A line of the table."""
     Pair(work, 0.0).check()
@@ -160,7 +168,7 @@ def row(work: Work, threads: list[int], rounds: int, seconds: float) -> str:
         torch.set_num_threads(n)
         pair.our_seconds(2), pair.their_seconds(2)
         steps = max(2, int(seconds / max(pair.our_seconds(2), 1e-9)))
-        times = [(pair.our_seconds(steps), pair.their_seconds(max(2, steps // 2))) for _ in range(rounds)]
+        times = [(alone(pair.our_seconds, steps), alone(pair.their_seconds, max(2, steps // 2))) for _ in range(rounds)]
         ours, theirs = zip(*times, strict=True)
         ratio = statistics.median(t / o for o, t in times)
         cells += [f"{1e3 * min(theirs):.3g}", f"{1e3 * min(ours):.3g}", f"{ratio:.2f}x"]
