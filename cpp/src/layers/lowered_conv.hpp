@@ -25,7 +25,7 @@ class LoweredConv final : public Lowered<T> {
     if (after_.add_elementwise(next)) return true;
     std::unique_ptr<Lowered<T>> lowered = next.lower(Layout::blocks);
     auto* const pool = dynamic_cast<LoweredPool<T>*>(lowered.get());
-    if (pool == nullptr || !pool->apart() || conv_.rows_at_once() % pool->row_step() != 0) return false;
+    if (pool == nullptr || !pool->fits(conv_.rows_at_once())) return false;
     lowered.release();
     pool_.reset(pool);
     return true;
@@ -52,9 +52,9 @@ class LoweredConv final : public Lowered<T> {
   }
 
  private:
-  // Where y is one of the activation's results, so is the derivative there, and all else gets no gradient.
+  // Where each y is one of the activation's results, so is the derivative there, and all else gets no gradient.
   T* pool_backward(int64_t N, const T* y, T* dy) {
-    const bool on_pooled = pool_->takes_one() && !after_.from_x();
+    const bool on_pooled = pool_->takes_one() && pool_->apart() && !after_.from_x();
     if (on_pooled) after_.backward(pool_->results(N), y, dy);
     T* const dz = on_pooled || !after_ || after_.from_x() ? z_.data() : dz_.reserve(conv_.results(N));
     pool_->backward_planes(N, dy, dz);

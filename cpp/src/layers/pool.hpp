@@ -117,9 +117,10 @@ class LoweredPool : public Lowered<T> {
   double cost(int64_t N) const override { return static_cast<double>(N * blocks_ * s_.OH * s_.OW * s_.kh * s_.kw); }
   /// Of a batch, with the lanes beyond C.
   int64_t results(int64_t N) const { return N * blocks_ * out_size(); }
-  /// Has each pixel one window at most, which lies where rows and columns of that size begin?
-  bool apart() const { return s_.kh <= s_.sh && s_.kw <= s_.sw && s_.ph == 0 && s_.pw == 0; }
-  int64_t row_step() const { return s_.sh; }
+  /// Has each pixel one window at most?
+  bool apart() const { return s_.kh <= s_.sh && s_.kw <= s_.sw; }
+  /// Does each piece of so many rows of the image hold its windows whole?
+  bool fits(int64_t rows) const { return rows == s_.H || (apart() && s_.ph == 0 && rows % s_.sh == 0); }
 
   /// Is every result one of its window's numbers?
   virtual bool takes_one() const { return false; }
