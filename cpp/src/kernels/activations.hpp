@@ -91,17 +91,15 @@ template <class T>
 struct Gelu {
   NNCORE_INLINE static Vec<T> size(Vec<T> x) { return min(Vec<T>::all(Constants<T>::gauss_end), abs(x)); }
   NNCORE_INLINE Vec<T> forward(Vec<T> x) const {
-    const Vec<T> t = size(x);
-    const GaussTail<T> tail = gauss_tail(t);
-    const Vec<T> r = t * tail.ratio, q = scale(fma(r, tail.density.q, r), tail.density.n);  // t Q(t)
+    const Vec<T> q = t_times_gauss_tail(size(x));
     return select(x < Vec<T>::zero(), -q, x - q);
   }
   // P(X <= x) + x d(x), d the density e^(-x^2/2) / sqrt(2 pi): Q - t d for x < 0, 1 - (Q - t d) for x >= 0
   NNCORE_INLINE Vec<T> backward(Vec<T> x, Vec<T> dy) const {
     const Vec<T> t = size(x), one = Vec<T>::all(T(1));
-    const GaussTail<T> tail = gauss_tail(t);
-    const Vec<T> r = fnma(t, Vec<T>::all(T(0.3989422804014327)), tail.ratio);
-    const Vec<T> m = scale(fma(r, tail.density.q, r), tail.density.n);
+    const Gauss<T> g = gauss(t);
+    const Vec<T> r = fnma(t, Vec<T>::all(T(0.3989422804014327)), gauss_tail_ratio(t));
+    const Vec<T> m = scale(fma(r, exponential(g.n, g.r).q, r), g.n);
     return dy * select(x < Vec<T>::zero(), m, one - m);
   }
 };

@@ -1,6 +1,5 @@
 /// exp, log, tanh, sigmoid and what ELU, Softplus and GELU are made of, of one vector: at most 2 ulp from the true value
-/// (GELU: 8) for every number, with and without fused multiply-add, subnormal arguments and results included; NaN
-/// gives NaN.
+/// for every number, with and without fused multiply-add, subnormal arguments and results included; NaN gives NaN.
 ///
 /// tests/kernels/math_check.cpp measures the errors: for float over all 2^32 arguments.
 #pragma once
@@ -18,7 +17,7 @@ namespace {
 ///   tanh_tail   (tanh(x)/x - 1) / z, z = x^2, |x| <= tanh_near  tanh  3.9e-9 (degree 4), 2.0e-17 (degree 9)
 ///   atanh_tail  (log(1+f)/s - 2) / z, s = f/(2+f), z = s^2,     log   1.1e-9 (degree 2), 1.4e-18 (degree 6)
 ///               sqrt(1/2) <= 1+f <= sqrt 2
-///   mills       (t+4) R(t), see gauss_tail                      R     2.9e-9 (degree 10), 2.2e-18 (degree 24)
+///   mills       (t+4) R(t), see gauss_tail_ratio                R     2.9e-9 (degree 10), 2.2e-18 (degree 24)
 template <class T>
 struct Constants;
 
@@ -32,7 +31,8 @@ struct Constants<float> {
   static constexpr float mills[] = {0x1.82b4bcp-1f, -0x1.373e3cp-1f, 0x1.8c6dbcp-2f,  -0x1.7dfedep-3f,
                                     0x1.eec6cep-5f, -0x1.ee7c98p-8f, -0x1.c95a1p-9f,  0x1.af48ccp-10f,
                                     0x1.66ba3ep-13f, -0x1.e61df8p-13f, -0x1.b07cfp-15f};
-  static constexpr float gauss_end = 15, gauss_cut = 256;        ///< beyond: 0; bits behind the point, see gauss_tail
+  static constexpr float mills_low[] = {-0x1.c68d7ap-27f, 0x1.c76db4p-26f, 0x1.f4e81ap-27f};  ///< what rounding took
+  static constexpr float gauss_end = 15, gauss_cut = 256;        ///< beyond: 0; bits behind the point, see gauss
   static constexpr float exp_lowest = -104, exp_highest = 89;     ///< beyond: 0 and inf
   static constexpr float tanh_near = 0.55f, tanh_flat = 10;       ///< the polynomial's end; beyond tanh_flat: 1
   static constexpr float sigmoid_flat = 20, sigmoid_zero = -110;  ///< beyond: 1 and 0
@@ -62,6 +62,7 @@ struct Constants<double> {
       0x1.23872292c6acap-22,  -0x1.4c4352d9063e7p-23, -0x1.6d3f0e7e5e128p-24, 0x1.c2d4773d6ec89p-27,
       0x1.4c5f1038eb0b5p-26,  0x1.0df9a2d22ac96p-29,  -0x1.4c20ba116ea25p-29, -0x1.8f97cbc9023ffp-31,
       -0x1.f675af45fb0dp-37};
+  static constexpr double mills_low[] = {-0x1.a1656caab995fp-56, -0x1.9e3753e90e35ap-58, 0x1.c2afb40f723e2p-57};
   static constexpr double gauss_end = 39, gauss_cut = 0x1p20;
   static constexpr double exp_lowest = -746, exp_highest = 710;
   static constexpr double tanh_near = 0.55, tanh_flat = 20;
@@ -197,23 +198,79 @@ NNCORE_INLINE Vec<T> log1p_exp_below_zero(Vec<T> x) {
   return log_of(select(large, one, zero), select(large, half * (e - one), e));
 }
 
-/// The upper tail of the normal distribution, P(X > t) = exp(-t^2/2) R(t), t in [0, gauss_end]: exp(-t^2/2) and R. R
-/// (Mills' ratio / sqrt(2 pi)) is P(u) / (t + 4) with u = (t - 4) / (t + 4), P = mills. t^2 is too large to be rounded
-/// before it meets exp, so t is cut at a few bits behind the point: the square of the first part is exact.
+/// a b - p, exact for p = a b rounded.
 template <class T>
-struct GaussTail {
-  Exponential<T> density;
-  Vec<T> ratio;
+NNCORE_INLINE Vec<T> rest_of_product(Vec<T> a, Vec<T> b, Vec<T> p) {
+#if NNCORE_AVX512 || NNCORE_AVX2
+  return fma(a, b, -p);
+#else
+  // Dekker: the products of half as many digits are exact
+  const Vec<T> by = Vec<T>::all(T(1 + (int64_t{1} << (Format<T>::mantissa_bits / 2 + 1))));
+  const Vec<T> ca = by * a, cb = by * b, a1 = ca - (ca - a), b1 = cb - (cb - b), a2 = a - a1, b2 = b - b1;
+  return ((a1 * b1 - p) + a1 * b2 + a2 * b1) + a2 * b2;
+#endif
+}
+
+/// a + b - s, exact for s = a + b rounded. Where b's exponent is not larger than a's, so is b - (s - a).
+template <class T>
+NNCORE_INLINE Vec<T> rest_of_sum(Vec<T> a, Vec<T> b, Vec<T> s) {
+  const Vec<T> part = s - a;
+  return (a - (s - part)) + (b - part);
+}
+
+/// The density exp(-t^2/2), t in [0, gauss_end], as 2^n exp(r + low). t^2 is too large to be rounded before it meets
+/// exp, so t is cut at a few bits behind the point: the square of the first part is exact.
+template <class T>
+struct Gauss {
+  Vec<T> n, r, low;
 };
 template <class T>
-NNCORE_INLINE GaussTail<T> gauss_tail(Vec<T> t) {
+NNCORE_INLINE Gauss<T> gauss(Vec<T> t) {
   using K = Constants<T>;
-  const Vec<T> half = Vec<T>::all(T(0.5)), four = Vec<T>::all(T(4));
+  const Vec<T> half = Vec<T>::all(T(0.5));
   const Vec<T> head = round(t * Vec<T>::all(K::gauss_cut)) * Vec<T>::all(1 / K::gauss_cut);
-  const Vec<T> x = -half * head * head, low = -half * (t - head) * (t + head);
-  const Vec<T> n = round(x * Vec<T>::all(K::inverse_ln2));
-  const Vec<T> w = Vec<T>::all(T(1)) / (t + four), u = (t - four) * w;
-  return {exponential(n, rest_of(x, n) + low), polynomial(K::mills, u, u * u) * w};
+  const Vec<T> x = -half * head * head, n = round(x * Vec<T>::all(K::inverse_ln2));
+  const Vec<T> large = fnma(n, Vec<T>::all(K::ln2_high), x);
+  const Vec<T> small = fnma(n, Vec<T>::all(K::ln2_low), -half * (t - head) * (t + head)), r = large + small;
+  return {n, r, (large - r) + small};
+}
+
+// The upper tail of the normal distribution is Q(t) = P(X > t) = exp(-t^2/2) R(t). R (Mills' ratio / sqrt(2 pi)) is
+// P(u) / (t + 4) with u = (t - 4) / (t + 4), P = mills.
+
+/// R(t), to a few ulp.
+template <class T>
+NNCORE_INLINE Vec<T> gauss_tail_ratio(Vec<T> t) {
+  const Vec<T> four = Vec<T>::all(T(4)), w = Vec<T>::all(T(1)) / (t + four), u = (t - four) * w;
+  return polynomial(Constants<T>::mills, u, u * u) * w;
+}
+
+/// t Q(t), whose two roundings that weigh are the last sum and the last but one: whatever else is rounded before, from
+/// w = 1 / (t + 4) and u = 1 - 8w over the last three steps of P(u) to t R(t), keeps a low part.
+template <class T>
+NNCORE_INLINE Vec<T> t_times_gauss_tail(Vec<T> t) {
+  using K = Constants<T>;
+  const auto all = [](auto x) { return Vec<T>::all(T(x)); };
+  const Vec<T> one = all(1), four = all(4), eight = all(8);
+  const Vec<T> below = t + four, w = one / below;  // 8w and below - 4 are exact
+  const Vec<T> w_low = -w * fma(w, t - (below - four), rest_of_product(w, below, one));
+  const Vec<T> u = fnma(eight, w, one), u_low = fnma(eight, w_low, (one - u) - eight * w), u2 = u * u;
+
+  const Vec<T> p3 = fma(every_second<4>(K::mills, u2), u, every_second<3>(K::mills, u2));
+  const Vec<T> c2 = all(K::mills[2]), up3 = u * p3, p2 = c2 + up3;
+  const Vec<T> p2_low = (up3 - (p2 - c2)) + (rest_of_product(u, p3, up3) + all(K::mills_low[2]));
+  const Vec<T> c1 = all(K::mills[1]), up2 = u * p2, p1 = c1 + up2;
+  const Vec<T> p1_low = fma(u, p2_low, (up2 - (p1 - c1)) + (rest_of_product(u, p2, up2) + all(K::mills_low[1])));
+  const Vec<T> c0 = all(K::mills[0]), up1 = u * p1, p = c0 + up1, slope = fma(u, p2, p1);
+  const Vec<T> rounded = rest_of_sum(c0, up1, p) + (rest_of_product(u, p1, up1) + all(K::mills_low[0]));
+  const Vec<T> p_low = fma(u_low, slope, fma(u, p1_low, rounded));
+
+  const Vec<T> ratio = p * w, ratio_low = fma(p, w_low, fma(p_low, w, rest_of_product(p, w, ratio)));
+  const Vec<T> y = t * ratio, y_low = fma(t, ratio_low, rest_of_product(t, ratio, y));
+  // times exp(r + low) = 1 + (r + low + r^2 tail(r))
+  const Gauss<T> g = gauss(t);
+  const Vec<T> r2 = g.r * g.r, bend = fma(r2, polynomial(K::expm1_tail, g.r, r2), g.low);
+  return scale(fma(y, g.r, fma(y, bend, fma(y_low, g.r + bend, y_low))) + y, g.n);
 }
 
 }  // namespace
