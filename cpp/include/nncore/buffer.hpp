@@ -1,12 +1,19 @@
 /// Buffer: 64-byte aligned memory that grows and never shrinks, so that a step allocates only the first time.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <new>
 
 namespace nncore {
+
+inline constexpr std::size_t kCacheLine = 64;
+
+/// So many bytes, a multiple of a cache line, from the beginning of one; on huge pages where that pays. For std::free;
+/// throws std::bad_alloc.
+void* allocate_lines(std::size_t bytes);
 
 template <class T>
 class Buffer {
@@ -27,18 +34,16 @@ class Buffer {
   int64_t capacity() const { return capacity_; }
 
  private:
-  static constexpr std::size_t kAlignment = 64;
   struct Free {
     void operator()(T* p) const { std::free(p); }
   };
   using Pointer = std::unique_ptr<T, Free>;
 
   static Pointer allocate(int64_t n) {
-    const std::size_t limit = (static_cast<std::size_t>(INT64_MAX) - kAlignment) / sizeof(T);
+    const std::size_t limit = (static_cast<std::size_t>(INT64_MAX) - kCacheLine) / sizeof(T);
     if (n < 0 || static_cast<std::size_t>(n) > limit) throw std::bad_alloc();
-    const std::size_t bytes = (static_cast<std::size_t>(n) * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment;
-    void* p = std::aligned_alloc(kAlignment, bytes);
-    if (p == nullptr) throw std::bad_alloc();
+    const std::size_t bytes = (static_cast<std::size_t>(n) * sizeof(T) + kCacheLine - 1) / kCacheLine * kCacheLine;
+    void* p = allocate_lines(bytes);
     __builtin_memset(p, 0, bytes);
     return Pointer(static_cast<T*>(p));
   }

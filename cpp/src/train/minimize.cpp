@@ -4,6 +4,7 @@
 #include <cmath>
 #include <new>
 
+#include "nncore/buffer.hpp"
 #include "nncore/error.hpp"
 #include "train/ticker.hpp"
 
@@ -164,8 +165,7 @@ void Way::reserve(int64_t count, std::size_t dimension) {
   const auto n = static_cast<std::size_t>(count);
   if (dimension > SIZE_MAX / 32 || n > SIZE_MAX / 16 / (dimension + 2)) throw std::bad_alloc();
   // In one piece: memory never used before costs more than the steps, and malloc keeps one such piece for the next call.
-  memory.reset(std::aligned_alloc(64, (n * (dimension + 2) * sizeof(double) + 63) / 64 * 64));
-  if (memory == nullptr) throw std::bad_alloc();
+  memory.reset(allocate_lines((n * (dimension + 2) * sizeof(double) + kCacheLine - 1) / kCacheLine * kCacheLine));
   capacity = count;
   path = static_cast<double*>(memory.get());
   values = path + n * dimension;
