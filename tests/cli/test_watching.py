@@ -101,10 +101,12 @@ def test_e0_watches_its_convolutional_nets(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(_dcn, "_images", lambda: tuple(few_images(n, n) for n in (100, 20, 20)))
     monkeypatch.setattr(_e0, "WIDTHS", (3,))
     monkeypatch.setattr(_e0, "DEPTHS", (2,))
-    runs = tmp_path / "runs"
+    runs, pages = tmp_path / "runs", tmp_path / "pages"
     command = ["experiments", "E0", "--quick", "--out", str(tmp_path / "out"), "--logdir", str(runs), "--seed", "3"]
-    assert main(command) == 0
-    assert f"tensorboard --logdir {runs}" in capsys.readouterr().out
+    assert main([*command, "--report", str(pages)]) == 0
+    out = capsys.readouterr().out
+    assert f"tensorboard --logdir {runs}" in out and f"report: {pages}" in out
+    assert os.listdir(pages) == ["A-seed3.html"] and "A-seed3" in (pages / "A-seed3.html").read_text()
     assert os.listdir(runs) == ["A-seed3"]
     assert main(command) == 0  # again, into folders of its own
     assert sorted(os.listdir(runs / "A-seed3")) == ["run-1", "run-2"]
@@ -113,4 +115,10 @@ def test_e0_watches_its_convolutional_nets(tmp_path, monkeypatch, capsys):
 def test_experiments_that_nothing_watches_say_so_before_they_run(tmp_path, capsys):
     assert main(["experiments", "E4", "--quick", "--out", str(tmp_path), "--logdir", str(tmp_path / "runs")]) == 1
     assert "ConfigError: [experiments] --logdir: expected with E0, got it with E4" in capsys.readouterr().err
+    assert main(["experiments", "E4", "--quick", "--out", str(tmp_path), "--report", str(tmp_path / "pages")]) == 1
+    assert "ConfigError: [experiments] --report: expected with E0, got it with E4" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+    (tmp_path / "file").write_text("")
+    assert main(["experiments", "E0", "--quick", "--out", str(tmp_path / "out"), "--report", str(tmp_path / "file")]) == 1
+    assert "ConfigError: [nncore] --report: expected a folder, got" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

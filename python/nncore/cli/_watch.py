@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import os
 import shlex
+import threading
 
 from nncore import History, Trainer
 from nncore._checks import integer
@@ -25,6 +26,13 @@ def add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--report", metavar="FILE", help="write the fit as one HTML page: curves, what went on inside")
 
 
+def add_reports(parser: argparse.ArgumentParser) -> None:
+    """The flag of commands that do several fits."""
+    parser.add_argument(
+        "--report", metavar="FOLDER", dest="reports", help="write each watched fit as an HTML page into this folder"
+    )
+
+
 def watchers(args: argparse.Namespace, name: str = "") -> list[Callback]:
     """Callbacks for a fit; `name` tells those of several fits apart."""
     every = integer("nncore", "--monitor-every", args.monitor_every, 1, 2**62)
@@ -33,19 +41,26 @@ def watchers(args: argparse.Namespace, name: str = "") -> list[Callback]:
         folder = os.path.join(args.logdir, name) if name and args.logdir else args.logdir
         found.append(TensorBoard(folder, every))
     if getattr(args, "report", None) is not None:
-        found += [Monitor(every), _Reporter(args)]
+        found += [Monitor(every), _Reporter(args, args.report, args.parser.prog)]
+    if getattr(args, "reports", None) is not None:
+        try:
+            os.makedirs(args.reports, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"[nncore] --report: expected a folder, got {args.reports!r} ({error.strerror})") from None
+        found.append(_Reporter(args, os.path.join(args.reports, f"{name or 'fit'}.html"), f"{args.parser.prog} {name}"))
     return found
 
 
 class _Reporter(Callback):
-    """Writes the page when the fit is over."""
+    """Writes the page when the fit is over, with what the monitors among its callbacks saw."""
 
-    def __init__(self, args: argparse.Namespace) -> None:
-        path = args.report
+    _drawing = threading.Lock()  # matplotlib draws in one thread at a time
+
+    def __init__(self, args: argparse.Namespace, path: str, title: str) -> None:
         folder = os.path.dirname(os.path.realpath(path))
         if not path or os.path.isdir(path) or not (os.path.isdir(folder) and os.access(folder, os.W_OK)):
             raise ConfigError(f"[nncore] --report: expected a file in a folder that can be written to, got {path!r}")
-        self.path, self._args = path, args
+        self.path, self._title, self._args = path, title, args
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         """No window opens for its pictures."""
@@ -55,13 +70,14 @@ class _Reporter(Callback):
     def on_fit_end(self, history: History) -> None:
         """Writes it. A disk that refuses it now costs the page, not what was trained."""
         try:
-            history.report(self.path, title=self._args.parser.prog)
+            with self._drawing:
+                history.report(self.path, title=self._title)
         except OSError as error:
             self._args.failed = f"{type(error).__name__}: [nncore] --report: {error}"
 
 
 def notes(args: argparse.Namespace) -> list[str]:
     """Where a command has written what it saw, if it has."""
-    logdir, report = getattr(args, "logdir", None), getattr(args, "report", None)
+    logdir, report = getattr(args, "logdir", None), getattr(args, "report", None) or getattr(args, "reports", None)
     found = [] if logdir is None else [f"to look inside (pip install tensorboard): tensorboard --logdir {shlex.quote(logdir)}"]
     return found if report is None or args.failed else [*found, f"report: {report}"]

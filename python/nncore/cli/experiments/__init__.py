@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nncore import get_num_threads
 from nncore.cli._report import Report
-from nncore.cli._watch import add_watching, watchers
+from nncore.cli._watch import add_reports, add_watching, watchers
 from nncore.cli.experiments import _e0, _e1, _e2, _e3, _e4
 from nncore.cli.experiments._comparison import Row, compare, text_of, write_csv
 from nncore.cli.experiments._runs import Records
@@ -33,12 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="few seeds and short runs, into files named -quick")
     parser.add_argument("--resume", action="store_true", help="keep the runs the result file has already")
     add_watching(parser)
+    add_reports(parser)
 
 
 def run(args: argparse.Namespace) -> Report:
     """Runs each experiment; writes NAME.json, all runs, and NAME.csv, the comparison."""
-    if args.logdir is not None and not set(args.names) & set(_WATCHED):
-        raise ConfigError(f"[experiments] --logdir: expected with {' '.join(_WATCHED)}, got it with {' '.join(args.names)}")
+    for flag, given in (("--logdir", args.logdir), ("--report", args.reports)):
+        if given is not None and not set(args.names) & set(_WATCHED):
+            raise ConfigError(f"[experiments] {flag}: expected with {' '.join(_WATCHED)}, got it with {' '.join(args.names)}")
     watchers(args)  # what is wrong with its flags is better known now
     report = _Comparison()
     for name in dict.fromkeys(args.names):

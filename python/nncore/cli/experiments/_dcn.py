@@ -59,7 +59,7 @@ def _train(name: str, epochs: int, samples: int | None, watch: Watch) -> Callabl
         net = mnist_cnn(setting.activation, init=setting.init, seed=seed, input=pixels)
         options: dict[str, Any] = {"batch_size": 50, "seed": seed, "on_nonfinite": "stop", "num_threads": 1}
         trainer = Trainer(net, CrossEntropyLoss(), setting.optimizer(), **options)
-        monitor = Monitor(every=100, histograms=False)
+        monitor = Monitor(every=100)
         watching = [monitor, *watch(f"{label_of(name)}-seed{seed}")]
         history = fit(trainer, X, y, epochs, validation_data=validation, test_data=test, callbacks=watching)
         curves = {key: history[key].tolist() for key in ("loss", "val_accuracy", "test_accuracy")}
