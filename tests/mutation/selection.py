@@ -10,9 +10,10 @@ LOSSES = ["tests/contract/test_loss_contract.py", "tests/losses/test_losses_by_h
 OPTIMIZERS = ["tests/contract/test_optimizer_contract.py", "tests/optimizers"]
 TRAINING = ["tests/train/test_planned_equals_layerwise.py", "tests/train/test_trajectory.py"]
 IMAGES = ["tests/layers/test_images_by_hand.py", "tests/layers/test_images_torch.py", "tests/model/test_inference.py",
-          "tests/train/test_convolutional_nets.py"]  # fmt: skip
+          "tests/train/test_convolutional_nets.py", "tests/train/test_every_fusion.py"]  # fmt: skip
 # The few tests tried first, and a -k expression; None: the names a file registers.
 FIRST = {
+    "winograd": (["tests/layers/test_winograd.py", *IMAGES], ""),
     **dict.fromkeys(["conv", "correlation", "columns", "pool", "turn.", "window", "inference"], (IMAGES, "")),
     "batch_norm2d.cpp": ([GRADIENTS, *IMAGES], "Norm or norm or block"),
     "augment.hpp": (["tests/train/test_augment.py"], ""),
@@ -29,7 +30,7 @@ FIRST = {
     "optimizer_": (OPTIMIZERS, ""),
 }
 BROAD = ["tests/contract", "tests/layers", "tests/losses", "tests/optimizers", "tests/schedules", "tests/model",
-         "tests/train/test_fit.py", "tests/train/test_penalties_and_clipping.py", *TRAINING, IMAGES[-1],
+         "tests/train/test_fit.py", "tests/train/test_penalties_and_clipping.py", *TRAINING, *IMAGES[-2:],
          "tests/train/test_monitor.py", "tests/train/test_augment.py"]  # fmt: skip
 
 
