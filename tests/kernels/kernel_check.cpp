@@ -1,38 +1,10 @@
 /// Compares the products with plain triple loops, looks for reads and writes out of bounds, and times them.
+#include "matrix.hpp"
 #include "timing.hpp"
 #include "values.hpp"
 
 namespace nncore::check {
 namespace {
-
-/// y (m, n), x (m, k), w (k, n).
-struct Sizes {
-  int64_t m, n, k;
-  explicit Sizes(const Problem& p) : m(p["m"]), n(p["n"]), k(p["k"]) {}
-};
-
-/// A matrix of rows `ld` apart inside guarded memory. The gaps of an input hold NaN, those of an output a pattern.
-template <class T>
-struct Matrix {
-  int64_t rows, columns, ld;
-  Guarded<T> memory;
-  Matrix(int64_t rows_, int64_t columns_, int64_t gap)
-      : rows(rows_), columns(columns_), ld(columns_ + gap), memory(rows_ > 0 ? (rows_ - 1) * ld + columns_ : 0) {}
-  T* row(int64_t r) { return memory.data() + r * ld; }
-  const T* row(int64_t r) const { return memory.data() + r * ld; }
-  T at(int64_t r, int64_t c) const { return memory[r * ld + c]; }
-
-  void fill(uint64_t seed) {
-    Numbers(seed).fill(memory, 1);
-    for (int64_t i = 0; i < memory.size(); ++i)
-      if (i % ld >= columns) memory[i] = std::numeric_limits<T>::quiet_NaN();
-  }
-  int check_gaps() const {
-    for (int64_t i = 0; i < memory.size(); ++i)
-      if (i % ld >= columns && !memory.untouched(i)) return fail("write between rows", i / ld, i % ld);
-    return check_fronts(memory);
-  }
-};
 
 /// W^T (K, N) as panels, as table.hpp describes it.
 template <class T>
@@ -66,26 +38,6 @@ int check_forward(const Kernels<T>& kernels, const Sizes& p, int64_t gap, bool w
     for (int64_t m = 0; m < p.m; ++m) {
       for (int64_t k = 0; k < p.k; ++k) column[k] = w.at(k, j);
       kernels.gemm_forward(1, 1, p.k, x.row(m), x.ld, column.data(), b ? b + j : b, one.data(), 1);
-      if (!same_bits(one[0], y.at(m, j))) return fail("cutting changes the bits", m, j);
-    }
-  return y.check_gaps();
-}
-
-/// The same product with w (n, k) as it is.
-template <class T>
-int check_rows(const Kernels<T>& kernels, const Sizes& p, int64_t gap, bool with_bias) {
-  Matrix<T> x(p.m, p.k, gap), w(p.n, p.k, 0), bias(1, p.n, 0), y(p.m, p.n, gap);
-  Guarded<T> one(1);
-  x.fill(1), w.fill(2), bias.fill(3);
-  const T* b = with_bias ? bias.row(0) : nullptr;
-  kernels.gemm_rows(p.m, p.n, p.k, x.row(0), x.ld, w.row(0), b, y.row(0), y.ld);
-  for (int64_t m = 0; m < p.m; ++m)
-    for (int64_t j = 0; j < p.n; ++j) {
-      if (!close_sum(y.at(m, j), b ? b[j] : T(0), p.k, [&](int64_t k) -> long double {
-            return static_cast<long double>(x.at(m, k)) * w.at(j, k);
-          }))
-        return fail("wrong sum", m, j);
-      kernels.gemm_rows(1, 1, p.k, x.row(m), x.ld, w.row(j), b ? b + j : b, one.data(), 1);
       if (!same_bits(one[0], y.at(m, j))) return fail("cutting changes the bits", m, j);
     }
   return y.check_gaps();
@@ -183,8 +135,6 @@ int check(const Kernels<T>& kernels, const Problem& problem) {
   for (int64_t gap : {int64_t{0}, (p.m + p.n + p.k) % 2 == 0 ? int64_t{3} : int64_t{40}}) {
     if (problem.kernel == "gemm_forward") {
       failures += check_forward(kernels, p, gap, false) + check_forward(kernels, p, gap, true);
-    } else if (problem.kernel == "gemm_rows") {
-      failures += check_rows(kernels, p, gap, false) + check_rows(kernels, p, gap, true);
     } else if (problem.kernel == "gemm_dw") {
       failures += check_dw(kernels, p, gap);
     } else if (problem.kernel == "gemm_dx") {
@@ -209,8 +159,6 @@ struct Product {
       kernels.gemm_dx(p.m, p.n, p.k, 0, p.k, y.get(), p.n, w.get(), x.get(), p.k);
     } else if (kernel == "column_sums") {
       kernels.column_sums(p.m, p.n, y.get(), p.n, bias.get());
-    } else if (kernel == "gemm_rows") {
-      kernels.gemm_rows(p.m, p.n, p.k, x.get(), p.k, w.get(), bias.get(), y.get(), p.n);
     } else {
       const bool forward = kernel == "gemm_forward";
       for (int64_t j = 0; j < p.n; j += kernels.panel) {
@@ -244,7 +192,7 @@ std::vector<Problem> all_problems() {
   const int64_t real[][3] = {{1, 20, 2},   {160, 20, 2},   {16, 2, 20},    {10, 30, 784}, {10, 10, 30},
                              {5, 100, 300}, {43, 129, 70}, {200, 100, 192}, {3, 31, 1024}, {20, 40, 2048}};
   std::vector<Problem> all = {{"fma_probe", {}}};
-  for (const char* kernel : {"gemm_forward", "gemm_rows", "gemm_dw", "gemm_dx", "column_sums"}) {
+  for (const char* kernel : {"gemm_forward", "gemm_dw", "gemm_dx", "column_sums"}) {
     const bool no_k = std::string(kernel) == "column_sums";
     const auto add = [&](int64_t m, int64_t n, int64_t k) {
       if (!no_k || k == 0) all.push_back(product(kernel, m, n, k));
@@ -264,7 +212,7 @@ std::vector<Problem> bench_problems() {
                                {10, 512, 784}, {64, 512, 784}, {10, 256, 512}, {64, 256, 512},  {64, 128, 256},
                                {64, 64, 128},  {64, 10, 64},   {200, 100, 3072}, {64, 1024, 1024}};
   std::vector<Problem> all;
-  for (const char* kernel : {"gemm_forward", "gemm_rows", "gemm_dw", "gemm_dx", "column_sums"})
+  for (const char* kernel : {"gemm_forward", "gemm_dw", "gemm_dx", "column_sums"})
     for (const auto& s : shapes) all.push_back(product(kernel, s[0], s[1], s[2]));
   return all;
 }

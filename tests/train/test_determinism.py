@@ -20,6 +20,11 @@ def dropout():
     return layers, {"batch_size": 48}, lambda: nc.SGD(lr=0.1, momentum=0.9), 300
 
 
+def many_inputs():
+    layers = [nc.Linear(60, 1100), nc.ReLU(), nc.Linear(1100, 150), nc.ReLU(), nc.Dropout(0.5), nc.Linear(150, 7)]
+    return layers, {"batch_size": 80}, lambda: nc.Adam(lr=1e-3), 200
+
+
 def clipped():
     layers = [nc.Linear(100, 200), nc.Sigmoid(), nc.Linear(200, 4)]
     return layers, {"batch_size": 100, "clip_grad_norm": 0.1, "l2": 0.01, "l1": 0.001}, lambda: nc.SGD(lr=0.5), 250
@@ -62,7 +67,7 @@ def fingerprint(build, dtype, threads=None, progress=False, seed=4, epochs=2):
     return digest.hexdigest()
 
 
-@pytest.mark.parametrize("build", [wide, dropout, clipped, tiny, shared, normalised])
+@pytest.mark.parametrize("build", [wide, dropout, many_inputs, clipped, tiny, shared, normalised])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_any_number_of_threads_gives_the_same_bits(build, dtype):
     assert len({fingerprint(build, dtype, threads) for threads in THREADS}) == 1

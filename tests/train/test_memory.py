@@ -44,7 +44,8 @@ def count(trainer, data, steps):
     return shim.allocations() - start
 
 rng = np.random.default_rng(0)
-nets = {"rows": ((100, 30, 10), nc.Sigmoid), "features": ((2, 20, 2), nc.ReLU), "wide": ((64, 200, 10), nc.Tanh)}
+nets = {"rows": ((100, 30, 10), nc.Sigmoid), "features": ((2, 20, 2), nc.ReLU), "wide": ((64, 200, 10), nc.Tanh),
+        "many inputs": ((1030, 70, 10), nc.ReLU)}
 rules = {"SGD": lambda: nc.SGD(lr=0.01), "momentum": lambda: nc.SGD(lr=0.01, momentum=0.9), "Adam": nc.Adam}
 for (name, (sizes, act)), rule, dtype, batch, threads in itertools.product(
         nets.items(), rules, ("float32", "float64"), (1, 16), (1, 2)):

@@ -11,8 +11,8 @@ namespace nncore {
 
 inline constexpr std::size_t kCacheLine = 64;
 
-/// So many bytes, a multiple of a cache line, from the beginning of one; on huge pages where that pays. For std::free;
-/// throws std::bad_alloc.
+/// So many bytes from the beginning of a cache line to the end of one; on huge pages where that pays. For std::free; throws
+/// std::bad_alloc.
 void* allocate_lines(std::size_t bytes);
 
 template <class T>
@@ -42,7 +42,7 @@ class Buffer {
   static Pointer allocate(int64_t n) {
     const std::size_t limit = (static_cast<std::size_t>(INT64_MAX) - kCacheLine) / sizeof(T);
     if (n < 0 || static_cast<std::size_t>(n) > limit) throw std::bad_alloc();
-    const std::size_t bytes = (static_cast<std::size_t>(n) * sizeof(T) + kCacheLine - 1) / kCacheLine * kCacheLine;
+    const std::size_t bytes = static_cast<std::size_t>(n) * sizeof(T);
     void* p = allocate_lines(bytes);
     __builtin_memset(p, 0, bytes);
     return Pointer(static_cast<T*>(p));

@@ -9,6 +9,7 @@ namespace nncore {
 // Large arrays in pages of 4 KB cost a step some per cent for the addresses of pages, and more while they are fresh.
 // Only the huge pages that lie in them whole are asked for: the process does not grow.
 void* allocate_lines(std::size_t bytes) {
+  bytes = (bytes + kCacheLine - 1) / kCacheLine * kCacheLine;
   void* const p = std::aligned_alloc(kCacheLine, bytes);
   if (p == nullptr) throw std::bad_alloc();
 #if defined(__linux__) && defined(MADV_HUGEPAGE)

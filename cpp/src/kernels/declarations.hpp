@@ -25,6 +25,8 @@ NNCORE_KERNEL(gemm_forward);
 NNCORE_KERNEL(gemm_dw);
 NNCORE_KERNEL(gemm_dx);
 NNCORE_KERNEL(gemm_rows);
+NNCORE_KERNEL(sparse_product);
+NNCORE_KERNEL(gemm_part);
 NNCORE_KERNEL(column_sums);
 NNCORE_KERNEL(columns);
 NNCORE_KERNEL(correlate);

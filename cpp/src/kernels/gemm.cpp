@@ -23,7 +23,7 @@ template <class T>
 constexpr int64_t kNarrow = Vec<T>::lanes / 4 > 1 ? Vec<T>::lanes / 4 : 1;
 
 /// One call. length: terms of the sum; whole: how many of them may load whole vectors of b; width: columns.
-/// lda, ldb, ldc: distance of rows; start: null for zeros.
+/// lda, ldb, ldc: distance of rows; start: null for zeros; add: start is what stands in c instead.
 template <class T>
 struct Problem {
   int64_t length, whole, width;
@@ -34,6 +34,7 @@ struct Problem {
   const T* start;
   T* c;
   int64_t ldc;
+  bool add = false;
 };
 
 /// How many of the `length` rows of b may be read to the end of `columns` >= width lanes: the bytes behind the row's
@@ -86,11 +87,20 @@ template <template <class, int> class Walk, class T, int R, int vectors>
     else return Vec<T>::load(row + last_at, partial);
   };
   Vec<T> sum[R][vectors];
+  if (p.add) {
 #pragma GCC unroll 16
-  for (int v = 0; v < vectors; ++v) {
-    const Vec<T> start = !p.start ? Vec<T>::zero() : v < last ? Vec<T>::load(p.start + v * lanes) : load_last(p.start);
+    for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) sum[r][v] = start;
+      for (int v = 0; v < last; ++v) sum[r][v] = Vec<T>::load(c + r * p.ldc + v * lanes);
+      sum[r][last] = load_last(c + r * p.ldc);
+    }
+  } else {
+#pragma GCC unroll 16
+    for (int v = 0; v < vectors; ++v) {
+      const Vec<T> start = !p.start ? Vec<T>::zero() : v < last ? Vec<T>::load(p.start + v * lanes) : load_last(p.start);
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) sum[r][v] = start;
+    }
   }
 
   Walk<T, R> a(a_start, p.lda);
@@ -183,6 +193,18 @@ NNCORE_INLINE void weight_gradient(int64_t M, int64_t width, int64_t K, const T*
                                    int64_t lddy, T* dw) {
   if (width <= kNarrow<T> && M > 2 && K >= 4 * width) narrow_weight_gradient(M, width, K, x, ldx, dy, lddy, dw);
   else product<ColumnsOfA, T>(K, kTileRows, 1, {M, 0, width, x, ldx, dy, lddy, nullptr, dw, width});
+}
+
+template <class T>
+NNCORE_INLINE void part(bool columns, int64_t R, int64_t L, int64_t width, const T* a, int64_t lda, const T* b,
+                        int64_t ldb, bool add, T* c, int64_t ldc) {
+  constexpr int64_t panel = 2 * Vec<T>::lanes;
+  for (int64_t j = 0; j < width; j += panel) {
+    const int64_t some = width - j < panel ? width - j : panel;
+    const Problem<T> p = {L, 0, some, a, lda, b + j, ldb, nullptr, c + j, ldc, add};
+    if (columns) product<ColumnsOfA, T>(R, kTileRows, 1, p);
+    else product<RowsOfA, T>(R, kTileRows, lda, p);
+  }
 }
 
 // A column's sum is kChains sums, of the rows m = 0, 1, ... modulo kChains: one addition after the other would wait for
@@ -297,6 +319,15 @@ void gemm_dw(int64_t M, int64_t width, int64_t K, const float* x, int64_t ldx, c
 void gemm_dw(int64_t M, int64_t width, int64_t K, const double* x, int64_t ldx, const double* dy, int64_t lddy,
              double* dw) {
   weight_gradient(M, width, K, x, ldx, dy, lddy, dw);
+}
+
+void gemm_part(bool columns, int64_t R, int64_t L, int64_t width, const float* a, int64_t lda, const float* b,
+               int64_t ldb, bool add, float* c, int64_t ldc) {
+  part(columns, R, L, width, a, lda, b, ldb, add, c, ldc);
+}
+void gemm_part(bool columns, int64_t R, int64_t L, int64_t width, const double* a, int64_t lda, const double* b,
+               int64_t ldb, bool add, double* c, int64_t ldc) {
+  part(columns, R, L, width, a, lda, b, ldb, add, c, ldc);
 }
 
 void column_sums(int64_t M, int64_t N, const float* x, int64_t ldx, float* out) { sum_columns(M, N, x, ldx, out); }

@@ -20,23 +20,6 @@ constexpr int64_t kPanel = 2 * Vec<T>::lanes;
 // Up to this many columns, and from this many rows of b on, transposing is the quicker way for 4 rows of dy or more.
 constexpr int64_t kFewColumns = 32, kEnoughRows = 5;
 
-/// out[i] = sum of the lanes of a[i], i < 4. Adding transposed halves costs 2 shuffles a sum instead of the 4 of one
-/// register on its own; the tree is the same for all four.
-template <class T>
-NNCORE_INLINE void sum_lanes(const Vec<T>* a, T* out) {
-  const auto add = [](auto x, auto y) __attribute__((always_inline)) { return x + y; };
-  const Vec<T> first = lower_pairs(a[0], a[1]) + upper_pairs(a[0], a[1]);
-  const Vec<T> second = lower_pairs(a[2], a[3]) + upper_pairs(a[2], a[3]);
-  if constexpr (sizeof(T) == 4) {
-    const auto four = fold_parts(lower_halves(first, second) + upper_halves(first, second), add);
-    __builtin_memcpy(out, &four, sizeof four);
-  } else {
-    const auto low = fold_parts(first, add), high = fold_parts(second, add);
-    __builtin_memcpy(out, &low, sizeof low);
-    __builtin_memcpy(out + 2, &high, sizeof high);
-  }
-}
-
 /// One call. N columns in panels of at most 2 vectors, K rows of b; lddy, lddx: distance of rows.
 template <class T>
 struct Problem {

@@ -1,5 +1,5 @@
 /// Turning blocks by 16-byte pieces: rows of any distance into registers with row r in lane r, a piece of columns at
-/// a time. (turn.hpp turns whole registers of rows without gaps.)
+/// a time; and sums across lanes, which turn as they add. (turn.hpp turns whole registers of rows without gaps.)
 #pragma once
 
 #include "kernels/simd.hpp"
@@ -88,6 +88,23 @@ NNCORE_INLINE void turn_piece(const T* x, int64_t ldx, Vec<T>* columns) {
   } else {
     const Vec<T> even = load_pieces(x, 2 * ldx), odd = load_pieces(x + ldx, 2 * ldx);
     columns[0] = lower_pairs(even, odd), columns[1] = upper_pairs(even, odd);
+  }
+}
+
+/// out[i] = sum of the lanes of a[i], i < 4. Adding transposed halves costs 2 shuffles a sum instead of the 4 of one
+/// register on its own; the tree is the same for all four.
+template <class T>
+NNCORE_INLINE void sum_lanes(const Vec<T>* a, T* out) {
+  const auto add = [](auto x, auto y) __attribute__((always_inline)) { return x + y; };
+  const Vec<T> first = lower_pairs(a[0], a[1]) + upper_pairs(a[0], a[1]);
+  const Vec<T> second = lower_pairs(a[2], a[3]) + upper_pairs(a[2], a[3]);
+  if constexpr (sizeof(T) == 4) {
+    const auto four = fold_parts(lower_halves(first, second) + upper_halves(first, second), add);
+    __builtin_memcpy(out, &four, sizeof four);
+  } else {
+    const auto low = fold_parts(first, add), high = fold_parts(second, add);
+    __builtin_memcpy(out, &low, sizeof low);
+    __builtin_memcpy(out + 2, &high, sizeof high);
   }
 }
 

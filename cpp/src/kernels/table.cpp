@@ -18,6 +18,8 @@ constexpr Kernels<T> make_table() {
       .gemm_dw = gemm_dw,
       .gemm_dx = gemm_dx,
       .gemm_rows = gemm_rows,
+      .sparse_product = sparse_product,
+      .gemm_part = gemm_part,
       .column_sums = column_sums,
       .columns = columns,
       .correlate = correlate,

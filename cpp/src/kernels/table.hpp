@@ -63,6 +63,16 @@ struct RangeSummary {
 /// Tables a histogram is counted in: equal neighbours, of which there are many, would wait for one another.
 inline constexpr int kCountTables = 4;
 
+/// An element of a row of a sparse matrix: term `at` of a chunk of a sum.
+template <class T>
+struct Nonzero {
+  T value;
+  int32_t at;
+};
+/// Terms in a chunk, and registers in a row of a wide panel: what goes with each chunk is 32 KiB at most, and so stays
+/// in the first cache.
+inline constexpr int64_t kSparseChunk = 64, kWidePanel = 8;
+
 /// Neighbours in memory: `length` elements from element `from` on.
 struct Run {
   int64_t from, length;
@@ -103,10 +113,19 @@ struct Kernels {
   /// dx points at column 0 of row 0; only columns k0..k1-1 are written.
   void (*gemm_dx)(int64_t M, int64_t N, int64_t K, int64_t k0, int64_t k1, const T* dy, int64_t lddy, const T* b,
                   T* dx, int64_t lddx);
-  /// y[m, c] = bias[c] + sum_k w[c, k] x[m, k] with w (C, K) as it is, not packed: by lanes of k, then across lanes in
-  /// a fixed tree, which K alone decides. bias may be null.
-  void (*gemm_rows)(int64_t M, int64_t C, int64_t K, const T* x, int64_t ldx, const T* w, const T* bias, T* y,
-                    int64_t ldy);
+  /// y[m, c] = bias[c] + sum_k x[m, k] w[c, k] with w (C, K) in panels of `panel` columns k, as above but of W instead of
+  /// W^T; panel = K: as it is. By lanes of k, then across lanes in a fixed tree, which K alone decides. bias may be null.
+  void (*gemm_rows)(int64_t M, int64_t C, int64_t K, int64_t panel, const T* x, int64_t ldx, const T* w, const T* bias,
+                    T* y, int64_t ldy);
+  /// c[r, j] = start + sum_l a[r, l] b[l, j], r < R, j < width <= kWidePanel registers, in ascending order of l; start =
+  /// c[r, j] if `add`, else 0. The nonzeros of row r of a begin at a + r * lda, those meant here are numbers ends[0] to
+  /// ends[1] of them, at ends + r * lde; what is left out counts as 0, whatever b is. `soon`, unless null, is the b of
+  /// the next call, to be fetched by the way.
+  void (*sparse_product)(int64_t R, const int32_t* ends, int64_t lde, const Nonzero<T>* a, int64_t lda, int64_t width,
+                         const T* b, int64_t ldb, bool add, T* c, int64_t ldc, const T* soon);
+  /// The same with all of a: (R, L), or with `columns` its transpose, (L, R).
+  void (*gemm_part)(bool columns, int64_t R, int64_t L, int64_t width, const T* a, int64_t lda, const T* b, int64_t ldb,
+                    bool add, T* c, int64_t ldc);
   /// out[j] = sum_m x[m, j], j < N.
   void (*column_sums)(int64_t M, int64_t N, const T* x, int64_t ldx, T* out);
 

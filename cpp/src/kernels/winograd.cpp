@@ -186,7 +186,7 @@ NNCORE_INLINE Square<Pointer> square_of(const WinogradShape& s, Pointer all, int
           tile % s.columns() * m - left};
 }
 
-/// Squares of pixels into values at points, zeros beside the image.
+/// Squares of pixels into values at points, zeros beside the image. Each square of a plane asks for a share of the next.
 template <class Map, class T>
 NNCORE_INLINE void spread(const WinogradShape& s, const TileRange& part, int64_t C, int64_t H, int64_t W, int64_t up,
                           int64_t left, const T* x, T* v) {
@@ -196,6 +196,10 @@ NNCORE_INLINE void spread(const WinogradShape& s, const TileRange& part, int64_t
     for (int64_t t = part.tile0; t < part.tile1; ++t) {
       const auto from = square_of(s, x, b, H, W, blocks, c, t, up, left);
       T* const to = v + (c * count + t - part.tile0) * b;
+      const int64_t tile = t % s.tiles(), next = H * W + tile * H * W / s.tiles();
+      for (int64_t pixel = next; pixel < next + (H * W + s.tiles() - 1) / s.tiles(); ++pixel) {
+        __builtin_prefetch(from.pixels + pixel * b);
+      }
       const auto load = [=](int i, int j) __attribute__((always_inline)) { return Vec<T>::load(from.at(i, j)); };
       const auto load_inside = [=](int i, int j) __attribute__((always_inline)) {
         return from.has(i, j) ? load(i, j) : Vec<T>::zero();

@@ -1,7 +1,9 @@
 #include <algorithm>
 
 #include "kernels/table.hpp"
-#include "layers/epilogue.hpp"
+#include "layers/lanes_linear.hpp"
+#include "layers/packed_linear.hpp"
+#include "layers/wide_linear.hpp"
 #include "nncore/buffer.hpp"
 #include "nncore/initializer.hpp"
 #include "nncore/layer.hpp"
@@ -9,175 +11,6 @@
 
 namespace nncore {
 namespace {
-
-/// y = x W^T + b on W^T packed in panels (layout in kernels/table.hpp). K = in_features, C = out_features.
-template <class T>
-class PackedLinear final : public Lowered<T>, public Packing<T> {
- public:
-  PackedLinear(int64_t K, int64_t C, int64_t rows_per_sample, bool bias)
-      : K_(K), C_(C), rows_per_sample_(rows_per_sample), bias_(bias), db_(C) {}
-
-  double cost(int64_t N) const override {
-    return 3.0 * static_cast<double>(N * rows_per_sample_ * K_ * divide_up(C_, kernels<T>().lanes));
-  }
-
-  const Packing<T>* packing() const override { return this; }
-
-  void pack(int i, const T* natural, T* packed) const override {
-    if (i == 1) {
-      std::copy_n(natural, C_, packed);
-      return;
-    }
-    for_each_panel([&](int64_t j0, int64_t width) {
-      for (int64_t k = 0; k < K_; ++k)
-        for (int64_t j = j0; j < j0 + width; ++j) *packed++ = natural[j * K_ + k];
-    });
-  }
-
-  void unpack(int i, const T* packed, T* natural) const override {
-    if (i == 1) {
-      std::copy_n(packed, C_, natural);
-      return;
-    }
-    for_each_panel([&](int64_t j0, int64_t width) {
-      for (int64_t k = 0; k < K_; ++k)
-        for (int64_t j = j0; j < j0 + width; ++j) natural[j * K_ + k] = *packed++;
-    });
-  }
-
-  bool fuse(Layer<T>& next) override { return after_.add(next); }
-
-  void forward(int64_t N, const T* x, T* y, T* const* w, const Pass& pass) override {
-    const int64_t M = N * rows_per_sample_;
-    after_.begin(M * C_, pass);
-    const int64_t panels = divide_up(C_, panel()), groups = divide_up(panels, kPanelGroup);
-    const int64_t block = row_block(), blocks = divide_up(M, block);
-    parallel_for(blocks * groups, flops(M), [&](int64_t piece) {
-      const int64_t m0 = piece / groups * block, rows = std::min(block, M - m0);
-      const int64_t p0 = piece % groups * kPanelGroup, p1 = std::min(panels, p0 + kPanelGroup);
-      const int64_t j0 = p0 * panel(), j1 = std::min(C_, p1 * panel());
-      for (int64_t j = j0; j < j1; j += panel()) {
-        kernels<T>().gemm_forward(rows, std::min(panel(), C_ - j), K_, x + m0 * K_, K_, w[0] + j * K_,
-                                  bias_ ? w[1] + j : nullptr, y + m0 * C_ + j, C_);
-      }
-      if (!after_) return;
-      if (groups == 1) return after_.forward(m0 * C_, rows * C_, y + m0 * C_);
-      for (int64_t m = m0; m < m0 + rows; ++m) after_.forward(m * C_ + j0, j1 - j0, y + m * C_ + j0);
-    });
-  }
-
-  // dx = dz W, dW = dz^T x, db = the sum of dz over the rows
-  void backward(int64_t N, const T* x, const T* y, T* dy, T* dx, T* const* w, GradientSink<T>& sink) override {
-    after_.backward(N * rows_per_sample_ * C_, y, dy);
-    products(N, x, dy, dx, w, sink);
-  }
-
-  void products(int64_t N, const T* x, const T* dz, T* dx, T* const* w, GradientSink<T>& sink) {
-    const int64_t M = N * rows_per_sample_;
-    if (dx != nullptr) {
-      const int64_t block = row_block(), blocks = divide_up(M, block), columns = divide_up(K_, kColumnBlock);
-      parallel_for(blocks * columns, flops(M), [&](int64_t piece) {
-        const int64_t m0 = piece / columns * block, k0 = piece % columns * kColumnBlock;
-        kernels<T>().gemm_dx(std::min(block, M - m0), C_, K_, k0, std::min(K_, k0 + kColumnBlock), dz + m0 * C_, C_,
-                             w[0], dx + m0 * K_, K_);
-      });
-    }
-    const int64_t panels = divide_up(C_, panel()), tiles = divide_up(K_, kTileRows);
-    parallel_for(panels * tiles, flops(M), [&](int64_t piece) {
-      const int64_t j = piece / tiles * panel(), width = std::min(panel(), C_ - j);
-      const int64_t k = piece % tiles * kTileRows, rows = std::min(kTileRows, K_ - k);
-      alignas(64) T tile[kTileRows * kMaxPanel];
-      kernels<T>().gemm_dw(M, width, rows, x + k, K_, dz + j, C_, tile);
-      sink.take(0, j * K_ + k * width, rows * width, tile);
-    });
-    if (bias_) {
-      kernels<T>().column_sums(M, C_, dz, C_, db_.data());
-      sink.take(1, 0, C_, db_.data());
-    }
-  }
-
- private:
-  // Pieces of work are cut by sizes alone: the same for any number of threads.
-  static constexpr int64_t kPanelGroup = 4, kColumnBlock = 128, kTileRows = 64, kMaxPanel = 32;
-
-  /// Small layers are all overhead: fewer, longer calls.
-  int64_t row_block() const { return K_ * C_ <= 2048 ? 448 : 56; }
-
-  static int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-  static int64_t panel() { return kernels<T>().panel; }
-  double flops(int64_t M) const { return 2.0 * static_cast<double>(M) * static_cast<double>(K_) * static_cast<double>(C_); }
-
-  template <class F>
-  void for_each_panel(F f) const {
-    for (int64_t j = 0; j < C_; j += panel()) f(j, std::min(panel(), C_ - j));
-  }
-
-  int64_t K_, C_, rows_per_sample_;
-  bool bias_;
-  Epilogue<T> after_;
-  Buffer<T> db_;
-};
-
-/// The same with samples in lanes, for layers too narrow to fill lanes with outputs. Parameters stay as they are.
-/// Arrays are (features, samples), whole registers of samples.
-template <class T>
-class LanesLinear final : public Lowered<T> {
- public:
-  LanesLinear(int64_t K, int64_t C, bool bias) : K_(K), C_(C), bias_(bias), gradient_(K * C + C) {}
-
-  Layout layout() const override { return Layout::features; }
-  double cost(int64_t N) const override {  // three products, and a tree of sums for each weight
-    return static_cast<double>((3 * whole_registers<T>(N) / kernels<T>().lanes + 5) * K_ * C_);
-  }
-
-  bool fuse(Layer<T>& next) override { return after_.add_elementwise(next); }
-
-  void forward(int64_t samples, const T* x, T* y, T* const* w, const Pass& pass) override {
-    const int64_t N = whole_registers<T>(samples);
-    after_.begin(N * C_, pass);
-    for_each_block(N, [&](int64_t n, int64_t count) {
-      kernels<T>().lanes_forward(count, C_, K_, N, x + n, w[0], bias_ ? w[1] : nullptr, y + n);
-      if (!after_) return;
-      if (count == N) return after_.forward(0, N * C_, y);
-      for (int64_t c = 0; c < C_; ++c) after_.forward(c * N + n, count, y + c * N + n);
-    });
-  }
-
-  // dx = W^T dz, dW = dz x^T, db = the sum of dz over the samples
-  void backward(int64_t samples, const T* x, const T* y, T* dz, T* dx, T* const* w, GradientSink<T>& sink) override {
-    const int64_t N = whole_registers<T>(samples);
-    after_.backward(N * C_, y, dz);
-    if (dx != nullptr) {
-      for_each_block(N, [&](int64_t n, int64_t count) {
-        kernels<T>().lanes_dx(count, C_, K_, N, dz + n, w[0], dx + n);
-      });
-    }
-    T *dw = gradient_.data(), *db = dw + K_ * C_;
-    parallel_for((C_ + kRows - 1) / kRows, flops(N), [&](int64_t piece) {
-      const int64_t c = piece * kRows, rows = std::min(kRows, C_ - c);
-      kernels<T>().lanes_dw(N, rows, K_, N, x, dz + c * N, dw + c * K_);
-      if (bias_) kernels<T>().lanes_db(N, rows, N, dz + c * N, db + c);
-    });
-    sink.take(0, 0, K_ * C_, dw);
-    if (bias_) sink.take(1, 0, C_, db);
-  }
-
- private:
-  static constexpr int64_t kBlock = 512, kRows = 32;
-
-  template <class F>
-  void for_each_block(int64_t N, F f) const {
-    parallel_for((N + kBlock - 1) / kBlock, flops(N), [&](int64_t piece) {
-      f(piece * kBlock, std::min(kBlock, N - piece * kBlock));
-    });
-  }
-  double flops(int64_t N) const { return 2.0 * static_cast<double>(N) * static_cast<double>(K_) * static_cast<double>(C_); }
-
-  int64_t K_, C_;
-  bool bias_;
-  Epilogue<T> after_;
-  Buffer<T> gradient_;
-};
 
 /// Collects the packed gradient, then adds it to the natural one.
 template <class T>
@@ -204,7 +37,7 @@ class Linear final : public Layer<T> {
   Shape build(const Shape& in) override {
     if (in.rank() < 1 || in.back() != K_) this->shape_error("(N, " + std::to_string(K_) + ")", in, hint(in));
     rows_per_sample_ = in.rows().size();
-    product_ = std::make_unique<PackedLinear<T>>(K_, C_, rows_per_sample_, bias_);
+    product_ = product();
     return in.with_last(C_);
   }
 
@@ -232,10 +65,16 @@ class Linear final : public Layer<T> {
     if (layout == Layout::features) {
       return rows_per_sample_ == 1 ? std::make_unique<LanesLinear<T>>(K_, C_, bias_) : nullptr;
     }
-    return std::make_unique<PackedLinear<T>>(K_, C_, rows_per_sample_, bias_);
+    return product();
   }
 
  private:
+  /// Sizes alone decide, so that a layer as it stands and in a plan computes the same.
+  std::unique_ptr<LinearProduct<T>> product() const {
+    if (K_ >= kWide) return std::make_unique<WideLinear<T>>(K_, C_, rows_per_sample_, bias_);
+    return std::make_unique<PackedLinear<T>>(K_, C_, rows_per_sample_, bias_);
+  }
+
   /// In inference packing many weights takes longer than one product with them.
   void forward_unpacked(View<const T> x, View<T> y) {
     constexpr int64_t rows = 16, columns = 64;  // in cache together
@@ -244,17 +83,20 @@ class Linear final : public Layer<T> {
     const double flops = 2.0 * static_cast<double>(M) * static_cast<double>(K_) * static_cast<double>(C_);
     parallel_for(down * across, flops, [&](int64_t piece) {
       const int64_t m = piece / across * rows, c = piece % across * columns;
-      kernels<T>().gemm_rows(std::min(rows, M - m), std::min(columns, C_ - c), K_, x.data + m * K_, K_, w + c * K_,
+      kernels<T>().gemm_rows(std::min(rows, M - m), std::min(columns, C_ - c), K_, K_, x.data + m * K_, K_, w + c * K_,
                              bias_ ? bias + c : nullptr, y.data + m * C_ + c, C_);
     });
   }
 
   std::string hint(const Shape& in) const { return in.size() == K_ ? "put a Flatten before it" : ""; }
 
+  /// From so many inputs on the weights are packed with inputs in lanes.
+  static constexpr int64_t kWide = 1024;
+
   int64_t K_, C_;
   bool bias_;
   int64_t rows_per_sample_ = 1;
-  std::unique_ptr<PackedLinear<T>> product_;
+  std::unique_ptr<LinearProduct<T>> product_;
   Buffer<T> packed_weight_, packed_gradient_, natural_gradient_;
   View<const T> x_;
 };

@@ -165,7 +165,7 @@ void Way::reserve(int64_t count, std::size_t dimension) {
   const auto n = static_cast<std::size_t>(count);
   if (dimension > SIZE_MAX / 32 || n > SIZE_MAX / 16 / (dimension + 2)) throw std::bad_alloc();
   // In one piece: memory never used before costs more than the steps, and malloc keeps one such piece for the next call.
-  memory.reset(allocate_lines((n * (dimension + 2) * sizeof(double) + kCacheLine - 1) / kCacheLine * kCacheLine));
+  memory.reset(allocate_lines(n * (dimension + 2) * sizeof(double)));
   capacity = count;
   path = static_cast<double*>(memory.get());
   values = path + n * dimension;
