@@ -18,14 +18,14 @@ struct Rows {
   T* y;
 };
 
-/// y[m .. m + M, c .. c + C), tile `turn` of `tiles` with the same w. Together they ask for the w of the next, which no
-/// prefetcher foresees: each for every tiles-th register.
+/// y[m .. m + M, c .. c + C), tile `turn` of `tiles` with the same w. Together they ask for the w of the next, each for
+/// every tiles-th register: what lies panels apart no prefetcher foresees. One alone runs at the speed of memory anyway.
 template <class T, int M, int C>
 [[gnu::noinline]] void tile(const Rows<T>& given, int64_t m, int64_t c, int64_t turn, int64_t tiles) {
   constexpr int64_t lanes = Vec<T>::lanes;
   const Rows<T> r = given;
   const T* x = r.x + m * r.ldx;
-  int64_t until_asking = turn;
+  int64_t until_asking = tiles > 1 ? turn : -1;
   Vec<T> total[M][4];
 #pragma GCC unroll 8
   for (auto& row : total)

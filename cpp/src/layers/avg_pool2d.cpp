@@ -11,7 +11,7 @@ class LoweredAvgPool final : public LoweredPool<T> {
 
  private:
   void rows(int64_t plane, int64_t planes, int64_t row0, int64_t row1, const T* x, T* y) override {
-    kernels<T>().conv.mean_pool(this->s_, inside_, planes, row0, row1, x + plane * this->in_size(),
+    kernels<T>().conv.mean_pool(this->s_, inside_, planes, row0, row1, x,
                                 y + plane * this->out_size());
   }
   void plane_backward(int64_t, const T* dy, T* dx) const override {

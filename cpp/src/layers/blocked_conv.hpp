@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "kernels/table.hpp"
+#include "layers/rooms.hpp"
 #include "layers/winograd_conv.hpp"
 #include "nncore/buffer.hpp"
 #include "nncore/thread_pool.hpp"
@@ -42,30 +43,44 @@ class BlockedConv {
   int64_t rows_at_once() const { return tiles_ ? tiles_->rows_at_once() : s_.OH(); }
 
   /// y = w * x + bias, blocked; finish(first, n, y) for each piece of it that is ready: elements first, first + 1, …
+  /// Where y is null they exist for as long as finish looks at them.
   template <class F>
   void forward(int64_t N, const T* x, const T* w, const T* bias, T* y, F finish) {
     const auto& conv = kernels<T>().conv;
     conv.pack_weights(s_, w, packed_.reserve(packed_size(s_, b())));
     const T* const from = readable(N, x);
     if (tiles_) return tiles_->forward(N, from, packed_.data(), bias, y, finish);
-    const int64_t blocks = K_blocks(), size = block_size();
-    each_pair(N, blocks, [&](int64_t n, int64_t k, int64_t k1) {
-      const auto kernel = plain() ? conv.conv_forward_plain : conv.conv_forward;
-      kernel(s_, {1, k, k1, 0, s_.OH()}, from + n * image_size(), packed_.data(), bias, y + n * blocks * size);
-      const int64_t first = (n * blocks + k) * size;
-      finish(first, (k1 - k) * size, y + first);
+    const auto kernel = plain() ? conv.conv_forward_plain : conv.conv_forward;
+    const auto blocks = [&](int64_t n, int64_t k, int64_t k1, T* image) {
+      kernel(s_, {1, k, k1, 0, s_.OH()}, from + n * image_size(), packed_.data(), bias, image);
+      finish(n * image_results() + k * block_size(), (k1 - k) * block_size(), image + k * block_size());
+    };
+    if (y != nullptr) {
+      return each_pair(N, K_blocks(), [&](int64_t n, int64_t k, int64_t k1) { blocks(n, k, k1, y + n * image_results()); });
+    }
+    const int64_t pieces = std::min(N, Rooms<T>::kMost);
+    Rooms<T> rooms(rooms_, image_results(), pieces);
+    parallel_for(pieces, flops(N), [&](int64_t piece) {
+      const auto room = rooms.take();
+      for (int64_t n = piece * N / pieces; n < (piece + 1) * N / pieces; ++n)
+        for (int64_t k = 0; k < K_blocks(); k += 2) blocks(n, k, std::min(K_blocks(), k + 2), room.data());
     });
   }
+
+  /// Does backward without dx look at dz image by image?
+  bool by_image() const { return few(); }
+  int64_t image_results() const { return results(1); }
 
   // With dz blocked: dW[k, c] = Σ_n x[n, c] ⋆ dz[n, k], db[k] = Σ dz[·, k], dx[n, c] = Σ_k dz[n, k] ⋆ W[k, c] turned by
   // 180 degrees: a convolution of its own. x and w are those of the last forward; db and dx may be null.
   void backward(int64_t N, const T* x, const T* dz, T* dx, T* dw, T* db) {
     if (dx != nullptr) input_gradient(N, dz, dx);
-    const auto& conv = kernels<T>().conv;
     const T* const from = plain() || blocked_x_ ? x : x_.data();  // turned by forward
+    const auto image = [&](int64_t n, T*) { return dz + n * image_results(); };
+    if (few()) return gradients_by_image(N, from, image, 0, dw, db);
+    const auto& conv = kernels<T>().conv;
     T* const packed = dw_.reserve(packed_size(s_, b()));
     if (tiles_) tiles_->weight_gradient(N, from, dz, packed);
-    else if (few()) weight_gradient_in_parts(N, from, dz, packed);
     else weight_gradient(N, from, dz, packed);
     conv.unpack_weights(s_, packed, dw);
     if (db == nullptr) return;
@@ -73,9 +88,14 @@ class BlockedConv {
       conv.conv_bias_gradient(s_, N, k, k + 1, dz, db);
     });
   }
+  /// The same without dx, where by_image(): image(n, room) gives the dz of image n, made in `room`, and is called once.
+  template <class F>
+  void backward_by_image(int64_t N, const T* x, F image, T* dw, T* db) {
+    gradients_by_image(N, plain() || blocked_x_ ? x : x_.data(), image, image_results(), dw, db);
+  }
 
  private:
-  static constexpr int64_t kParts = 8;
+  static constexpr int64_t kParts = 8;  // at most Rooms::kMost
 
   static int64_t b() { return kernels<T>().lanes; }
   int64_t K_blocks() const { return blocks_of(s_.K, b()); }
@@ -113,18 +133,32 @@ class BlockedConv {
       kernels<T>().conv.conv_weight_gradient(s_, part, x, dz, dw);
     });
   }
-  /// Few channels make few pieces: parts of the batch instead, each with its own sums.
-  void weight_gradient_in_parts(int64_t N, const T* x, const T* dz, T* dw) {
-    const auto kernel = plain() ? kernels<T>().conv.conv_weight_gradient_plain : kernels<T>().conv.conv_weight_gradient;
-    const int64_t size = packed_size(s_, b()), parts = std::clamp(N, int64_t{1}, kParts);
+  /// dW and db, with so much room for image(n, room). Few channels make few pieces: parts of the batch instead, each with
+  /// its own sums.
+  template <class F>
+  void gradients_by_image(int64_t N, const T* x, F image, int64_t room_size, T* dw, T* db) {
+    const auto& conv = kernels<T>().conv;
+    const auto kernel = plain() ? conv.conv_weight_gradient_plain : conv.conv_weight_gradient;
+    const int64_t n_w = packed_size(s_, b()), size = n_w + 2 * s_.K, parts = std::clamp(N, int64_t{1}, kParts);
     T* const sums = sums_.reserve(parts * size);
+    std::fill_n(sums, N == 0 ? size : 0, T(0));
+    Rooms<T> rooms(rooms_, room_size, parts);
     parallel_for(parts, flops(N), [&](int64_t i) {
+      T *const part_dw = sums + i * size, *const part_db = part_dw + n_w, *const image_db = part_db + s_.K;
       const int64_t n0 = i * N / parts, n1 = (i + 1) * N / parts;
-      const ConvTaps part = {n1 - n0, 0, K_blocks(), 0, plain() ? s_.C : C_blocks(), 0, s_.kh * s_.kw};
-      kernel(s_, part, x + n0 * image_size(), dz + n0 * K_blocks() * block_size(), sums + i * size);
+      const auto room = rooms.take();
+      for (int64_t n = n0; n < n1; ++n) {
+        const T* const dz = image(n, room.data());
+        const bool more = n > n0;
+        kernel(s_, {1, 0, K_blocks(), 0, plain() ? s_.C : C_blocks(), 0, s_.kh * s_.kw, more}, x + n * image_size(), dz,
+               part_dw);
+        conv.conv_bias_gradient(s_, 1, 0, K_blocks(), dz, more ? image_db : part_db);
+        if (more) kernels<T>().add(s_.K, image_db, part_db);
+      }
     });
-    std::copy_n(sums, size, dw);
-    for (int64_t i = 1; i < parts; ++i) kernels<T>().add(size, sums + i * size, dw);
+    for (int64_t i = 1; i < parts; ++i) kernels<T>().add(n_w + s_.K, sums + i * size, sums);
+    conv.unpack_weights(s_, sums, dw);
+    if (db != nullptr) std::copy_n(sums + n_w, s_.K, db);
   }
 
   void input_gradient(int64_t N, const T* dz, T* dx) {
@@ -144,7 +178,7 @@ class BlockedConv {
   ConvShape s_;
   bool blocked_x_;
   std::optional<WinogradConv<T>> tiles_, tiles_back_;  // none: the direct kernels
-  Buffer<T> x_, dx_, packed_, flipped_, dw_, sums_;
+  Buffer<T> x_, dx_, packed_, flipped_, dw_, sums_, rooms_;
 };
 
 }  // namespace nncore

@@ -35,30 +35,38 @@ class LoweredConv final : public Lowered<T> {
     const int64_t n = conv_.results(N);
     after_.begin(n, pass);
     if (pool_) pool_->begin(N);
-    T* const z = pool_ ? z_.reserve(n) : y;
+    T* const z = !pool_ ? y : pass.training && !on_pooled() ? z_.reserve(n) : nullptr;
     conv_.forward(N, x, w[0], bias_ ? w[1] : nullptr, z, [&](int64_t first, int64_t count, T* at) {
       if (after_) after_.forward(first, count, at);
-      if (pool_) pool_->forward_rows(first, count, z, y);
+      if (pool_) pool_->forward_rows(first, count, at, y);
     });
   }
 
   void backward(int64_t N, const T* x, const T* y, T* dy, T* dx, T* const*, GradientSink<T>& sink) override {
-    T* const dz = pool_ ? pool_backward(N, y, dy) : dy;
-    if (!pool_) after_.backward(conv_.results(N), y, dy);
     T *dw = gradient_.reserve(n_w_ + K_), *db = bias_ ? dw + n_w_ : nullptr;
-    conv_.backward(N, x, dz, dx, dw, db);
+    if (on_pooled() && dx == nullptr && conv_.by_image()) {  // dz never leaves the cache
+      after_.backward(pool_->results(N), y, dy);
+      const auto image = [&](int64_t n, T* dz) { return pool_->backward_image(n, dy, dz), dz; };
+      conv_.backward_by_image(N, x, image, dw, db);
+    } else {
+      conv_.backward(N, x, own_gradient(N, y, dy), dx, dw, db);
+    }
     sink.take(0, 0, n_w_, dw);
     if (bias_) sink.take(1, 0, K_, db);
   }
 
  private:
-  // Where each y is one of the activation's results, so is the derivative there, and all else gets no gradient.
-  T* pool_backward(int64_t N, const T* y, T* dy) {
-    const bool on_pooled = pool_->takes_one() && pool_->apart() && !after_.from_x();
-    if (on_pooled) after_.backward(pool_->results(N), y, dy);
-    T* const dz = on_pooled || !after_ || after_.from_x() ? z_.data() : dz_.reserve(conv_.results(N));
+  /// Is the derivative of the activation taken where its results came through the pooling? Each y is one of them then,
+  /// and all else gets no gradient.
+  bool on_pooled() const { return pool_ && pool_->takes_one() && pool_->apart() && !after_.from_x(); }
+
+  /// dz, from the gradient of what the convolution has taken in.
+  T* own_gradient(int64_t N, const T* y, T* dy) {
+    if (!pool_ || on_pooled()) after_.backward(pool_ ? pool_->results(N) : conv_.results(N), y, dy);
+    if (!pool_) return dy;
+    T* const dz = (on_pooled() || !after_ || after_.from_x() ? z_ : dz_).reserve(conv_.results(N));
     pool_->backward_planes(N, dy, dz);
-    if (!on_pooled) after_.backward(conv_.results(N), z_.data(), dz);
+    if (!on_pooled()) after_.backward(conv_.results(N), z_.data(), dz);
     return dz;
   }
 
@@ -67,7 +75,7 @@ class LoweredConv final : public Lowered<T> {
   bool bias_;
   Epilogue<T> after_;
   std::unique_ptr<LoweredPool<T>> pool_;
-  Buffer<T> gradient_, z_, dz_;  // z: what is pooled, or its gradient where nobody needs it any more
+  Buffer<T> gradient_, z_, dz_;  // z: what was pooled, where backward asks for it, or its gradient where nobody does
 };
 
 }  // namespace nncore

@@ -17,7 +17,7 @@ class LoweredMaxPool final : public LoweredPool<T> {
  private:
   void rows(int64_t plane, int64_t planes, int64_t row0, int64_t row1, const T* x, T* y) override {
     const int64_t out = plane * this->out_size();
-    kernels<T>().conv.max_pool(this->s_, planes, row0, row1, x + plane * this->in_size(), y + out, taken_.data() + out);
+    kernels<T>().conv.max_pool(this->s_, planes, row0, row1, x, y + out, taken_.data() + out);
   }
   void plane_backward(int64_t plane, const T* dy, T* dx) const override {
     kernels<T>().conv.max_pool_backward(this->s_, 1, dy, taken_.data() + plane * this->out_size(), dx);

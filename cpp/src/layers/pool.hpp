@@ -126,20 +126,24 @@ class LoweredPool : public Lowered<T> {
   virtual bool takes_one() const { return false; }
   /// Before the first piece of a batch.
   virtual void begin(int64_t) {}
-  /// Elements first, first + 1, … of x, n of them, are there: planes, or rows of one with all of each window in them.
+  /// Elements first, first + 1, … of the batch, n of them, are at x: planes, or rows of one with all of each window.
   void forward_rows(int64_t first, int64_t n, const T* x, T* y) {
     const int64_t row = s_.W * kernels<T>().lanes, plane = first / in_size(), planes = n / in_size();
     if (planes > 0) return rows(plane, planes, 0, s_.OH, x, y);
     const int64_t row0 = first % in_size() / row, row1 = row0 + n / row;
-    rows(plane, 1, row0 / s_.sh, row1 == s_.H ? s_.OH : row1 / s_.sh, x, y);
+    rows(plane, 1, row0 / s_.sh, row1 == s_.H ? s_.OH : row1 / s_.sh, x - row0 * row, y);
   }
   void backward_planes(int64_t N, const T* dy, T* dx) const {
     each_plane(N, [&](int64_t p) { plane_backward(p, dy + p * out_size(), dx + p * in_size()); });
   }
+  /// Image n of dy alone.
+  void backward_image(int64_t n, const T* dy, T* dx) const {
+    for (int64_t p = n * blocks_; p < (n + 1) * blocks_; ++p, dx += in_size()) plane_backward(p, dy + p * out_size(), dx);
+  }
 
   void forward(int64_t N, const T* x, T* y, T* const*, const Pass&) final {
     begin(N);
-    each_plane(N, [&](int64_t p) { rows(p, 1, 0, s_.OH, x, y); });
+    each_plane(N, [&](int64_t p) { rows(p, 1, 0, s_.OH, x + p * in_size(), y); });
   }
   void backward(int64_t N, const T*, const T*, T* dy, T* dx, T* const*, GradientSink<T>&) final {
     if (dx != nullptr) backward_planes(N, dy, dx);
@@ -148,7 +152,7 @@ class LoweredPool : public Lowered<T> {
  protected:
   int64_t in_size() const { return s_.H * s_.W * kernels<T>().lanes; }  ///< of one plane of one block
   int64_t out_size() const { return s_.OH * s_.OW * kernels<T>().lanes; }
-  /// Rows row0 to row1 of the results of some planes of the batch.
+  /// Rows row0 to row1 of the results of some planes of the batch, the first of which is at x.
   virtual void rows(int64_t plane, int64_t planes, int64_t row0, int64_t row1, const T* x, T* y) = 0;
   virtual void plane_backward(int64_t plane, const T* dy, T* dx) const = 0;
 

@@ -3,10 +3,9 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
-#include <bit>
 
 #include "kernels/table.hpp"
+#include "layers/rooms.hpp"
 #include "nncore/buffer.hpp"
 #include "nncore/thread_pool.hpp"
 
@@ -31,21 +30,25 @@ class WinogradConv {
 
   int64_t rows_at_once() const { return s_.m; }
 
-  /// As the direct kernel: w packed; finish(first, n, y) for each piece of y that is ready.
+  /// As the direct kernel: w packed; finish(first, n, y) for each piece of y that is ready; without y in passing.
   template <class F>
   void forward(int64_t N, const T* x, const T* w, const T* bias, T* y, F finish) {
     const auto& conv = kernels<T>().conv;
     T* const u = weights_.reserve(points() * s_.weights(b()));
     parallel_for(K_blocks(), weight_work(), [&](int64_t k) { conv.winograd_weights(s_, k, k + 1, w, u); });
     const Units units = units_of(N, num_threads());
-    each_unit(units, std::min(units.count, kPieces), x, [&](int64_t, bool, const TileRange& tiles, const T* v, T* z) {
+    const int64_t image = K_blocks() * s_.conv.OH() * s_.conv.OW() * b(), own = s_.tiles();
+    const int64_t room = y == nullptr ? units.images * image : 0, pieces = std::min(units.count, kPieces);
+    each_unit(units, pieces, x, room, [&](int64_t, bool, const TileRange& tiles, const T* v, T* z, T* passing) {
       const int64_t count = tiles.tile1 - tiles.tile0;
       for (int64_t p = 0; p < points(); ++p) {
         conv.conv_forward(one_by_one(count), {1, 0, K_blocks(), 0, 1}, v + p * s_.point(s_.conv.C, count, b()),
                           u + p * s_.weights(b()), nullptr, z + p * s_.point(s_.conv.K, count, b()));
       }
-      conv.winograd_output(s_, tiles, z, bias, y);
-      finish_tiles(tiles, y, finish);
+      const int64_t n0 = y == nullptr ? tiles.tile0 / own : 0;  // the image that `to` begins with
+      T* const to = y == nullptr ? passing : y;
+      conv.winograd_output(s_, {tiles.tile0 - n0 * own, tiles.tile1 - n0 * own}, z, bias, to);
+      finish_tiles(tiles, to, n0 * image, finish);
     });
   }
 
@@ -58,7 +61,7 @@ class WinogradConv {
     const int64_t parts = std::clamp(std::min(units.count, kGradients / u_size), int64_t{1}, kPieces);
     T* const sums = weights_.reserve(parts * u_size);
     if (units.count == 0) std::fill_n(sums, u_size, T(0));
-    each_unit(units, parts, x, [&](int64_t part, bool first, const TileRange& tiles, const T* v, T* z) {
+    each_unit(units, parts, x, 0, [&](int64_t part, bool first, const TileRange& tiles, const T* v, T* z, T*) {
       T* const u = sums + part * u_size;
       const int64_t count = tiles.tile1 - tiles.tile0;
       conv.winograd_gradient(s_, tiles, dz, z);
@@ -75,7 +78,7 @@ class WinogradConv {
 
  private:
   static constexpr int64_t kMostWeights = 1 << 16;
-  static constexpr int64_t kPieces = 8;                         // so many can be worked on at once
+  static constexpr int64_t kPieces = 8;                         // so many can be worked on at once, each in a room
   static constexpr int64_t kInCache = (640 << 10) / sizeof(T);  // values of the tiles of a unit
   static constexpr int64_t kGradients = (8 << 20) / sizeof(T);  // all parts' sums
 
@@ -112,66 +115,37 @@ class WinogradConv {
     return {first + band * rows / units.bands * s_.columns(), first + (band + 1) * rows / units.bands * s_.columns()};
   }
 
-  /// f(piece, is it the piece's first?, tiles, v, z) for all units, those of a piece in their order: v has the values of
-  /// x's tiles at the points, z room for those of K channels.
+  /// f(piece, is it the piece's first?, tiles, v, z, more) for all units, those of a piece in their order: v has the
+  /// values of x's tiles at the points, z room for those of K channels, more for as many numbers as one wants.
   template <class F>
-  void each_unit(const Units& units, int64_t pieces, const T* x, F f) {
-    const int64_t v_size = values(s_.conv.C, units.most);
-    Places places(scratch_, v_size + values(s_.conv.K, units.most), pieces);
+  void each_unit(const Units& units, int64_t pieces, const T* x, int64_t wanted, F f) {
+    const int64_t v_size = values(s_.conv.C, units.most), z_size = values(s_.conv.K, units.most);
+    Rooms<T> rooms(scratch_, v_size + z_size + wanted, pieces);
     parallel_for(pieces, work(units.N), [&](int64_t piece) {
       const int64_t first = piece * units.count / pieces, last = (piece + 1) * units.count / pieces;
-      const auto place = places.take();
-      T* const v = place.data();
+      const auto room = rooms.take();
+      T *const v = room.data(), *const z = v + v_size;
       for (int64_t i = first; i < last; ++i) {
         const TileRange tiles = tiles_of(units, i);
         kernels<T>().conv.winograd_input(s_, tiles, x, v);
-        f(piece, i == first, tiles, v, v + v_size);
+        f(piece, i == first, tiles, v, z, z + z_size);
       }
     });
   }
 
+  /// y begins with element y0 of the results.
   template <class F>
-  void finish_tiles(const TileRange& tiles, T* y, F finish) const {
+  void finish_tiles(const TileRange& tiles, T* y, int64_t y0, F finish) const {
     const int64_t OH = s_.conv.OH(), row = s_.conv.OW() * b(), own = s_.tiles();
     for (int64_t tile = tiles.tile0; tile < tiles.tile1; tile = (tile / own + 1) * own) {
       const int64_t n = tile / own, last = std::min(tiles.tile1 - n * own, own);
       const int64_t row0 = tile % own / s_.columns() * s_.m, row1 = std::min(OH, last / s_.columns() * s_.m);
       for (int64_t k = 0; k < K_blocks(); ++k) {
         const int64_t first = ((n * K_blocks() + k) * OH + row0) * row;
-        finish(first, (row1 - row0) * row, y + first);
+        finish(first, (row1 - row0) * row, y + first - y0);
       }
     }
   }
-
-  /// Memory for the pieces at work. Whoever is next gets what was used last: it is still in cache.
-  class Places {
-   public:
-    Places(Buffer<T>& buffer, int64_t size, int64_t count)
-        : memory_(buffer.reserve(size * count)), size_(size) {}
-
-    class Place {
-     public:
-      explicit Place(Places& all) : all_(all) {
-        uint32_t free = all_.free_.load();
-        while (!all_.free_.compare_exchange_weak(free, free & (free - 1))) {}
-        index_ = std::countr_zero(free);
-      }
-      ~Place() { all_.free_.fetch_or(uint32_t{1} << index_); }
-      Place(const Place&) = delete;
-      Place& operator=(const Place&) = delete;
-      T* data() const { return all_.memory_ + index_ * all_.size_; }
-
-     private:
-      Places& all_;
-      int index_;
-    };
-    Place take() { return Place(*this); }
-
-   private:
-    T* memory_;
-    int64_t size_;
-    std::atomic<uint32_t> free_{~uint32_t{0}};
-  };
 
   WinogradShape s_;
   Buffer<T> weights_, scratch_;
