@@ -81,6 +81,29 @@ def test_gradcheck_takes_no_noise_for_an_error(seed, rng):
     assert report.ok and abs(report.per_parameter["0.bias"].analytic) < 1e-15
 
 
+@pytest.mark.parametrize(("args", "size"), [((3, 8, 3), 14), ((16, 20, 5), 18), ((2, 33, 3), 10)])
+@pytest.mark.parametrize("affine", [True, False])
+def test_behind_a_convolution_in_inference(args, size, affine, rng):
+    """There the convolution takes BatchNorm in, with the numbers of the moment."""
+    conv, norm = nc.Conv2d(*args), nc.BatchNorm2d(args[1], affine=affine)
+    net = nc.Sequential(conv, norm, nc.LeakyReLU(0.1), nc.MaxPool2d(2), dtype="float64", seed=0)
+    plain = nc.Sequential(conv, dtype="float64")
+    x = rng.normal(size=(5, args[0], size, size))
+    for _ in range(2):
+        net.forward(rng.normal(2.0, 3.0, size=x.shape))  # moves the running statistics
+        for parameter in net.parameters():
+            parameter.value = parameter.value + rng.normal(size=parameter.shape)
+        state = {key: value[:, None, None] if value.ndim == 1 else value for key, value in net.state_dict().items()}
+        plain.load_state_dict({key: value for key, value in net.state_dict().items() if key.startswith("0.")})
+        h = (plain(x) - state["1.running_mean"]) / np.sqrt(state["1.running_var"] + 1e-5)
+        h = h * state["1.weight"] + state["1.bias"] if affine else h
+        h = np.where(h > 0, h, 0.1 * h)
+        n = h.shape[2] // 2
+        expected = h[:, :, : 2 * n, : 2 * n].reshape(5, args[1], n, 2, n, 2).max(axis=(3, 5))
+        np.testing.assert_allclose(net(x), expected, rtol=1e-12, atol=1e-12)
+        assert np.array_equal(net(x[1:2])[0], net(x)[1])
+
+
 def test_without_running_statistics_inference_uses_the_batch(rng):
     net = nc.Sequential(nc.BatchNorm1d(3, track_running_stats=False), dtype="float64", seed=0)
     x = rng.normal(3.0, 2.0, size=(8, 3))

@@ -56,17 +56,16 @@ class BatchNorm : public Layer<T> {
     if (pass.training || !track_) {
       a.moments(x, mean_.data(), variance_.data());
       if (pass.training && pass.update_state && track_) update_running(a.count());
+      find_map(gamma, beta);
     } else {
-      std::copy_n(running(0), C_, mean_.data());
-      std::copy_n(running(1), C_, variance_.data());
-    }
-    for (std::size_t c = 0; c < size(); ++c) {
-      inverse_[c] = 1.0 / std::sqrt(variance_[c] + eps_);
-      center_[c] = static_cast<T>(mean_[c]);
-      scale_[c] = static_cast<T>(inverse_[c] * (gamma != nullptr ? static_cast<double>(gamma[c]) : 1.0));
-      shift_[c] = beta != nullptr ? beta[c] : T(0);
+      find_running_map(gamma, beta);
     }
     a.affine(x, center_.data(), scale_.data(), shift_.data(), y);
+  }
+  ChannelMap<T> channel_map() override {
+    if (!track_) return {};
+    find_running_map(value(0), value(1));
+    return {center_.data(), scale_.data(), shift_.data()};
   }
 
   // with h = (x - mean) / sqrt(var + eps), M values a channel:
@@ -106,6 +105,20 @@ class BatchNorm : public Layer<T> {
   std::size_t size() const { return static_cast<std::size_t>(C_); }
   const T* value(std::size_t i) { return affine_ ? this->parameters()[i].value : nullptr; }
   T* running(std::size_t i) { return this->parameters()[(affine_ ? 2 : 0) + i].value; }
+
+  void find_map(const T* gamma, const T* beta) {
+    for (std::size_t c = 0; c < size(); ++c) {
+      inverse_[c] = 1.0 / std::sqrt(variance_[c] + eps_);
+      center_[c] = static_cast<T>(mean_[c]);
+      scale_[c] = static_cast<T>(inverse_[c] * (gamma != nullptr ? static_cast<double>(gamma[c]) : 1.0));
+      shift_[c] = beta != nullptr ? beta[c] : T(0);
+    }
+  }
+  void find_running_map(const T* gamma, const T* beta) {
+    std::copy_n(running(0), C_, mean_.data());
+    std::copy_n(running(1), C_, variance_.data());
+    find_map(gamma, beta);
+  }
 
   // momentum weights the batch, whose variance is the unbiased one; without it all batches weigh alike
   void update_running(int64_t count) {

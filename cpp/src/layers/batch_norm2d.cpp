@@ -56,7 +56,7 @@ class BatchNorm2d final : public BatchNorm<T> {
     this->set_inner(pixels_);
     return in;
   }
-  std::unique_ptr<Lowered<T>> lower(Layout layout) override {
+  std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose) override {
     if (layout != Layout::blocks) return nullptr;
     return std::make_unique<LoweredBatchNorm<T>>(*this, this->has_gain(), this->C(), pixels_);
   }

@@ -46,9 +46,9 @@ class Conv2d final : public Layer<T> {
     return out_;
   }
 
-  std::unique_ptr<Lowered<T>> lower(Layout layout) override {
+  std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose purpose) override {
     if (!in_blocks() || layout == Layout::features) return nullptr;
-    return std::make_unique<LoweredConv<T>>(conv_shape(), layout == Layout::blocks, bias_);
+    return std::make_unique<LoweredConv<T>>(conv_shape(), layout == Layout::blocks, bias_, purpose);
   }
 
   void forward(View<const T> x, View<T> y, const Pass& pass) override {

@@ -16,7 +16,7 @@ class Flatten final : public Layer<T> {
     in_ = in;
     return {in.size()};
   }
-  std::unique_ptr<Lowered<T>> lower(Layout layout) override {
+  std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose) override {
     if (layout != Layout::blocks) return nullptr;
     return std::make_unique<Turn<T>>(layout, Layout::samples, in_);
   }

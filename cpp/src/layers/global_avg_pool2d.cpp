@@ -48,7 +48,7 @@ class GlobalAvgPool2d final : public Layer<T> {
     pixels_ = in[1] * in[2];
     return {in[0]};
   }
-  std::unique_ptr<Lowered<T>> lower(Layout layout) override {
+  std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose) override {
     if (layout != Layout::blocks) return nullptr;
     return std::make_unique<LoweredGlobalAvgPool<T>>(channels_, pixels_);
   }

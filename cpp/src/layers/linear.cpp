@@ -61,7 +61,7 @@ class Linear final : public Layer<T> {
 
   Affine affine() const override { return {K_, C_, bias_}; }
 
-  std::unique_ptr<Lowered<T>> lower(Layout layout) override {
+  std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose) override {
     if (layout == Layout::features) {
       return rows_per_sample_ == 1 ? std::make_unique<LanesLinear<T>>(K_, C_, bias_) : nullptr;
     }

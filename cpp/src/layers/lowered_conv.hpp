@@ -1,5 +1,5 @@
 /// The planned form of a convolution in blocks of channels: images come blocked or not, and go blocked. An activation and
-/// a pooling that follow are computed on the results while they are in cache.
+/// a pooling that follow, and in inference a BatchNorm before them, are computed on the results while they are in cache.
 #pragma once
 
 #include <memory>
@@ -14,8 +14,12 @@ namespace nncore {
 template <class T>
 class LoweredConv final : public Lowered<T> {
  public:
-  LoweredConv(const ConvShape& shape, bool blocked_x, bool bias)
-      : conv_(shape, blocked_x), n_w_(shape.K * shape.C * shape.kh * shape.kw), K_(shape.K), bias_(bias) {}
+  LoweredConv(const ConvShape& shape, bool blocked_x, bool bias, Purpose purpose)
+      : conv_(shape, blocked_x),
+        n_w_(shape.K * shape.C * shape.kh * shape.kw),
+        K_(shape.K),
+        bias_(bias),
+        purpose_(purpose) {}
 
   Layout layout() const override { return Layout::blocks; }
   double cost(int64_t N) const override { return 3 * conv_.flops(N) / static_cast<double>(2 * kernels<T>().lanes); }
@@ -23,7 +27,11 @@ class LoweredConv final : public Lowered<T> {
   bool fuse(Layer<T>& next) override {
     if (pool_) return false;
     if (after_.add_elementwise(next)) return true;
-    std::unique_ptr<Lowered<T>> lowered = next.lower(Layout::blocks);
+    if (purpose_ == Purpose::inference && !normalization_ && !after_ && next.channel_map()) {
+      normalization_ = &next;
+      return true;
+    }
+    std::unique_ptr<Lowered<T>> lowered = next.lower(Layout::blocks, purpose_);
     auto* const pool = dynamic_cast<LoweredPool<T>*>(lowered.get());
     if (pool == nullptr || !pool->fits(conv_.rows_at_once())) return false;
     lowered.release();
@@ -36,7 +44,9 @@ class LoweredConv final : public Lowered<T> {
     after_.begin(n, pass);
     if (pool_) pool_->begin(N);
     T* const z = !pool_ ? y : pass.training && !on_pooled() ? z_.reserve(n) : nullptr;
+    const ChannelMap<T> map = normalization_ != nullptr ? normalization_->channel_map() : ChannelMap<T>();
     conv_.forward(N, x, w[0], bias_ ? w[1] : nullptr, z, [&](int64_t first, int64_t count, T* at) {
+      if (map) apply(map, first, count, at);
       if (after_) after_.forward(first, count, at);
       if (pool_) pool_->forward_rows(first, count, at, y);
     });
@@ -56,6 +66,15 @@ class LoweredConv final : public Lowered<T> {
   }
 
  private:
+  /// To elements first, first + 1, … of the results: planes of channel blocks, or a part of one.
+  void apply(const ChannelMap<T>& map, int64_t first, int64_t count, T* at) const {
+    const int64_t b = kernels<T>().lanes, blocks = blocks_of(K_, b), plane = conv_.results(1) / blocks;
+    for (int64_t i = 0; i < count; i += plane) {
+      const int64_t c = (first + i) / plane % blocks * b, pixels = std::min(plane, count - i) / b;
+      kernels<T>().channel_affine(pixels, b, 1, b, at + i, map.center + c, map.scale + c, map.shift + c, at + i);
+    }
+  }
+
   /// Is the derivative of the activation taken where its results came through the pooling? Each y is one of them then,
   /// and all else gets no gradient.
   bool on_pooled() const { return pool_ && pool_->takes_one() && pool_->apart() && !after_.from_x(); }
@@ -73,6 +92,8 @@ class LoweredConv final : public Lowered<T> {
   BlockedConv<T> conv_;
   int64_t n_w_, K_;
   bool bias_;
+  Purpose purpose_;
+  Layer<T>* normalization_ = nullptr;
   Epilogue<T> after_;
   std::unique_ptr<LoweredPool<T>> pool_;
   Buffer<T> gradient_, z_, dz_;  // z: what was pooled, where backward asks for it, or its gradient where nobody does

@@ -38,7 +38,7 @@ class MaxPool2d final : public Pool<T> {
     return out;
   }
 
-  std::unique_ptr<Lowered<T>> lower(Layout layout) override {
+  std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose) override {
     constexpr int64_t kMostTaps = 256;
     const PoolShape shape = this->pool_shape();
     if (layout != Layout::blocks || shape.kh > kMostTaps || shape.kw > kMostTaps / shape.kh) return nullptr;

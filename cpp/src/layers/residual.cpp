@@ -226,12 +226,12 @@ class Residual final : public Layer<T> {
     for (const auto& layer : layers_) layer->check_training(N);
   }
 
-  std::unique_ptr<Lowered<T>> lower(Layout layout) override {
+  std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose purpose) override {
     if (layout == Layout::features || foreign()) return nullptr;
-    Row<T> row = row_of(layout, layout);
+    Row<T> row = row_of(layout, layout, purpose);
     // what comes in samples and leaves f in blocks is better in blocks from the start
     const bool turned = row.layout() != layout && row.layout() == Layout::blocks;
-    if (turned) row = row_of(layout, Layout::blocks);
+    if (turned) row = row_of(layout, Layout::blocks, purpose);
     row.turn(turned ? Layout::blocks : layout);
     return std::make_unique<LoweredResidual<T>>(*this, std::move(row).nodes(), turned ? 1 : 0);
   }
@@ -280,7 +280,7 @@ class Residual final : public Layer<T> {
 
  private:
   /// f for samples that come in one layout and are turned to another first.
-  Row<T> row_of(Layout from, Layout to) {
+  Row<T> row_of(Layout from, Layout to, Purpose purpose) {
     Row<T> row(shapes_.front(), from);
     row.turn(to);
     std::size_t trained = 0;
@@ -289,7 +289,7 @@ class Residual final : public Layer<T> {
       for (const auto& p : layers_[i]->parameters()) {
         if (p.role != Role::buffer) held.push_back(trained++);
       }
-      row.add(*layers_[i], shapes_[i + 1], std::move(held), [&](Layout at) { return layers_[i]->lower(at); });
+      row.add(*layers_[i], shapes_[i + 1], std::move(held), [&](Layout at) { return layers_[i]->lower(at, purpose); });
     }
     return row;
   }

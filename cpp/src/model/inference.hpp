@@ -1,5 +1,5 @@
 /// Inference: how a model with convolutions predicts. Images stay in blocks of channels from the first convolution on,
-/// and each node takes in the activation after it, as in a plan; everything else runs as it stands.
+/// and convolutions take in the BatchNorm, activation and pooling after them; everything else runs as it stands.
 #pragma once
 
 #include <algorithm>
@@ -60,7 +60,7 @@ class Inference {
  private:
   /// The form that takes blocks or makes them. Parameters stay as they are.
   static std::unique_ptr<Lowered<T>> lower(Layer<T>& layer, Layout at) {
-    auto lowered = layer.lower(at);
+    auto lowered = layer.lower(at, Purpose::inference);
     const bool blocks = lowered && (at == Layout::blocks || lowered->layout() == Layout::blocks);
     return blocks && lowered->packing() == nullptr ? std::move(lowered) : nullptr;
   }

@@ -36,7 +36,8 @@ Layout Plan<T>::choose_layout(int64_t batch) const {
   for (std::size_t i = 0; i < model_.n_layers(); ++i) {
     Layer<T>& layer = model_.layer(i);
     if (layer.elementwise()) continue;
-    const auto samples = layer.lower(Layout::samples), features = layer.lower(Layout::features);
+    const auto samples = layer.lower(Layout::samples, Purpose::training);
+    const auto features = layer.lower(Layout::features, Purpose::training);
     if (!samples || !features) return Layout::samples;
     by_samples += samples->cost(batch);
     by_features += features->cost(batch);
@@ -83,7 +84,8 @@ void Plan<T>::make_nodes() {
     // A parameter used in two places has its whole gradient only when backward is over, and every place reads the
     // same memory: such layers run as they stand.
     const bool own = std::all_of(held.begin(), held.end(), [&](std::size_t h) { return uses_[h] == 1; });
-    row.add(layer, shapes[i + 1], std::move(held), [&](Layout at) { return own ? layer.lower(at) : nullptr; });
+    row.add(layer, shapes[i + 1], std::move(held),
+            [&](Layout at) { return own ? layer.lower(at, Purpose::training) : nullptr; });
   }
   row.turn(Layout::samples);
   nodes_ = std::move(row).nodes();
