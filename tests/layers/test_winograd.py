@@ -65,3 +65,19 @@ def test_the_same_bits_for_any_number_of_threads(rng):
         nc.Trainer(net, nc.CrossEntropyLoss(), nc.Adam(), batch_size=16, seed=1, num_threads=threads).fit(X, y, epochs=2)
         found.append(net.flat_parameters.copy())
     assert all(np.array_equal(found[0], other) for other in found[1:])
+
+
+@pytest.mark.parametrize("channels", [1, 16])
+def test_predictions_follow_every_weight(channels, rng):
+    """What is prepared from the weights is prepared again when one of them changes."""
+    net = nc.Sequential(nc.Conv2d(channels, 16, 3, padding=1), nc.ReLU(), nc.Conv2d(16, 20, 5, padding=2), seed=0)
+    x = rng.normal(size=(1, channels, 12, 12))
+    before = net(x)
+    for parameter in net.parameters():
+        value = parameter.value.copy()
+        value.flat[-1] += 0.5
+        parameter.value = value
+        after = net(x)
+        assert not np.array_equal(after, before)
+        assert np.array_equal(after, net.copy()(x))
+        before = after

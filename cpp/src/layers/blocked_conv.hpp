@@ -4,12 +4,14 @@
 #pragma once
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 
 #include "kernels/table.hpp"
 #include "layers/rooms.hpp"
 #include "layers/winograd_conv.hpp"
 #include "nncore/buffer.hpp"
+#include "nncore/layer.hpp"
 #include "nncore/thread_pool.hpp"
 
 namespace nncore {
@@ -27,8 +29,10 @@ void turn_blocks(bool to_blocks, int64_t N, int64_t C, int64_t L, const T* from,
 template <class T>
 class BlockedConv {
  public:
-  /// x comes in blocks, or one image of channels after the other.
-  BlockedConv(const ConvShape& shape, bool blocked_x) : s_(shape), blocked_x_(blocked_x) {
+  /// x comes in blocks, or one image of channels after the other. In inference weights are prepared again only where
+  /// they have changed: for one image that takes as long as the convolution.
+  BlockedConv(const ConvShape& shape, bool blocked_x, Purpose purpose)
+      : s_(shape), blocked_x_(blocked_x), remembers_(purpose == Purpose::inference) {
     if (!few() && WinogradConv<T>::suits(s_)) tiles_.emplace(s_);
     if (WinogradConv<T>::suits(s_.backward())) tiles_back_.emplace(s_.backward());
   }
@@ -40,16 +44,17 @@ class BlockedConv {
   int64_t results(int64_t N) const { return N * K_blocks() * block_size(); }
 
   /// Pieces of y come as whole planes or as rows of one, a multiple of so many but for the last of the plane.
-  int64_t rows_at_once() const { return tiles_ ? tiles_->rows_at_once() : s_.OH(); }
+  int64_t rows_at_once(int64_t N) const { return tiles_ ? tiles_->rows_at_once(N) : s_.OH(); }
 
   /// y = w * x + bias, blocked; finish(first, n, y) for each piece of it that is ready: elements first, first + 1, …
   /// Where y is null they exist for as long as finish looks at them.
   template <class F>
   void forward(int64_t N, const T* x, const T* w, const T* bias, T* y, F finish) {
     const auto& conv = kernels<T>().conv;
-    conv.pack_weights(s_, w, packed_.reserve(packed_size(s_, b())));
+    const bool changed = !remembers(w);
+    if (changed) conv.pack_weights(s_, w, packed_.reserve(packed_size(s_, b())));
     const T* const from = readable(N, x);
-    if (tiles_) return tiles_->forward(N, from, packed_.data(), bias, y, finish);
+    if (tiles_) return tiles_->forward(N, from, packed_.data(), changed, bias, y, finish);
     const auto kernel = plain() ? conv.conv_forward_plain : conv.conv_forward;
     const auto blocks = [&](int64_t n, int64_t k, int64_t k1, T* image) {
       kernel(s_, {1, k, k1, 0, s_.OH()}, from + n * image_size(), packed_.data(), bias, image);
@@ -106,6 +111,17 @@ class BlockedConv {
   bool few() const { return s_.C <= 4; }
   bool plain() const { return !blocked_x_ && few(); }
   int64_t image_size() const { return s_.H * s_.W * (plain() ? s_.C : C_blocks() * b()); }
+
+  /// Are the weights those of the call before?
+  bool remembers(const T* w) {
+    if (!remembers_) return false;
+    const int64_t n = s_.K * s_.C * s_.kh * s_.kw;
+    const bool first = known_.capacity() == 0;
+    T* const known = known_.reserve(n);
+    if (!first && std::memcmp(known, w, static_cast<std::size_t>(n) * sizeof(T)) == 0) return true;
+    std::copy_n(w, n, known);
+    return false;
+  }
 
   /// f(image, first block, last block + 1): kernels take two blocks at once.
   template <class F>
@@ -167,7 +183,7 @@ class BlockedConv {
     conv.flip_weights(s_, 0, K_blocks(), packed_.data(), flipped_.reserve(packed_size(back, b())));
     const int64_t blocks = C_blocks(), size = s_.H * s_.W * b();
     T* const blocked = blocked_x_ ? dx : dx_.reserve(N * blocks * size);
-    if (tiles_back_) tiles_back_->forward(N, dz, flipped_.data(), nullptr, blocked, [](int64_t, int64_t, const T*) {});
+    if (tiles_back_) tiles_back_->forward(N, dz, flipped_.data(), true, nullptr, blocked, [](int64_t, int64_t, const T*) {});
     else each_pair(N, blocks, [&](int64_t n, int64_t c, int64_t c1) {
       conv.conv_forward(back, {1, c, c1, 0, s_.H}, dz + n * K_blocks() * block_size(), flipped_.data(), nullptr,
                         blocked + n * blocks * size);
@@ -176,9 +192,9 @@ class BlockedConv {
   }
 
   ConvShape s_;
-  bool blocked_x_;
+  bool blocked_x_, remembers_;
   std::optional<WinogradConv<T>> tiles_, tiles_back_;  // none: the direct kernels
-  Buffer<T> x_, dx_, packed_, flipped_, dw_, sums_, rooms_;
+  Buffer<T> x_, dx_, packed_, known_, flipped_, dw_, sums_, rooms_;
 };
 
 }  // namespace nncore

@@ -42,7 +42,7 @@ class Conv2d final : public Layer<T> {
     out_ = {K_, out[0], out[1]};
     forward_.reset();
     conv_.reset();
-    if (in_blocks()) conv_ = std::make_unique<BlockedConv<T>>(conv_shape(), false);
+    if (in_blocks()) conv_ = std::make_unique<BlockedConv<T>>(conv_shape(), false, Purpose::training);
     return out_;
   }
 

@@ -15,7 +15,7 @@ template <class T>
 class LoweredConv final : public Lowered<T> {
  public:
   LoweredConv(const ConvShape& shape, bool blocked_x, bool bias, Purpose purpose)
-      : conv_(shape, blocked_x),
+      : conv_(shape, blocked_x, purpose),
         n_w_(shape.K * shape.C * shape.kh * shape.kw),
         K_(shape.K),
         bias_(bias),
@@ -33,7 +33,7 @@ class LoweredConv final : public Lowered<T> {
     }
     std::unique_ptr<Lowered<T>> lowered = next.lower(Layout::blocks, purpose_);
     auto* const pool = dynamic_cast<LoweredPool<T>*>(lowered.get());
-    if (pool == nullptr || !pool->fits(conv_.rows_at_once())) return false;
+    if (pool == nullptr) return false;
     lowered.release();
     pool_.reset(pool);
     return true;
@@ -42,14 +42,16 @@ class LoweredConv final : public Lowered<T> {
   void forward(int64_t N, const T* x, T* y, T* const* w, const Pass& pass) override {
     const int64_t n = conv_.results(N);
     after_.begin(n, pass);
-    if (pool_) pool_->begin(N);
-    T* const z = !pool_ ? y : pass.training && !on_pooled() ? z_.reserve(n) : nullptr;
+    const bool in_pieces = pool_ && pool_->fits(conv_.rows_at_once(N));
+    if (in_pieces) pool_->begin(N);
+    T* const z = !pool_ ? y : in_pieces && (on_pooled() || !pass.training) ? nullptr : z_.reserve(n);
     const ChannelMap<T> map = normalization_ != nullptr ? normalization_->channel_map() : ChannelMap<T>();
     conv_.forward(N, x, w[0], bias_ ? w[1] : nullptr, z, [&](int64_t first, int64_t count, T* at) {
       if (map) apply(map, first, count, at);
       if (after_) after_.forward(first, count, at);
-      if (pool_) pool_->forward_rows(first, count, at, y);
+      if (in_pieces) pool_->forward_rows(first, count, at, y);
     });
+    if (pool_ && !in_pieces) pool_->forward(N, z, y, nullptr, pass);
   }
 
   void backward(int64_t N, const T* x, const T* y, T* dy, T* dx, T* const*, GradientSink<T>& sink) override {

@@ -20,7 +20,7 @@ class WideLinear final : public LinearProduct<T> {
 
  private:
   using LinearProduct<T>::K_, LinearProduct<T>::C_, LinearProduct<T>::rows_per_sample_;
-  static constexpr int64_t kTileRows = 32, kMaxLanes = 16;
+  static constexpr int64_t kRowBlock = 256, kTileRows = 32, kMaxLanes = 16;
 
   static int64_t panel() { return kWidePanel * kernels<T>().lanes; }
   int64_t columns() const override { return kSparseChunk; }
@@ -60,7 +60,9 @@ class WideLinear final : public LinearProduct<T> {
       T* const x_panel = x_.data() + k * M;
       for (int64_t m = 0; m < M; ++m) std::copy_n(x + m * K_ + k, width, x_panel + m * width);
       const auto samples = [&](int64_t h) { return x_panel + h * kSparseChunk * width; };
-      if (dx != nullptr) by_row_.times(0, M, width, weights, width, dx + k, K_);
+      for (int64_t m = 0; dx != nullptr && m < M; m += kRowBlock) {
+        by_row_.times(m, std::min(kRowBlock, M - m), width, weights, width, dx + m * K_ + k, K_);
+      }
       alignas(64) T tile[kTileRows * kWidePanel * kMaxLanes];
       for (int64_t j = 0; j < C_; j += kTileRows) {
         const int64_t rows = std::min(kTileRows, C_ - j), within = j % kSparseChunk;
