@@ -51,14 +51,6 @@ NOTES = {
         "they are easier than the report's in all five runs, so they are probably others.",
         metrics="best_val_accuracy",
     ),
-    "E0c": Note(
-        "E0",
-        "dcn_runs",
-        "The weakest of the five, there and here. Momentum 0.9 makes RMSprop's steps ten times as long, and where such a net stops is a matter of the run; "
-        "the report does not say which smoothing and which ε its RMSprop has.",
-        "C: .*",
-        "final_test_accuracy",
-    ),
     "E1a": Note(
         "E1",
         "perceptron",
