@@ -33,7 +33,8 @@ GLOBS = [
     "cpp/src/model/inference.hpp",
     *(f"cpp/src/train/{name}" for name in ("augment.hpp", "monitor.cpp", "statistics.hpp")),
     *(f"cpp/src/kernels/{name}" for name in ("activations.hpp", "channels.cpp", "softmax.cpp", "optimizer_*.[ch]pp",
-                                             "columns.cpp", "conv_*.[ch]pp", "pool*.cpp", "statistics.cpp", "turn.hpp")),
+                                             "columns.cpp", "conv_*.[ch]pp", "gemm_rows.cpp", "pool*.cpp", "sparse.cpp", "statistics.cpp",
+                                             "turn.hpp")),
 ]  # fmt: skip
 
 # ---- Mutants -----------------------------------------------------------------------------------------------------

@@ -14,12 +14,12 @@ IMAGES = ["tests/layers/test_images_by_hand.py", "tests/layers/test_images_torch
 # The few tests tried first, and a -k expression; None: the names a file registers.
 FIRST = {
     "winograd": (["tests/layers/test_winograd.py", *IMAGES], ""),
-    **dict.fromkeys(["conv", "correlation", "columns", "pool", "turn.", "window", "inference"], (IMAGES, "")),
+    **dict.fromkeys(["conv", "correlation", "columns", "pool", "turn.", "window", "inference", "rooms"], (IMAGES, "")),
     "batch_norm2d.cpp": ([GRADIENTS, *IMAGES], "Norm or norm or block"),
     "augment.hpp": (["tests/train/test_augment.py"], ""),
     **dict.fromkeys(["statistics", "monitor.cpp"], (["tests/train/test_monitor.py"], "")),
     "residual": ([GRADIENTS, "tests/layers/test_residual.py"], ""),
-    "linear.cpp": ([GRADIENTS, *TRAINING], ""),
+    **dict.fromkeys(["linear", "nonzeros", "sparse", "gemm"], ([GRADIENTS, "tests/layers/test_wide_linear.py", *TRAINING], "")),
     "layers": (LAYERS, None),
     "losses": (LOSSES, None),
     "optimizers": (OPTIMIZERS, None),
