@@ -9,6 +9,8 @@ namespace {
 // Rows of x and rows of w in a tile. AVX-512 6 * 4 sums + 6 + 1 = 31 of 32 registers, per vector 10 loads for 24 FMA;
 // AVX2 3 * 4 + 3 + 1 = 16, 7 loads for 12 FMA; baseline 2 * 4 + 2 + 2.
 constexpr int kTileM = NNCORE_AVX512 ? 6 : NNCORE_AVX2 ? 3 : 2, kTileC = 4;
+// Rows of w that one row of x alone meets at once: it waits for memory, and that gives more to many streams.
+constexpr int kStreams = NNCORE_AVX512 ? 16 : 8;
 
 /// One call, as in table.hpp.
 template <class T>
@@ -26,10 +28,10 @@ template <class T, int M, int C>
   const Rows<T> r = given;
   const T* x = r.x + m * r.ldx;
   int64_t until_asking = tiles > 1 ? turn : -1;
-  Vec<T> total[M][4];
+  Vec<T> total[M][C < 4 ? 4 : C];
 #pragma GCC unroll 8
   for (auto& row : total)
-#pragma GCC unroll 4
+#pragma GCC unroll 16
     for (auto& t : row) t = Vec<T>::zero();
   for (int64_t k = 0; k < r.K; k += r.panel) {
     int64_t left = r.K - k < r.panel ? r.K - k : r.panel;
@@ -39,7 +41,7 @@ template <class T, int M, int C>
       Vec<T> a[M];
 #pragma GCC unroll 8
       for (int i = 0; i < M; ++i) a[i] = Vec<T>::load(x + i * r.ldx, some...);
-#pragma GCC unroll 4
+#pragma GCC unroll 16
       for (int j = 0; j < C; ++j) {
         const Vec<T> b = in_register(Vec<T>::load(w + j * ldw, some...));
 #pragma GCC unroll 8
@@ -49,7 +51,7 @@ template <class T, int M, int C>
     for (; left >= lanes; left -= lanes, x += lanes, w += lanes) {
       if (until_asking-- == 0) {
         until_asking = tiles - 1;
-#pragma GCC unroll 4
+#pragma GCC unroll 16
         for (int j = 0; j < C; ++j) __builtin_prefetch(w + (C + j) * ldw);
       }
       add();
@@ -61,9 +63,10 @@ template <class T, int M, int C>
   }
 #pragma GCC unroll 8
   for (int i = 0; i < M; ++i) {
-    T sums[4];
-    sum_lanes(total[i], sums);
+    T sums[C < 4 ? 4 : C];
 #pragma GCC unroll 4
+    for (int j = 0; j < C; j += 4) sum_lanes(total[i] + j, sums + j);
+#pragma GCC unroll 16
     for (int j = 0; j < C; ++j) r.y[(m + i) * r.ldy + c + j] = r.bias ? sums[j] + r.bias[c + j] : sums[j];
   }
 }
@@ -91,6 +94,7 @@ NNCORE_INLINE void strip(int64_t M, const Rows<T>& r, int64_t c) {
 template <class T>
 void product(int64_t M, const Rows<T>& r) {
   int64_t c = 0;
+  for (; M == 1 && c + kStreams <= r.C; c += kStreams) tile<T, 1, kStreams>(r, 0, c, 0, 1);
   for (; c + kTileC <= r.C; c += kTileC) strip<T, kTileC>(M, r, c);
   for (; c < r.C; ++c) strip<T, 1>(M, r, c);
 }
