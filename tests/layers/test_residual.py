@@ -143,6 +143,16 @@ def test_training_planned_and_by_hand(dtype, rng):
             assert np.array_equal(array, plain.state_dict()[key]), key
 
 
+def test_predicts_before_anything_else(rng):
+    """A convolution inside takes in the BatchNorm behind it, which has its parameters from the first prediction on."""
+    inside = nc.Conv2d(3, 3, 3, padding=1), nc.BatchNorm2d(3), nc.Tanh()
+    net = nc.Sequential(nc.Conv2d(2, 3, 3, padding=1), nc.Residual(*inside), dtype="float64", seed=0)
+    x = rng.normal(size=(2, 2, 5, 5))
+    first = nc.Sequential(net[0], dtype="float64")(x)
+    h = nc.Sequential(inside[0], dtype="float64")(first) / np.sqrt(1 + 1e-5)
+    np.testing.assert_allclose(net(x), first + np.tanh(h), rtol=1e-13)
+
+
 def test_layers_written_in_python_run_inside(rng):
     compiled = nc.Linear(3, 3)
     inside = dense_like(compiled)

@@ -65,11 +65,10 @@ enum class Layout { samples, features, blocks };
 /// What a planned form is for. In inference it has no backward, and its parameters stay as they are.
 enum class Purpose { training, inference };
 
-/// y = (x - center) scale + shift, with numbers for each channel and room for whole blocks of them; null: no such map.
+/// y = (x - center) scale + shift, with numbers for each channel and room for whole blocks of them.
 template <class T>
 struct ChannelMap {
-  const T *center = nullptr, *scale = nullptr, *shift = nullptr;
-  explicit operator bool() const { return center != nullptr; }
+  const T *center, *scale, *shift;
 };
 
 template <class T>
@@ -138,7 +137,8 @@ class Layer {
   /// The planned form; null: the plan runs forward and backward as they stand, which for Layout::features only layers
   /// that act on each element alone can do.
   virtual std::unique_ptr<Lowered<T>> lower(Layout, Purpose) { return nullptr; }
-  /// What the layer is in inference, with the parameters it has now; set for layers that do nothing else.
+  /// Set when in inference the layer is such a map, the one that its parameters make of it now.
+  virtual bool maps_channels() const { return false; }
   virtual ChannelMap<T> channel_map() { return {}; }
   /// Does it run code that may throw in the middle of a step?
   virtual bool foreign() const { return false; }

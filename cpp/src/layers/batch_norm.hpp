@@ -62,8 +62,8 @@ class BatchNorm : public Layer<T> {
     }
     a.affine(x, center_.data(), scale_.data(), shift_.data(), y);
   }
+  bool maps_channels() const override { return track_; }
   ChannelMap<T> channel_map() override {
-    if (!track_) return {};
     find_running_map(value(0), value(1));
     return {center_.data(), scale_.data(), shift_.data()};
   }

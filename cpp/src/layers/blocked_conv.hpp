@@ -44,7 +44,7 @@ class BlockedConv {
   int64_t results(int64_t N) const { return N * K_blocks() * block_size(); }
 
   /// Pieces of y come as whole planes or as rows of one, a multiple of so many but for the last of the plane.
-  int64_t rows_at_once(int64_t N) const { return tiles_ ? tiles_->rows_at_once(N) : s_.OH(); }
+  int64_t rows_at_once(int64_t N) const { return tiles_ ? tiles_->rows_at_once(N) : bands_of(N) == 1 ? s_.OH() : 4; }
 
   /// y = w * x + bias, blocked; finish(first, n, y) for each piece of it that is ready: elements first, first + 1, …
   /// Where y is null they exist for as long as finish looks at them.
@@ -56,19 +56,27 @@ class BlockedConv {
     const T* const from = readable(N, x);
     if (tiles_) return tiles_->forward(N, from, packed_.data(), changed, bias, y, finish);
     const auto kernel = plain() ? conv.conv_forward_plain : conv.conv_forward;
-    const auto blocks = [&](int64_t n, int64_t k, int64_t k1, T* image) {
-      kernel(s_, {1, k, k1, 0, s_.OH()}, from + n * image_size(), packed_.data(), bias, image);
-      finish(n * image_results() + k * block_size(), (k1 - k) * block_size(), image + k * block_size());
+    const int64_t pairs = (K_blocks() + 1) / 2, bands = bands_of(N), fours = (s_.OH() + 3) / 4, row = s_.OW() * b();
+    const auto compute = [&](int64_t unit, T* image) {
+      const int64_t n = unit / bands / pairs, k = unit / bands % pairs * 2, k1 = std::min(K_blocks(), k + 2);
+      const int64_t band = unit % bands, r0 = 4 * (band * fours / bands);
+      const int64_t r1 = std::min(s_.OH(), 4 * ((band + 1) * fours / bands));
+      kernel(s_, {1, k, k1, r0, r1}, from + n * image_size(), packed_.data(), bias, image);
+      const int64_t at_once = bands == 1 ? k1 - k : 1;  // rows of one block only, or whole blocks
+      for (int64_t j = k; j < k1; j += at_once) {
+        const int64_t at = j * block_size() + r0 * row;
+        finish(n * image_results() + at, at_once * (r1 - r0) * row, image + at);
+      }
     };
+    const int64_t units = N * pairs * bands;
     if (y != nullptr) {
-      return each_pair(N, K_blocks(), [&](int64_t n, int64_t k, int64_t k1) { blocks(n, k, k1, y + n * image_results()); });
+      return parallel_for(units, flops(N), [&](int64_t i) { compute(i, y + i / bands / pairs * image_results()); });
     }
-    const int64_t pieces = std::min(N, Rooms<T>::kMost);
+    const int64_t pieces = std::min(units, Rooms<T>::kMost);
     Rooms<T> rooms(rooms_, image_results(), pieces);
-    parallel_for(pieces, flops(N), [&](int64_t piece) {
+    parallel_for(pieces, flops(N), [&](int64_t i) {
       const auto room = rooms.take();
-      for (int64_t n = piece * N / pieces; n < (piece + 1) * N / pieces; ++n)
-        for (int64_t k = 0; k < K_blocks(); k += 2) blocks(n, k, std::min(K_blocks(), k + 2), room.data());
+      for (int64_t unit = i * units / pieces; unit < (i + 1) * units / pieces; ++unit) compute(unit, room.data());
     });
   }
 
@@ -111,6 +119,12 @@ class BlockedConv {
   bool few() const { return s_.C <= 4; }
   bool plain() const { return !blocked_x_ && few(); }
   int64_t image_size() const { return s_.H * s_.W * (plain() ? s_.C : C_blocks() * b()); }
+
+  /// Into how many bands of rows an image is cut, so that a few images keep all threads busy.
+  int64_t bands_of(int64_t N) const {
+    const int64_t others = std::max(N * ((K_blocks() + 1) / 2), int64_t{1});
+    return std::clamp(num_threads() / others, int64_t{1}, (s_.OH() + 3) / 4);
+  }
 
   /// Are the weights those of the call before?
   bool remembers(const T* w) {

@@ -27,7 +27,7 @@ class LoweredConv final : public Lowered<T> {
   bool fuse(Layer<T>& next) override {
     if (pool_) return false;
     if (after_.add_elementwise(next)) return true;
-    if (purpose_ == Purpose::inference && !normalization_ && !after_ && next.channel_map()) {
+    if (purpose_ == Purpose::inference && !normalization_ && !after_ && next.maps_channels()) {
       normalization_ = &next;
       return true;
     }
@@ -45,9 +45,9 @@ class LoweredConv final : public Lowered<T> {
     const bool in_pieces = pool_ && pool_->fits(conv_.rows_at_once(N));
     if (in_pieces) pool_->begin(N);
     T* const z = !pool_ ? y : in_pieces && (on_pooled() || !pass.training) ? nullptr : z_.reserve(n);
-    const ChannelMap<T> map = normalization_ != nullptr ? normalization_->channel_map() : ChannelMap<T>();
+    const ChannelMap<T> map = normalization_ != nullptr ? normalization_->channel_map() : ChannelMap<T>{};
     conv_.forward(N, x, w[0], bias_ ? w[1] : nullptr, z, [&](int64_t first, int64_t count, T* at) {
-      if (map) apply(map, first, count, at);
+      if (normalization_ != nullptr) apply(map, first, count, at);
       if (after_) after_.forward(first, count, at);
       if (in_pieces) pool_->forward_rows(first, count, at, y);
     });
