@@ -43,20 +43,23 @@ class BlockedConv {
   /// Results of a batch, with the lanes beyond K.
   int64_t results(int64_t N) const { return N * K_blocks() * block_size(); }
 
-  /// Pieces of y come as whole planes or as rows of one, a multiple of so many but for the last of the plane.
-  int64_t rows_at_once(int64_t N) const { return tiles_ ? tiles_->rows_at_once(N) : bands_of(N) == 1 ? s_.OH() : 4; }
+  /// With so many threads, pieces of y come as whole planes or as rows of one, a multiple of so many but for the last.
+  int64_t rows_at_once(int64_t N, int64_t threads) const {
+    return tiles_ ? tiles_->rows_at_once(N, threads) : bands_of(N, threads) == 1 ? s_.OH() : 4;
+  }
 
   /// y = w * x + bias, blocked; finish(first, n, y) for each piece of it that is ready: elements first, first + 1, …
   /// Where y is null they exist for as long as finish looks at them.
   template <class F>
-  void forward(int64_t N, const T* x, const T* w, const T* bias, T* y, F finish) {
+  void forward(int64_t N, const T* x, const T* w, const T* bias, T* y, int64_t threads, F finish) {
     const auto& conv = kernels<T>().conv;
     const bool changed = !remembers(w);
     if (changed) conv.pack_weights(s_, w, packed_.reserve(packed_size(s_, b())));
     const T* const from = readable(N, x);
-    if (tiles_) return tiles_->forward(N, from, packed_.data(), changed, bias, y, finish);
+    if (tiles_) return tiles_->forward(N, from, packed_.data(), changed, bias, y, threads, finish);
     const auto kernel = plain() ? conv.conv_forward_plain : conv.conv_forward;
-    const int64_t pairs = (K_blocks() + 1) / 2, bands = bands_of(N), fours = (s_.OH() + 3) / 4, row = s_.OW() * b();
+    const int64_t pairs = (K_blocks() + 1) / 2, bands = bands_of(N, threads);
+    const int64_t fours = (s_.OH() + 3) / 4, row = s_.OW() * b();
     const auto compute = [&](int64_t unit, T* image) {
       const int64_t n = unit / bands / pairs, k = unit / bands % pairs * 2, k1 = std::min(K_blocks(), k + 2);
       const int64_t band = unit % bands, r0 = 4 * (band * fours / bands);
@@ -121,9 +124,9 @@ class BlockedConv {
   int64_t image_size() const { return s_.H * s_.W * (plain() ? s_.C : C_blocks() * b()); }
 
   /// Into how many bands of rows an image is cut, so that a few images keep all threads busy.
-  int64_t bands_of(int64_t N) const {
+  int64_t bands_of(int64_t N, int64_t threads) const {
     const int64_t others = std::max(N * ((K_blocks() + 1) / 2), int64_t{1});
-    return std::clamp(num_threads() / others, int64_t{1}, (s_.OH() + 3) / 4);
+    return std::clamp(threads / others, int64_t{1}, (s_.OH() + 3) / 4);
   }
 
   /// Are the weights those of the call before?
@@ -197,11 +200,15 @@ class BlockedConv {
     conv.flip_weights(s_, 0, K_blocks(), packed_.data(), flipped_.reserve(packed_size(back, b())));
     const int64_t blocks = C_blocks(), size = s_.H * s_.W * b();
     T* const blocked = blocked_x_ ? dx : dx_.reserve(N * blocks * size);
-    if (tiles_back_) tiles_back_->forward(N, dz, flipped_.data(), true, nullptr, blocked, [](int64_t, int64_t, const T*) {});
-    else each_pair(N, blocks, [&](int64_t n, int64_t c, int64_t c1) {
-      conv.conv_forward(back, {1, c, c1, 0, s_.H}, dz + n * K_blocks() * block_size(), flipped_.data(), nullptr,
-                        blocked + n * blocks * size);
-    });
+    if (tiles_back_) {
+      const auto nothing = [](int64_t, int64_t, const T*) {};
+      tiles_back_->forward(N, dz, flipped_.data(), true, nullptr, blocked, num_threads(), nothing);
+    } else {
+      each_pair(N, blocks, [&](int64_t n, int64_t c, int64_t c1) {
+        conv.conv_forward(back, {1, c, c1, 0, s_.H}, dz + n * K_blocks() * block_size(), flipped_.data(), nullptr,
+                          blocked + n * blocks * size);
+      });
+    }
     if (!blocked_x_) turn_blocks(false, N, s_.C, s_.H * s_.W, blocked, dx);
   }
 

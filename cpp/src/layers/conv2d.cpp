@@ -104,7 +104,7 @@ class Conv2d final : public Layer<T> {
     const int64_t N = x.batch();
     T* const blocked = blocked_.reserve(conv_->results(N));
     conv_->forward(N, x.data, this->parameters()[0].value, bias_ ? this->parameters()[1].value : nullptr, blocked,
-                   [](int64_t, int64_t, const T*) {});
+                   num_threads(), [](int64_t, int64_t, const T*) {});
     turn_blocks(false, N, K_, out_[1] * out_[2], blocked, y.data);
   }
 

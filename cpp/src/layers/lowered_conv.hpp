@@ -40,13 +40,13 @@ class LoweredConv final : public Lowered<T> {
   }
 
   void forward(int64_t N, const T* x, T* y, T* const* w, const Pass& pass) override {
-    const int64_t n = conv_.results(N);
+    const int64_t n = conv_.results(N), threads = num_threads();
     after_.begin(n, pass);
-    const bool in_pieces = pool_ && pool_->fits(conv_.rows_at_once(N));
+    const bool in_pieces = pool_ && pool_->fits(conv_.rows_at_once(N, threads));
     if (in_pieces) pool_->begin(N);
     T* const z = !pool_ ? y : in_pieces && (on_pooled() || !pass.training) ? nullptr : z_.reserve(n);
     const ChannelMap<T> map = normalization_ != nullptr ? normalization_->channel_map() : ChannelMap<T>{};
-    conv_.forward(N, x, w[0], bias_ ? w[1] : nullptr, z, [&](int64_t first, int64_t count, T* at) {
+    conv_.forward(N, x, w[0], bias_ ? w[1] : nullptr, z, threads, [&](int64_t first, int64_t count, T* at) {
       if (normalization_ != nullptr) apply(map, first, count, at);
       if (after_) after_.forward(first, count, at);
       if (in_pieces) pool_->forward_rows(first, count, at, y);

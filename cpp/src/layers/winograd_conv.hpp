@@ -29,16 +29,18 @@ class WinogradConv {
   explicit WinogradConv(const ConvShape& s) : s_{s} {}
 
   /// Pieces of y are whole planes or a multiple of so many rows of one, but for the last of the plane.
-  int64_t rows_at_once(int64_t N) const { return units_of(N, num_threads()).bands == 1 ? s_.conv.OH() : s_.m; }
+  int64_t rows_at_once(int64_t N, int64_t threads) const {
+    return units_of(N, threads).bands == 1 ? s_.conv.OH() : s_.m;
+  }
 
   /// As the direct kernel: w packed, and `changed` or the one of the call before; finish(first, n, y) for each piece of
   /// y that is ready; without y in passing.
   template <class F>
-  void forward(int64_t N, const T* x, const T* w, bool changed, const T* bias, T* y, F finish) {
+  void forward(int64_t N, const T* x, const T* w, bool changed, const T* bias, T* y, int64_t threads, F finish) {
     const auto& conv = kernels<T>().conv;
     T* const u = weights_.reserve(points() * s_.weights(b()));
     parallel_for(changed ? K_blocks() : 0, weight_work(), [&](int64_t k) { conv.winograd_weights(s_, k, k + 1, w, u); });
-    const Units units = units_of(N, num_threads());
+    const Units units = units_of(N, threads);
     const int64_t image = K_blocks() * s_.conv.OH() * s_.conv.OW() * b(), own = s_.tiles();
     const int64_t room = y == nullptr ? units.images * image : 0, pieces = std::min(units.count, kPieces);
     each_unit(units, pieces, x, room, [&](int64_t, bool, const TileRange& tiles, const T* v, T* z, T* passing) {
