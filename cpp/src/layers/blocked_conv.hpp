@@ -75,11 +75,10 @@ class BlockedConv {
     if (y != nullptr) {
       return parallel_for(units, flops(N), [&](int64_t i) { compute(i, y + i / bands / pairs * image_results()); });
     }
-    const int64_t pieces = std::min(units, Rooms<T>::kMost);
-    Rooms<T> rooms(rooms_, image_results(), pieces);
-    parallel_for(pieces, flops(N), [&](int64_t i) {
+    Rooms<T> rooms(rooms_, image_results(), units);
+    parallel_for(units, flops(N), [&](int64_t i) {
       const auto room = rooms.take();
-      for (int64_t unit = i * units / pieces; unit < (i + 1) * units / pieces; ++unit) compute(unit, room.data());
+      compute(i, room.data());
     });
   }
 
@@ -111,7 +110,7 @@ class BlockedConv {
   }
 
  private:
-  static constexpr int64_t kParts = 8;  // at most Rooms::kMost
+  static constexpr int64_t kParts = 8;
 
   static int64_t b() { return kernels<T>().lanes; }
   int64_t K_blocks() const { return blocks_of(s_.K, b()); }

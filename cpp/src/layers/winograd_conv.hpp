@@ -82,7 +82,7 @@ class WinogradConv {
 
  private:
   static constexpr int64_t kMostWeights = 1 << 16;
-  static constexpr int64_t kPieces = 8;                         // so many can be worked on at once, each in a room
+  static constexpr int64_t kPieces = 8;                         // so many can be worked on at once
   static constexpr int64_t kInCache = (640 << 10) / sizeof(T);  // values of the tiles of a unit
   static constexpr int64_t kGradients = (8 << 20) / sizeof(T);  // all parts' sums
 
