@@ -1,7 +1,6 @@
 /// Compares the products with plain triple loops, looks for reads and writes out of bounds, and times them.
 #include "matrix.hpp"
 #include "timing.hpp"
-#include "values.hpp"
 
 namespace nncore::check {
 namespace {
@@ -182,8 +181,6 @@ void bench(const Kernels<T>& kernels, const Problem& p) {
   std::printf("%-8s %-34s %9.3f us %8.1f Gflop/s %5.1f %% of the probe\n", kernels.isa, p.text().c_str(), t.best * 1e6,
               product.operations() / t.best * 1e-9, 100 * t.median_fraction);
 }
-
-Problem product(const char* kernel, int64_t m, int64_t n, int64_t k) { return {kernel, {{"m", m}, {"n", n}, {"k", k}}}; }
 
 /// Sizes around every edge a tile or a vector can have, then shapes of real networks.
 std::vector<Problem> all_problems() {

@@ -158,8 +158,6 @@ void bench(const Kernels<T>& kernels, const Problem& problem) {
   }
 }
 
-Problem product(const char* kernel, int64_t m, int64_t n, int64_t k) { return {kernel, {{"m", m}, {"n", n}, {"k", k}}}; }
-
 std::vector<Problem> all_problems() {
   std::vector<Problem> all;
   for (const char* kernel : {"gemm_rows", "sparse_product"})

@@ -90,7 +90,7 @@ class BlockedConv {
   // 180 degrees: a convolution of its own. x and w are those of the last forward; db and dx may be null.
   void backward(int64_t N, const T* x, const T* dz, T* dx, T* dw, T* db) {
     if (dx != nullptr) input_gradient(N, dz, dx);
-    const T* const from = plain() || blocked_x_ ? x : x_.data();  // turned by forward
+    const T* const from = turned(x);
     const auto image = [&](int64_t n, T*) { return dz + n * image_results(); };
     if (few()) return gradients_by_image(N, from, image, 0, dw, db);
     const auto& conv = kernels<T>().conv;
@@ -106,7 +106,7 @@ class BlockedConv {
   /// The same without dx, where by_image(): image(n, room) gives the dz of image n, made in `room`, and is called once.
   template <class F>
   void backward_by_image(int64_t N, const T* x, F image, T* dw, T* db) {
-    gradients_by_image(N, plain() || blocked_x_ ? x : x_.data(), image, image_results(), dw, db);
+    gradients_by_image(N, turned(x), image, image_results(), dw, db);
   }
 
  private:
@@ -148,6 +148,9 @@ class BlockedConv {
       f(piece / pairs, block, std::min(blocks, block + 2));
     });
   }
+
+  /// The x of the last forward, as it turned it.
+  const T* turned(const T* x) const { return plain() || blocked_x_ ? x : x_.data(); }
 
   /// x as the kernels read it.
   const T* readable(int64_t N, const T* x) {
