@@ -42,8 +42,8 @@ class WinogradConv {
     parallel_for(changed ? K_blocks() : 0, weight_work(), [&](int64_t k) { conv.winograd_weights(s_, k, k + 1, w, u); });
     const Units units = units_of(N, threads);
     const int64_t image = K_blocks() * s_.conv.OH() * s_.conv.OW() * b(), own = s_.tiles();
-    const int64_t room = y == nullptr ? units.images * image : 0, pieces = std::min(units.count, kPieces);
-    each_unit(units, pieces, x, room, [&](int64_t, bool, const TileRange& tiles, const T* v, T* z, T* passing) {
+    const int64_t room = y == nullptr ? units.images * image : 0;
+    each_unit(units, units.count, x, room, [&](int64_t, bool, const TileRange& tiles, const T* v, T* z, T* passing) {
       const int64_t count = tiles.tile1 - tiles.tile0;
       for (int64_t p = 0; p < points(); ++p) {
         conv.conv_forward(one_by_one(count), {1, 0, K_blocks(), 0, 1}, v + p * s_.point(s_.conv.C, count, b()),
