@@ -1,4 +1,5 @@
-/// Compares the products of wide panels with plain loops: inputs in lanes, a sparse side, parts of a sum; and times them.
+/// Compares the products of wide panels with plain loops: inputs in lanes, some results alone, a sparse side, parts of a
+/// sum; and times them.
 #include "matrix.hpp"
 #include "timing.hpp"
 
@@ -17,28 +18,6 @@ void pack(const Matrix<T>& w, int64_t panel, Guarded<T>& packed) {
 template <class T>
 int64_t wide_panel(const Kernels<T>& kernels) {
   return kWidePanel * kernels.lanes;
-}
-
-/// As it is and in panels: the sums are right, and they are the same.
-template <class T>
-int check_rows(const Kernels<T>& kernels, const Sizes& p, int64_t gap, bool with_bias) {
-  Matrix<T> x(p.m, p.k, gap), w(p.n, p.k, 0), bias(1, p.n, 0), y(p.m, p.n, gap), again(p.m, p.n, gap);
-  Guarded<T> packed(p.n * p.k), one(1);
-  x.fill(1), w.fill(2), bias.fill(3), pack(w, wide_panel(kernels), packed);
-  const T* b = with_bias ? bias.row(0) : nullptr;
-  kernels.gemm_rows(p.m, p.n, p.k, p.k, x.row(0), x.ld, w.row(0), b, y.row(0), y.ld);
-  kernels.gemm_rows(p.m, p.n, p.k, wide_panel(kernels), x.row(0), x.ld, packed.data(), b, again.row(0), again.ld);
-  for (int64_t m = 0; m < p.m; ++m)
-    for (int64_t j = 0; j < p.n; ++j) {
-      if (!close_sum(y.at(m, j), b ? b[j] : T(0), p.k, [&](int64_t k) -> long double {
-            return static_cast<long double>(x.at(m, k)) * w.at(j, k);
-          }))
-        return fail("wrong sum", m, j);
-      if (!same_bits(again.at(m, j), y.at(m, j))) return fail("panels change the bits", m, j);
-      kernels.gemm_rows(1, 1, p.k, p.k, x.row(m), x.ld, w.row(j), b ? b + j : b, one.data(), 1);
-      if (!same_bits(one[0], y.at(m, j))) return fail("cutting changes the bits", m, j);
-    }
-  return y.check_gaps() | again.check_gaps();
 }
 
 /// The nonzeros of a, as table.hpp describes them.
@@ -78,6 +57,52 @@ void thin_out(Matrix<T>& a) {
   for (int64_t r = 0; r < a.rows; ++r)
     for (int64_t l = 0; l < a.columns; ++l)
       if (r % 5 == 1 || (r % 5 != 2 && choice.bits() % 4 != 0)) a.row(r)[l] = choice.bits() % 2 == 0 ? T(0) : -T(0);
+}
+
+/// Some results of x W^T, which has the bits of y; all else stays as it was.
+template <class T>
+int check_listed(const Kernels<T>& kernels, const Sizes& p, const Matrix<T>& x, const Guarded<T>& w, const T* bias,
+                 const Matrix<T>& y, int64_t gap) {
+  Matrix<T> wanted(p.n, p.m, 0), found(p.m, p.n, gap);
+  wanted.fill(7), thin_out(wanted);
+  const Rows<T> lists(wanted);
+  for (int64_t m0 = 0, h = 0; m0 < p.m; m0 += kSparseChunk, ++h) {
+    Matrix<T> part(std::min(kSparseChunk, p.m - m0), p.k, 0);
+    for (int64_t m = 0; m < part.rows; ++m) std::copy_n(x.row(m0 + m), p.k, part.row(m));
+    Guarded<T> packed(part.rows * p.k), sums(part.rows * p.n * kernels.lanes);
+    pack(part, wide_panel(kernels), packed);
+    kernels.listed_rows(part.rows, p.n, p.k, wide_panel(kernels), lists.ends.data() + h, lists.chunks + 1,
+                        lists.found.data(), lists.L, packed.data(), w.data(), bias, sums.data(), found.row(m0), found.ld);
+    if (check_fronts(sums) != 0) return 1;
+  }
+  for (int64_t m = 0; m < p.m; ++m)
+    for (int64_t j = 0; j < p.n; ++j) {
+      if (wanted.at(j, m) == 0 ? found.memory.untouched(m * found.ld + j) : same_bits(found.at(m, j), y.at(m, j))) continue;
+      return fail("not what was listed", m, j);
+    }
+  return found.check_gaps();
+}
+
+/// As it is and in panels: the sums are right, and they are the same.
+template <class T>
+int check_rows(const Kernels<T>& kernels, const Sizes& p, int64_t gap, bool with_bias) {
+  Matrix<T> x(p.m, p.k, gap), w(p.n, p.k, 0), bias(1, p.n, 0), y(p.m, p.n, gap), again(p.m, p.n, gap);
+  Guarded<T> packed(p.n * p.k), one(1);
+  x.fill(1), w.fill(2), bias.fill(3), pack(w, wide_panel(kernels), packed);
+  const T* b = with_bias ? bias.row(0) : nullptr;
+  kernels.gemm_rows(p.m, p.n, p.k, p.k, x.row(0), x.ld, w.row(0), b, y.row(0), y.ld);
+  kernels.gemm_rows(p.m, p.n, p.k, wide_panel(kernels), x.row(0), x.ld, packed.data(), b, again.row(0), again.ld);
+  for (int64_t m = 0; m < p.m; ++m)
+    for (int64_t j = 0; j < p.n; ++j) {
+      if (!close_sum(y.at(m, j), b ? b[j] : T(0), p.k, [&](int64_t k) -> long double {
+            return static_cast<long double>(x.at(m, k)) * w.at(j, k);
+          }))
+        return fail("wrong sum", m, j);
+      if (!same_bits(again.at(m, j), y.at(m, j))) return fail("panels change the bits", m, j);
+      kernels.gemm_rows(1, 1, p.k, p.k, x.row(m), x.ld, w.row(j), b ? b + j : b, one.data(), 1);
+      if (!same_bits(one[0], y.at(m, j))) return fail("cutting changes the bits", m, j);
+    }
+  return y.check_gaps() | again.check_gaps() | check_listed(kernels, p, x, packed, b, y, gap);
 }
 
 /// c (m, n) = a (m, k) b (k, n): right, and the sums of the dense products.
@@ -125,6 +150,16 @@ int check(const Kernels<T>& kernels, const Problem& problem) {
   return failures;
 }
 
+/// A matrix of which every n-th element is not zero.
+template <class T>
+Rows<T> every(int64_t n, int64_t rows, int64_t columns) {
+  Matrix<T> a(rows, columns, 0);
+  a.fill(6);
+  for (int64_t i = 0; i < a.memory.size(); ++i)
+    if (i % n != 0) a.memory[i] = 0;
+  return Rows<T>(a);
+}
+
 template <class T>
 void bench(const Kernels<T>& kernels, const Problem& problem) {
   const Sizes p(problem);
@@ -137,19 +172,31 @@ void bench(const Kernels<T>& kernels, const Problem& problem) {
   const double operations = 2.0 * static_cast<double>(p.m * p.n * p.k);
   if (problem.kernel == "gemm_rows") {
     Aligned<T> x(p.m * p.k), w(p.n * p.k), y(p.m * p.n);
+    const auto in_blocks = [&](const auto& product) {
+      for (int64_t j = 0; j < p.n; j += kSparseChunk) product(j, std::min(kSparseChunk, p.n - j));
+    };
     for (const auto& [what, of] : {std::pair{"as it is", p.k}, std::pair{"in panels", panel}})
-      show(what, operations, [&] { kernels.gemm_rows(p.m, p.n, p.k, of, x.get(), p.k, w.get(), nullptr, y.get(), p.n); });
+      show(what, operations, [&] {
+        in_blocks([&](int64_t j, int64_t rows) {
+          kernels.gemm_rows(p.m, rows, p.k, of, x.get(), p.k, w.get() + j * p.k, nullptr, y.get() + j, p.n);
+        });
+      });
+    if (p.m > kSparseChunk) return;
+    const Rows<T> lists = every<T>(2, p.n, p.m);
+    Aligned<T> sums(kSparseChunk * p.m * kernels.lanes);
+    show("1 of 2", operations / 2, [&] {
+      in_blocks([&](int64_t j, int64_t rows) {
+        kernels.listed_rows(p.m, rows, p.k, panel, lists.ends.data() + 2 * j, 2, lists.found.data() + j * p.m, p.m, x.get(),
+                            w.get() + j * p.k, nullptr, sums.get(), y.get() + j, p.n);
+      });
+    });
     return;
   }
   Aligned<T> b(p.k * p.n), c(p.m * p.n);
-  for (const int64_t every : {1, 2, 4}) {
-    Matrix<T> a(p.m, p.k, 0);
-    a.fill(6);
-    for (int64_t i = 0; i < a.memory.size(); ++i)
-      if (i % every != 0) a.memory[i] = 0;
-    const Rows<T> rows(a);
-    const std::string what = "1 of " + std::to_string(every);
-    show(what.c_str(), operations / static_cast<double>(every), [&] {
+  for (const int64_t n : {1, 2, 4}) {
+    const Rows<T> rows = every<T>(n, p.m, p.k);
+    const std::string what = "1 of " + std::to_string(n);
+    show(what.c_str(), operations / static_cast<double>(n), [&] {
       for (int64_t j = 0; j < p.n; j += panel) {
         const int64_t width = std::min(panel, p.n - j);
         rows.times(kernels, p.m, width, b.get() + j * p.k, width, c.get() + j, p.n);

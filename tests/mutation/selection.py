@@ -19,7 +19,7 @@ FIRST = {
     "augment.hpp": (["tests/train/test_augment.py"], ""),
     **dict.fromkeys(["statistics", "monitor.cpp"], (["tests/train/test_monitor.py"], "")),
     "residual": ([GRADIENTS, "tests/layers/test_residual.py"], ""),
-    **dict.fromkeys(["linear", "nonzeros", "sparse", "gemm"], ([GRADIENTS, "tests/layers/test_wide_linear.py", *TRAINING], "")),
+    **dict.fromkeys(["linear", "nonzeros", "panel_rows", "sparse", "gemm"], ([GRADIENTS, "tests/layers/test_wide_linear.py", *TRAINING], "")),
     "layers": (LAYERS, None),
     "losses": (LOSSES, None),
     "optimizers": (OPTIMIZERS, None),

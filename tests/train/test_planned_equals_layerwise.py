@@ -27,6 +27,8 @@ NETS = {
     "all dropped": lambda: [nc.Linear(7, 130), nc.Dropout(1.0), nc.ReLU(), nc.Dropout(0.0), nc.Linear(130, 5)],
     "wide": lambda: [nc.Linear(150, 260), nc.ReLU(), nc.Linear(260, 100), nc.Tanh(), nc.Linear(100, 10)],
     "many inputs": lambda: [nc.Linear(3, 1030), nc.ReLU(), nc.Linear(1030, 70), nc.ReLU(), nc.Dropout(0.5), nc.Linear(70, 5)],
+    "many inputs, dropped gelu": lambda: [nc.Linear(1030, 70), nc.GELU(), nc.Dropout(0.6), nc.Linear(70, 5)],
+    "many inputs, all dropped": lambda: [nc.Linear(1024, 66), nc.Sigmoid(), nc.Dropout(1.0), nc.Linear(66, 5)],
     "rows": lambda: [nc.Linear(4, 6), nc.Tanh(), nc.Flatten(), nc.Linear(18, 3)],
 }
 SAMPLES = {"leaky, flatten": (3, 4), "rows": (3, 4)}

@@ -27,6 +27,7 @@ NNCORE_KERNEL(gemm_dx);
 NNCORE_KERNEL(gemm_rows);
 NNCORE_KERNEL(sparse_product);
 NNCORE_KERNEL(gemm_part);
+NNCORE_KERNEL(listed_rows);
 NNCORE_KERNEL(column_sums);
 NNCORE_KERNEL(columns);
 NNCORE_KERNEL(correlate);

@@ -1,5 +1,7 @@
-/// Products with a sparse left side: zeros take no time. The sums are those of the dense product, term by term.
+/// Products with a sparse left side, and those of which some results alone are wanted: what is not there takes no time.
+/// The sums are those of the dense products, term by term.
 #include "kernels/declarations.hpp"
+#include "kernels/pieces.hpp"
 #include "kernels/simd.hpp"
 
 namespace nncore::NNCORE_ISA {
@@ -75,6 +77,75 @@ NNCORE_INLINE void product(const Sparse<T>& p) {
   else rows<T, vectors, false>(p);
 }
 
+/// Some results of x W^T, as in table.hpp.
+template <class T>
+struct Listed {
+  int64_t M, C, K, panel;
+  const int32_t* ends;
+  int64_t lde;
+  const Nonzero<T>* list;
+  int64_t ldl;
+  const T *x, *w, *bias;
+  T *sums, *y;
+  int64_t ldy;
+
+  NNCORE_INLINE const Nonzero<T>* begin(int64_t c) const { return list + c * ldl + ends[c * lde]; }
+  NNCORE_INLINE const Nonzero<T>* end(int64_t c) const { return list + c * ldl + ends[c * lde + 1]; }
+};
+
+/// What columns k to k + width add to all listed sums: a row of w stays in `vectors` registers for all of its list.
+template <class T, int vectors, bool whole>
+[[gnu::noinline]] void add_panel(const Listed<T>& p, int64_t k, int64_t width) {
+  constexpr int64_t lanes = Vec<T>::lanes, last = vectors - 1;
+  const Last<T, whole> end{FirstLanes<T>(width - last * lanes)};
+  const T *const x = p.x + k * p.M, *w = p.w + k * p.C;
+  T* sums = p.sums;
+  for (int64_t c = 0; c < p.C; ++c, w += width) {
+    Vec<T> row[vectors];
+#pragma GCC unroll 8
+    for (int64_t v = 0; v < last; ++v) row[v] = in_register(Vec<T>::load(w + v * lanes));
+    row[last] = in_register(end.load(w + last * lanes));
+#pragma GCC unroll 8
+    for (int64_t v = 0; v < vectors; ++v) __builtin_prefetch(w + p.C * width + v * lanes);
+    for (const Nonzero<T>*m = p.begin(c), *behind = p.end(c); m != behind; ++m, sums += lanes) {
+      const T* from = x + m->at * width;
+      Vec<T> sum = Vec<T>::load(sums);
+#pragma GCC unroll 8
+      for (int64_t v = 0; v < last; ++v) sum = fma(Vec<T>::load(from + v * lanes), row[v], sum);
+      fma(end.load(from + last * lanes), row[last], sum).store(sums);
+    }
+  }
+}
+
+template <class T, int vectors = kWidePanel>
+NNCORE_INLINE void panel_of(const Listed<T>& p, int64_t k, int64_t width) {
+  if constexpr (vectors > 1)
+    if (width <= (vectors - 1) * Vec<T>::lanes) return panel_of<T, vectors - 1>(p, k, width);
+  if (width == vectors * Vec<T>::lanes) add_panel<T, vectors, true>(p, k, width);
+  else add_panel<T, vectors, false>(p, k, width);
+}
+
+template <class T>
+NNCORE_INLINE void listed(const Listed<T>& p) {
+  constexpr int64_t lanes = Vec<T>::lanes;
+  int64_t count = 0;
+  for (int64_t c = 0; c < p.C; ++c) count += p.end(c) - p.begin(c);
+  for (int64_t i = 0; i < count; ++i) Vec<T>::zero().store(p.sums + i * lanes);
+  for (int64_t k = 0; k < p.K; k += p.panel) panel_of<T>(p, k, p.K - k < p.panel ? p.K - k : p.panel);
+  const T* sums = p.sums;
+  for (int64_t c = 0; c < p.C; ++c)
+    for (const Nonzero<T>*m = p.begin(c), *behind = p.end(c); m != behind;) {
+      const int64_t some = behind - m < 4 ? behind - m : 4;
+      Vec<T> total[4];
+#pragma GCC unroll 4
+      for (int64_t i = 0; i < 4; ++i) total[i] = i < some ? Vec<T>::load(sums + i * lanes) : Vec<T>::zero();
+      T results[4];
+      sum_lanes(total, results);
+      for (int64_t i = 0; i < some; ++i) p.y[m[i].at * p.ldy + c] = p.bias ? results[i] + p.bias[c] : results[i];
+      m += some, sums += some * lanes;
+    }
+}
+
 }  // namespace
 
 void sparse_product(int64_t R, const int32_t* ends, int64_t lde, const Nonzero<float>* a, int64_t lda, int64_t width,
@@ -84,6 +155,17 @@ void sparse_product(int64_t R, const int32_t* ends, int64_t lde, const Nonzero<f
 void sparse_product(int64_t R, const int32_t* ends, int64_t lde, const Nonzero<double>* a, int64_t lda, int64_t width,
                     const double* b, int64_t ldb, bool add, double* c, int64_t ldc, const double* soon) {
   product<double>({R, ends, lde, a, lda, width, b, ldb, add, c, ldc, soon});
+}
+
+void listed_rows(int64_t M, int64_t C, int64_t K, int64_t panel, const int32_t* ends, int64_t lde,
+                 const Nonzero<float>* list, int64_t ldl, const float* x, const float* w, const float* bias,
+                 float* sums, float* y, int64_t ldy) {
+  listed<float>({M, C, K, panel, ends, lde, list, ldl, x, w, bias, sums, y, ldy});
+}
+void listed_rows(int64_t M, int64_t C, int64_t K, int64_t panel, const int32_t* ends, int64_t lde,
+                 const Nonzero<double>* list, int64_t ldl, const double* x, const double* w, const double* bias,
+                 double* sums, double* y, int64_t ldy) {
+  listed<double>({M, C, K, panel, ends, lde, list, ldl, x, w, bias, sums, y, ldy});
 }
 
 }  // namespace nncore::NNCORE_ISA

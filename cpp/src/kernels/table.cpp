@@ -20,6 +20,7 @@ constexpr Kernels<T> make_table() {
       .gemm_rows = gemm_rows,
       .sparse_product = sparse_product,
       .gemm_part = gemm_part,
+      .listed_rows = listed_rows,
       .column_sums = column_sums,
       .columns = columns,
       .correlate = correlate,

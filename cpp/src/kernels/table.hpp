@@ -126,6 +126,11 @@ struct Kernels {
   /// The same with all of a: (R, L), or with `columns` its transpose, (L, R).
   void (*gemm_part)(bool columns, int64_t R, int64_t L, int64_t width, const T* a, int64_t lda, const T* b, int64_t ldb,
                     bool add, T* c, int64_t ldc);
+  /// gemm_rows for some results alone: y[m, c] for the numbers m that list c has, c < C, as sparse_product has them, whose
+  /// values do not matter. x (M, K) comes in panels, too; sums is room for M * C registers.
+  void (*listed_rows)(int64_t M, int64_t C, int64_t K, int64_t panel, const int32_t* ends, int64_t lde,
+                      const Nonzero<T>* list, int64_t ldl, const T* x, const T* w, const T* bias, T* sums, T* y,
+                      int64_t ldy);
   /// out[j] = sum_m x[m, j], j < N.
   void (*column_sums)(int64_t M, int64_t N, const T* x, int64_t ldx, T* out);
 

@@ -24,6 +24,8 @@ class DropoutMask {
     scale_ = p_ < 1.0 ? static_cast<T>(1.0 / (1.0 - p_)) : T(0);
   }
 
+  double dropped() const { return p_; }
+
   /// Elements first, first + 1, … of the batch, n of them; x may be y.
   void apply(int64_t first, int64_t n, const T* x, T* y) const {
     if (p_ == 1.0) {

@@ -6,6 +6,7 @@
 #include "layers/dropout.hpp"
 #include "nncore/buffer.hpp"
 #include "nncore/layer.hpp"
+#include "nncore/thread_pool.hpp"
 
 namespace nncore {
 
@@ -29,6 +30,10 @@ class Epilogue {
   explicit operator bool() const { return f_ || dropping_; }
   /// Is the derivative taken from what came before the function?
   bool from_x() const { return f_ && f_.from_x; }
+  /// The part of the results that is dropped, from begin() on.
+  double dropped() const { return dropping_ ? mask_.dropped() : 0; }
+  /// n results as dropout leaves them.
+  void drop(int64_t n, T* y) const { mask_.apply(0, n, y, y); }
   /// Before the first of a batch of n results.
   void begin(int64_t n, const Pass& pass) {
     if (dropping_) mask_ = DropoutMask<T>(*dropping_, pass);
@@ -43,11 +48,17 @@ class Epilogue {
   }
   /// dy becomes the gradient of what the lowered layer alone computed.
   void backward(int64_t n, const T* y, T* dy) const {
-    if (dropping_) mask_.apply(0, n, dy, dy);
-    if (f_) f_.backward(n, f_.a, keeps() ? kept_.data() : y, dy, dy);
+    const T* const kept = keeps() ? kept_.data() : y;
+    parallel_for((n + kPiece - 1) / kPiece, 4.0 * static_cast<double>(n), [&](int64_t piece) {
+      const int64_t first = piece * kPiece, count = std::min(kPiece, n - first);
+      if (dropping_) mask_.apply(first, count, dy + first, dy + first);
+      if (f_) f_.backward(count, f_.a, kept + first, dy + first, dy + first);
+    });
   }
 
  private:
+  static constexpr int64_t kPiece = 1 << 14;
+
   /// Does y not show what the derivative is taken from?
   bool keeps() const { return f_ && (f_.from_x || dropping_ != nullptr); }
 

@@ -34,10 +34,11 @@ class LinearProduct : public Lowered<T>, public Packing<T> {
     const int64_t M = N * rows_per_sample_, most = columns(), groups = divide_up(C_, most);
     const int64_t block = row_block(), blocks = divide_up(M, block);
     after_.begin(M * C_, pass);
+    prepare(M, x, y, after_, pass);
     parallel_for(blocks * groups, flops(M), [&](int64_t piece) {
       const int64_t m0 = piece / groups * block, rows = std::min(block, M - m0);
       const int64_t j0 = piece % groups * most, j1 = std::min(C_, j0 + most);
-      outputs(rows, j0, j1, x + m0 * K_, w[0], bias_ ? w[1] : nullptr, y + m0 * C_);
+      outputs(m0, rows, j0, j1, x + m0 * K_, w[0], bias_ ? w[1] : nullptr, y + m0 * C_);
       if (!after_) return;
       if (groups == 1) return after_.forward(m0 * C_, rows * C_, y + m0 * C_);
       for (int64_t m = m0; m < m0 + rows; ++m) after_.forward(m * C_ + j0, j1 - j0, y + m * C_ + j0);
@@ -62,13 +63,15 @@ class LinearProduct : public Lowered<T>, public Packing<T> {
   virtual void unpack_weight(const T* packed, T* natural) const = 0;
   /// How many columns of y make a piece of work.
   virtual int64_t columns() const = 0;
-  /// y[m, j] for all m < M, j0 <= j < j1.
-  virtual void outputs(int64_t M, int64_t j0, int64_t j1, const T* x, const T* w, const T* bias, T* y) const = 0;
+  /// Before the first of them, with all M rows; y is anyone's to use.
+  virtual void prepare(int64_t, const T*, T*, const Epilogue<T>&, const Pass&) {}
+  /// y[m, j] for all m < M, j0 <= j < j1. x and y begin with row m0 of the batch.
+  virtual void outputs(int64_t m0, int64_t M, int64_t j0, int64_t j1, const T* x, const T* w, const T* bias, T* y) = 0;
   /// dx, unless it is null, and dW.
   virtual void gradients(int64_t M, const T* x, const T* dz, T* dx, const T* w, GradientSink<T>& sink) = 0;
 
   /// Small layers are all overhead: fewer, longer calls. Pieces of work are cut by sizes alone.
-  int64_t row_block() const { return K_ * C_ <= 2048 ? 448 : 56; }
+  virtual int64_t row_block() const { return K_ * C_ <= 2048 ? 448 : 56; }
   double flops(int64_t M) const { return 2.0 * static_cast<double>(M) * static_cast<double>(K_) * static_cast<double>(C_); }
   static int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 

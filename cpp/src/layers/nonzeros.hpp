@@ -41,6 +41,17 @@ class Nonzeros {
     }
   }
 
+  /// Are there enough zeros for lists?
+  bool sparse() const { return sparse_; }
+
+  /// y[m, r] for the nonzeros m of chunk h alone, `rows` rows from r on: a product of x (M, K) and w (rows, K), both in
+  /// panels (listed_rows in kernels/table.hpp).
+  void listed_rows(int64_t r, int64_t rows, int64_t h, int64_t M, int64_t K, int64_t panel, const T* x, const T* w,
+                   const T* bias, T* sums, T* y, int64_t ldy) const {
+    kernels<T>().listed_rows(M, rows, K, panel, ends_.data() + r * (chunks_ + 1) + h, chunks_ + 1,
+                             found_.data() + r * L_, L_, x, w, bias, sums, y, ldy);
+  }
+
  private:
   static constexpr int64_t kRows = 4, kMostListed = int64_t{1} << 22;  // a list takes two to four times the memory
 

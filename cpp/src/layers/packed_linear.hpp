@@ -39,7 +39,7 @@ class PackedLinear final : public LinearProduct<T> {
     });
   }
 
-  void outputs(int64_t M, int64_t j0, int64_t j1, const T* x, const T* w, const T* bias, T* y) const override {
+  void outputs(int64_t, int64_t M, int64_t j0, int64_t j1, const T* x, const T* w, const T* bias, T* y) override {
     for (int64_t j = j0; j < j1; j += panel()) {
       kernels<T>().gemm_forward(M, std::min(panel(), C_ - j), K_, x, K_, w + j * K_, bias ? bias + j : nullptr, y + j, C_);
     }
