@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <optional>
 
@@ -131,12 +132,16 @@ class BlockedConv {
   /// Are the weights those of the call before?
   bool remembers(const T* w) {
     if (!remembers_) return false;
+    constexpr int64_t piece = 1 << 13;
     const int64_t n = s_.K * s_.C * s_.kh * s_.kw;
-    const bool first = known_.capacity() == 0;
+    std::atomic<bool> same = known_.capacity() > 0;
     T* const known = known_.reserve(n);
-    if (!first && std::memcmp(known, w, static_cast<std::size_t>(n) * sizeof(T)) == 0) return true;
-    std::copy_n(w, n, known);
-    return false;
+    parallel_for((n + piece - 1) / piece, 8.0 * static_cast<double>(n), [&](int64_t i) {
+      const int64_t from = i * piece, count = std::min(piece, n - from);
+      if (same && std::memcmp(known + from, w + from, static_cast<std::size_t>(count) * sizeof(T)) != 0) same = false;
+    });
+    if (!same) std::copy_n(w, n, known);
+    return same;
   }
 
   /// f(image, first block, last block + 1): kernels take two blocks at once.

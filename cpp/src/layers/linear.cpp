@@ -77,7 +77,7 @@ class Linear final : public Layer<T> {
 
   /// In inference packing many weights takes longer than one product with them.
   void forward_unpacked(View<const T> x, View<T> y) {
-    constexpr int64_t rows = 16, columns = 64;  // in cache together
+    constexpr int64_t rows = 16, columns = 32;  // in cache together
     const int64_t M = x.batch() * rows_per_sample_, down = (M + rows - 1) / rows, across = (C_ + columns - 1) / columns;
     const T *w = this->parameters()[0].value, *bias = bias_ ? this->parameters()[1].value : nullptr;
     const double flops = 2.0 * static_cast<double>(M) * static_cast<double>(K_) * static_cast<double>(C_);
