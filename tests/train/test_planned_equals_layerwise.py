@@ -138,6 +138,17 @@ def test_a_fit_is_its_steps(name, rng):
     assert np.array_equal(fitted.flat_parameters, stepped.flat_parameters)
 
 
+def test_results_that_are_one_more_than_a_piece(rng):
+    """What follows a layer goes back in pieces of 2^14 elements."""
+    planned = nc.Sequential(nc.Linear(40, 113), nc.Tanh(), nc.Dropout(0.5), nc.Linear(113, 3), seed=1)
+    plain = planned.copy()
+    X, y = rng.normal(size=(145, 40)), rng.integers(0, 3, 145)
+    assert 145 * 113 == 2**14 + 1
+    nc.Trainer(planned, nc.CrossEntropyLoss(), nc.SGD(lr=0.1), seed=SEED).step(X, y)
+    layerwise_step(plain, nc.CrossEntropyLoss(), nc.SGD(lr=0.1), X, y, SEED, 0)
+    assert np.array_equal(planned.flat_parameters, plain.flat_parameters)
+
+
 @pytest.mark.parametrize("loss", [nc.MSELoss(), nc.CrossEntropyLoss(label_smoothing=0.1, weight=[1, 2, 3]), nc.NLLLoss()])
 def test_every_loss_by_either_way(loss, rng):
     layers = [nc.Linear(4, 8), nc.Tanh(), nc.Linear(8, 3)] + ([nc.LogSoftmax()] if isinstance(loss, nc.NLLLoss) else [])
