@@ -177,8 +177,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workloads", type=lambda text: text.split(","), default=list(WORKS), help=f"some of {','.join(WORKS)}")
     parser.add_argument("--threads", type=lambda text: [int(n) for n in text.split(",")], default=[2], help="such as 1,2")
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--seconds", type=float, default=0.2, help="of a round")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--seconds", type=float, default=0.3, help="of a round")
     parser.add_argument("--readme", action="store_true", help="put the table into the README beside this file")
     args = parser.parse_args()
     lines = []
