@@ -37,6 +37,15 @@ struct Last {
   }
 };
 
+/// f<vectors, whole>() for the registers that `width` elements take; is the last one whole?
+template <class T, int vectors = kWidePanel, class F>
+NNCORE_INLINE void for_width(int64_t width, F f) {
+  if constexpr (vectors > 1)
+    if (width <= (vectors - 1) * Vec<T>::lanes) return for_width<T, vectors - 1>(width, f);
+  if (width == vectors * Vec<T>::lanes) f.template operator()<vectors, true>();
+  else f.template operator()<vectors, false>();
+}
+
 /// A row of c is `vectors` registers from its first term to its last; a term takes one row of b.
 template <class T, int vectors, bool whole>
 [[gnu::noinline]] void rows(const Sparse<T>& given) {
@@ -68,13 +77,10 @@ template <class T, int vectors, bool whole>
   }
 }
 
-template <class T, int vectors = kWidePanel>
+template <class T>
 NNCORE_INLINE void product(const Sparse<T>& p) {
-  if constexpr (vectors > 1)
-    if (p.width <= (vectors - 1) * Vec<T>::lanes) return product<T, vectors - 1>(p);
   if (p.R == 0 || p.width == 0) return;
-  if (p.width == vectors * Vec<T>::lanes) rows<T, vectors, true>(p);
-  else rows<T, vectors, false>(p);
+  for_width<T>(p.width, [&]<int vectors, bool whole>() { rows<T, vectors, whole>(p); });
 }
 
 /// Some results of x W^T, as in table.hpp.
@@ -117,21 +123,16 @@ template <class T, int vectors, bool whole>
   }
 }
 
-template <class T, int vectors = kWidePanel>
-NNCORE_INLINE void panel_of(const Listed<T>& p, int64_t k, int64_t width) {
-  if constexpr (vectors > 1)
-    if (width <= (vectors - 1) * Vec<T>::lanes) return panel_of<T, vectors - 1>(p, k, width);
-  if (width == vectors * Vec<T>::lanes) add_panel<T, vectors, true>(p, k, width);
-  else add_panel<T, vectors, false>(p, k, width);
-}
-
 template <class T>
 NNCORE_INLINE void listed(const Listed<T>& p) {
   constexpr int64_t lanes = Vec<T>::lanes;
   int64_t count = 0;
   for (int64_t c = 0; c < p.C; ++c) count += p.end(c) - p.begin(c);
   for (int64_t i = 0; i < count; ++i) Vec<T>::zero().store(p.sums + i * lanes);
-  for (int64_t k = 0; k < p.K; k += p.panel) panel_of<T>(p, k, p.K - k < p.panel ? p.K - k : p.panel);
+  for (int64_t k = 0; k < p.K; k += p.panel) {
+    const int64_t width = p.K - k < p.panel ? p.K - k : p.panel;
+    for_width<T>(width, [&]<int vectors, bool whole>() { add_panel<T, vectors, whole>(p, k, width); });
+  }
   const T* sums = p.sums;
   for (int64_t c = 0; c < p.C; ++c)
     for (const Nonzero<T>*m = p.begin(c), *behind = p.end(c); m != behind;) {
