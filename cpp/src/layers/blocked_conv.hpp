@@ -46,7 +46,7 @@ class BlockedConv {
 
   /// With so many threads, pieces of y come as whole planes or as rows of one, a multiple of so many but for the last.
   int64_t rows_at_once(int64_t N, int64_t threads) const {
-    return tiles_ ? tiles_->rows_at_once(N, threads) : bands_of(N, threads) == 1 ? s_.OH() : 4;
+    return tiles_ ? tiles_->rows_at_once(N, threads) : bands_of(N, threads) == 1 ? s_.OH() : kBandRows;
   }
 
   /// y = w * x + bias, blocked; finish(first, n, y) for each piece of it that is ready: elements first, first + 1, …
@@ -60,11 +60,11 @@ class BlockedConv {
     if (tiles_) return tiles_->forward(N, from, packed_.data(), changed, bias, y, threads, finish);
     const auto kernel = plain() ? conv.conv_forward_plain : conv.conv_forward;
     const int64_t pairs = (K_blocks() + 1) / 2, bands = bands_of(N, threads);
-    const int64_t fours = (s_.OH() + 3) / 4, row = s_.OW() * b();
+    const int64_t row = s_.OW() * b();
     const auto compute = [&](int64_t unit, T* image) {
       const int64_t n = unit / bands / pairs, k = unit / bands % pairs * 2, k1 = std::min(K_blocks(), k + 2);
-      const int64_t band = unit % bands, r0 = 4 * (band * fours / bands);
-      const int64_t r1 = std::min(s_.OH(), 4 * ((band + 1) * fours / bands));
+      const int64_t band = unit % bands, r0 = kBandRows * (band * most_bands() / bands);
+      const int64_t r1 = std::min(s_.OH(), kBandRows * ((band + 1) * most_bands() / bands));
       kernel(s_, {1, k, k1, r0, r1}, from + n * image_size(), packed_.data(), bias, image);
       const int64_t at_once = bands == 1 ? k1 - k : 1;  // rows of one block only, or whole blocks
       for (int64_t j = k; j < k1; j += at_once) {
@@ -111,7 +111,7 @@ class BlockedConv {
   }
 
  private:
-  static constexpr int64_t kParts = 8;
+  static constexpr int64_t kParts = 8, kBandRows = 4;  // bands end at multiples of kBandRows, or with the image
 
   static int64_t b() { return kernels<T>().lanes; }
   int64_t K_blocks() const { return blocks_of(s_.K, b()); }
@@ -123,10 +123,11 @@ class BlockedConv {
   bool plain() const { return !blocked_x_ && few(); }
   int64_t image_size() const { return s_.H * s_.W * (plain() ? s_.C : C_blocks() * b()); }
 
+  int64_t most_bands() const { return (s_.OH() + kBandRows - 1) / kBandRows; }
   /// Into how many bands of rows an image is cut, so that a few images keep all threads busy.
   int64_t bands_of(int64_t N, int64_t threads) const {
     const int64_t others = std::max(N * ((K_blocks() + 1) / 2), int64_t{1});
-    return std::clamp(threads / others, int64_t{1}, (s_.OH() + 3) / 4);
+    return std::clamp(threads / others, int64_t{1}, most_bands());
   }
 
   /// Are the weights those of the call before?
