@@ -1,7 +1,7 @@
 /// What the core can do at best: fused multiply-adds (multiply and add in the baseline) on registers alone. Run beside
 /// what is measured, it turns a speed into a fraction.
 #include "kernels/declarations.hpp"
-#include "kernels/simd.hpp"
+#include "kernels/simd/simd.hpp"
 
 namespace nncore::NNCORE_ISA {
 namespace {

@@ -1,6 +1,6 @@
 /// The table of one instruction set: compiled once per set, beside the kernels it names.
 #include "kernels/declarations.hpp"
-#include "kernels/simd_types.hpp"
+#include "kernels/simd/types.hpp"
 
 #define NNCORE_TEXT_OF(name) #name
 #define NNCORE_TEXT(name) NNCORE_TEXT_OF(name)

@@ -8,8 +8,8 @@
 
 #include <cstdint>
 
-#include "kernels/conv_table.hpp"
-#include "kernels/online.hpp"
+#include "kernels/conv/conv_table.hpp"
+#include "kernels/small_nets/online.hpp"
 
 namespace nncore {
 

@@ -1,4 +1,4 @@
-#include "layers/dropout.hpp"
+#include "lowering/dropout_mask.hpp"
 
 namespace nncore {
 namespace {

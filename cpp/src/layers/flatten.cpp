@@ -1,8 +1,8 @@
 #include <algorithm>
 
 #include "kernels/table.hpp"
+#include "lowering/reorder.hpp"
 #include "nncore/layer.hpp"
-#include "layers/turn.hpp"
 
 namespace nncore {
 namespace {

@@ -2,11 +2,11 @@
 #include <string>
 
 #include "kernels/table.hpp"
-#include "layers/epilogue.hpp"
+#include "lowering/epilogue.hpp"
+#include "lowering/nodes.hpp"
 #include "nncore/buffer.hpp"
 #include "nncore/layer.hpp"
 #include "nncore/thread_pool.hpp"
-#include "plan/nodes.hpp"
 
 namespace nncore {
 namespace {

@@ -6,9 +6,9 @@
 #include <memory>
 #include <vector>
 
+#include "lowering/nodes.hpp"
 #include "nncore/buffer.hpp"
 #include "nncore/model.hpp"
-#include "plan/nodes.hpp"
 
 namespace nncore {
 

@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "kernels/online.hpp"
+#include "kernels/small_nets/online.hpp"
 #include "nncore/buffer.hpp"
 #include "nncore/plan.hpp"
 

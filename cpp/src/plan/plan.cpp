@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "kernels/table.hpp"
-#include "plan/nodes.hpp"
+#include "lowering/nodes.hpp"
 #include "plan/online.hpp"
 
 namespace nncore {

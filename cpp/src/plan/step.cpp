@@ -3,9 +3,9 @@
 #include <cmath>
 
 #include "kernels/table.hpp"
+#include "lowering/nodes.hpp"
 #include "nncore/plan.hpp"
 #include "nncore/thread_pool.hpp"
-#include "plan/nodes.hpp"
 #include "plan/online.hpp"
 
 namespace nncore {

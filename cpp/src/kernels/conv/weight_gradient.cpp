@@ -1,0 +1,151 @@
+/// dw[k, c, i, j] = sum of dy[k, p, q] x[c, p + i - ph, q + j - pw], and db. The sums of an image stay in registers and
+/// are added to dw when it ends: dw is touched once an image, and less is lost than in one long chain of additions.
+#include "kernels/conv/conv_table.hpp"
+#include "kernels/declarations.hpp"
+#include "kernels/simd/simd.hpp"
+
+namespace nncore::NNCORE_ISA {
+namespace {
+
+// Blocks of dy by channels of x in a tile of one tap. AVX-512 2 * 8 sums + 2 of dy + 1 broadcast = 19 registers, per
+// pixel 10 loads for 16 FMA; AVX2 2 * 4 + 3 = 11, 6 loads for 8 FMA; baseline 2 * 4 + 2 + 2 = 12, doubles 4 * 2 + 5.
+template <class T>
+constexpr int kChannels = NNCORE_AVX512 ? 8 : Vec<T>::lanes < 4 ? Vec<T>::lanes : 4;
+template <class T>
+constexpr int kBlocks = 8 / kChannels<T> > 2 ? 8 / kChannels<T> : 2;
+
+/// One image, one tap: dy (rows, columns) meets x shifted by the tap.
+template <class T>
+struct Tap {
+  const T *x, *dy;
+  int64_t rows, columns, x_row, dy_row, dy_block, dw_block;
+  bool first;  ///< assign, do not add
+};
+
+template <class T, int Q, int B>
+[[gnu::noinline]] void tile(const Tap<T>& given, T* dw) {
+  constexpr int64_t b = Vec<T>::lanes;
+  const Tap<T> t = given;
+  Vec<T> sum[Q][B];
+#pragma GCC unroll 8
+  for (auto& of_channel : sum)
+#pragma GCC unroll 4
+    for (auto& s : of_channel) s = Vec<T>::zero();
+  for (int64_t r = 0; r < t.rows; ++r) {
+    const T *x = t.x + r * t.x_row, *dy = t.dy + r * t.dy_row;
+    for (int64_t v = 0; v < t.columns; ++v, x += b, dy += b) {
+      Vec<T> gradient[B];
+#pragma GCC unroll 4
+      for (int k = 0; k < B; ++k) gradient[k] = Vec<T>::load(dy + k * t.dy_block);
+#pragma GCC unroll 8
+      for (int q = 0; q < Q; ++q) {
+        const Vec<T> value = Vec<T>::broadcast(x + q);
+#pragma GCC unroll 4
+        for (int k = 0; k < B; ++k) sum[q][k] = fma(value, gradient[k], sum[q][k]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int q = 0; q < Q; ++q)
+#pragma GCC unroll 4
+    for (int k = 0; k < B; ++k) {
+      T* to = dw + k * t.dw_block + q * b;
+      (t.first ? sum[q][k] : Vec<T>::load(to) + sum[q][k]).store(to);
+    }
+}
+
+template <class T, int B, int Q = kChannels<T>>
+NNCORE_INLINE void tile_of(int64_t channels, const Tap<T>& t, T* dw) {
+  if constexpr (Q > 0) {
+    if (channels == Q) tile<T, Q, B>(t, dw);
+    else tile_of<T, B, Q - 1>(channels, t, dw);
+  }
+}
+
+/// All channels of one block.
+template <class T, int B = kBlocks<T>>
+NNCORE_INLINE void channels_of(int64_t blocks, int64_t channels, Tap<T> t, T* dw) {
+  if constexpr (B > 0) {
+    if (blocks < B) return channels_of<T, B - 1>(blocks, channels, t, dw);
+    for (int64_t q = 0; q < channels; q += kChannels<T>, t.x += kChannels<T>)
+      tile_of<T, B>(channels - q < kChannels<T> ? channels - q : kChannels<T>, t, dw + q * Vec<T>::lanes);
+  }
+}
+
+/// Where tap i of one direction meets the image: outputs from `first` on, and the input the first of them reads.
+struct Meeting {
+  int64_t first, count, input;
+};
+NNCORE_INLINE Meeting meeting(int64_t i, int64_t pad, int64_t size, int64_t out) {
+  const int64_t first = i < pad ? pad - i : 0, end = size + pad - i < out ? size + pad - i : out;
+  return {first, end > first ? end - first : 0, first + i - pad};
+}
+
+template <class T>
+NNCORE_INLINE void weight_gradient(const ConvShape& s, const ConvTaps& part, const T* x, const T* dy, T* dw) {
+  constexpr int64_t b = Vec<T>::lanes;
+  const int64_t x_block = s.H * s.W * b, dy_block = s.OH() * s.OW() * b, dw_block = s.C * s.kh * s.kw * b;
+  const int64_t x_image = blocks_of(s.C, b) * x_block, dy_image = blocks_of(s.K, b) * dy_block;
+  // without images the sums are those of no rows
+  for (int64_t n = 0; n == 0 || n < part.images; ++n)
+    for (int64_t k = part.block0; k < part.block1; k += kBlocks<T>)
+      for (int64_t c = part.in0; c < part.in1; ++c) {
+        const int64_t blocks = part.block1 - k < kBlocks<T> ? part.block1 - k : kBlocks<T>;
+        const int64_t channels = s.C - c * b < b ? s.C - c * b : b;
+        for (int64_t tap = part.tap0; tap < part.tap1; ++tap) {
+          const Meeting row = meeting(tap / s.kw, s.ph, s.H, s.OH()), column = meeting(tap % s.kw, s.pw, s.W, s.OW());
+          const bool none = row.count == 0 || column.count == 0 || part.images == 0;
+          Tap<T> t = {x, dy, 0, column.count, s.W * b, s.OW() * b, dy_block, dw_block, n == 0 && !part.onto};
+          if (!none) {
+            t.rows = row.count;
+            t.x += n * x_image + c * x_block + (row.input * s.W + column.input) * b;
+            t.dy += n * dy_image + k * dy_block + (row.first * s.OW() + column.first) * b;
+          }
+          channels_of<T>(blocks, channels, t, dw + k * dw_block + (c * b * s.kh * s.kw + tap * channels) * b);
+        }
+      }
+}
+
+/// Four running sums a block and image, then these sums in the order of the images.
+template <class T>
+NNCORE_INLINE void bias_gradient(const ConvShape& s, int64_t images, int64_t block0, int64_t block1, const T* dy,
+                                 T* db) {
+  constexpr int64_t b = Vec<T>::lanes;
+  constexpr int chains = 4;
+  const int64_t area = s.OH() * s.OW(), image = blocks_of(s.K, b) * area * b;
+  for (int64_t k = block0; k < block1; ++k) {
+    Vec<T> total = Vec<T>::zero();
+    for (int64_t n = 0; n < images; ++n) {
+      const T* from = dy + n * image + k * area * b;
+      Vec<T> sum[chains] = {};
+      int64_t i = 0;
+      for (; i + chains <= area; i += chains, from += chains * b)
+#pragma GCC unroll 4
+        for (int j = 0; j < chains; ++j) sum[j] = sum[j] + Vec<T>::load(from + j * b);
+      for (; i < area; ++i, from += b) sum[0] = sum[0] + Vec<T>::load(from);
+      total = total + ((sum[0] + sum[1]) + (sum[2] + sum[3]));
+    }
+    if (s.K - k * b < b) total.store(db + k * b, FirstLanes<T>(s.K - k * b));
+    else total.store(db + k * b);
+  }
+}
+
+}  // namespace
+
+void conv_weight_gradient(const ConvShape& s, const ConvTaps& part, const float* x, const float* dy, float* dw) {
+  weight_gradient(s, part, x, dy, dw);
+}
+void conv_weight_gradient(const ConvShape& s, const ConvTaps& part, const double* x, const double* dy, double* dw) {
+  weight_gradient(s, part, x, dy, dw);
+}
+
+void conv_bias_gradient(const ConvShape& s, int64_t images, int64_t block0, int64_t block1, const float* dy,
+                        float* db) {
+  bias_gradient(s, images, block0, block1, dy, db);
+}
+void conv_bias_gradient(const ConvShape& s, int64_t images, int64_t block0, int64_t block1, const double* dy,
+                        double* db) {
+  bias_gradient(s, images, block0, block1, dy, db);
+}
+
+}  // namespace nncore::NNCORE_ISA

@@ -1,0 +1,99 @@
+/// Dropout: Philox4x32-10 (see nncore/rng.hpp) for as many blocks at once as 64-bit lanes, one word for each element.
+#include "kernels/declarations.hpp"
+#include "kernels/simd/each_register.hpp"
+#include "kernels/simd/transpose.hpp"
+
+namespace nncore::NNCORE_ISA {
+namespace {
+
+using Words = IntVec<double>;  // a 32-bit word in the low half of each lane; what the high half holds does not matter
+
+/// Low half times low half.
+NNCORE_INLINE Words product(Words a, Words b) {
+  using N = Words::N;
+#if NNCORE_AVX512
+  return {(N)_mm512_mul_epu32((__m512i)a.v, (__m512i)b.v)};
+#elif NNCORE_AVX2
+  return {(N)_mm256_mul_epu32((__m256i)a.v, (__m256i)b.v)};
+#elif defined(__SSE2__)
+  return {(N)_mm_mul_epu32((__m128i)a.v, (__m128i)b.v)};
+#else
+  return {(a.v & 0xffffffffu) * (b.v & 0xffffffffu)};
+#endif
+}
+
+/// Words 0 … 3 of the blocks index, index + 1, …, a block in each lane.
+NNCORE_INLINE void philox(const RandomWords& random, uint64_t index, Words (&c)[4]) {
+  const auto all = [](uint64_t x) { return Words::all(static_cast<int64_t>(x)); };
+  Words::N counter{};
+  for (int i = 0; i < Vec<double>::lanes; ++i) counter[i] = index + static_cast<uint64_t>(i);
+  c[0] = {counter}, c[1] = c[0].shift_right<32>(), c[2] = all(random.step), c[3] = all(random.epoch);
+  uint32_t k0 = random.key[0], k1 = random.key[1];
+  for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
+    const Words p0 = product(all(0xD2511F53u), c[0]), p1 = product(all(0xCD9E8D57u), c[2]);
+    c[0] = p1.shift_right<32>() ^ c[1] ^ all(k0), c[1] = p1;
+    c[2] = p0.shift_right<32>() ^ c[3] ^ all(k1), c[3] = p0;
+  }
+}
+
+NNCORE_INLINE Pair<double> zip(Words a, Words b) { return zip(as_float<double>(a), as_float<double>(b)); }
+
+/// Registers of T that the words of one batch fill, one word a lane, in the order of their elements.
+template <class T>
+constexpr int kRegisters = sizeof(T) == 4 ? 2 : 4;
+
+NNCORE_INLINE void in_order(const Words (&c)[4], IntVec<float> (&w)[2]) {
+  const Words low = Words::all(0xffffffff);
+  const Pair<double> both = zip((c[0] & low) | c[1].shift_left<32>(), (c[2] & low) | c[3].shift_left<32>());
+  w[0] = {(IntVec<float>::N)both.first.v}, w[1] = {(IntVec<float>::N)both.second.v};
+}
+NNCORE_INLINE void in_order(const Words (&c)[4], Words (&w)[4]) {
+  const Words low = Words::all(0xffffffff);
+  const Pair<double> even = zip(c[0] & low, c[2] & low), odd = zip(c[1] & low, c[3] & low);
+  const Pair<double> first = zip(even.first, odd.first), second = zip(even.second, odd.second);
+  w[0] = as_bits(first.first), w[1] = as_bits(first.second), w[2] = as_bits(second.first), w[3] = as_bits(second.second);
+}
+
+/// scale x where the word is not below `least`, else 0.
+template <class T>
+NNCORE_INLINE Vec<T> kept(IntVec<T> word, IntVec<T> least, Vec<T> x) {
+  using N = typename IntVec<T>::N;
+  return as_float<T>(IntVec<T>{as_bits(x).v & (N)(word.v >= least.v)});
+}
+
+template <class T>
+void drop(int64_t first, int64_t n, const RandomWords& random, uint32_t least, T scale, const T* x, T* y) {
+  constexpr int64_t L = Vec<T>::lanes, batch = kRegisters<T> * L;
+  const IntVec<T> bound = IntVec<T>::all(static_cast<typename IntVec<T>::Scalar>(least));
+  const Vec<T> factor = Vec<T>::all(scale);
+  // i counts from `first`; a batch of words begins with a block
+  for (int64_t i = -(first % 4); i < n; i += batch) {
+    Words c[4];
+    IntVec<T> words[kRegisters<T>];
+    philox(random, static_cast<uint64_t>(first + i) / 4, c);
+    in_order(c, words);
+    if (i >= 0 && i + batch <= n) {
+#pragma GCC unroll 4
+      for (int r = 0; r < kRegisters<T>; ++r) {
+        kept(words[r], bound, Vec<T>::load(x + i + r * L) * factor).store(y + i + r * L);
+      }
+      continue;
+    }
+    typename Format<T>::Unsigned word[batch];
+    __builtin_memcpy(word, words, sizeof word);
+    for (int64_t j = i < 0 ? -i : 0; j < batch && i + j < n; ++j) y[i + j] = word[j] >= least ? x[i + j] * scale : T(0);
+  }
+}
+
+}  // namespace
+
+void dropout(int64_t first, int64_t n, const RandomWords& random, uint32_t least, float scale, const float* x,
+             float* y) {
+  drop(first, n, random, least, scale, x, y);
+}
+void dropout(int64_t first, int64_t n, const RandomWords& random, uint32_t least, double scale, const double* x,
+             double* y) {
+  drop(first, n, random, least, scale, x, y);
+}
+
+}  // namespace nncore::NNCORE_ISA

@@ -1,0 +1,76 @@
+/// y = x W^T + bias with so few columns that lanes along them would be idle. Every sum is that of the tiles in
+/// gemm.cpp, term by term, so which way is taken does not change a bit.
+#pragma once
+
+#include "kernels/simd/parts.hpp"
+#include "kernels/simd/transpose.hpp"
+
+namespace nncore::NNCORE_ISA {
+namespace {
+
+/// Up to this many columns the lanes run along the rows: turning x costs as much as one FMA with each of its columns.
+template <class T>
+constexpr int64_t kFewOutputs = Vec<T>::lanes / 2 < 4 ? Vec<T>::lanes / 2 : 4;
+
+/// `lanes` rows of y with `width` columns, the lanes along the rows. The sums are the tile's, term by term.
+template <class T, int width>
+NNCORE_INLINE void few_outputs_block(int64_t K, const T* x, int64_t ldx, const T* b, const T* bias, T* y, int64_t ldy) {
+  constexpr int lanes = Vec<T>::lanes, piece = kPiece<T>;
+  Vec<T> sum[width];
+#pragma GCC unroll 4
+  for (int j = 0; j < width; ++j) sum[j] = bias ? Vec<T>::broadcast(bias + j) : Vec<T>::zero();
+  int64_t k = 0;
+  for (; k + piece <= K; k += piece) {
+    Vec<T> column[piece];
+    turn_piece(x + k, ldx, column);
+#pragma GCC unroll 4
+    for (int i = 0; i < piece; ++i, b += width)
+#pragma GCC unroll 4
+      for (int j = 0; j < width; ++j) sum[j] = fma(column[i], Vec<T>::broadcast(b + j), sum[j]);
+  }
+  if (k < K) {  // the last piece starts early enough to be whole; its first columns are done
+    Vec<T> column[piece];
+    turn_piece(x + K - piece, ldx, column);
+#pragma GCC unroll 4
+    for (int i = 1; i < piece; ++i) {
+      if (i < piece - (K - k)) continue;
+#pragma GCC unroll 4
+      for (int j = 0; j < width; ++j) sum[j] = fma(column[i], Vec<T>::broadcast(b + j), sum[j]);
+      b += width;
+    }
+  }
+  if (width == 1 && ldy == 1) return sum[0].store(y);
+  if (width == 2 && ldy == 2) return turn_pairs_back(lanes, sum, y);
+  alignas(kVectorBytes) T turned[width][lanes];
+#pragma GCC unroll 4
+  for (int j = 0; j < width; ++j) sum[j].store(turned[j]);
+  for (int64_t r = 0; r < lanes; ++r)
+#pragma GCC unroll 4
+    for (int j = 0; j < width; ++j) y[r * ldy + j] = turned[j][r];
+}
+
+/// M >= lanes rows, K >= one piece. The last block starts early enough to be whole and computes some rows again.
+template <class T, int width>
+[[gnu::noinline]] void few_outputs(int64_t M, int64_t K, const T* x, int64_t ldx, const T* b, const T* bias, T* y,
+                                   int64_t ldy) {
+  constexpr int64_t lanes = Vec<T>::lanes;
+  for (int64_t m = 0; m < M; m += lanes) {
+    const int64_t row = m + lanes <= M ? m : M - lanes;
+    few_outputs_block<T, width>(K, x + row * ldx, ldx, b, bias, y + row * ldy, ldy);
+  }
+}
+
+/// False where the tiles have to do it.
+template <class T>
+NNCORE_INLINE bool narrow_forward(int64_t M, int64_t width, int64_t K, const T* x, int64_t ldx, const T* b,
+                                  const T* bias, T* y, int64_t ldy) {
+  if (width < 1 || width > kFewOutputs<T> || M < Vec<T>::lanes || K < kPiece<T>) return false;
+  if (width == 1) few_outputs<T, 1>(M, K, x, ldx, b, bias, y, ldy);
+  else if (width == 2) few_outputs<T, 2>(M, K, x, ldx, b, bias, y, ldy);
+  else if (width == 3) few_outputs<T, 3>(M, K, x, ldx, b, bias, y, ldy);
+  else few_outputs<T, 4>(M, K, x, ldx, b, bias, y, ldy);
+  return true;
+}
+
+}  // namespace
+}  // namespace nncore::NNCORE_ISA

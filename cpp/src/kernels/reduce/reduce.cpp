@@ -1,0 +1,116 @@
+/// Sums in double, the test for finite numbers, and small helpers on ranges.
+#include "kernels/declarations.hpp"
+#include "kernels/simd/double_sum.hpp"
+#include "kernels/simd/each_register.hpp"
+
+namespace nncore::NNCORE_ISA {
+namespace {
+
+struct Square {
+  NNCORE_INLINE static Vec<double> add(Vec<double> x, Vec<double> sum) { return fma(x, x, sum); }
+};
+
+struct Absolute {
+  NNCORE_INLINE static Vec<double> add(Vec<double> x, Vec<double> sum) { return sum + abs(x); }
+};
+
+/// Four running sums hide the latency of the addition; what is left over is padded with zeros, which add nothing.
+template <class Term, class T>
+NNCORE_INLINE double sum_terms(int64_t n, const T* x) {
+  constexpr int L = Vec<double>::lanes, chains = 4, block = chains * L;
+  Vec<double> total[chains] = {};
+  int64_t i = 0;
+  for (; i + block <= n; i += block)
+    for (int c = 0; c < chains; ++c) total[c] = Term::add(load_double(x + i + c * L), total[c]);
+  T rest[block] = {};
+  for (int64_t k = 0; k < n - i; ++k) rest[k] = x[i + k];
+  for (int c = 0; c < chains; ++c) total[c] = Term::add(load_double(rest + c * L), total[c]);
+  return sum((total[0] + total[1]) + (total[2] + total[3]));
+}
+
+/// 0 x is 0 for every finite x and NaN for the others, and a NaN stays in a sum.
+template <class T>
+NNCORE_INLINE bool finite(int64_t n, const T* x) {
+  constexpr int L = Vec<T>::lanes, chains = 4, block = chains * L;
+  Vec<T> trace[chains] = {};
+  int64_t i = 0;
+  for (; i + block <= n; i += block)
+    for (int c = 0; c < chains; ++c) trace[c] = fma(Vec<T>::load(x + i + c * L), Vec<T>::zero(), trace[c]);
+  each_register<T>(n - i, [&](int64_t k, auto lanes) {
+    trace[0] = fma(load(x + i + k, lanes), Vec<T>::zero(), trace[0]);
+  });
+  return all((trace[0] + trace[1]) + (trace[2] + trace[3]) == Vec<T>::zero());
+}
+
+template <class T>
+NNCORE_INLINE void add_range(int64_t n, const T* x, T* y) {
+  each_register<T>(n, [=](int64_t i, auto lanes) { store(y + i, lanes, load(y + i, lanes) + load(x + i, lanes)); });
+}
+
+template <class T>
+NNCORE_INLINE void add_penalty_gradient(int64_t n, T l2, T l1, const T* w, T* g) {
+  const Vec<T> zero = Vec<T>::zero(), pull = Vec<T>::all(l2), push = Vec<T>::all(l1);
+  each_register<T>(n, [=](int64_t i, auto lanes) {
+    const Vec<T> weight = load(w + i, lanes), sign = select(weight == zero, zero, copysign(push, weight));
+    store(g + i, lanes, fma(pull, weight, load(g + i, lanes)) + sign);
+  });
+}
+
+/// Bytes as numbers, by whole registers and the rest.
+template <class T>
+NNCORE_INLINE Vec<T> load_number(const uint8_t* p, int64_t, Whole) { return Vec<T>::load(p); }
+template <class T>
+NNCORE_INLINE Vec<T> load_number(const uint8_t* p, int64_t n, FirstLanes<T>) { return Vec<T>::load(p, n); }
+template <class T, class Lanes>
+NNCORE_INLINE Vec<T> load_number(const T* p, int64_t, Lanes lanes) { return load(p, lanes); }
+
+template <class T, class In>
+NNCORE_INLINE void normalize_range(int64_t n, const In* x, const T* mean, const T* inverse_std, int64_t step, T* y) {
+  if (step == 0) {
+    const Vec<T> center = Vec<T>::broadcast(mean), factor = Vec<T>::broadcast(inverse_std);
+    each_register<T>(n, [=](int64_t i, auto lanes) {
+      store(y + i, lanes, (load_number<T>(x + i, n - i, lanes) - center) * factor);
+    });
+  } else {
+    each_register<T>(n, [=](int64_t i, auto lanes) {
+      const Vec<T> centered = load_number<T>(x + i, n - i, lanes) - load(mean + i, lanes);
+      store(y + i, lanes, centered * load(inverse_std + i, lanes));
+    });
+  }
+}
+
+}  // namespace
+
+double sum_squares(int64_t n, const float* x) { return sum_terms<Square>(n, x); }
+double sum_squares(int64_t n, const double* x) { return sum_terms<Square>(n, x); }
+
+double sum_absolute(int64_t n, const float* x) { return sum_terms<Absolute>(n, x); }
+double sum_absolute(int64_t n, const double* x) { return sum_terms<Absolute>(n, x); }
+
+bool all_finite(int64_t n, const float* x) { return finite(n, x); }
+bool all_finite(int64_t n, const double* x) { return finite(n, x); }
+
+void add(int64_t n, const float* x, float* y) { add_range(n, x, y); }
+void add(int64_t n, const double* x, double* y) { add_range(n, x, y); }
+
+void add_penalty(int64_t n, float l2, float l1, const float* w, float* g) { add_penalty_gradient(n, l2, l1, w, g); }
+void add_penalty(int64_t n, double l2, double l1, const double* w, double* g) {
+  add_penalty_gradient(n, l2, l1, w, g);
+}
+
+void normalize_u8(int64_t n, const uint8_t* x, const float* mean, const float* inverse_std, int64_t step, float* y) {
+  normalize_range(n, x, mean, inverse_std, step, y);
+}
+void normalize_u8(int64_t n, const uint8_t* x, const double* mean, const double* inverse_std, int64_t step,
+                  double* y) {
+  normalize_range(n, x, mean, inverse_std, step, y);
+}
+
+void normalize(int64_t n, const float* x, const float* mean, const float* inverse_std, int64_t step, float* y) {
+  normalize_range(n, x, mean, inverse_std, step, y);
+}
+void normalize(int64_t n, const double* x, const double* mean, const double* inverse_std, int64_t step, double* y) {
+  normalize_range(n, x, mean, inverse_std, step, y);
+}
+
+}  // namespace nncore::NNCORE_ISA

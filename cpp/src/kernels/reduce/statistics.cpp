@@ -1,0 +1,96 @@
+/// What a range of numbers looks like: two passes, because the mean has to be known before the distances from it and
+/// the ends before the bins. Numbers that are not finite are counted and otherwise left out.
+#include "kernels/declarations.hpp"
+#include "kernels/simd/double_sum.hpp"
+
+namespace nncore::NNCORE_ISA {
+namespace {
+
+using Double = Vec<double>;
+constexpr int L = Double::lanes;
+
+NNCORE_INLINE Mask<double> finite(Double x) { return x - x == Double::zero(); }
+
+/// Running numbers of L lanes at a time.
+struct Lanes {
+  Double least = Double::all(__builtin_inf()), most = Double::all(-__builtin_inf());
+  Double sum = Double::zero(), zeros = Double::zero(), broken = Double::zero(), outside = Double::zero();
+
+  NNCORE_INLINE void add(Double x, Mask<double> counted, Double low, Double high) {
+    const Double one = Double::all(1.0), none = Double::zero();
+    const Mask<double> whole = finite(x) & counted;
+    least = select(whole & (x < least), x, least);
+    most = select(whole & (x > most), x, most);
+    sum = sum + select(whole, x, none);
+    zeros = zeros + select(counted & (x == none), one, none);
+    broken = broken + select(counted & ~finite(x), one, none);
+    outside = outside + select(counted & ((x < low) | (x > high)), one, none);
+  }
+};
+
+/// f(x, counted) for L numbers at a time; what is not counted is zero.
+template <class T, class F>
+NNCORE_INLINE void each(int64_t n, const T* x, F f) {
+  const Mask<double> all = Double::zero() == Double::zero();
+  int64_t i = 0;
+  for (; i + L <= n; i += L) f(load_double(x + i), all);
+  if (i == n) return;
+  T rest[L] = {};
+  for (int64_t k = 0; k < n - i; ++k) rest[k] = x[i + k];
+  f(load_double(rest), FirstLanes<double>(n - i).mask());
+}
+
+template <class T>
+NNCORE_INLINE RangeSummary summary_of(int64_t n, const T* x, double low, double high) {
+  const Double below = Double::all(low), above = Double::all(high);
+  Lanes lanes;
+  each(n, x, [&](Double v, Mask<double> counted) __attribute__((always_inline)) { lanes.add(v, counted, below, above); });
+  RangeSummary e{__builtin_inf(), -__builtin_inf(), sum(lanes.sum), sum(lanes.zeros), sum(lanes.broken), sum(lanes.outside)};
+  double least[L], most[L];
+  lanes.least.store(least), lanes.most.store(most);
+  for (int l = 0; l < L; ++l) {
+    e.min = least[l] < e.min ? least[l] : e.min;
+    e.max = most[l] > e.max ? most[l] : e.max;
+  }
+  return e;
+}
+
+template <class T>
+NNCORE_INLINE double squares_from(int64_t n, const T* x, double center) {
+  const Double mean = Double::all(center);
+  Double total = Double::zero();
+  each(n, x, [&](Double v, Mask<double> counted) __attribute__((always_inline)) {
+    const Double distance = select(counted & finite(v), v - mean, Double::zero());
+    total = fma(distance, distance, total);
+  });
+  return sum(total);
+}
+
+template <class T>
+NNCORE_INLINE void count_bins(int64_t n, const T* x, double low, double factor, int64_t bins, int64_t* counts) {
+  const Double from = Double::all(low), by = Double::all(factor);
+  const Double last = Double::all(static_cast<double>(bins - 1)), none = Double::all(static_cast<double>(bins));
+  each(n, x, [&](Double v, Mask<double> counted) __attribute__((always_inline)) {
+    const Double bin = (v - from) * by;
+    double index[L];
+    select(counted & finite(v), select(bin < last, bin, last), none).store(index);  // not finite: the last bin, too
+    for (int l = 0; l < L; ++l) ++counts[l % kCountTables * (bins + 1) + static_cast<int64_t>(index[l])];
+  });
+}
+
+}  // namespace
+
+RangeSummary summarize(int64_t n, const float* x, double low, double high) { return summary_of(n, x, low, high); }
+RangeSummary summarize(int64_t n, const double* x, double low, double high) { return summary_of(n, x, low, high); }
+
+double squares(int64_t n, const float* x, double center) { return squares_from(n, x, center); }
+double squares(int64_t n, const double* x, double center) { return squares_from(n, x, center); }
+
+void histogram(int64_t n, const float* x, double low, double factor, int64_t bins, int64_t* counts) {
+  count_bins(n, x, low, factor, bins, counts);
+}
+void histogram(int64_t n, const double* x, double low, double factor, int64_t bins, int64_t* counts) {
+  count_bins(n, x, low, factor, bins, counts);
+}
+
+}  // namespace nncore::NNCORE_ISA

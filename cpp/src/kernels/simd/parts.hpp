@@ -1,0 +1,112 @@
+/// Turning blocks by 16-byte pieces: rows of any distance into registers with row r in lane r, a piece of columns at
+/// a time; and sums across lanes, which turn as they add. (turn.hpp turns whole registers of rows without gaps.)
+#pragma once
+
+#include "kernels/simd/simd.hpp"
+
+namespace nncore::NNCORE_ISA {
+namespace {
+
+/// Numbers in a piece.
+template <class T>
+constexpr int kPiece = 16 / static_cast<int>(sizeof(T));
+
+/// Pairs from the lower (upper) half of every 16 bytes: float a0 b0 a1 b1 (a2 b2 a3 b3), double a0 b0 (a1 b1).
+template <class T>
+NNCORE_INLINE Vec<T> lower_pairs(Vec<T> a, Vec<T> b) {
+#if NNCORE_AVX512
+  if constexpr (sizeof(T) == 4) return {_mm512_unpacklo_ps(a.v, b.v)};
+  else return {_mm512_unpacklo_pd(a.v, b.v)};
+#elif NNCORE_AVX2
+  if constexpr (sizeof(T) == 4) return {_mm256_unpacklo_ps(a.v, b.v)};
+  else return {_mm256_unpacklo_pd(a.v, b.v)};
+#else
+  if constexpr (sizeof(T) == 4) return {__builtin_shufflevector(a.v, b.v, 0, 4, 1, 5)};
+  else return {__builtin_shufflevector(a.v, b.v, 0, 2)};
+#endif
+}
+template <class T>
+NNCORE_INLINE Vec<T> upper_pairs(Vec<T> a, Vec<T> b) {
+#if NNCORE_AVX512
+  if constexpr (sizeof(T) == 4) return {_mm512_unpackhi_ps(a.v, b.v)};
+  else return {_mm512_unpackhi_pd(a.v, b.v)};
+#elif NNCORE_AVX2
+  if constexpr (sizeof(T) == 4) return {_mm256_unpackhi_ps(a.v, b.v)};
+  else return {_mm256_unpackhi_pd(a.v, b.v)};
+#else
+  if constexpr (sizeof(T) == 4) return {__builtin_shufflevector(a.v, b.v, 2, 6, 3, 7)};
+  else return {__builtin_shufflevector(a.v, b.v, 1, 3)};
+#endif
+}
+
+/// The same for pairs of floats seen as one lane of double width: a0 a1 b0 b1 (a2 a3 b2 b3).
+NNCORE_INLINE Vec<float> lower_halves(Vec<float> a, Vec<float> b) {
+  using D = Vec<double>;
+  return {(Vec<float>::N)lower_pairs(D{(D::N)a.v}, D{(D::N)b.v}).v};
+}
+NNCORE_INLINE Vec<float> upper_halves(Vec<float> a, Vec<float> b) {
+  using D = Vec<double>;
+  return {(Vec<float>::N)upper_pairs(D{(D::N)a.v}, D{(D::N)b.v}).v};
+}
+
+/// One register of 16-byte pieces, `stride` elements apart.
+template <class T>
+NNCORE_INLINE Vec<T> load_pieces(const T* p, int64_t stride) {
+#if NNCORE_AVX512 || NNCORE_AVX2
+  const auto piece = [&](int i) __attribute__((always_inline)) {
+    typename Part<T>::N part;
+    __builtin_memcpy(&part, p + i * stride, sizeof part);
+    return (__m128)part;
+  };
+  const auto two = [&](int i) __attribute__((always_inline)) {
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(piece(i)), piece(i + 1), 1);
+  };
+#if NNCORE_AVX512
+  const __m512 all = _mm512_insertf32x8(_mm512_castps256_ps512(two(0)), two(2), 1);
+#else
+  const __m256 all = two(0);
+#endif
+  return {(typename Vec<T>::N)all};
+#else
+  static_cast<void>(stride);  // a register is one piece
+  return Vec<T>::load(p);
+#endif
+}
+
+/// columns[j] = x[.., j] for j in one piece, lane i from row i: the pieces of the rows i, i + kPiece, ... side by side,
+/// then a transposition inside every 16 bytes.
+template <class T>
+NNCORE_INLINE void turn_piece(const T* x, int64_t ldx, Vec<T>* columns) {
+  if constexpr (sizeof(T) == 4) {
+    Vec<T> row[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) row[i] = load_pieces(x + i * ldx, 4 * ldx);
+    const Vec<T> a = lower_pairs(row[0], row[1]), b = lower_pairs(row[2], row[3]);
+    const Vec<T> c = upper_pairs(row[0], row[1]), d = upper_pairs(row[2], row[3]);
+    columns[0] = lower_halves(a, b), columns[1] = upper_halves(a, b);
+    columns[2] = lower_halves(c, d), columns[3] = upper_halves(c, d);
+  } else {
+    const Vec<T> even = load_pieces(x, 2 * ldx), odd = load_pieces(x + ldx, 2 * ldx);
+    columns[0] = lower_pairs(even, odd), columns[1] = upper_pairs(even, odd);
+  }
+}
+
+/// out[i] = sum of the lanes of a[i], i < 4. Adding transposed halves costs 2 shuffles a sum instead of the 4 of one
+/// register on its own; the tree is the same for all four.
+template <class T>
+NNCORE_INLINE void sum_lanes(const Vec<T>* a, T* out) {
+  const auto add = [](auto x, auto y) __attribute__((always_inline)) { return x + y; };
+  const Vec<T> first = lower_pairs(a[0], a[1]) + upper_pairs(a[0], a[1]);
+  const Vec<T> second = lower_pairs(a[2], a[3]) + upper_pairs(a[2], a[3]);
+  if constexpr (sizeof(T) == 4) {
+    const auto four = fold_parts(lower_halves(first, second) + upper_halves(first, second), add);
+    __builtin_memcpy(out, &four, sizeof four);
+  } else {
+    const auto low = fold_parts(first, add), high = fold_parts(second, add);
+    __builtin_memcpy(out, &low, sizeof low);
+    __builtin_memcpy(out + 2, &high, sizeof high);
+  }
+}
+
+}  // namespace
+}  // namespace nncore::NNCORE_ISA

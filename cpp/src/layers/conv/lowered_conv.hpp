@@ -1,0 +1,104 @@
+/// The planned form of a convolution in blocks of channels: images come blocked or not, and go blocked. An activation and
+/// a pooling that follow, and in inference a BatchNorm before them, are computed on the results while they are in cache.
+#pragma once
+
+#include <memory>
+
+#include "layers/conv/blocked_conv.hpp"
+#include "layers/pool/pool.hpp"
+#include "lowering/epilogue.hpp"
+#include "nncore/layer.hpp"
+
+namespace nncore {
+
+template <class T>
+class LoweredConv final : public Lowered<T> {
+ public:
+  LoweredConv(const ConvShape& shape, bool blocked_x, bool bias, Purpose purpose)
+      : conv_(shape, blocked_x, purpose),
+        n_w_(shape.K * shape.C * shape.kh * shape.kw),
+        K_(shape.K),
+        bias_(bias),
+        purpose_(purpose) {}
+
+  Layout layout() const override { return Layout::blocks; }
+  double cost(int64_t N) const override { return 3 * conv_.flops(N) / static_cast<double>(2 * kernels<T>().lanes); }
+
+  bool fuse(Layer<T>& next) override {
+    if (pool_) return false;
+    if (after_.add_elementwise(next)) return true;
+    if (purpose_ == Purpose::inference && !normalization_ && !after_ && next.maps_channels()) {
+      normalization_ = &next;
+      return true;
+    }
+    std::unique_ptr<Lowered<T>> lowered = next.lower(Layout::blocks, purpose_);
+    auto* const pool = dynamic_cast<LoweredPool<T>*>(lowered.get());
+    if (pool == nullptr) return false;
+    lowered.release();
+    pool_.reset(pool);
+    return true;
+  }
+
+  void forward(int64_t N, const T* x, T* y, T* const* w, const Pass& pass) override {
+    const int64_t n = conv_.results(N), threads = num_threads();
+    after_.begin(n, pass);
+    const bool in_pieces = pool_ && pool_->fits(conv_.rows_at_once(N, threads));
+    if (in_pieces) pool_->begin(N);
+    T* const z = !pool_ ? y : in_pieces && (on_pooled() || !pass.training) ? nullptr : z_.reserve(n);
+    const ChannelMap<T> map = normalization_ != nullptr ? normalization_->channel_map() : ChannelMap<T>{};
+    conv_.forward(N, x, w[0], bias_ ? w[1] : nullptr, z, threads, [&](int64_t first, int64_t count, T* at) {
+      if (normalization_ != nullptr) apply(map, first, count, at);
+      if (after_) after_.forward(first, count, at);
+      if (in_pieces) pool_->forward_rows(first, count, at, y);
+    });
+    if (pool_ && !in_pieces) pool_->forward(N, z, y, nullptr, pass);
+  }
+
+  void backward(int64_t N, const T* x, const T* y, T* dy, T* dx, T* const*, GradientSink<T>& sink) override {
+    T *dw = gradient_.reserve(n_w_ + K_), *db = bias_ ? dw + n_w_ : nullptr;
+    if (on_pooled() && dx == nullptr && conv_.by_image()) {  // dz never leaves the cache
+      after_.backward(pool_->results(N), y, dy);
+      const auto image = [&](int64_t n, T* dz) { return pool_->backward_image(n, dy, dz), dz; };
+      conv_.backward_by_image(N, x, image, dw, db);
+    } else {
+      conv_.backward(N, x, own_gradient(N, y, dy), dx, dw, db);
+    }
+    sink.take(0, 0, n_w_, dw);
+    if (bias_) sink.take(1, 0, K_, db);
+  }
+
+ private:
+  /// To elements first, first + 1, … of the results: planes of channel blocks, or a part of one.
+  void apply(const ChannelMap<T>& map, int64_t first, int64_t count, T* at) const {
+    const int64_t b = kernels<T>().lanes, blocks = blocks_of(K_, b), plane = conv_.results(1) / blocks;
+    for (int64_t i = 0; i < count; i += plane) {
+      const int64_t c = (first + i) / plane % blocks * b, pixels = std::min(plane, count - i) / b;
+      kernels<T>().channel_affine(pixels, b, 1, b, at + i, map.center + c, map.scale + c, map.shift + c, at + i);
+    }
+  }
+
+  /// Is the derivative of the activation taken where its results came through the pooling? Each y is one of them then,
+  /// and all else gets no gradient.
+  bool on_pooled() const { return pool_ && pool_->takes_one() && pool_->apart() && !after_.from_x(); }
+
+  /// dz, from the gradient of what the convolution has taken in.
+  T* own_gradient(int64_t N, const T* y, T* dy) {
+    if (!pool_ || on_pooled()) after_.backward(pool_ ? pool_->results(N) : conv_.results(N), y, dy);
+    if (!pool_) return dy;
+    T* const dz = (on_pooled() || !after_ || after_.from_x() ? z_ : dz_).reserve(conv_.results(N));
+    pool_->backward_planes(N, dy, dz);
+    if (!on_pooled()) after_.backward(conv_.results(N), z_.data(), dz);
+    return dz;
+  }
+
+  BlockedConv<T> conv_;
+  int64_t n_w_, K_;
+  bool bias_;
+  Purpose purpose_;
+  Layer<T>* normalization_ = nullptr;
+  Epilogue<T> after_;
+  std::unique_ptr<LoweredPool<T>> pool_;
+  Buffer<T> gradient_, z_, dz_;  // z: what was pooled, where backward asks for it, or its gradient where nobody does
+};
+
+}  // namespace nncore
