@@ -58,7 +58,7 @@ def test_only_the_agreed_entries_lie_at_the_top():
 
 def test_stubs_are_fresh():
     done = subprocess.run(
-        [sys.executable, "-m", "nncore._stubs", "--check"], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "nncore._registry.stubs", "--check"], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

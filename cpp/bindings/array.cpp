@@ -101,7 +101,7 @@ py::array_t<T> convert(const py::array& array) {
       return out;
     }
   }
-  const py::object converted = py::module_::import("nncore._checks").attr("cast")(array, py::dtype::of<T>());
+  const py::object converted = py::module_::import("nncore._support.checks").attr("cast")(array, py::dtype::of<T>());
   return py::reinterpret_borrow<py::array_t<T>>(converted);
 }
 

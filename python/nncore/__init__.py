@@ -14,8 +14,8 @@ from nncore._model_file import load
 from nncore._normalize import Normalize
 from nncore._parameter import Parameter
 from nncore._perceptron import Perceptron
-from nncore._runtime import get_num_threads, info, set_num_threads
 from nncore._sequential import Sequential
+from nncore._support.runtime import get_num_threads, info, set_num_threads
 from nncore._sweep import sweep
 from nncore._sweep_table import SweepTable
 from nncore._trainer import Trainer

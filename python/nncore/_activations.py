@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from nncore import layers
-from nncore._checks import describe
 from nncore._layer import Layer
+from nncore._support.checks import describe
 from nncore.errors import ConfigError
 
 #: name -> class

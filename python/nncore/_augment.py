@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nncore._checks import flag, integer
+from nncore._support.checks import flag, integer
 
 
 class Augment:

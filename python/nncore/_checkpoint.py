@@ -10,12 +10,12 @@ import numpy as np
 
 from nncore import _core
 from nncore._augment import Augment
-from nncore._checks import describe, integer
-from nncore._files import path_of
 from nncore._history import History
 from nncore._model_file import model_arrays, model_facts, read_model
 from nncore._recipe import Reader, Writer
-from nncore._tensor_file import TensorFile, reading, write
+from nncore._support.checks import describe, integer
+from nncore._support.files import path_of
+from nncore._support.tensor_file import TensorFile, reading, write
 from nncore.errors import ConfigError, FormatError
 
 if TYPE_CHECKING:

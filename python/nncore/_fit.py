@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nncore._checks import describe, encodable, number, real_array, row_of
+from nncore._support.checks import describe, encodable, number, real_array, row_of
 from nncore.datasets._split import held_out
 from nncore.errors import ConfigError
 

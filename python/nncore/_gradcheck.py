@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core
-from nncore._checks import cast, describe, integer, number, number_from, real_array
-from nncore._html import table
 from nncore._layer import Layer
 from nncore._loss import Loss
 from nncore._sequential import Sequential
+from nncore._support.checks import cast, describe, integer, number, number_from, real_array
+from nncore._support.html import table
 from nncore.errors import ConfigError
 
 _OK = 1e-6

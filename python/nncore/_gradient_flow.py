@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from nncore._checks import describe, integer
-from nncore._html import table
 from nncore._loss import Loss
 from nncore._sequential import Sequential
+from nncore._support.checks import describe, integer
+from nncore._support.html import table
 from nncore.errors import ConfigError
 
 

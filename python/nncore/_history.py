@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nncore._files import path_of, write_file
-from nncore._html import curve, number, table
+from nncore._support.files import path_of, write_file
+from nncore._support.html import curve, number, table
 from nncore.callbacks import larger_is_better
 
 if TYPE_CHECKING:

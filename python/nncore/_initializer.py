@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from nncore import _core
-from nncore._checks import extents, integer
-from nncore._generate import Registered
+from nncore._registry.generate import Registered
+from nncore._support.checks import extents, integer
 
 
 class Initializer(Registered):

@@ -15,9 +15,9 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from nncore import _core
-from nncore._checks import flag, integer
-from nncore._generate import Registered
 from nncore._parameter import LayerParameter, Parameter, parameters_of
+from nncore._registry.generate import Registered
+from nncore._support.checks import flag, integer
 from nncore.errors import ConfigError
 
 _MISSING = object()

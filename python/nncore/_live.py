@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nncore._checks import integer
+from nncore._support.checks import integer
 from nncore.callbacks import Callback, Record
 from nncore.errors import ConfigError
 

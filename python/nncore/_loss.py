@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from nncore import _core
-from nncore._checks import describe
-from nncore._generate import Registered
+from nncore._registry.generate import Registered
+from nncore._support.checks import describe
 from nncore.errors import ConfigError, ShapeError
 
 

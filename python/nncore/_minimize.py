@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core, objectives
-from nncore._checks import cast, describe, integer, number, number_from, real_array
-from nncore._html import Markup, curve, facts
 from nncore._objective import Objective
 from nncore._optimizer import Optimizer
+from nncore._support.checks import cast, describe, integer, number, number_from, real_array
+from nncore._support.html import Markup, curve, facts
 from nncore.errors import ConfigError, ShapeError
 
 _MESSAGES = ("all steps done", "gradient within tol", "diverged at step {}", "interrupted at step {}")

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from nncore._activations import activation_class
-from nncore._checks import describe, flag, integer, number, row_of
 from nncore._initializer import Initializer
 from nncore._layer import Layer
 from nncore._normalize import Normalize
 from nncore._sequential import Sequential
+from nncore._support.checks import describe, flag, integer, number, row_of
 from nncore.errors import ConfigError
 from nncore.layers import BatchNorm1d, Dropout, Linear
 

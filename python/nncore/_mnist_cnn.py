@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from nncore._activations import activation_class
-from nncore._checks import describe, number
 from nncore._initializer import Initializer
 from nncore._layer import Layer
 from nncore._normalize import Normalize
 from nncore._sequential import Sequential
+from nncore._support.checks import describe, number
 from nncore.errors import ConfigError
 from nncore.layers import Conv2d, Dropout, Flatten, Linear, MaxPool2d
 

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore import _core
-from nncore._checks import describe, integer
-from nncore._files import path_of
 from nncore._normalize import Normalize
 from nncore._recipe import Reader, Writer
-from nncore._tensor_file import TensorFile, reading, write
+from nncore._support.checks import describe, integer
+from nncore._support.files import path_of
+from nncore._support.tensor_file import TensorFile, reading, write
 
 if TYPE_CHECKING:
     from nncore._sequential import Sequential

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nncore._checks import integer
-from nncore._html import curve, number, table
 from nncore._observation import Observation, Observing, kinds_of, observing_of
+from nncore._support.checks import integer
+from nncore._support.html import curve, number, table
 from nncore.callbacks import Callback
 from nncore.errors import StateError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nncore._checks import cast, describe, real_array
+from nncore._support.checks import cast, describe, real_array
 from nncore.errors import ConfigError, ShapeError
 
 

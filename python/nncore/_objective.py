@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core
-from nncore._checks import cast, real_array
-from nncore._generate import Registered
+from nncore._registry.generate import Registered
+from nncore._support.checks import cast, real_array
 from nncore.errors import ShapeError
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nncore import layers
 from nncore._activations import ACTIVATIONS
-from nncore._checks import describe, flag, integer
+from nncore._support.checks import describe, flag, integer
 from nncore.errors import ConfigError
 
 if TYPE_CHECKING:

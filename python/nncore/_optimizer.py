@@ -9,13 +9,13 @@ from contextvars import ContextVar
 from typing import Any
 
 from nncore import _core
-from nncore._checks import cast, describe, integer, number
-from nncore._generate import Registered, rebuild
-from nncore._html import facts
-from nncore._html import number as shown_number
 from nncore._parameter import checked
+from nncore._registry.generate import Registered, rebuild
 from nncore._schedule import Schedule
 from nncore._sequential import Sequential
+from nncore._support.checks import cast, describe, integer, number
+from nncore._support.html import facts
+from nncore._support.html import number as shown_number
 from nncore.errors import ConfigError, StateError
 
 #: True while a sweep builds: what it builds takes optimizers that are new, so that one may serve many runs.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core
-from nncore._checks import cast, describe, is_name, real_array
+from nncore._support.checks import cast, describe, is_name, real_array
 from nncore.errors import ConfigError, ShapeError
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from nncore import _core
-from nncore._checks import describe
-from nncore._generate import Registered
 from nncore._layer import Layer
+from nncore._registry.generate import Registered
 from nncore._residual import Container
+from nncore._support.checks import describe
 from nncore.errors import ConfigError, FormatError
 
 _HOMES = {"layer": "layers", "loss": "losses", "optimizer": "optim", "schedule": "schedules", "initializer": "init"}

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from nncore._checks import describe, real_array
-from nncore._files import atomic, path_of
-from nncore._html import Markup, cell, curve, facts
 from nncore._monitor import Monitor
-from nncore._runtime import info
+from nncore._support.checks import describe, real_array
+from nncore._support.files import atomic, path_of
+from nncore._support.html import Markup, cell, curve, facts
+from nncore._support.runtime import info
 from nncore.errors import ConfigError, NumericError, ShapeError, StateError
 from nncore.layers import Conv2d
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from nncore import _core
-from nncore._checks import describe
 from nncore._layer import CompiledLayer, Layer
+from nncore._support.checks import describe
 from nncore.errors import ConfigError
 
 

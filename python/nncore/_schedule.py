@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from nncore import _core
-from nncore._checks import integer
-from nncore._generate import Registered
+from nncore._registry.generate import Registered
+from nncore._support.checks import integer
 
 
 class Schedule(Registered):

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore import _core
-from nncore._checks import describe, flag, integer, is_name
 from nncore._layer import Layer
 from nncore._model_file import save_model
 from nncore._normalize import Normalize
 from nncore._parameter import Parameter, parameters_of
 from nncore._state import load_state, model_state
 from nncore._summary import Summary, html_of
+from nncore._support.checks import describe, flag, integer, is_name
 from nncore.errors import ConfigError, StateError
 
 _ENDS = {"Softmax": "probabilities", "LogSoftmax": "log_probabilities", "Sigmoid": "probabilities"}

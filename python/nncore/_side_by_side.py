@@ -10,7 +10,7 @@ from typing import Any
 
 from nncore._fit import Metric, metrics_of
 from nncore._history import History
-from nncore._interrupt import InterruptGuard
+from nncore._support.interrupt import InterruptGuard
 from nncore._trainer import Trainer
 from nncore.errors import ConfigError, ShapeError, StateError
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nncore._checks import cast, describe, flag
 from nncore._normalize import Normalize
 from nncore._parameter import checked
+from nncore._support.checks import cast, describe, flag
 from nncore.errors import ConfigError
 
 if TYPE_CHECKING:

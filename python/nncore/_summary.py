@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nncore._checks import extents
-from nncore._html import facts, table
+from nncore._support.checks import extents
+from nncore._support.html import facts, table
 from nncore.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -12,14 +12,14 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from typing import Any, NamedTuple
 
 from nncore import _core
-from nncore._checks import describe, integer
 from nncore._fit import Metric
 from nncore._history import History
-from nncore._interrupt import InterruptGuard
-from nncore._jobs import as_done
 from nncore._optimizer import copied
-from nncore._progress import Progress
 from nncore._side_by_side import fit_side_by_side, kind_of, lanes_of
+from nncore._support.checks import describe, integer
+from nncore._support.interrupt import InterruptGuard
+from nncore._support.jobs import as_done
+from nncore._support.progress import Progress
 from nncore._sweep_folder import Folder, Outcome
 from nncore._sweep_grid import Point, key_of, own, points_of, seeds_of, text_of
 from nncore._sweep_plan import Plan

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nncore import _core
-from nncore._files import path_of, read_file, write_file
+from nncore._support.files import path_of, read_file, write_file
 from nncore._sweep_grid import Point, shown
 
 _LARGEST_FILE = 1_000_000  # bytes

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from nncore._checks import describe, integer
-from nncore._generate import Registered
 from nncore._layer import Layer
 from nncore._loss import Loss
+from nncore._registry.generate import Registered
 from nncore._sequential import Sequential
+from nncore._support.checks import describe, integer
 from nncore.errors import ConfigError
 
 Point = dict[str, Any]

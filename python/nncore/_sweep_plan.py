@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nncore._checks import describe, integer, real_array, row_of
 from nncore._fit import Metric, metrics_of
+from nncore._support.checks import describe, integer, real_array, row_of
 from nncore._sweep_grid import digest
 from nncore.errors import ConfigError, ShapeError
 

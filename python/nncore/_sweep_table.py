@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from nncore._checks import describe
-from nncore._html import table as html_table
+from nncore._support.checks import describe
+from nncore._support.html import table as html_table
 from nncore._sweep_grid import shown
 from nncore.callbacks import larger_is_better
 from nncore.errors import ConfigError, StateError

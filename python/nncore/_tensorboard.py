@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore import _event_file as events
-from nncore._checks import describe, encodable
 from nncore._event_file import EventFile, Setting
-from nncore._generate import Registered
 from nncore._observation import STATISTICS, Observation, Observing, kinds_of, observing_of
-from nncore._runtime import info
+from nncore._registry.generate import Registered
 from nncore._schedule import Schedule
+from nncore._support.checks import describe, encodable
+from nncore._support.runtime import info
 from nncore.callbacks import Callback, Record
 from nncore.errors import ConfigError
 from nncore.plot._mosaic import MOST, Mosaic, brightness, pictures

@@ -11,15 +11,15 @@ import numpy as np
 from nncore import _core
 from nncore._augment import Augment
 from nncore._checkpoint import load_trainer_state, resume_trainer, save_trainer, trainer_state
-from nncore._checks import describe, flag, integer, number
 from nncore._fit import Metric, Metrics, metrics_of, split_off
 from nncore._history import History, Origin
-from nncore._interrupt import InterruptGuard
 from nncore._loss import CompiledLoss, Loss
 from nncore._observation import Observation
 from nncore._optimizer import Optimizer, copied
-from nncore._progress import Progress
 from nncore._sequential import Sequential
+from nncore._support.checks import describe, flag, integer, number
+from nncore._support.interrupt import InterruptGuard
+from nncore._support.progress import Progress
 from nncore.callbacks import Callback, begun, check_monitor, check_monitors, listed
 from nncore.errors import ConfigError
 

@@ -8,8 +8,8 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nncore._checks import describe, flag, integer, number, row_of
-from nncore._files import path_of
+from nncore._support.checks import describe, flag, integer, number, row_of
+from nncore._support.files import path_of
 from nncore.errors import ConfigError, FormatError, StateError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core
 from nncore._activations import activation_class
-from nncore._checks import integer, real_array
+from nncore._support.checks import integer, real_array
 from nncore.errors import ConfigError, ShapeError
 
 Array = NDArray[Any]

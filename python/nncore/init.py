@@ -1,7 +1,7 @@
 """Initialisers, generated from the compiled core's registry: `nc.Linear(2, 20, weight_init=nc.init.normal(0, 0.1))`."""
 
-from nncore._generate import make_classes
 from nncore._initializer import Initializer
+from nncore._registry.generate import make_classes
 
 _made = make_classes("initializer", Initializer, __name__)
 globals().update(_made)

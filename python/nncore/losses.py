@@ -1,7 +1,7 @@
 """Losses, generated from the compiled core's registry."""
 
-from nncore._generate import make_classes
 from nncore._loss import CompiledLoss, Loss
+from nncore._registry.generate import make_classes
 
 _made = make_classes("loss", CompiledLoss, __name__)
 globals().update(_made)

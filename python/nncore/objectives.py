@@ -1,8 +1,8 @@
 """Functions to minimise, generated from the compiled core's registry: `nc.objectives.get("rosenbrock")`."""
 
 from nncore import _core
-from nncore._generate import make_classes
 from nncore._objective import Objective
+from nncore._registry.generate import make_classes
 
 _made = make_classes("objective", Objective, __name__)
 globals().update(_made)

@@ -1,6 +1,6 @@
 """Learning-rate schedules, generated from the compiled core's registry."""
 
-from nncore._generate import make_classes
+from nncore._registry.generate import make_classes
 from nncore._schedule import Schedule
 
 _made = make_classes("schedule", Schedule, __name__)

@@ -182,7 +182,7 @@ def test_the_file_has_the_rights_that_new_files_have(write, read, path):
 
 
 def test_there_is_one_way_to_replace_a_file():
-    """Every writer of the package goes through nncore._files, so all of the above holds for each."""
+    """Every writer of the package goes through nncore._support.files, so all of the above holds for each."""
     package = Path(nc.__file__).parent
     own = [path.name for path in package.rglob("*.py") if "os.replace(" in path.read_text(encoding="utf-8")]
-    assert own == ["_files.py"]
+    assert own == ["files.py"]

@@ -67,14 +67,14 @@ def split(content):
 
 def forged(content, change):
     """The file with other facts and a checksum that fits them."""
-    from nncore import _tensor_file
+    from nncore._support import tensor_file
 
     head, _ = split(content)
     facts = json.loads(head["__metadata__"]["nncore"])
     change(facts)
     arrays = safetensors.load(content)
-    facts["checksum"] = _tensor_file._checksum(facts, arrays)
-    return safetensors.save(arrays, {"nncore": _tensor_file._dumps(facts)})
+    facts["checksum"] = tensor_file._checksum(facts, arrays)
+    return safetensors.save(arrays, {"nncore": tensor_file._dumps(facts)})
 
 
 def put(*keys, value):

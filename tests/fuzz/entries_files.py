@@ -38,7 +38,7 @@ def _lie(draw, content):
     """The same file with other facts or arrays under a checksum that fits."""
     from safetensors.numpy import load, save
 
-    from nncore import _tensor_file
+    from nncore._support import tensor_file
 
     length = int.from_bytes(content[:8], "little")
     facts = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["nncore"])
@@ -52,7 +52,7 @@ def _lie(draw, content):
             )
         else:
             _change(draw, facts)
-    facts["checksum"] = _tensor_file._checksum(facts, arrays)
+    facts["checksum"] = tensor_file._checksum(facts, arrays)
     return save(arrays, {"nncore": json.dumps(facts)})
 
 

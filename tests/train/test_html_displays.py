@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from nncore._html import curve, facts, table
+from nncore._support.html import curve, facts, table
 
 
 def cells(shown):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nncore import _core, minimize
-from nncore._checks import integer
+from nncore._support.checks import integer
 from nncore.cli._machine import Steal, cpu_model, fma_rate
 from nncore.cli._report import Report, aligned
 from nncore.cli._workloads import ROSENBROCK_START, WORKLOADS, Net

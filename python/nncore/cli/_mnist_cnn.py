@@ -7,8 +7,8 @@ from typing import Any
 
 from nncore import SGD, Adagrad, Adam, CrossEntropyLoss, History, Normalize, RMSprop, Trainer, mnist_cnn, plot
 from nncore._activations import ACTIVATIONS
-from nncore._checks import integer
 from nncore._optimizer import Optimizer
+from nncore._support.checks import integer
 from nncore.cli._report import Report, use_file_backend
 from nncore.cli._watch import add_report, add_watching, watchers
 from nncore.datasets import load_mnist

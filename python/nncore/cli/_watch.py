@@ -9,7 +9,7 @@ import shlex
 import threading
 
 from nncore import History, Trainer
-from nncore._checks import integer
+from nncore._support.checks import integer
 from nncore.callbacks import Callback, Monitor, TensorBoard
 from nncore.cli._report import use_file_backend
 from nncore.errors import ConfigError

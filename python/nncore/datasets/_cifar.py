@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nncore import _checks
-from nncore._files import write_file
+from nncore._support import checks
+from nncore._support.files import write_file
 from nncore.datasets._common import Labels
 from nncore.datasets._files import DataFile, check_split, data_folder, fetch, missing, search
 from nncore.errors import FormatError
@@ -78,7 +78,7 @@ def load_cifar10(
     """
     where = "load_cifar10"
     check_split(where, split)
-    allowed = _checks.flag(where, "download", download)
+    allowed = checks.flag(where, "download", download)
     base, names = data_folder(where, root), _FILES[split]
     paths = search(base, _FOLDER, names, ("",))
     if paths is None:

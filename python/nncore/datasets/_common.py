@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nncore import _checks
+from nncore._support import checks
 from nncore.errors import ConfigError
 
 Floats = NDArray[np.float64]
@@ -16,13 +16,13 @@ MAX_VALUES = 2**27  # of X: 1 GiB of float64; a mistyped n is refused, not alloc
 
 def parameter(where: str, name: str, value: object) -> Floats:
     """`value` as a finite float64 array of at most MAX_VALUES elements."""
-    array = _checks.real_array(where, name, value, kinds="iuf")
+    array = checks.real_array(where, name, value, kinds="iuf")
     if array.size > MAX_VALUES:
         raise ConfigError(f"[{where}] {name}: expected at most {MAX_VALUES} values, got {array.size}")
     with np.errstate(over="ignore"):  # a long double beyond float64 becomes inf and is refused below
         result = array.astype(np.float64)
     if not np.isfinite(result).all():
-        raise ConfigError(f"[{where}] {name}: expected finite numbers, got {_checks.describe(value)}")
+        raise ConfigError(f"[{where}] {name}: expected finite numbers, got {checks.describe(value)}")
     return result
 
 

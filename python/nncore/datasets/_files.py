@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from nncore import _checks
-from nncore._files import atomic
+from nncore._support import checks
+from nncore._support.files import atomic
 from nncore.errors import ConfigError, FormatError
 
 _TIMEOUT = 10.0  # seconds without an answer
@@ -29,7 +29,7 @@ class DataFile:
 def check_split(where: str, split: object) -> None:
     """Every set has the same two splits."""
     if not isinstance(split, str) or split not in ("train", "test"):
-        raise ConfigError(f"[{where}] split: expected 'train' or 'test', got {_checks.describe(split)}")
+        raise ConfigError(f"[{where}] split: expected 'train' or 'test', got {checks.describe(split)}")
 
 
 def data_folder(where: str, root: str | os.PathLike[str] | None) -> Path:
@@ -41,7 +41,7 @@ def data_folder(where: str, root: str | os.PathLike[str] | None) -> Path:
     except TypeError:
         folder = ""
     if not isinstance(folder, str) or not folder or "\0" in folder:
-        raise ConfigError(f"[{where}] root: expected the path of a folder or None, got {_checks.describe(root)}")
+        raise ConfigError(f"[{where}] root: expected the path of a folder or None, got {checks.describe(root)}")
     return Path(os.path.expanduser(folder))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nncore import _checks
+from nncore._support import checks
 from nncore.datasets._common import MAX_VALUES, Floats, Labels, class_labels, parameter, shuffled
 from nncore.errors import ConfigError, ShapeError
 
@@ -59,16 +59,16 @@ def make_blobs(
     >>> X.shape, np.bincount(y).tolist()
     ((90, 2), [30, 30, 30])
     """
-    rng = _checks.generator("make_blobs", seed, random_state)
+    rng = checks.generator("make_blobs", seed, random_state)
     low, high = _interval("make_blobs", "center_box", center_box)
-    if np.ndim(_checks.real_array("make_blobs", "centers", centers)) == 0:
-        d = _checks.integer("make_blobs", "n_features", n_features, 1, MAX_VALUES)
-        count = _checks.integer("make_blobs", "centers", centers, 1, MAX_VALUES // d)
+    if np.ndim(checks.real_array("make_blobs", "centers", centers)) == 0:
+        d = checks.integer("make_blobs", "n_features", n_features, 1, MAX_VALUES)
+        count = checks.integer("make_blobs", "centers", centers, 1, MAX_VALUES // d)
         points = rng.uniform(low, high, size=(count, d))
     else:
         points = _points("make_blobs", "centers", centers)
     count, d = points.shape
-    n = _checks.integer("make_blobs", "n", n, count, MAX_VALUES // d)
+    n = checks.integer("make_blobs", "n", n, count, MAX_VALUES // d)
     std = _spreads("make_blobs", "cluster_std", cluster_std, count)
     y = class_labels(n, count)
     return shuffled("make_blobs", _round_clusters(points, std, y, rng), y, rng)
@@ -120,11 +120,11 @@ def make_gaussians(
     """
     centers = _points("make_gaussians", "means", means)
     count, d = centers.shape
-    n = _checks.integer("make_gaussians", "n", n, 1, MAX_VALUES // (count * d))
+    n = checks.integer("make_gaussians", "n", n, 1, MAX_VALUES // (count * d))
     names = _class_names(labels, count)
-    rng = _checks.generator("make_gaussians", seed, random_state)
+    rng = checks.generator("make_gaussians", seed, random_state)
     y = class_labels(n * count, count)
-    if np.ndim(_checks.real_array("make_gaussians", "covs", covs)) < 2:
+    if np.ndim(checks.real_array("make_gaussians", "covs", covs)) < 2:
         std = np.sqrt(_spreads("make_gaussians", "covs", covs, count))
         return shuffled("make_gaussians", _round_clusters(centers, std, y, rng), names[y], rng)
     roots = _square_roots(covs, count, d)
@@ -137,7 +137,7 @@ def make_gaussians(
 def _interval(where: str, name: str, value: ArrayLike) -> tuple[float, float]:
     ends: list[float] = parameter(where, name, value).ravel().tolist()
     if len(ends) != 2 or not 0 <= ends[1] - ends[0] < np.inf:
-        got = _checks.describe(value)
+        got = checks.describe(value)
         raise ConfigError(f"[{where}] {name}: expected (low, high) with low <= high, got {got}")
     return ends[0], ends[1]
 
@@ -169,7 +169,7 @@ def _spreads(where: str, name: str, value: ArrayLike, count: int) -> Floats:
 def _class_names(labels: ArrayLike | None, count: int) -> Labels:
     if labels is None:
         return np.arange(count, dtype=np.int64)
-    names = _checks.real_array("make_gaussians", "labels", labels, kinds="iu")
+    names = checks.real_array("make_gaussians", "labels", labels, kinds="iu")
     if names.shape != (count,):
         raise ShapeError(f"[make_gaussians] labels: expected {count}, one per mean, got shape {names.shape}")
     if names.dtype.kind == "u" and names.max() > np.iinfo(np.int64).max:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nncore import _checks
+from nncore._support import checks
 from nncore.datasets._common import Labels
 from nncore.datasets._files import DataFile, check_split, data_folder, locate
 from nncore.datasets._idx import read_idx
@@ -163,7 +163,7 @@ def _load(
     where: str, images: ImageSet, split: str, root: str | os.PathLike[str] | None, download: bool
 ) -> tuple[NDArray[np.uint8], Labels]:
     check_split(where, split)
-    allowed = _checks.flag(where, "download", download)
+    allowed = checks.flag(where, "download", download)
     files = images.train if split == "train" else images.test
     image_path, label_path = locate(where, files, data_folder(where, root), images.folder, images.url, download=allowed)
     X = read_idx(image_path, (_SIDE, _SIDE), where=where)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nncore import _checks
+from nncore._support import checks
 from nncore.datasets._common import MAX_VALUES, Floats, Labels, class_labels, shuffled
 
 _MAX_POINTS = MAX_VALUES // 2
@@ -48,9 +48,9 @@ def make_moons(
     >>> X.shape, np.bincount(y).tolist()
     ((200, 2), [100, 100])
     """
-    n = _checks.integer("make_moons", "n", n, 1, _MAX_POINTS)
-    noise = _checks.number("make_moons", "noise", noise, low=0.0)
-    rng = _checks.generator("make_moons", seed, random_state)
+    n = checks.integer("make_moons", "n", n, 1, _MAX_POINTS)
+    noise = checks.number("make_moons", "noise", noise, low=0.0)
+    rng = checks.generator("make_moons", seed, random_state)
     upper = _on_circle(np.linspace(0, np.pi, n // 2))
     lower = np.array([1.0, 0.5]) - _on_circle(np.linspace(0, np.pi, n - n // 2))
     y = np.repeat(np.array([0, 1], dtype=np.int64), [len(upper), len(lower)])
@@ -97,10 +97,10 @@ def make_circles(
     >>> bool(np.allclose(np.linalg.norm(X[y == 1], axis=1), 0.25))
     True
     """
-    n = _checks.integer("make_circles", "n", n, 1, _MAX_POINTS)
-    noise = _checks.number("make_circles", "noise", noise, low=0.0)
-    factor = _checks.number("make_circles", "factor", factor, low=0.0, below=1.0)
-    rng = _checks.generator("make_circles", seed, random_state)
+    n = checks.integer("make_circles", "n", n, 1, _MAX_POINTS)
+    noise = checks.number("make_circles", "noise", noise, low=0.0)
+    factor = checks.number("make_circles", "factor", factor, low=0.0, below=1.0)
+    rng = checks.generator("make_circles", seed, random_state)
     outer = _on_circle(np.linspace(0, 2 * np.pi, n // 2, endpoint=False))
     inner = factor * _on_circle(np.linspace(0, 2 * np.pi, n - n // 2, endpoint=False))
     y = np.repeat(np.array([0, 1], dtype=np.int64), [len(outer), len(inner)])
@@ -142,9 +142,9 @@ def make_xor(
     >>> bool(np.array_equal(y, (X[:, 0] > 0) ^ (X[:, 1] > 0)))
     True
     """
-    n = _checks.integer("make_xor", "n", n, 1, _MAX_POINTS)
-    noise = _checks.number("make_xor", "noise", noise, low=0.0)
-    rng = _checks.generator("make_xor", seed, random_state)
+    n = checks.integer("make_xor", "n", n, 1, _MAX_POINTS)
+    noise = checks.number("make_xor", "noise", noise, low=0.0)
+    rng = checks.generator("make_xor", seed, random_state)
     # 0 (++), 1 (+-), 2 (--), 3 (-+): around the square, so that the class is the quadrant's parity
     quadrant = np.arange(n, dtype=np.int64) % 4
     signs = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, -1.0], [-1.0, 1.0]])
@@ -194,11 +194,11 @@ def make_spirals(
     >>> X.shape, np.bincount(y).tolist()
     ((300, 2), [100, 100, 100])
     """
-    classes = _checks.integer("make_spirals", "classes", classes, 1, _MAX_POINTS)
-    n = _checks.integer("make_spirals", "n", n, classes, _MAX_POINTS)
-    turns = _checks.number("make_spirals", "turns", turns, low=0.0, below=1e6)
-    noise = _checks.number("make_spirals", "noise", noise, low=0.0)
-    rng = _checks.generator("make_spirals", seed, random_state)
+    classes = checks.integer("make_spirals", "classes", classes, 1, _MAX_POINTS)
+    n = checks.integer("make_spirals", "n", n, classes, _MAX_POINTS)
+    turns = checks.number("make_spirals", "turns", turns, low=0.0, below=1e6)
+    noise = checks.number("make_spirals", "noise", noise, low=0.0)
+    rng = checks.generator("make_spirals", seed, random_state)
     y = class_labels(n, classes)
     sizes = np.bincount(y, minlength=classes)
     first = np.concatenate([[0], np.cumsum(sizes)[:-1]])

@@ -6,7 +6,7 @@ from typing import Literal, overload
 
 import numpy as np
 
-from nncore import _checks
+from nncore._support import checks
 from nncore.datasets._common import MAX_VALUES, Floats
 from nncore.errors import ConfigError
 
@@ -82,12 +82,12 @@ def make_regression(
     >>> bool(np.allclose(y, X @ w + 2.0))
     True
     """
-    d = _checks.integer("make_regression", "n_features", n_features, 1, MAX_VALUES)
-    n = _checks.integer("make_regression", "n", n, 1, MAX_VALUES // d)
-    noise = _checks.number("make_regression", "noise", noise, low=0.0)
-    bias = _checks.number("make_regression", "bias", bias)
-    with_coef = _checks.flag("make_regression", "coef", coef)
-    rng = _checks.generator("make_regression", seed, random_state)
+    d = checks.integer("make_regression", "n_features", n_features, 1, MAX_VALUES)
+    n = checks.integer("make_regression", "n", n, 1, MAX_VALUES // d)
+    noise = checks.number("make_regression", "noise", noise, low=0.0)
+    bias = checks.number("make_regression", "bias", bias)
+    with_coef = checks.flag("make_regression", "coef", coef)
+    rng = checks.generator("make_regression", seed, random_state)
     X = rng.standard_normal((n, d))
     w = rng.uniform(0.0, 100.0, size=d)
     with np.errstate(over="ignore", invalid="ignore"):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nncore import _checks
+from nncore._support import checks
 from nncore.errors import ConfigError, ShapeError
 
 _WHERE = "train_test_split"
@@ -60,15 +60,15 @@ def train_test_split(
     >>> X.shape, Xv.shape, np.bincount(yv).tolist()
     ((80, 2), (20, 2), [10, 10])
     """
-    samples = _checks.real_array(_WHERE, "X", X)
-    targets = _checks.real_array(_WHERE, "y", y)
+    samples = checks.real_array(_WHERE, "X", X)
+    targets = checks.real_array(_WHERE, "y", y)
     if samples.ndim == 0 or len(samples) < 2:
         raise ShapeError(f"[{_WHERE}] X: expected (N, ...) with N >= 2, got shape {samples.shape}")
     n = len(samples)
     if targets.ndim == 0 or len(targets) != n:
         raise ShapeError(f"[{_WHERE}] y: expected length {n}, as X has, got shape {targets.shape}")
     n_test = _test_count(test_size, n)
-    rng = _checks.generator(_WHERE, seed, random_state)
+    rng = checks.generator(_WHERE, seed, random_state)
     strata = _strata(stratify, targets, n)
     order = rng.permutation(n)
     in_test = np.arange(n) < n_test if strata is None else _stratified(strata[order], n_test)
@@ -86,7 +86,7 @@ def _test_count(test_size: object, n: int) -> int:
     if not 1 <= count < n:
         raise ConfigError(
             f"[{_WHERE}] test_size: expected a fraction in (0, 1) or a count in [1, {n - 1}], and a sample left "
-            f"for training, got {_checks.describe(test_size)}"
+            f"for training, got {checks.describe(test_size)}"
         )
     return count
 
@@ -95,7 +95,7 @@ def _strata(stratify: ArrayLike | bool | None, targets: NDArray[Any], n: int) ->
     """The labels to stratify by, one per sample, or None."""
     if stratify is None or stratify is False:
         return None
-    labels = targets if stratify is True else _checks.real_array(_WHERE, "stratify", stratify)
+    labels = targets if stratify is True else checks.real_array(_WHERE, "stratify", stratify)
     if labels.shape != (n,):
         raise ShapeError(f"[{_WHERE}] stratify: expected labels of shape ({n},), got shape {labels.shape}")
     if not np.isfinite(labels).all():

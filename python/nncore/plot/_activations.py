@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nncore import _checks
+from nncore._support import checks
 from nncore.errors import ConfigError, ShapeError
 from nncore.layers import Dropout, Flatten, Identity
 from nncore.plot._mosaic import Mosaic, finite, red_and_blue
@@ -84,13 +84,13 @@ def activations(
     ['0: Conv2d (4, 4, 4)', '1: ReLU (4, 4, 4)', '3: Linear (10,)']
     """
     if not callable(getattr(model, "activations", None)) or not hasattr(model, "_layers"):
-        raise ConfigError(f"[{_WHERE}] model: expected a Sequential, got {_checks.describe(model)}")
+        raise ConfigError(f"[{_WHERE}] model: expected a Sequential, got {checks.describe(model)}")
     kinds = model._layers
     names = [name for name, layer in kinds.items() if not isinstance(layer, _UNCHANGED)] or list(kinds)
     if layers is not None:
-        names = _checks.row_of([layers] if isinstance(layers, str) else layers) or []
+        names = checks.row_of([layers] if isinstance(layers, str) else layers) or []
     if not names or any(not isinstance(name, str) or name not in kinds for name in names):
-        raise ConfigError(f"[{_WHERE}] layers: expected some of {list(kinds)}, got {_checks.describe(layers)}")
+        raise ConfigError(f"[{_WHERE}] layers: expected some of {list(kinds)}, got {checks.describe(layers)}")
     outputs = _outputs(model, x)
     values = {name: finite(_WHERE, name, outputs[name]) for name in names}
     given = given_axes(_WHERE, ax, len(values))
@@ -106,7 +106,7 @@ def activations(
 
 def _outputs(model: Any, x: Any) -> dict[str, Any]:
     """layer -> its output without the axis of samples, for a sample with or without that axis."""
-    sample = _checks.real_array(_WHERE, "x", x)
+    sample = checks.real_array(_WHERE, "x", x)
     try:
         return {name: one[0] for name, one in model.activations(sample[None]).items()}
     except ShapeError:

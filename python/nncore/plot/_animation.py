@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nncore import _checks
+from nncore._support import checks
 from nncore.errors import ConfigError
 from nncore.plot._boundary import decision_boundary
 from nncore.plot._style import Display, canvas
@@ -32,7 +32,7 @@ class BoundaryAnimation(Display):
     def draw(self, frame: int) -> None:
         """Shows a frame on the axes."""
         count = len(self.models_)
-        title = list(self.models_)[_checks.integer(_WHERE, "frame", frame, -count, count - 1)]
+        title = list(self.models_)[checks.integer(_WHERE, "frame", frame, -count, count - 1)]
         self.ax_.clear()
         decision_boundary(self.models_[title], **self._how, ax=self.ax_, title=title)
 
@@ -40,7 +40,7 @@ class BoundaryAnimation(Display):
         """matplotlib's animation, `interval` milliseconds a frame: `.save("film.gif")`, `.to_jshtml()`."""
         from matplotlib.animation import FuncAnimation
 
-        pause = _checks.integer(_WHERE, "interval", interval, 1, 2**31)
+        pause = checks.integer(_WHERE, "interval", interval, 1, 2**31)
         figure: Any = self.figure_
         return FuncAnimation(figure, self.draw, frames=len(self.models_), init_func=lambda: None, interval=pause)
 
@@ -92,10 +92,10 @@ def boundary_animation(models: Any, X: Any, y: Any, *, ax: Any = None, resolutio
     if isinstance(models, Mapping):
         named = {str(title): model for title, model in models.items()}
     else:
-        row = _checks.row_of(models) if isinstance(models, (list, tuple)) else None
+        row = checks.row_of(models) if isinstance(models, (list, tuple)) else None
         named = {str(number): model for number, model in enumerate(row or [], 1)}
     if not named:
-        raise ConfigError(f"[{_WHERE}] models: expected a dict or a list of models, got {_checks.describe(models)}")
+        raise ConfigError(f"[{_WHERE}] models: expected a dict or a list of models, got {checks.describe(models)}")
     with canvas(_WHERE, ax, (5.8, 4.2)) as axes:
         film = BoundaryAnimation(axes, named, {"X": X, "y": y, "resolution": resolution})
         film.draw(0)

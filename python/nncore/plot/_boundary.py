@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nncore import _checks
+from nncore._support import checks
 from nncore.errors import ConfigError, NumericError, ShapeError, StateError
 from nncore.plot._style import INK, Display, Floats, canvas, colour, finish, tidy
 
@@ -94,7 +94,7 @@ def decision_boundary(
     ['class 0', 'class 1']
     """
     points, labels = _samples(X, y)
-    resolution = _checks.integer(_WHERE, "resolution", resolution, 2, 2000)
+    resolution = checks.integer(_WHERE, "resolution", resolution, 2, 2000)
     columns, rows = _window(points, resolution)
     grid = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
     surface = _surface(model, grid, labels, (resolution, resolution))
@@ -106,12 +106,12 @@ def decision_boundary(
 
 
 def _samples(X: Any, y: Any) -> tuple[Floats, NDArray[np.int64]]:
-    points = _checks.real_array(_WHERE, "X", X)
+    points = checks.real_array(_WHERE, "X", X)
     if points.ndim != 2 or points.shape[1] != 2 or len(points) == 0:
         raise ShapeError(f"[{_WHERE}] X: expected (N, 2), got {points.shape}")
     if not np.isfinite(points).all():
         raise ConfigError(f"[{_WHERE}] X: expected finite numbers, got {np.count_nonzero(~np.isfinite(points))} others")
-    labels = _checks.real_array(_WHERE, "y", y, kinds="biu")
+    labels = checks.real_array(_WHERE, "y", y, kinds="biu")
     if labels.shape != (len(points),):
         hint = "; use y.ravel()" if labels.shape == (len(points), 1) else ""
         raise ShapeError(f"[{_WHERE}] y: expected ({len(points)},), got {labels.shape}{hint}")
@@ -143,7 +143,7 @@ def _ask(answer: Any, grid: Floats) -> NDArray[Any]:
 
 def _surface(model: Any, grid: Floats, labels: NDArray[np.int64], shape: tuple[int, int]) -> _Surface:
     if not hasattr(model, "predict"):
-        raise ConfigError(f"[{_WHERE}] model: expected an object with predict, got {_checks.describe(model)}")
+        raise ConfigError(f"[{_WHERE}] model: expected an object with predict, got {checks.describe(model)}")
     known = getattr(model, "classes_", None)
     if hasattr(model, "predict_proba"):
         try:
@@ -160,7 +160,7 @@ def _surface(model: Any, grid: Floats, labels: NDArray[np.int64], shape: tuple[i
         return _Surface(_classes(labels, known, 2), _leads(np.column_stack([0.5 - half, 0.5 + half]), shape))
     said = _ask(model.predict, grid)
     if said.ndim != 1 or said.dtype.kind not in "biu":
-        got = _checks.describe(said)
+        got = checks.describe(said)
         raise ConfigError(f"[{_WHERE}] model: expected predict to return integer labels ({len(grid)},), got {got}")
     classes = np.union1d(labels, said.astype(np.int64))
     return _Surface(classes, _leads((said[:, None] == classes).astype(np.float64), shape))
@@ -189,7 +189,7 @@ def _classes(labels: NDArray[np.int64], known: Any, count: int) -> NDArray[np.in
     if count == 2 and set(present.tolist()) <= {-1, 1}:
         return np.array([-1, 1], dtype=np.int64)
     if len(present) != count:
-        got = _checks.describe(present.tolist())
+        got = checks.describe(present.tolist())
         raise ConfigError(f"[{_WHERE}] y: expected labels 0 … {count - 1} for the model's {count} classes, got {got}")
     return present
 

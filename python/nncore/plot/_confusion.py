@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nncore import _checks
+from nncore._support import checks
 from nncore.errors import ConfigError
 from nncore.plot._labels import labels_for, predicted
 from nncore.plot._style import INK, Display, canvas
@@ -82,7 +82,7 @@ def confusion_matrix(
         said = labels_for(_WHERE, "y_pred", X, len(truth))
     else:
         truth = labels_for(_WHERE, "y", y)
-        samples = _checks.real_array(_WHERE, "X", X)
+        samples = checks.real_array(_WHERE, "X", X)
         labels_for(_WHERE, "y", truth, len(samples) if samples.ndim else None)
         said = predicted(_WHERE, model, samples)
     classes = np.union1d(truth, said)
@@ -99,9 +99,9 @@ def confusion_matrix(
 
 
 def _named(names: Any, count: int) -> list[str]:
-    row = None if isinstance(names, (str, bytes)) else _checks.row_of(names)
+    row = None if isinstance(names, (str, bytes)) else checks.row_of(names)
     if row is None or len(row) != count:
-        raise ConfigError(f"[{_WHERE}] names: expected {count} texts, got {_checks.describe(names)}")
+        raise ConfigError(f"[{_WHERE}] names: expected {count} texts, got {checks.describe(names)}")
     return [str(name) for name in row]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nncore import _checks
+from nncore._support import checks
 from nncore.errors import ConfigError, ShapeError
 from nncore.plot._paths import Function, Path, minimum_of, objective_named, paths_of
 from nncore.plot._style import INK, Display, Floats, canvas, colour, finish, tidy
@@ -85,7 +85,7 @@ def contour_path(
     """
     objective = _function(objective)
     best = minimum_of(_WHERE, getattr(objective, "minimum", None) if minimum is None else minimum, 2)
-    resolution = _checks.integer(_WHERE, "resolution", resolution, 2, 2000)
+    resolution = checks.integer(_WHERE, "resolution", resolution, 2, 2000)
     paths = paths_of(_WHERE, results, 2)
     window = _window(paths, best) if limits is None else _limits(limits)
     x, y = np.linspace(window[:, 0], window[:, 1], resolution).T
@@ -101,12 +101,12 @@ def contour_path(
 def _function(objective: Any) -> Function:
     function: Any = objective_named(objective) if isinstance(objective, str) else objective
     if not callable(function):
-        raise ConfigError(f"[{_WHERE}] objective: expected a name or a callable, got {_checks.describe(objective)}")
+        raise ConfigError(f"[{_WHERE}] objective: expected a name or a callable, got {checks.describe(objective)}")
     return function  # type: ignore[no-any-return]
 
 
 def _limits(limits: Any) -> Floats:
-    window = _checks.real_array(_WHERE, "limits", limits).astype(np.float64)
+    window = checks.real_array(_WHERE, "limits", limits).astype(np.float64)
     if window.shape != (2, 2):
         raise ShapeError(f"[{_WHERE}] limits: expected ((x low, x high), (y low, y high)), got shape {window.shape}")
     if not (np.isfinite(window).all() and (window[:, 0] < window[:, 1]).all()):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nncore import _checks
+from nncore._support import checks
 from nncore.errors import ConfigError
 from nncore.plot._paths import Path, minimum_of, paths_of
 from nncore.plot._style import Display, Floats, canvas, colour, finish, spans_decades, thinned, tidy
@@ -70,7 +70,7 @@ def error_curves(
     >>> display.lines_[""].get_ydata()
     array([4. , 2. , 1. , 0.5])
     """
-    log_x = _checks.flag(_WHERE, "log_x", log_x)
+    log_x = checks.flag(_WHERE, "log_x", log_x)
     paths = paths_of(_WHERE, results, None)
     best = minimum_of(_WHERE, minimum, next(iter(paths.values())).points.shape[1])
     errors = {label: _errors(path, best) for label, path in paths.items()}

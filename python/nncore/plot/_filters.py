@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nncore import _checks
 from nncore._layer import Layer
 from nncore._parameter import Parameter
+from nncore._support import checks
 from nncore.errors import ConfigError, ShapeError
 from nncore.plot._mosaic import Bytes, Mosaic, at_most, brightness, finite, pictures, red_and_blue
 from nncore.plot._style import Display, Floats, canvas
@@ -93,9 +93,9 @@ def filters(
 
 def _kernels(weights: Any, shape: Any) -> NDArray[Any]:
     """(O, C, H, W)."""
-    array = _checks.real_array(_WHERE, "weights", _weight_of(weights))
+    array = checks.real_array(_WHERE, "weights", _weight_of(weights))
     if shape is not None:
-        extents = _checks.extents(_WHERE, "shape", shape, 2**31)
+        extents = checks.extents(_WHERE, "shape", shape, 2**31)
         extents = (1, *extents) if len(extents) == 2 else extents
         if array.ndim != 2 or len(extents) != 3 or array.shape[1] != np.prod(extents, dtype=object):
             raise ShapeError(f"[{_WHERE}] shape: expected the image (C, H, W) of weights {array.shape}, got {extents}")
@@ -114,7 +114,7 @@ def _weight_of(weights: Any) -> Any:
     for parameter in weights.parameters():
         if parameter.name.rpartition(".")[2] == "weight":
             return parameter.value
-    raise ConfigError(f"[{_WHERE}] weights: expected a layer with a weight, got {_checks.describe(weights)}")
+    raise ConfigError(f"[{_WHERE}] weights: expected a layer with a weight, got {checks.describe(weights)}")
 
 
 def _colours(values: Floats) -> Bytes:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nncore._checks import describe, integer, row_of
 from nncore._gradient_flow import GradientFlow
 from nncore._gradient_flow import gradient_flow as measure
 from nncore._monitor import Monitor
+from nncore._support.checks import describe, integer, row_of
 from nncore.errors import ConfigError
 from nncore.plot._style import Display, canvas, colour, finish, plain, tidy
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nncore import _checks
+from nncore._support import checks
 from nncore.errors import ConfigError, ShapeError, StateError
 from nncore.plot._labels import labels_for, predicted
 from nncore.plot._mosaic import Bytes, Mosaic, at_most, brightness, finite, image_array, pictures
@@ -97,9 +97,9 @@ def images(
 
 
 def _texts(where: str, titles: Any, count: int) -> list[str]:
-    row = None if isinstance(titles, (str, bytes)) else _checks.row_of(titles)
+    row = None if isinstance(titles, (str, bytes)) else checks.row_of(titles)
     if row is None or len(row) != count:
-        raise ConfigError(f"[{where}] titles: expected {count} texts, got {_checks.describe(titles)}")
+        raise ConfigError(f"[{where}] titles: expected {count} texts, got {checks.describe(titles)}")
     return [str(text) for text in row]
 
 
@@ -157,8 +157,8 @@ def misclassified(
     (array([2, 4]), ['1 → 0', '2 → 0'])
     """
     where = "plot.misclassified"
-    count = _checks.integer(where, "count", count, 1, 2048)
-    samples = _checks.real_array(where, "X", X)
+    count = checks.integer(where, "count", count, 1, 2048)
+    samples = checks.real_array(where, "X", X)
     found = image_array(where, "X", samples if shape is None else _reshaped(where, samples, shape))
     truth = labels_for(where, "y", y, len(found))
     said = predicted(where, model, samples)
@@ -178,7 +178,7 @@ def misclassified(
 
 
 def _reshaped(where: str, samples: NDArray[Any], shape: Any) -> NDArray[Any]:
-    extents = _checks.extents(where, "shape", shape, 2**31)
+    extents = checks.extents(where, "shape", shape, 2**31)
     try:
         return samples.reshape(len(samples), *extents)
     except (ValueError, TypeError):

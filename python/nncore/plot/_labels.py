@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nncore import _checks
+from nncore._support import checks
 from nncore.errors import ConfigError, ShapeError
 
 
 def labels_for(where: str, name: str, value: Any, count: int | None = None) -> NDArray[np.int64]:
     """`value` as labels (N,): `count` of them, or at least one."""
-    labels = _checks.real_array(where, name, value, kinds="biu")
+    labels = checks.real_array(where, name, value, kinds="biu")
     if labels.ndim != 1 or (len(labels) == 0 if count is None else len(labels) != count):
         hint = f"; use {name}.ravel()" if labels.ndim == 2 and labels.shape[1] == 1 else ""
         raise ShapeError(f"[{where}] {name}: expected ({'N' if count is None else count},), got {labels.shape}{hint}")
@@ -23,9 +23,9 @@ def labels_for(where: str, name: str, value: Any, count: int | None = None) -> N
 def predicted(where: str, model: Any, samples: Any) -> NDArray[np.int64]:
     """What the model takes the samples for."""
     if not callable(getattr(model, "predict", None)) or isinstance(model, type):
-        raise ConfigError(f"[{where}] model: expected an object with predict, got {_checks.describe(model)}")
+        raise ConfigError(f"[{where}] model: expected an object with predict, got {checks.describe(model)}")
     said = np.asarray(model.predict(samples))
     if said.dtype.kind not in "biu" or said.shape != (len(samples),):
-        got = _checks.describe(said)
+        got = checks.describe(said)
         raise ConfigError(f"[{where}] model: expected predict to return integer labels ({len(samples)},), got {got}")
     return said.astype(np.int64)

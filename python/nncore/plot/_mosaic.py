@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nncore import _checks
+from nncore._support import checks
 from nncore.errors import ConfigError, ShapeError
 from nncore.plot._style import INK, Floats
 
@@ -27,7 +27,7 @@ Bytes = NDArray[np.uint8]
 
 def image_array(where: str, name: str, value: Any) -> NDArray[Any]:
     """`value` as finite images (N, C, H, W) with C = 1 or 3, N >= 1."""
-    array = _checks.real_array(where, name, value)
+    array = checks.real_array(where, name, value)
     shape = array.shape
     if array.ndim == 3:
         array = array[:, None]
@@ -81,7 +81,7 @@ class Mosaic:
         self.height, self.width = height, width = shape
         self._titles = titles
         self.columns = math.ceil(math.sqrt(n * height / width)) if columns is None else columns
-        self.columns = min(n, _checks.integer(where, "columns", self.columns, 1, 2**31, or_none=True))
+        self.columns = min(n, checks.integer(where, "columns", self.columns, 1, 2**31, or_none=True))
         self.rows = -(-n // self.columns)
         self._gap = max(1, round(0.06 * max(height, width)))
         self._head = 0 if titles is None else math.ceil(0.32 * width)

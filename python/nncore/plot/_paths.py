@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from nncore import _checks, objectives
+from nncore import objectives
+from nncore._support import checks
 from nncore.errors import ConfigError, ShapeError
 from nncore.plot._style import Floats, runs_of
 
@@ -41,7 +42,7 @@ def minimum_of(where: str, minimum: Any, dimension: int) -> Floats | None:
     if minimum is None:
         return None
     value = objective_named(minimum).minimum if isinstance(minimum, str) else minimum
-    point = _checks.real_array(where, "minimum", value).astype(np.float64)
+    point = checks.real_array(where, "minimum", value).astype(np.float64)
     if point.shape != (dimension,):
         raise ShapeError(f"[{where}] minimum: expected ({dimension},), got {point.shape}")
     if not np.isfinite(point).all():
@@ -55,7 +56,7 @@ def paths_of(where: str, results: Any, dimension: int | None) -> dict[str, Path]
     for label, result in runs_of(where, "results", results, "path", "an OptimizeResult").items():
         if result.path is None or np.size(result.path) == 0:
             raise ConfigError(f'[{where}] results: expected paths, got none; minimize with record="all"')
-        points = _checks.real_array(where, "results", result.path).astype(np.float64)
+        points = checks.real_array(where, "results", result.path).astype(np.float64)
         if points.ndim != 2 or points.shape[1] != (dimension or points.shape[1]):
             raise ShapeError(f"[{where}] results: expected paths (steps + 1, {dimension or 'd'}), got {points.shape}")
         dimension = dimension or points.shape[1]

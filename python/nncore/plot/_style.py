@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nncore import _checks
+from nncore._support import checks
 from nncore.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def given_axes(where: str, ax: Any, count: int) -> tuple[Any, ...]:
     axes = tuple(np.ravel(np.asarray(ax, dtype=object))) if several else (ax,)
     if not 1 <= len(axes) <= count or not all(hasattr(one, "get_xlim") and hasattr(one, "figure") for one in axes):
         expected = "matplotlib Axes" if count == 1 else f"matplotlib Axes or a sequence of at most {count}"
-        raise ConfigError(f"[{where}] ax: expected {expected}, got {_checks.describe(ax)}")
+        raise ConfigError(f"[{where}] ax: expected {expected}, got {checks.describe(ax)}")
     return axes
 
 
@@ -169,7 +169,7 @@ def runs_of(where: str, name: str, value: Any, attribute: str, expected: str) ->
         runs = {}
     wrong = [one for one in runs.values() if not hasattr(one, attribute)]
     if not runs or wrong:
-        got = _checks.describe(wrong[0] if wrong else value)
+        got = checks.describe(wrong[0] if wrong else value)
         raise ConfigError(f"[{where}] {name}: expected {expected}, a dict or a list of them, got {got}")
     return runs
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nncore import _checks
+from nncore._support import checks
 from nncore._sweep_grid import shown
 from nncore._sweep_table import checked_rows, columns_of, is_number, metric_of
 from nncore.callbacks import larger_is_better
@@ -116,7 +116,7 @@ def _draw(ax: Axes, at: Floats, values: Floats, tint: str, label: str, metric: s
 def _rows(table: Any) -> list[dict[str, Any]]:
     rows = checked_rows(_WHERE, table)
     if not rows or not all("loss" in row for row in rows):
-        raise ConfigError(f"[{_WHERE}] table: expected the runs of a sweep, got {_checks.describe(table)}")
+        raise ConfigError(f"[{_WHERE}] table: expected the runs of a sweep, got {checks.describe(table)}")
     return rows
 
 
@@ -124,7 +124,7 @@ def _across(rows: list[dict[str, Any]], parameters: list[str], x: Any) -> str:
     """What the horizontal axis shows."""
     if x is not None:
         if not isinstance(x, str) or x not in (*parameters, "seed"):
-            raise ConfigError(f"[{_WHERE}] x: expected one of {[*parameters, 'seed']}, got {_checks.describe(x)}")
+            raise ConfigError(f"[{_WHERE}] x: expected one of {[*parameters, 'seed']}, got {checks.describe(x)}")
         return x
     several = [name for name in parameters if len({_key(row.get(name)) for row in rows}) > 1]
     numbers = [name for name in several if all(is_number(row.get(name)) for row in rows)]
@@ -143,4 +143,4 @@ def _lines(rows: list[dict[str, Any]], parameters: list[str]) -> dict[str, list[
 
 def _key(value: Any) -> str:
     """Equal for equal values, of whatever type."""
-    return _checks.describe(value) if not is_number(value) else repr(float(value))
+    return checks.describe(value) if not is_number(value) else repr(float(value))

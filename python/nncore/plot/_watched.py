@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nncore import _checks
+from nncore._support import checks
 from nncore.errors import ConfigError
 from nncore.plot._style import Floats, runs_of, tidy
 
@@ -30,18 +30,18 @@ def monitors_of(where: str, monitor: Any) -> dict[str, Monitor]:
 def tensors_of(where: str, runs: dict[str, Monitor], tensors: Any, kinds: Sequence[str]) -> list[str]:
     """The names that are asked for, one by one or by kind; None: all of the first of `kinds` that there is."""
     known = {name: run.kinds.get(name, "") for run in runs.values() for name in run}
-    asked = [tensors] if isinstance(tensors, str) else _checks.row_of(tensors)
+    asked = [tensors] if isinstance(tensors, str) else checks.row_of(tensors)
     if tensors is None:
         asked = [next((kind for kind in kinds if kind in known.values()), next(iter(known)))]
     if not asked:
-        raise ConfigError(f"[{where}] tensors: expected names or kinds of tensors, got {_checks.describe(tensors)}")
+        raise ConfigError(f"[{where}] tensors: expected names or kinds of tensors, got {checks.describe(tensors)}")
     names: list[str] = []
     for one in asked:
         found = [one] if one in known else [name for name, kind in known.items() if kind == one]
         if not found:
             some = ", ".join([*map(repr, list(known)[:6]), *(["…"] if len(known) > 6 else [])])
             of_kinds = ", ".join(map(repr, dict.fromkeys(known.values())))
-            got = _checks.describe(one)
+            got = checks.describe(one)
             raise ConfigError(f"[{where}] tensors: expected names ({some}) or kinds ({of_kinds}), got {got}")
         names += found
     return list(dict.fromkeys(names))
@@ -56,7 +56,7 @@ def at_most(where: str, count: int) -> int:
 
 def grid_width(where: str, columns: Any, count: int) -> int:
     """Axes in a row; None: up to three."""
-    return min(count, 3 if columns is None else _checks.integer(where, "columns", columns, 1, _MOST, or_none=True))
+    return min(count, 3 if columns is None else checks.integer(where, "columns", columns, 1, _MOST, or_none=True))
 
 
 def head(axes: Sequence[Axes], own: bool, title: str | None) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nncore._files import write_file
+from nncore._support.files import write_file
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from nncore import History, Trainer, __version__, info
-from nncore._files import read_file, write_file
-from nncore._interrupt import InterruptGuard
-from nncore._jobs import as_done
+from nncore._support.files import read_file, write_file
+from nncore._support.interrupt import InterruptGuard
+from nncore._support.jobs import as_done
 from nncore.callbacks import Callback
 from nncore.cli._report import plain
 from nncore.errors import FormatError

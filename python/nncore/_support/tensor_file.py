@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore import _core
-from nncore._files import write_file
+from nncore._support.files import write_file
 from nncore.errors import ConfigError, FormatError
 
 #: Version of the format. Readers take their own and all before it.

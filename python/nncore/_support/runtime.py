@@ -8,7 +8,7 @@ import sys
 import numpy as np
 
 from nncore import _core
-from nncore._checks import integer
+from nncore._support.checks import integer
 
 
 def set_num_threads(n: int) -> None:

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-from nncore._interrupt import InterruptGuard, stopped_by
+from nncore._support.interrupt import InterruptGuard, stopped_by
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from nncore._checks import describe
+from nncore._support.checks import describe
 from nncore.errors import ConfigError
 
 
