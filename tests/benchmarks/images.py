@@ -14,62 +14,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from nets import course, lenet, small_kernels
+from nets import BATCHES, WORKS, Work
 
 import nncore as nc
 from nncore.cli._machine import Steal, cpu_model
 
-Layers = Callable[[Any, float], list[Any]]  # of nncore or torch.nn, with a share to drop
-Shape = tuple[int, ...]
 BEGIN, END = "<!-- images -->\n", "<!-- end of images -->\n"
-BATCHES, CHECKED_STEPS = 4, 8
+CHECKED_STEPS = 8
 REST = 0.05  # seconds
-
-
-def one(n_in: int, n_out: int, size: int, kernel: int, **args: Any) -> tuple[Layers, Shape]:
-    """One convolution, with what makes a net of it."""
-
-    def layers(m: Any, _: float) -> list[Any]:
-        mean = m.GlobalAvgPool2d() if m is nc else m.AdaptiveAvgPool2d(1)
-        return [m.Conv2d(1, n_in, 1), m.Conv2d(n_in, n_out, kernel, **args), mean, m.Flatten(), m.Linear(n_out, 10)]
-
-    return layers, (1, size, size)
-
-
-class Work(NamedTuple):
-    """A net and its batch; optimizer None: inference."""
-
-    title: str
-    layers: Layers
-    sample: Shape
-    batch: int
-    optimizer: str | None = None
-    dtype: str = "float32"
-
-
-COURSE, IMAGE, SMALL = (course, (1, 28, 28)), (lenet, (1, 28, 28)), (small_kernels, (3, 32, 32))
-WORKS = {
-    "cnn-sgd": Work("`mnist_cnn`, batch 50, SGD", *COURSE, 50, "SGD"),
-    "cnn-adam": Work("`mnist_cnn`, batch 50, Adam", *COURSE, 50, "Adam"),
-    "cnn-f64": Work("`mnist_cnn`, batch 50, SGD, float64", *COURSE, 50, "SGD", "float64"),
-    "lenet": Work("LeNet-5, batch 50, SGD", *IMAGE, 50, "SGD"),
-    "3x3": Work("3x3: 32-32-64-64 on 32x32, batch 64, SGD", *SMALL, 64, "SGD"),
-    "3x3-f64": Work("3x3: 32-32-64-64 on 32x32, batch 64, SGD, float64", *SMALL, 64, "SGD", "float64"),
-    "stride": Work("3x3, stride 2, 32-64 on 32x32, batch 32", *one(32, 64, 32, 3, stride=2, padding=1), 32, "SGD"),
-    "stride-deep": Work("3x3, stride 2, 64-128 on 16x16, batch 32", *one(64, 128, 16, 3, stride=2, padding=1), 32, "SGD"),
-    "dilation": Work("3x3, dilation 2, 32-32 on 28x28, batch 32", *one(32, 32, 28, 3, dilation=2, padding=2), 32, "SGD"),
-    "groups": Work("3x3, 4 groups, 64-64 on 16x16, batch 32", *one(64, 64, 16, 3, groups=4, padding=1), 32, "SGD"),
-    "depthwise": Work("3x3, depthwise, 64 on 16x16, batch 32", *one(64, 64, 16, 3, groups=64, padding=1), 32, "SGD"),
-    "cnn-1": Work("`mnist_cnn`, inference of 1", *COURSE, 1),
-    "cnn-256": Work("`mnist_cnn`, inference of 256", *COURSE, 256),
-    "lenet-1": Work("LeNet-5, inference of 1", *IMAGE, 1),
-    "3x3-1": Work("3x3: 32-32-64-64, inference of 1", *SMALL, 1),
-    "3x3-256": Work("3x3: 32-32-64-64, inference of 256", *SMALL, 256),
-}
 
 
 class Pair:
