@@ -26,15 +26,12 @@ from selection import selection
 
 ROOT = Path(__file__).resolve().parents[2]
 GLOBS = [
-    "cpp/src/layers/*.[ch]pp",
-    "cpp/src/losses/*.[ch]pp",
-    "cpp/src/optimizers/*.[ch]pp",
-    "cpp/src/schedules/*.[ch]pp",
+    *(f"cpp/src/{folder}/**/*.[ch]pp" for folder in ("layers", "losses", "lowering", "optimizers", "schedules")),
     "cpp/src/model/inference.hpp",
     *(f"cpp/src/train/{name}" for name in ("augment.hpp", "monitor.cpp", "statistics.hpp")),
-    *(f"cpp/src/kernels/{name}" for name in ("activations.hpp", "channels.cpp", "softmax.cpp", "optimizer_*.[ch]pp",
-                                             "columns.cpp", "conv_*.[ch]pp", "gemm_rows.cpp", "pool*.cpp", "sparse.cpp", "statistics.cpp",
-                                             "turn.hpp")),
+    *(f"cpp/src/kernels/{name}" for name in ("conv/*.[ch]pp", "elementwise/activations.hpp", "gemm/sparse.cpp", "gemm/unpacked.cpp",
+                                             "pool/*.[ch]pp", "reduce/channels.cpp", "reduce/statistics.cpp",
+                                             "simd/transpose.hpp", "softmax/*.[ch]pp", "update/*.[ch]pp")),
 ]  # fmt: skip
 
 # ---- Mutants -----------------------------------------------------------------------------------------------------

@@ -14,12 +14,12 @@ IMAGES = ["tests/layers/test_images_by_hand.py", "tests/layers/test_images_torch
 # The few tests tried first, and a -k expression; None: the names a file registers.
 FIRST = {
     "winograd": (["tests/layers/test_winograd.py", *IMAGES], ""),
-    **dict.fromkeys(["conv", "correlation", "columns", "pool", "turn.", "window", "inference", "rooms"], (IMAGES, "")),
+    **dict.fromkeys(["conv", "correlation", "pool", "reorder", "transpose", "window", "inference"], (IMAGES, "")),
     "batch_norm2d.cpp": ([GRADIENTS, *IMAGES], "Norm or norm or block"),
     "augment.hpp": (["tests/train/test_augment.py"], ""),
-    **dict.fromkeys(["statistics", "monitor.cpp"], (["tests/train/test_monitor.py"], "")),
+    **dict.fromkeys(["statistics", "monitor.cpp"], (["tests/diagnostics/test_monitor.py"], "")),
     "residual": ([GRADIENTS, "tests/layers/test_residual.py"], ""),
-    **dict.fromkeys(["linear", "nonzeros", "panel_rows", "sparse", "gemm"], ([GRADIENTS, "tests/layers/test_wide_linear.py", *TRAINING], "")),
+    **dict.fromkeys(["layers/linear", "sparse", "gemm"], ([GRADIENTS, "tests/layers/test_wide_linear.py", *TRAINING], "")),
     "layers": (LAYERS, None),
     "losses": (LOSSES, None),
     "optimizers": (OPTIMIZERS, None),
@@ -27,11 +27,12 @@ FIRST = {
     "activations.hpp": (LAYERS, None),
     "channels.cpp": (LAYERS, "Norm"),
     "softmax.cpp": ([GRADIENTS, BY_HAND, *LOSSES], "softmax or cross"),
-    "optimizer_": (OPTIMIZERS, ""),
+    "update/": (OPTIMIZERS, ""),
+    "lowering": ([GRADIENTS, BY_HAND, *TRAINING, *IMAGES], ""),
 }
 BROAD = ["tests/contract", "tests/layers", "tests/losses", "tests/optimizers", "tests/schedules", "tests/model",
          "tests/train/test_fit.py", "tests/train/test_penalties_and_clipping.py", *TRAINING, *IMAGES[-2:],
-         "tests/train/test_monitor.py", "tests/train/test_augment.py"]  # fmt: skip
+         "tests/diagnostics/test_monitor.py", "tests/train/test_augment.py"]  # fmt: skip
 
 
 def names_for(mutant):
