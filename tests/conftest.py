@@ -1,4 +1,4 @@
-"""What all tests share. Its folder is on the path, so `import oracles` works in every test."""
+"""What all tests share. This folder is on the path, so `from support.cases import ...` works in every test."""
 
 import numpy as np
 import pytest

@@ -77,8 +77,8 @@ def test_the_layer_of_the_readme(tmp_path):
     shutil.copytree(ROOT / "python" / "nncore", package, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
 
     # as relu.cpp is compiled, and the module linked with one object more
-    twin = "CMakeFiles/nncore_core.dir/cpp/src/layers/activation/relu.cpp.o"
-    compile_it = last_command(ninja, folder, twin).replace(twin, str(made))
+    relu_object = "CMakeFiles/nncore_core.dir/cpp/src/layers/activation/relu.cpp.o"
+    compile_it = last_command(ninja, folder, relu_object).replace(relu_object, str(made))
     compile_it = compile_it.replace(str(ROOT / "cpp/src/layers/activation/relu.cpp"), str(source))
     run(compile_it + " -Werror", shell=True, cwd=folder)
     link = last_command(ninja, folder, CORE.name).replace(f"-o {CORE.name}", f"-o {package / CORE.name} {made}")

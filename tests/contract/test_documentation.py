@@ -1,4 +1,4 @@
-"""What a user reads about every registered thing: signature, docstring, example; and that it has a twin to be tested by."""
+"""What a user reads about every registered thing: signature, docstring, example; and that it has a reference implementation."""
 
 import doctest
 import inspect
@@ -7,20 +7,20 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from oracles import twin_of
-from registry import SCHEMAS, class_of
+from support.cases import SCHEMAS, class_of
+from support.reference import reference_of
 
 ALL = [pytest.param(kind, name, id=f"{kind}-{name}") for kind, name in SCHEMAS if kind != "objective"]
 
 
 @pytest.mark.parametrize(("kind", "name"), [key for key in SCHEMAS if key[0] in ("layer", "loss", "optimizer", "schedule")])
 def test_it_has_a_numpy_twin(kind, name):
-    assert twin_of(kind, name)
+    assert reference_of(kind, name)
 
 
 def test_a_missing_twin_says_what_to_add():
-    with pytest.raises(pytest.fail.Exception, match="'NoSuchLayer' has no NumPy twin: add one to tests/layer_oracles.py"):
-        twin_of("layer", "NoSuchLayer")
+    with pytest.raises(pytest.fail.Exception, match="'NoSuchLayer' has no reference implementation: add one to tests/support/reference_layers.py"):
+        reference_of("layer", "NoSuchLayer")
 
 
 @pytest.mark.parametrize(("kind", "name"), ALL)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from registry import SCHEMAS, class_of
+from support.cases import SCHEMAS, class_of
 
 HOSTILE = [
     0,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from registry import examples, in_model, make
+from support.cases import examples, in_model, make
 
 
 def message(error):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from registry import examples, in_model, layer_twin, make, sample_input, values_of
+from support.cases import examples, in_model, layer_reference, make, sample_input, values_of
 
 SEED = 11
 N = 8
@@ -20,9 +20,9 @@ def test_forward_equals_the_twin(name, args, sample, training, dtype, tolerance,
     net = in_model(name, args, dtype)
     x = sample_input(rng, (N, *sample), dtype)
     y = net.forward(x, training=training, seed=SEED)
-    twin, a = layer_twin(name, args, sample, N, SEED if training else None)
+    reference, a = layer_reference(name, args, sample, N, SEED if training else None)
     params = {k: v.astype(np.float64) for k, v in values_of(net).items()}
-    expected = twin.forward(a, params, x.astype(np.float64))
+    expected = reference.forward(a, params, x.astype(np.float64))
     assert y.dtype == dtype and y.shape == expected.shape
     np.testing.assert_allclose(y, expected, rtol=tolerance, atol=1e-14 if dtype == "float64" else 1e-7)
 

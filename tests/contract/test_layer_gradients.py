@@ -1,9 +1,9 @@
-"""Every layer's gradients: against central differences, against the NumPy twin, added and never assigned."""
+"""Every layer's gradients: against central differences, against the NumPy reference, added and never assigned."""
 
 import numpy as np
 import pytest
 
-from registry import examples, in_model, layer_twin, make, sample_input, values_of
+from support.cases import examples, in_model, layer_reference, make, sample_input, values_of
 
 STEP = 1e-5
 SEED = 11  # of the masks: the same in every pass
@@ -73,9 +73,9 @@ def test_backward_equals_the_twin(name, args, sample, dtype, tolerance, rng):
     x = sample_input(rng, (N, *sample), dtype)
     dy = rng.normal(size=net.forward(x, seed=SEED).shape).astype(dtype)
     dx = net.backward(dy)
-    twin, a = layer_twin(name, args, sample, N, SEED)
+    reference, a = layer_reference(name, args, sample, N, SEED)
     params = {k: v.astype(np.float64) for k, v in values_of(net).items()}
-    expected_dx, expected = twin.backward(a, params, x.astype(np.float64), dy.astype(np.float64))
+    expected_dx, expected = reference.backward(a, params, x.astype(np.float64), dy.astype(np.float64))
     assert dx.dtype == dtype and dx.shape == x.shape
     np.testing.assert_allclose(dx, expected_dx, rtol=tolerance, atol=tolerance)
     grads = {p.name.removeprefix("0."): p.grad for p in net.parameters()}

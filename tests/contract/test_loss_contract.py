@@ -1,4 +1,4 @@
-"""Every loss: value and gradient against the twin and against central differences, the mean, exact shapes."""
+"""Every loss: value and gradient against the reference and against central differences, the mean, exact shapes."""
 
 import copy
 import pickle
@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from oracles import twin_of
-from registry import SCHEMAS, arguments, examples, loss_case, make, traits
+from support.cases import SCHEMAS, arguments, examples, loss_case, make, traits
+from support.reference import reference_of
 
 STEP = 1e-5
 LOSSES = examples("loss")
@@ -27,7 +27,7 @@ def test_value_and_gradient_equal_the_twin(name, args, sample, dtype, tolerance,
     if y.dtype == np.float64:
         y = y.astype(dtype)
     value, dz = loss(z, y)
-    expected, expected_dz = twin_of("loss", name)(a, z.astype(np.float64), y)
+    expected, expected_dz = reference_of("loss", name)(a, z.astype(np.float64), y)
     assert isinstance(value, float) and dz.dtype == dtype and dz.shape == z.shape
     assert value == pytest.approx(expected, rel=tolerance)
     np.testing.assert_allclose(dz, expected_dz, rtol=tolerance, atol=tolerance)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from oracles import twin_of
-from registry import SCHEMAS, arguments, class_of, examples, make
+from support.cases import SCHEMAS, arguments, class_of, examples, make
+from support.reference import reference_of
 
 OPTIMIZERS = examples("optimizer")
 
@@ -26,7 +26,7 @@ def randomise_gradients(net, rng):
 
 def random_state(a, name, net, rng, t):
     """A state at step t with random slots; squares are positive, and an average's square is below that of squares."""
-    slots = twin_of("optimizer", name).slots(a)
+    slots = reference_of("optimizer", name).slots(a)
     highest = {"grad_avg": 0.3}
     state = {
         p.name: {s: rng.uniform(0.1, highest.get(s, 1.0), size=p.shape) for s in slots} for p in net.parameters()
@@ -39,7 +39,7 @@ def random_state(a, name, net, rng, t):
 @pytest.mark.parametrize("t", [0, 1, 10, 100000])
 def test_a_step_from_random_state_equals_the_rule(name, args, sample, dtype, tolerance, t, rng):
     net, optimizer, a = model(dtype), make("optimizer", name, args), arguments("optimizer", name, args)
-    twin = twin_of("optimizer", name)
+    reference = reference_of("optimizer", name)
     randomise_gradients(net, rng)
     state = random_state(a, name, net, rng, t)
     optimizer.load_state_dict(state)
@@ -50,7 +50,7 @@ def test_a_step_from_random_state_equals_the_rule(name, args, sample, dtype, tol
     for p in net.parameters():
         w, g = before[p.name]
         slots = {k: v.astype(dtype).astype(np.float64) for k, v in state["state"][p.name].items()}
-        expected, new = twin.rule(a, t + 1, a.lr, w, g.astype(np.float64), slots)
+        expected, new = reference.rule(a, t + 1, a.lr, w, g.astype(np.float64), slots)
         np.testing.assert_allclose(p.value, expected, rtol=tolerance, atol=tolerance, err_msg=p.name)
         assert np.abs(p.value - w).max() > 0, "a step that does nothing"
         assert after["state"][p.name].keys() == new.keys()
@@ -63,15 +63,15 @@ def test_a_step_from_random_state_equals_the_rule(name, args, sample, dtype, tol
 @pytest.mark.parametrize(("name", "args", "sample"), OPTIMIZERS)
 def test_ten_steps_with_new_gradients_equal_the_rule(name, args, sample, rng):
     net, optimizer, a = model(), make("optimizer", name, args), arguments("optimizer", name, args)
-    twin = twin_of("optimizer", name)
+    reference = reference_of("optimizer", name)
     w = {p.name: p.value.copy() for p in net.parameters()}
-    start = twin.start(a) if hasattr(twin, "start") else 0.0
-    slots = {key: {s: np.full_like(v, start) for s in twin.slots(a)} for key, v in w.items()}
+    start = reference.start(a) if hasattr(reference, "start") else 0.0
+    slots = {key: {s: np.full_like(v, start) for s in reference.slots(a)} for key, v in w.items()}
     for t in range(1, 11):
         randomise_gradients(net, rng)
         optimizer.step(net)
         for p in net.parameters():
-            w[p.name], slots[p.name] = twin.rule(a, t, a.lr, w[p.name], p.grad, slots[p.name])
+            w[p.name], slots[p.name] = reference.rule(a, t, a.lr, w[p.name], p.grad, slots[p.name])
             np.testing.assert_allclose(p.value, w[p.name], rtol=1e-12, atol=1e-14)
 
 
@@ -118,7 +118,7 @@ def test_a_bad_state_changes_nothing(name, args, sample, rng):
     optimizer.step(net)
     before = optimizer.state_dict()
     good = random_state(a, name, net, rng, 10)
-    slots = twin_of("optimizer", name).slots(a)
+    slots = reference_of("optimizer", name).slots(a)
     bad = [
         {**good, "no such key": 1},
         {**good, "step": -1},

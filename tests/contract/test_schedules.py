@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from oracles import twin_of
-from registry import SCHEMAS, arguments, examples, make
+from support.cases import SCHEMAS, arguments, examples, make
+from support.reference import reference_of
 
 #: Those whose index is a matter of choice.
 PERIODIC = [
@@ -19,7 +19,7 @@ def test_rates_equal_the_formula(name, args, sample):
     for i in (0, 1, 2, 3, 4, 10, 1000):
         rate = schedule(i)
         assert isinstance(rate, float)
-        assert rate == pytest.approx(twin_of("schedule", name)(a, i), rel=1e-12, abs=1e-17)
+        assert rate == pytest.approx(reference_of("schedule", name)(a, i), rel=1e-12, abs=1e-17)
 
 
 @pytest.mark.parametrize(("name", "args", "sample"), examples("schedule"))

@@ -53,18 +53,18 @@ def test_numbers_are_numpys_on_the_same_tensors(dtype, layers):
     else:
         net = make_net(dtype)
     l2 = 0.1
-    twin = net.copy()
+    reference = net.copy()
     monitor = nc.Monitor(bins=10)
     trainer = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=0.1), batch_size=None, l2=l2)
     trainer.fit(X, y, epochs=1, callbacks=[monitor])
     record = monitor.records[0]
 
-    z = twin.forward(X, training=True)
+    z = reference.forward(X, training=True)
     value, dz = nc.CrossEntropyLoss()(z, y)
-    twin.zero_grad()
-    twin.backward(dz)
+    reference.zero_grad()
+    reference.backward(dz)
     squares = 0.0
-    for parameter, after in zip(twin.parameters(), net.parameters(), strict=True):
+    for parameter, after in zip(reference.parameters(), net.parameters(), strict=True):
         value_before = parameter.value
         check_tensor(record[parameter.name], value_before)
         penalty = l2 * value_before if parameter.name.endswith("weight") else 0.0
@@ -76,7 +76,7 @@ def test_numbers_are_numpys_on_the_same_tensors(dtype, layers):
         value += l2 / 2 * (np.asarray(value_before, np.float64) ** 2).sum() * parameter.name.endswith("weight")
     assert_allclose(record.loss, value, rtol=1e-6)
     assert_allclose(record.grad_norm, np.sqrt(squares), rtol=1e-5)
-    for name, output in twin.activations(X).items():
+    for name, output in reference.activations(X).items():
         check_tensor(record[f"{name}.output"], output)
     last = len(net) - 1
     check_tensor(record[f"{last}.output.grad"], dz)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from registry import examples, in_model, sample_input
+from support.cases import examples, in_model, sample_input
 
 safetensors = pytest.importorskip("safetensors.numpy")
 

@@ -4,8 +4,8 @@ import random
 import tempfile
 
 
-class Lie(Exception):
-    """What lying objects raise; it may arrive at the caller."""
+class HostileError(Exception):
+    """What hostile objects raise; it may arrive at the caller."""
 
 
 class Draw(random.Random):

@@ -2,10 +2,10 @@
 
 import numpy as np
 import values
-from judge import agree, settle
+from verdict import agree, settle
 
 import nncore as nc
-from registry import SCHEMAS, class_of
+from support.cases import SCHEMAS, class_of
 
 TABLE = {}
 

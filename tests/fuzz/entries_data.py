@@ -8,7 +8,7 @@ import numpy as np
 import values
 from entries import entry
 from entries_train import X, Y, trainer
-from judge import agree
+from verdict import agree
 
 import nncore as nc
 from files import idx, place, spoil

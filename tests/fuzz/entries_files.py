@@ -9,7 +9,7 @@ import values
 from entries import TABLE, entry
 from entries_model import X, small_net
 from entries_train import Y, optimizer, trainer
-from judge import REFUSALS, Untouched, Wrong
+from verdict import REFUSALS, Untouched, Wrong
 
 import nncore as nc
 from files import place, spoil
@@ -22,7 +22,7 @@ def _saved(draw, kind):
     path = os.path.join(draw.folder(), "good")
     if kind == "model":
         net = small_net(draw)
-        while any(isinstance(layer, entries_model.Student) for layer in net):  # files hold no code
+        while any(isinstance(layer, entries_model.PythonLayer) for layer in net):  # files hold no code
             net = small_net(draw)
         net.save(path)
     else:
@@ -34,7 +34,7 @@ def _saved(draw, kind):
         return file.read()
 
 
-def _lie(draw, content):
+def _falsify(draw, content):
     """The same file with other facts or arrays under a checksum that fits."""
     from safetensors.numpy import load, save
 
@@ -88,7 +88,7 @@ def _change(draw, facts):
         break
 
 
-def _lie_about_arrays(draw, content):
+def _falsify_arrays(draw, content):
     """The same file with other facts in the header of the format itself."""
     length = int.from_bytes(content[:8], "little")
     head = json.loads(content[8 : 8 + length])
@@ -102,7 +102,7 @@ def _lie_about_arrays(draw, content):
 
 def _read(draw, kind):
     content = _saved(draw, kind)
-    content = draw.choice([_lie, _lie, _lie_about_arrays, spoil])(draw, content)
+    content = draw.choice([_falsify, _falsify, _falsify_arrays, spoil])(draw, content)
     path = os.path.join(draw.folder(), "hostile")
     place(draw, path, content)
     read = draw.choice([nc.load, READERS[kind]])
@@ -205,12 +205,12 @@ def callbacks(draw):
         with open(os.path.join(folder, "x"), "wb") as file:
             file.write(spoilt)
     monitor = draw.choice(["loss", "val_loss", "accuracy", values.scalar(draw)])
-    watched = {} if draw.chance(0.4) else {"monitor": monitor}
+    monitored = {} if draw.chance(0.4) else {"monitor": monitor}
     callback = draw.choice(
         [
             lambda: nc.CSVLogger(path),
-            lambda: nc.ModelCheckpoint(path, **watched),
-            lambda: nc.EarlyStopping(**watched, patience=draw.choice([1, values.scalar(draw)])),
+            lambda: nc.ModelCheckpoint(path, **monitored),
+            lambda: nc.EarlyStopping(**monitored, patience=draw.choice([1, values.scalar(draw)])),
             lambda: nc.LambdaCallback(*[values.anything(draw) for _ in range(draw.randrange(4))]),
         ]
     )()

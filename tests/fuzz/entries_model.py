@@ -5,12 +5,12 @@ import pickle
 
 import numpy as np
 import values
-from draw import Lie
+from draw import HostileError
 from entries import TABLE, construct, entry, example, kinds
-from judge import Untouched, agree, settle
+from verdict import Untouched, agree, settle
 
 import nncore as nc
-from registry import class_of
+from support.cases import class_of
 
 X = np.arange(15.0).reshape(5, 3) / 8
 
@@ -24,7 +24,7 @@ def small_net(draw, **more):
             lambda: [nc.Linear(3, 2)],
             lambda: [shared, nc.Tanh(), shared, nc.Dropout(0.5), nc.Linear(3, 2)],
             lambda: [nc.Flatten(), nc.Linear(3, 40), nc.Sigmoid(), nc.LeakyReLU(0.1), nc.Linear(40, 2)],
-            lambda: [Student(), nc.Linear(3, 2)],
+            lambda: [PythonLayer(), nc.Linear(3, 2)],
         ]
     )()
     dtype = draw.choice(["float32", "float64"])
@@ -32,7 +32,7 @@ def small_net(draw, **more):
     return nc.Sequential(*layers, **{"dtype": dtype, "seed": 0, "input": norm, **more})
 
 
-class Student(nc.Layer):
+class PythonLayer(nc.Layer):
     """x · w, element by element."""
 
     def __init__(self):
@@ -205,8 +205,8 @@ class RogueLoss(nc.Loss):
         return self.answers.get("gradient", lambda _: np.ones((5, 2)))(None)
 
 
-def _lie(_):
-    raise Lie("lied")
+def _raises(_):
+    raise HostileError("raised on purpose")
 
 
 @entry("Layer and Loss in Python")
@@ -222,7 +222,7 @@ def rogues(draw):
             given.resize(10**6, refcheck=False)
         return given
 
-    pool = [whatever, _lie, lambda _: [3, -1], lambda _: (2**40, 2**40), lambda _: None, reenter, resize]
+    pool = [whatever, _raises, lambda _: [3, -1], lambda _: (2**40, 2**40), lambda _: None, reenter, resize]
     answers = {key: draw.choice(pool) for key in ("build", "forward", "backward", "value", "gradient") if draw.chance(0.3)}
     draw.note(sorted(answers))
     y = np.zeros((5, 2))
@@ -247,7 +247,7 @@ def rogues(draw):
 
 @entry("Layer.add_parameter")
 def add_parameter(draw):
-    layer = Student()
+    layer = PythonLayer()
     layer.add_parameter(values.anything(draw) if draw.chance(0.5) else "v", values.anything(draw))
     net = nc.Sequential(layer, seed=0)
     net(X), net.parameters(), pickle.loads(pickle.dumps(net))

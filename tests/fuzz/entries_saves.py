@@ -10,11 +10,11 @@ import values
 from entries import construct, entry, example, kinds
 from entries_model import X, small_net
 from entries_train import Y
-from judge import REFUSALS, Wrong, equal
+from verdict import REFUSALS, Wrong, equal
 
 import nncore as nc
 from files import place, spoil
-from registry import SCHEMAS, class_of
+from support.cases import SCHEMAS, class_of
 
 ELEMENTWISE = ("Dropout", "ELU", "GELU", "Identity", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh", "Softmax")
 
@@ -134,7 +134,7 @@ def _build(lr, seed):
 STRANGE = [None, True, -1, 1e308, 10**400, "", "loss", [], {}, {"loss": 1.0}, {"loss": "x"}, {"loss": None}, values.deep(600)]
 
 
-def _lie(draw, content):
+def _falsify(draw, content):
     """Another fact in a file of JSON."""
     facts = json.loads(content)
     for _ in range(draw.choice([1, 1, 3])):
@@ -159,7 +159,7 @@ def _spoil_file(draw, path):
     content = path.read_bytes()
     path.unlink()
     deep = b"[" * draw.choice([2, 10**5])
-    place(draw, str(path), draw.choice([lambda: _lie(draw, content), lambda: spoil(draw, content), lambda: deep])())
+    place(draw, str(path), draw.choice([lambda: _falsify(draw, content), lambda: spoil(draw, content), lambda: deep])())
 
 
 @entry("sweep folder", files=True)

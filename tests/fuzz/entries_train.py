@@ -2,13 +2,13 @@
 
 import numpy as np
 import values
-from draw import Lie
+from draw import HostileError
 from entries import entry, example, kinds
 from entries_model import X, small_net
-from judge import REFUSALS, Untouched, agree, settle
+from verdict import REFUSALS, Untouched, agree, settle
 
 import nncore as nc
-from registry import class_of
+from support.cases import class_of
 
 Y = np.array([0, 1, 1, 0, 1])
 
@@ -129,7 +129,7 @@ def hostile_callback(draw):
         "threads": lambda record: nc.set_num_threads(draw.choice([1, 2, 5])),
         "lr": lambda record: setattr(made.optimizer, "lr", values.scalar(draw)),
         "optimizer": lambda record: made.optimizer.load_state_dict(made.optimizer.state_dict()),
-        "lie": lambda record: (_ for _ in ()).throw(Lie("lied")),
+        "raise": lambda record: (_ for _ in ()).throw(HostileError("raised on purpose")),
         "answer": lambda record: values.anything(draw),
         "delete": lambda record: (net.__dict__.pop("_core", None), net.__init__(nc.ReLU())),
         "record": lambda record: record.clear(),

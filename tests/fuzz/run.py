@@ -46,17 +46,17 @@ def plan(names, cases):
 
 def try_case(run, seed, name, index):
     """(outcome, what was drawn, trace of a failure or None)."""
-    import judge
+    import verdict
     from draw import Draw
 
     def expire(*_):
-        raise judge.Hang(f"more than {CPU_SECONDS} s")
+        raise verdict.Hang(f"more than {CPU_SECONDS} s")
 
     draw = Draw(seed, name, index)
     signal.signal(signal.SIGPROF, expire)
     signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
     try:
-        return judge.outcome(run, draw), draw.notes, None
+        return verdict.outcome(run, draw), draw.notes, None
     except KeyboardInterrupt:
         raise
     except BaseException as error:

@@ -8,7 +8,7 @@ import pytest
 import run
 from draw import Draw
 from entries_generic import RESULTS, public
-from judge import Wrong, agree, refusal
+from verdict import Wrong, agree, refusal
 
 import nncore as nc
 
@@ -49,7 +49,7 @@ def test_cases_repeat_and_differ():
     assert drawn(1, 2) != drawn(1, 3) != drawn(2, 3)
 
 
-def test_the_judge_sees_what_is_wrong():
+def test_a_verdict_sees_what_is_wrong():
     with pytest.raises(Wrong, match="without a text"):
         refusal(ValueError(""))
     with pytest.raises(Wrong, match="not 1"):

@@ -7,7 +7,7 @@ import itertools
 import os
 import sys
 
-import liars
+import hostile_objects
 import numpy as np
 from draw import Draw
 
@@ -49,7 +49,7 @@ def scalar(draw: Draw):
         lambda: draw.choice([int, object, object(), len, lambda *a: 0, lambda *a: None, sys, type("Empty", (), {})()]),
         lambda: draw.choice([nc.ReLU(), nc.Linear(3, 2), nc.MSELoss(), nc.SGD(), nc.StepLR(0.1, 1), nc.init.zeros(), nc.Sequential(), nc.ReLU]),
         lambda: draw.choice([iter([1.0, 2.0]), itertools.repeat(1, 3), array_module.array("d", [1.0, 2.0]), zip([1], [2], strict=True)]),
-        lambda: liars.one_of(draw),
+        lambda: hostile_objects.one_of(draw),
     ]
     value = draw.choice(pools)()
     note(draw, value)
@@ -115,7 +115,7 @@ def _filled(draw: Draw, shape):
     n = int(np.prod(shape, dtype=np.int64))
     if dtype.kind == "O":
         values = np.empty(n, dtype=object)
-        values[:] = [draw.choice([1.0, None, "x", 10**30, liars.Fleeting(np.zeros(2))]) for _ in range(n)]
+        values[:] = [draw.choice([1.0, None, "x", 10**30, hostile_objects.Fleeting(np.zeros(2))]) for _ in range(n)]
         return values.reshape(shape)
     if dtype.kind not in "biuf":
         return np.zeros(shape, dtype=dtype)
@@ -192,9 +192,9 @@ def _dress(draw: Draw, a, how):
     if how == "rows":
         return list(a)
     if how == "holder":
-        return liars.Holder(a)
+        return hostile_objects.Holder(a)
     if how == "fleeting":
-        return liars.Holder(a.copy())
+        return hostile_objects.Holder(a.copy())
     if how in ("masked", "mask_some"):
         return np.ma.MaskedArray(a, mask=how == "mask_some")
     if how == "transposed":

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 import nncore as nc
-from philox import Stream
-from registry import SCHEMAS, examples, make
+from support.cases import SCHEMAS, examples, make
+from support.philox import Stream
 
 OUT, IN = 400, 300
 SHAPE = (OUT, IN)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from oracles import LAYERS
-from registry import arguments
+from support.cases import arguments
+from support.reference import reference_of
 
 F = nc.functional
 ACTIVATIONS = {
@@ -24,11 +24,11 @@ FUNCTIONS = {**ACTIVATIONS, "softmax": "Softmax", "log_softmax": "LogSoftmax"}
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize("shape", [(4,), (3, 4), (2, 3, 4), (0, 4)])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_values_are_the_twins(name, shape, dtype, rng):
+def test_values_are_those_of_the_reference(name, shape, dtype, rng):
     z = rng.normal(size=shape).astype(dtype)
     y = getattr(F, name)(z)
     assert y.dtype == dtype and y.shape == shape
-    expected = LAYERS[FUNCTIONS[name]].forward(arguments("layer", FUNCTIONS[name], {}), {}, z.astype(np.float64))
+    expected = reference_of("layer", FUNCTIONS[name]).forward(arguments("layer", FUNCTIONS[name], {}), {}, z.astype(np.float64))
     np.testing.assert_allclose(y, expected, rtol=1e-5 if dtype == "float32" else 1e-12, atol=1e-7)
 
 

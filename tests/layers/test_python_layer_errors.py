@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from student import Dense, data, dense_like
+from support.example_layers import Dense, data, dense_like
 
 RETURNS = {
     "shape": (lambda x: x[:, :1], r"\[Odd \"1\"\] forward: expected an array of shape \(8, 3\), got \(8, 1\)"),
@@ -90,15 +90,15 @@ def test_an_exception_arrives_and_the_model_stands_at_the_step_before(method, op
         net = nc.Sequential(nc.Linear(3, 3), layer, nc.Linear(3, 4), seed=0)
         return nc.Trainer(net, nc.CrossEntropyLoss(), optimizer(lr=0.05), batch_size=4, shuffle=False)
 
-    trainer, twin = make(after=15), make(after=10**9)
+    trainer, reference = make(after=15), make(after=10**9)
     with pytest.raises(Trouble) as caught:
         trainer.fit(X, y, epochs=10)
     assert "self.count" in "".join(traceback.format_exception(caught.value)), "the layer's own lines are shown"
-    twin.fit(X, y, epochs=1)
+    reference.fit(X, y, epochs=1)
     for i in range(4):  # 14 steps in all
-        twin.step(X[4 * i : 4 * i + 4], y[4 * i : 4 * i + 4])
+        reference.step(X[4 * i : 4 * i + 4], y[4 * i : 4 * i + 4])
     assert trainer.optimizer.state_dict()["step"] == 14
-    np.testing.assert_array_equal(trainer.model.flat_parameters, twin.model.flat_parameters)
+    np.testing.assert_array_equal(trainer.model.flat_parameters, reference.model.flat_parameters)
     assert not trainer.model.flat_gradients.any()
     assert trainer.fit(X, y, epochs=1).n_steps == 6, "everything goes on: the epoch is finished"
     trainer.model[1].left = 1

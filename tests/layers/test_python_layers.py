@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from student import Bare, Dense, Rectifier, SoftMax, data, dense_like
+from support.example_layers import Bare, Dense, Rectifier, SoftMax, data, dense_like
 
 
 def pair(dtype="float64"):
@@ -124,21 +124,21 @@ def test_flat_parameters_state_dict_and_initialize(rng):
     assert net[1].bias.value.tolist() == [5.0, 9.0]
 
 
-@pytest.mark.parametrize("twin_of", [lambda n: n.copy(), copy.copy, copy.deepcopy, lambda n: pickle.loads(pickle.dumps(n))])
-def test_copies_are_models_of_their_own(twin_of, rng):
+@pytest.mark.parametrize("copy_of", [lambda n: n.copy(), copy.copy, copy.deepcopy, lambda n: pickle.loads(pickle.dumps(n))])
+def test_copies_are_models_of_their_own(copy_of, rng):
     X, y = data(rng)
     net = pair("float32")[1]
     nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=0.1)).fit(X, y, epochs=2)
-    twin = twin_of(net)
-    assert twin(X).tobytes() == net(X).tobytes()
-    assert type(twin[0]) is Dense and twin[0] is not net[0]
-    assert twin[0].weight is not net[0].weight and twin[0].weight.value.dtype == np.float32
+    other = copy_of(net)
+    assert other(X).tobytes() == net(X).tobytes()
+    assert type(other[0]) is Dense and other[0] is not net[0]
+    assert other[0].weight is not net[0].weight and other[0].weight.value.dtype == np.float32
     before = net.flat_parameters.copy()
-    nc.Trainer(twin, nc.CrossEntropyLoss(), nc.SGD(lr=0.1)).fit(X, y, epochs=1)
+    nc.Trainer(other, nc.CrossEntropyLoss(), nc.SGD(lr=0.1)).fit(X, y, epochs=1)
     np.testing.assert_array_equal(net.flat_parameters, before)
-    assert not np.array_equal(twin.flat_parameters, before)
+    assert not np.array_equal(other.flat_parameters, before)
     start = net[0].parameters()[0]._start.astype(np.float32)
-    assert np.array_equal(twin.initialize(0)[0].weight.value, start)
+    assert np.array_equal(other.initialize(0)[0].weight.value, start)
 
 
 def test_one_layer_in_two_places_has_one_weight_and_two_memories(rng):
@@ -154,8 +154,8 @@ def test_one_layer_in_two_places_has_one_weight_and_two_memories(rng):
     for model in (net, compiled):
         nc.Trainer(model, nc.MSELoss(), nc.SGD(lr=0.1), batch_size=2).fit(X, y, epochs=4)
     np.testing.assert_allclose(net.flat_parameters, compiled.flat_parameters, rtol=0, atol=1e-12)
-    twin = net.copy()
-    assert twin[0] is twin[2]
+    other = net.copy()
+    assert other[0] is other[2]
 
 
 def test_inference_through_a_slice_leaves_the_backward_pass_alone(rng):

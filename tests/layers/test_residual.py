@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from layerwise import layerwise_step
-from philox import dropout_mask
-from student import Rectifier, dense_like
+from support.example_layers import Rectifier, dense_like
+from support.layerwise import layerwise_step
+from support.philox import dropout_mask
 
 
 def block(width=3):
@@ -198,8 +198,8 @@ def test_repr_summary_index_and_copies(rng):
         assert np.array_equal(other(x), layer(x))
         other.parameters()[0].value = np.zeros((5, 3))
         assert not np.array_equal(other(x), layer(x)) and other[0] is not layer[0]
-    twin = nc.Residual(layers=layer.config["layers"])
-    assert repr(twin) == repr(layer) and twin[0] is not layer[0]
+    reference = nc.Residual(layers=layer.config["layers"])
+    assert repr(reference) == repr(layer) and reference[0] is not layer[0]
 
 
 def test_dtype_changes_with_the_model(rng):

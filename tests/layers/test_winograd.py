@@ -13,7 +13,7 @@ SHAPES = [  # N, C, K, H, W, kernel, padding
 ]  # fmt: skip
 
 
-def twin(x, w, b, dy, padding):
+def reference(x, w, b, dy, padding):
     """y, dx, dw, db from the sums of the definition."""
     k = w.shape[2]
     padded = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
@@ -37,7 +37,7 @@ def test_equals_the_definition(shape, dtype, tolerance, rng):
     y = net.forward(x)
     dy = rng.normal(size=y.shape).astype(dtype)
     dx = net.backward(dy)
-    expected = twin(*(a.astype(np.float64) for a in (x, w.value, b.value, dy)), padding)
+    expected = reference(*(a.astype(np.float64) for a in (x, w.value, b.value, dy)), padding)
     for found, wanted in zip((y, dx, w.grad, b.grad), expected, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=0, atol=tolerance * np.abs(wanted).max(initial=0))
 

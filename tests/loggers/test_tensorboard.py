@@ -146,8 +146,8 @@ def test_odd_names_stay_apart_and_readable():
 def test_writing_changes_no_bit(tmp_path):
     plain, X, y = make()
     plain.fit(X, y, 3)
-    watched, _ = fit(nc.TensorBoard(tmp_path, every=2), 3)
-    assert watched.model.flat_parameters.tobytes() == plain.model.flat_parameters.tobytes()
+    observed, _ = fit(nc.TensorBoard(tmp_path, every=2), 3)
+    assert observed.model.flat_parameters.tobytes() == plain.model.flat_parameters.tobytes()
 
 
 @pytest.mark.parametrize("rate", [nc.LinearWarmup(0.3, 4), nc.ExponentialLR(0.3, 0.5)])

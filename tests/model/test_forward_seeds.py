@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from philox import dropout_mask
+from support.philox import dropout_mask
 
 
 def net(p=0.5, seed=7):

@@ -35,11 +35,11 @@ def test_training_tied_weights_is_training_them_in_torch(optimizer, by, rng):
     torch = pytest.importorskip("torch")
     net, loss, opt = tied(), nc.CrossEntropyLoss(), optimizer()
     layer, out = torch.nn.Linear(3, 3).double(), torch.nn.Linear(3, 2).double()
-    twin = torch.nn.Sequential(layer, torch.nn.Tanh(), layer, torch.nn.Tanh(), out)
+    reference = torch.nn.Sequential(layer, torch.nn.Tanh(), layer, torch.nn.Tanh(), out)
     with torch.no_grad():
-        for p, t in zip(net.parameters(), twin.parameters(), strict=True):
+        for p, t in zip(net.parameters(), reference.parameters(), strict=True):
             t.copy_(torch.tensor(p.value.copy()))
-    theirs = {"SGD": torch.optim.SGD, "Adam": torch.optim.Adam}[type(opt).__name__](twin.parameters(), lr=opt.lr)
+    theirs = {"SGD": torch.optim.SGD, "Adam": torch.optim.Adam}[type(opt).__name__](reference.parameters(), lr=opt.lr)
     trainer = nc.Trainer(net, loss, opt)
     for _ in range(20):
         x, y = rng.normal(size=(6, 3)), rng.integers(0, 2, 6)
@@ -51,11 +51,11 @@ def test_training_tied_weights_is_training_them_in_torch(optimizer, by, rng):
             net.backward(dz)
             opt.step(net)
         theirs.zero_grad()
-        expected = torch.nn.functional.cross_entropy(twin(torch.tensor(x)), torch.tensor(y))
+        expected = torch.nn.functional.cross_entropy(reference(torch.tensor(x)), torch.tensor(y))
         expected.backward()
         theirs.step()
         assert value == pytest.approx(expected.item(), rel=1e-11)
-    for p, t in zip(net.parameters(), twin.parameters(), strict=True):
+    for p, t in zip(net.parameters(), reference.parameters(), strict=True):
         np.testing.assert_allclose(p.value, t.detach().numpy(), rtol=1e-10, atol=1e-12)
 
 

@@ -142,7 +142,7 @@ def test_a_bad_normalisation_changes_nothing(change):
     assert net.input is normalize and net(np.ones((1, 3))).shape == (1, 2)
 
 
-def torch_twin(torch, dtype):
+def torch_reference(torch, dtype):
     layers = torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2, bias=False)
     return torch.nn.Sequential(*layers).to(getattr(torch, dtype))
 
@@ -151,20 +151,20 @@ def torch_twin(torch, dtype):
 def test_weights_go_to_torch_and_come_from_it(dtype, rng):
     torch = pytest.importorskip("torch")
     x = rng.normal(size=(5, 3)).astype(dtype)
-    net, twin = mlp(dtype), torch_twin(torch, dtype)
+    net, reference = mlp(dtype), torch_reference(torch, dtype)
     tolerance = 1e-12 if dtype == "float64" else 1e-6
-    net.load_state_dict(twin.state_dict())
-    np.testing.assert_allclose(net(x), twin(torch.tensor(x)).detach().numpy(), rtol=tolerance, atol=tolerance)
+    net.load_state_dict(reference.state_dict())
+    np.testing.assert_allclose(net(x), reference(torch.tensor(x)).detach().numpy(), rtol=tolerance, atol=tolerance)
     net.initialize(9)
-    twin.load_state_dict({key: torch.tensor(value) for key, value in net.state_dict().items()})
-    np.testing.assert_allclose(net(x), twin(torch.tensor(x)).detach().numpy(), rtol=tolerance, atol=tolerance)
+    reference.load_state_dict({key: torch.tensor(value) for key, value in net.state_dict().items()})
+    np.testing.assert_allclose(net(x), reference(torch.tensor(x)).detach().numpy(), rtol=tolerance, atol=tolerance)
 
 
 def test_the_state_of_tied_layers_has_pytorchs_keys():
     torch = pytest.importorskip("torch")
-    shared, twin = nc.Linear(3, 3), torch.nn.Linear(3, 3)
+    shared, reference = nc.Linear(3, 3), torch.nn.Linear(3, 3)
     net = nc.Sequential(shared, nc.Tanh(), shared, seed=0)
-    theirs = torch.nn.Sequential(twin, torch.nn.Tanh(), twin).state_dict()
+    theirs = torch.nn.Sequential(reference, torch.nn.Tanh(), reference).state_dict()
     net.load_state_dict(theirs)
     assert list(net.state_dict()) == list(theirs)
 

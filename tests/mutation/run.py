@@ -270,7 +270,7 @@ def run_tests(package, paths, expression, timeout, scratch):
     return names.get(code, "crash" if code < 0 else f"pytest exit {code}")
 
 
-def judge(mutant, build, scratch, broad):
+def verdict_on(mutant, build, scratch, broad):
     text = (ROOT / mutant.file).read_text(encoding="utf-8")
     changed = text[: mutant.start] + mutant.new + text[mutant.end :]
     if broad:
@@ -351,7 +351,7 @@ def main():
                     if start > end:
                         break
                     with shared(options.lock):
-                        verdict = verdicts[mutant.id] = judge(mutant, build, options.scratch, broad)
+                        verdict = verdicts[mutant.id] = verdict_on(mutant, build, options.scratch, broad)
                     seconds = round(time.monotonic() - start, 1)
                     print(f"{seconds:5.1f} s  {mutant.id}\n         {verdict}", flush=True)
                     log.write(json.dumps(dict(asdict(mutant), verdict=verdict, seconds=seconds, broad=broad)) + "\n")

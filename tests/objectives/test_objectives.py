@@ -5,7 +5,7 @@ import pytest
 from scipy import optimize
 
 import nncore as nc
-from registry import SCHEMAS
+from support.cases import SCHEMAS
 
 NAMES = ["ackley", "beale", "booth", "himmelblau", "quadratic", "rastrigin", "rosenbrock", "saddle"]
 ANY_DIMENSION = ["ackley", "quadratic", "rastrigin"]

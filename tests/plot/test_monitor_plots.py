@@ -7,7 +7,7 @@ import pytest
 
 import nncore as nc
 from nncore.plot._histograms import relaid
-from watched import look, watched
+from support.observed import observation, observed
 
 NET = nc.Sequential(nc.Linear(2, 3), nc.ReLU(), nc.Linear(3, 4), nc.Tanh(), nc.Linear(4, 2), seed=0)
 EVERY = ("statistics", "histograms", "dead_units", "update_ratios")
@@ -17,7 +17,7 @@ def full(**facts):
     facts = {"dead": lambda name: 0.25 if name == "1.output" else 0.0 if name == "3.output" else np.nan,
              "saturated": lambda name: 0.5 if name == "3.output" else np.nan,
              "update_ratio": lambda name: np.nan if name.endswith((".grad", ".output")) else 2e-3} | facts
-    return watched(NET, **facts)
+    return observed(NET, **facts)
 
 
 def test_statistics_draws_band_and_mean_of_each_activation():
@@ -53,7 +53,7 @@ def test_histograms_put_the_darkest_cells_where_the_elements_are():
     monitor = nc.Monitor(bins=4)
     monitor.on_fit_begin(SimpleNamespace(model=NET))
     for step, shift in ((0, 0.0), (5, 10.0)):
-        monitor.on_observation(look({"0.weight": shift + np.linspace(0.0, 1.0, 40)}, step, bins=4))
+        monitor.on_observation(observation({"0.weight": shift + np.linspace(0.0, 1.0, 40)}, step, bins=4))
     shown = nc.plot.histograms(monitor, "0.weight").images_["", "0.weight"].get_array()
     rows = np.linspace(0, 11, len(shown))  # about
     for look_number, (low, high) in enumerate(((0, 1), (10, 11))):
@@ -75,7 +75,7 @@ def test_histograms_need_histograms():
 def test_a_tensor_that_never_changes_and_one_look_are_drawn():
     monitor = nc.Monitor(bins=4)
     monitor.on_fit_begin(SimpleNamespace(model=NET))
-    monitor.on_observation(look({"0.weight": np.zeros((3, 2))}, 7, bins=4))
+    monitor.on_observation(observation({"0.weight": np.zeros((3, 2))}, 7, bins=4))
     for draw in (nc.plot.histograms, nc.plot.statistics):
         draw(monitor, "0.weight").figure_.canvas.draw()
 
@@ -136,7 +136,7 @@ def test_rates_of_what_has_none_are_refused():
     for draw, measured in ((nc.plot.dead_units, "outputs of activation layers"), (nc.plot.update_ratios, "parameters")):
         with pytest.raises(nc.ConfigError, match=rf"\] tensors: expected {measured}, got \['0.weight.grad'\]"):
             draw(full(), "0.weight.grad")
-    linear = watched(nc.Sequential(nc.Linear(2, 3), nc.Linear(3, 2), seed=0))
+    linear = observed(nc.Sequential(nc.Linear(2, 3), nc.Linear(3, 2), seed=0))
     with pytest.raises(nc.ConfigError, match=r"monitor: expected one of a net with outputs of activation layers, got .*net input"):
         nc.plot.dead_units(linear)
 
@@ -144,7 +144,7 @@ def test_rates_of_what_has_none_are_refused():
 @pytest.mark.parametrize("name", ["$\\frac{", "$$", "$x^2$", "_a", "%s", "a\nb"])
 def test_odd_names_of_layers_are_drawn_letter_by_letter(name):
     net = nc.Sequential({name: nc.Linear(2, 3), name + "r": nc.ReLU(), "out": nc.Linear(3, 2)}, seed=0)
-    monitor = watched(net, dead=lambda tensor: 0.5 if tensor.endswith("r.output") else np.nan, update_ratio=lambda _: 1e-3)
+    monitor = observed(net, dead=lambda tensor: 0.5 if tensor.endswith("r.output") else np.nan, update_ratio=lambda _: 1e-3)
     for draw in (nc.plot.statistics, nc.plot.histograms, nc.plot.dead_units, nc.plot.update_ratios, nc.plot.gradient_flow):
         draw(monitor).figure_.canvas.draw()
     titles = [ax.get_title() for ax in nc.plot.histograms(monitor, f"{name}.weight").axes_]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from watched import watched
+from support.observed import observed
 
 POINTS = np.array([[0.0, 0.0], [1.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
 MODEL = SimpleNamespace(predict=lambda x: (x[:, 0] > 0.5).astype(int))
@@ -17,7 +17,7 @@ FIT = SimpleNamespace(epochs={"epoch": [1, 2], "loss": [2.0, 1.0]}, steps={"loss
 RUNS = [{"lr": lr, "seed": 0, "loss": 1.0, "seconds": 0.1, "status": "ok"} for lr in (0.1, 0.2)]
 RESULT = SimpleNamespace(path=np.array([[2.0, 2.0], [1.0, 1.0], [0.5, 0.5]]), values=np.array([8.0, 2.0, 0.5]))
 NET = nc.Sequential(nc.Linear(2, 3), nc.ReLU(), seed=0)
-MONITOR = watched(NET, dead=lambda name: 0.5, update_ratio=lambda name: 1e-3)
+MONITOR = observed(NET, dead=lambda name: 0.5, update_ratio=lambda name: 1e-3)
 
 CALLS = {
     "decision_boundary": lambda ax: nc.plot.decision_boundary(MODEL, POINTS, [0, 1, 1, 0], ax=ax, resolution=20),

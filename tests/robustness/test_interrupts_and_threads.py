@@ -60,14 +60,14 @@ def test_the_weights_are_those_of_a_step_boundary():
 def make():
     net = nc.Sequential(nc.Linear(20, 30), nc.Tanh(), nc.Linear(30, 3), seed=0)
     return nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=0.01), batch_size=10, shuffle=False)
-trainer, twin = make(), make()
+trainer, reference = make(), make()
 after(0.2)
 history = trainer.fit(X, y, epochs=10**6, callbacks=[begin])
 assert history.interrupted
-twin.fit(X, y, epochs=history.n_steps // 200)
+reference.fit(X, y, epochs=history.n_steps // 200)
 for i in range(history.n_steps % 200):
-    twin.step(X[10 * i : 10 * i + 10], y[10 * i : 10 * i + 10])
-assert np.array_equal(trainer.model.flat_parameters, twin.model.flat_parameters)
+    reference.step(X[10 * i : 10 * i + 10], y[10 * i : 10 * i + 10])
+assert np.array_equal(trainer.model.flat_parameters, reference.model.flat_parameters)
 """)
 
 

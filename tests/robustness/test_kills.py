@@ -115,13 +115,13 @@ for trainer, history in fits(steps):
     assert np.isfinite(flat).all() and np.isfinite(trainer.model(X)).all()
     taken = trainer.optimizer.state_dict()["step"]
     assert taken == trainer.history.n_steps == history.n_steps
-    twin = make()
-    twin.fit(X, y, steps=taken)
-    assert np.array_equal(twin.model.flat_parameters, flat)
-    for both in (twin, trainer):
+    reference = make()
+    reference.fit(X, y, steps=taken)
+    assert np.array_equal(reference.model.flat_parameters, flat)
+    for both in (reference, trainer):
         both.fit(X, y, steps=50)
-    assert np.array_equal(twin.model.flat_parameters, flat)
-    assert twin.history["loss"].tolist() == trainer.history["loss"].tolist()
+    assert np.array_equal(reference.model.flat_parameters, flat)
+    assert reference.history["loss"].tolist() == trainer.history["loss"].tolist()
 assert len(interrupted) >= steps // 4 and all(interrupted)
 print("done", flush=True)
 """

@@ -88,9 +88,9 @@ for options in ({}, {"clip_grad_norm": 0.5, "on_nonfinite": "ignore"}):
     for n, trainer, worked in failing(lambda: make(options), lambda t: t.fit(X, y, epochs=3, validation_data=(X[:9], y[:9]))):
         taken = trainer.optimizer.state_dict()["step"]
         assert worked or taken <= 15
-        twin = make(options)
-        twin.fit(X, y, steps=taken)
-        assert state(trainer) == state(twin), (n, taken)
+        reference = make(options)
+        reference.fit(X, y, steps=taken)
+        assert state(trainer) == state(reference), (n, taken)
         trainer.fit(X, y, steps=15 - taken)
         assert state(trainer) == state(whole), n
         assert trainer.epoch == 3

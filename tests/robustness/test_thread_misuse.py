@@ -84,11 +84,11 @@ def test_a_copy_made_while_another_thread_trains_is_that_of_a_step_or_refused(ho
 take = {COPIES[how]}
 """ + """
 N = 400
-twin, states = make(2), set()
+reference, states = make(2), set()
 for _ in range(N):
-    states.add(bits(twin))
-    twin.fit(X, y, steps=1)
-states.add(bits(twin))
+    states.add(bits(reference))
+    reference.fit(X, y, steps=1)
+states.add(bits(reference))
 for _ in range(3):
     trainer = make(2)
     thread = threading.Thread(target=lambda: trainer.fit(X, y, steps=N))
@@ -101,7 +101,7 @@ for _ in range(3):
             assert "in use" in str(error), error
             refused += 1
     thread.join()
-    assert bits(trainer) == bits(twin), "training is not disturbed"
+    assert bits(trainer) == bits(reference), "training is not disturbed"
     for model in copies:
         assert hashlib.sha256(model.flat_parameters.tobytes()).hexdigest() in states, "weights of no step"
 print("done")

@@ -182,14 +182,14 @@ def test_data_are_converted_once_and_shared(moons, monkeypatch):
     given = []
     fit = nc.Trainer.fit
 
-    def watched(self, *args, **options):
+    def observed(self, *args, **options):
         given.append((args[0], args[1], *options["validation_data"]))
         return fit(self, *args, **options)
 
     def clipped(lr, seed):  # such trainers are fitted one by one
         return nc.Trainer(net(4, seed), nc.CrossEntropyLoss(), nc.SGD(lr=lr), seed=seed, clip_grad_norm=1.0)
 
-    monkeypatch.setattr(nc.Trainer, "fit", watched)
+    monkeypatch.setattr(nc.Trainer, "fit", observed)
     labels = y.astype(np.int32)
     nc.sweep(clipped, {"lr": [0.1, 0.2]}, X.astype(np.float64), labels, validation_data=held, epochs=1, seeds=2)
     assert len(given) == 4 and all(ours is first for arrays in given for ours, first in zip(arrays, given[0], strict=True))

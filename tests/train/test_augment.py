@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from philox import Stream
+from support.philox import Stream
 
 
 class Recorder(nc.Layer):

@@ -104,7 +104,7 @@ def test_callbacks_are_called_in_their_order(rng):
 @pytest.mark.parametrize("method", ["on_fit_begin", "on_epoch_end", "on_fit_end"])
 def test_what_a_callback_raises_arrives_at_the_end_of_the_epoch(method, rng):
     trainer, X, y = make(rng)
-    twin, _, _ = make(rng)
+    reference, _, _ = make(rng)
     count = []
 
     def fail(_):
@@ -117,8 +117,8 @@ def test_what_a_callback_raises_arrives_at_the_end_of_the_epoch(method, rng):
     done = {"on_fit_begin": 0, "on_epoch_end": 2, "on_fit_end": 3}[method]
     assert trainer.epoch == done
     if done:
-        twin.fit(X, y, epochs=done)
-    np.testing.assert_array_equal(trainer.model.flat_parameters, twin.model.flat_parameters)
+        reference.fit(X, y, epochs=done)
+    np.testing.assert_array_equal(trainer.model.flat_parameters, reference.model.flat_parameters)
     assert trainer.fit(X, y, epochs=1)["epoch"].tolist() == [done + 1]
 
 
@@ -133,10 +133,10 @@ def test_a_callback_may_use_the_model_but_not_train_it(rng):
             trainer.fit(X, y)
 
     trainer.fit(X, y, epochs=2, callbacks=[look])
-    twin, _, _ = make(rng)
-    twin.fit(X, y, epochs=2)
+    reference, _, _ = make(rng)
+    reference.fit(X, y, epochs=2)
     assert len(seen) == 2
-    np.testing.assert_array_equal(trainer.model.flat_parameters, twin.model.flat_parameters)
+    np.testing.assert_array_equal(trainer.model.flat_parameters, reference.model.flat_parameters)
 
 
 def test_checkpoints_are_saved_each_epoch_or_when_best(rng, monkeypatch, tmp_path):

@@ -1,4 +1,4 @@
-"""Convolutional nets: twenty steps are those of the NumPy twin; the same bits by either way and for any threads; files; memory."""
+"""Convolutional nets: twenty steps are those of the NumPy reference; the same bits by either way and for any threads; files; memory."""
 
 import subprocess
 import sys
@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from layerwise import layerwise_step
-from oracles import Model, namespace, twin_of
-from philox import dropout_mask, shuffled
-from registry import arguments
+from support.cases import arguments
+from support.layerwise import layerwise_step
+from support.philox import dropout_mask, shuffled
+from support.reference import Chain, namespace, reference_of
 
 THREADS = [1, 2, 3, 5]
 NETS = {
@@ -36,7 +36,7 @@ NETS = {
 OPTIMIZERS = {"SGD": lambda: nc.SGD(lr=0.2, momentum=0.9), "Adam": lambda: nc.Adam(lr=0.02)}
 
 
-class Twin:
+class ReferenceTraining:
     """The same net, loss and optimizer in NumPy."""
 
     def __init__(self, net, optimizer, seed):
@@ -46,9 +46,9 @@ class Twin:
             own[place][key] = p.value.astype(np.float64)
         kinds = [(type(layer).__name__, layer.config) for layer in net]
         self.layers = [(kind, arguments("layer", kind, args), own[str(i)]) for i, (kind, args) in enumerate(kinds)]
-        self.model, self.seed, self.t = Model(self.layers), seed, 0
+        self.model, self.seed, self.t = Chain(self.layers), seed, 0
         kind = type(optimizer).__name__
-        self.optimizer, self.args = twin_of("optimizer", kind), arguments("optimizer", kind, optimizer.config)
+        self.optimizer, self.args = reference_of("optimizer", kind), arguments("optimizer", kind, optimizer.config)
         slots = self.optimizer.slots(self.args)
         self.slots = [{k: {s: np.zeros_like(v) for s in slots} for k, v in p.items()} for _, _, p in self.layers]
 
@@ -57,7 +57,7 @@ class Twin:
             if kind == "Dropout":
                 args.mask = dropout_mask(args.p, self.seed, str(i), (len(X), 16), epoch, step)
         loss = namespace({"weight": None, "ignore_index": -100, "reduction": "mean", "label_smoothing": 0.0})
-        value, dz = twin_of("loss", "CrossEntropyLoss")(loss, self.model.forward(X), y)
+        value, dz = reference_of("loss", "CrossEntropyLoss")(loss, self.model.forward(X), y)
         _, grads = self.model.backward(dz)
         self.t += 1
         for (_, _, params), g, slots in zip(self.layers, grads, self.slots, strict=True):
@@ -69,19 +69,19 @@ class Twin:
 
 @pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_twenty_steps_are_the_twins(name, optimizer, rng):
+def test_twenty_steps_are_those_of_the_reference(name, optimizer, rng):
     """46 images, batches of 10: five steps an epoch, the last of six images; four epochs."""
     X, y = rng.normal(size=(46, 1, 9, 8)), rng.integers(0, 3, 46)
     net, rule = nc.Sequential(*NETS[name](), dtype="float64", seed=3), OPTIMIZERS[optimizer]()
-    twin = Twin(net, rule, seed=17)
+    reference = ReferenceTraining(net, rule, seed=17)
     history = nc.Trainer(net, nc.CrossEntropyLoss(), rule, batch_size=10, seed=17, num_threads=2).fit(X, y, epochs=4)
     expected = []
     for epoch in range(4):
         order = shuffled(17, epoch, 46)
         batches = [order[i : i + 10] for i in range(0, 46, 10)]
-        expected += [twin.step(X[rows], y[rows], epoch, s) for s, rows in enumerate(batches)]
+        expected += [reference.step(X[rows], y[rows], epoch, s) for s, rows in enumerate(batches)]
     np.testing.assert_allclose(history.steps["loss"], expected, rtol=1e-10)
-    values = [v for _, _, params in twin.layers for v in params.values()]
+    values = [v for _, _, params in reference.layers for v in params.values()]
     for p, w in zip(net.parameters(), values, strict=True):
         np.testing.assert_allclose(p.value, w, rtol=1e-8, atol=1e-10)
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from layerwise import layerwise_step
-from registry import examples, make
+from support.cases import examples, make
+from support.layerwise import layerwise_step
 
 
 def same_training(layers, optimizer, X, y, dtype, steps=3):

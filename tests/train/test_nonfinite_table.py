@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from registry import examples, in_model, sample_input
+from support.cases import examples, in_model, sample_input
 
 VALUES = {"nan": np.nan, "inf": np.inf, "-inf": -np.inf}
 
@@ -145,20 +145,20 @@ def test_a_run_that_breaks_stands_before_the_step_that_broke_it(net, optimizer, 
     pytest.importorskip("safetensors")
     parts.save(tmp_path / "file")
     resumed = nc.Trainer.resume(tmp_path / "file")
-    stopped, twin = make("stop"), make("ignore")
+    stopped, reference = make("stop"), make("ignore")
     assert fails(parts, steps=40) == fails(resumed, steps=40) == message
     with pytest.warns(RuntimeWarning, match="training stopped"):
         history = stopped.fit(X, y, epochs=10)
-    twin.fit(X, y, steps=taken)
+    reference.fit(X, y, steps=taken)
     for trainer in (whole, parts, resumed, stopped):
-        assert np.array_equal(trainer.model.flat_parameters, twin.model.flat_parameters)
+        assert np.array_equal(trainer.model.flat_parameters, reference.model.flat_parameters)
         assert np.isfinite(trainer.model.flat_parameters).all()
         assert trainer.optimizer.state_dict()["step"] == trainer.history.n_steps == taken
-        assert trainer.history.steps["loss"].tolist() == twin.history.steps["loss"].tolist()
-        assert trainer.history["loss"].tolist() == twin.history["loss"].tolist()
+        assert trainer.history.steps["loss"].tolist() == reference.history.steps["loss"].tolist()
+        assert trainer.history["loss"].tolist() == reference.history["loss"].tolist()
         assert trainer.epoch == taken // 5
         buffers = {k: v for k, v in trainer.model.state_dict().items() if "running" in k}
-        assert all(np.array_equal(v, twin.model.state_dict()[k]) for k, v in buffers.items())
+        assert all(np.array_equal(v, reference.model.state_dict()[k]) for k, v in buffers.items())
     assert history.n_steps == taken and len(history["loss"]) == taken // 5
 
 

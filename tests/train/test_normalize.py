@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from layerwise import layerwise_step
+from support.layerwise import layerwise_step
 
 
 def build(normalize, dtype="float32"):

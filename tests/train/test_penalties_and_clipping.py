@@ -57,13 +57,13 @@ def test_the_slope_of_the_absolute_value_at_zero_is_zero(batch):
 
 def torch_gradients(torch, net, X, y, l2, clip):
     """The gradients that PyTorch leaves after its clipping, and the norm it says."""
-    twin = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.Tanh(), torch.nn.Linear(6, 3)).double()
-    twin.load_state_dict({key: torch.tensor(value) for key, value in net.state_dict().items()})
-    loss = torch.nn.functional.cross_entropy(twin(torch.tensor(X)), torch.tensor(y))
-    penalty = sum((p**2).sum() for name, p in twin.named_parameters() if name.endswith("weight"))
+    reference = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.Tanh(), torch.nn.Linear(6, 3)).double()
+    reference.load_state_dict({key: torch.tensor(value) for key, value in net.state_dict().items()})
+    loss = torch.nn.functional.cross_entropy(reference(torch.tensor(X)), torch.tensor(y))
+    penalty = sum((p**2).sum() for name, p in reference.named_parameters() if name.endswith("weight"))
     (loss + l2 / 2 * penalty).backward()
-    norm = clip(list(twin.parameters()))
-    return {name: p.grad.numpy() for name, p in twin.named_parameters()}, norm
+    norm = clip(list(reference.parameters()))
+    return {name: p.grad.numpy() for name, p in reference.named_parameters()}, norm
 
 
 @pytest.mark.parametrize("bound", [1e-3, 0.1, 0.3, 100.0])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from layerwise import layerwise_step
+from support.layerwise import layerwise_step
 
 NETS = {
     "tiny": lambda: [nc.Linear(2, 3), nc.Tanh(), nc.Linear(3, 2)],

@@ -1,12 +1,12 @@
-"""Twenty steps of an MLP are those of its NumPy twin: weights, losses, the order of samples, masks, short batches."""
+"""Twenty steps of an MLP are those of its NumPy reference: weights, losses, the order of samples, masks, short batches."""
 
 import numpy as np
 import pytest
 
 import nncore as nc
-from oracles import Model, namespace, twin_of
-from philox import dropout_mask, shuffled
-from registry import arguments
+from support.cases import arguments
+from support.philox import dropout_mask, shuffled
+from support.reference import Chain, namespace, reference_of
 
 
 def build(dropout=0.0, dtype="float64"):
@@ -14,7 +14,7 @@ def build(dropout=0.0, dtype="float64"):
     return nc.Sequential(*layers, dtype=dtype, seed=3)
 
 
-class Twin:
+class ReferenceTraining:
     """The same net, loss and optimizer in NumPy."""
 
     def __init__(self, net, optimizer, seed, l2=0.0):
@@ -23,10 +23,10 @@ class Twin:
             args = arguments("layer", type(layer).__name__, layer.config)
             own = {p.name.split(".")[1]: p for p in net.parameters() if p.name.split(".")[0] == place}
             self.layers.append((type(layer).__name__, args, {k: p.value.astype(np.float64) for k, p in own.items()}))
-        self.model, self.seed, self.l2, self.t = Model(self.layers), seed, l2, 0
+        self.model, self.seed, self.l2, self.t = Chain(self.layers), seed, l2, 0
         self.name = type(optimizer).__name__
         self.args = arguments("optimizer", self.name, optimizer.config)
-        slots = twin_of("optimizer", self.name).slots(self.args)
+        slots = reference_of("optimizer", self.name).slots(self.args)
         self.slots = [{k: {s: np.zeros_like(v) for s in slots} for k, v in p.items()} for _, _, p in self.layers]
 
     def step(self, X, y, epoch, step):
@@ -36,7 +36,7 @@ class Twin:
                 args.mask = dropout_mask(args.p, self.seed, str(i), shape, epoch, step)
         loss_args = namespace({"weight": None, "ignore_index": -100, "reduction": "mean", "label_smoothing": 0.0})
         z = self.model.forward(X)
-        value, dz = twin_of("loss", "CrossEntropyLoss")(loss_args, z, y)
+        value, dz = reference_of("loss", "CrossEntropyLoss")(loss_args, z, y)
         _, grads = self.model.backward(dz)
         self.t += 1
         for (_, _, params), g, slots in zip(self.layers, grads, self.slots, strict=True):
@@ -44,7 +44,7 @@ class Twin:
                 if key == "weight":
                     value += self.l2 / 2 * (params[key] ** 2).sum()
                     g[key] = g[key] + self.l2 * params[key]
-                rule = twin_of("optimizer", self.name).rule
+                rule = reference_of("optimizer", self.name).rule
                 params[key], slots[key] = rule(self.args, self.t, self.args.lr, params[key], g[key], slots[key])
         return value
 
@@ -69,11 +69,11 @@ OPTIMIZERS = [
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
 @pytest.mark.parametrize("shuffle", [True, False])
 @pytest.mark.parametrize("l2", [0.0, 0.05])
-def test_a_fit_is_the_twins(make, dropout, shuffle, l2, data):
+def test_a_fit_is_that_of_the_reference(make, dropout, shuffle, l2, data):
     """46 samples, batches of 10: five steps an epoch, the last of six samples; four epochs."""
     X, y = data
     net, optimizer = build(dropout), make()
-    twin = Twin(net, optimizer, seed=17, l2=l2)
+    reference = ReferenceTraining(net, optimizer, seed=17, l2=l2)
     trainer = nc.Trainer(
         net, nc.CrossEntropyLoss(), optimizer, batch_size=10, shuffle=shuffle, seed=17, l2=l2, num_threads=2
     )
@@ -82,13 +82,13 @@ def test_a_fit_is_the_twins(make, dropout, shuffle, l2, data):
     for epoch in range(4):
         order = shuffled(17, epoch, 46) if shuffle else np.arange(46)
         batches = [order[i : i + 10] for i in range(0, 46, 10)]
-        values = [twin.step(X[rows], y[rows], epoch, s) for s, rows in enumerate(batches)]
+        values = [reference.step(X[rows], y[rows], epoch, s) for s, rows in enumerate(batches)]
         expected += values
         means.append(np.average(values, weights=[len(rows) for rows in batches]))
     assert history.n_steps == 20
     np.testing.assert_allclose(history.steps["loss"], expected, rtol=1e-11)
     np.testing.assert_allclose(history["loss"], means, rtol=1e-11)
-    for p, w in zip(net.parameters(), twin.parameters(), strict=True):
+    for p, w in zip(net.parameters(), reference.parameters(), strict=True):
         np.testing.assert_allclose(p.value, w, rtol=1e-9, atol=1e-11)
 
 
@@ -99,21 +99,21 @@ def test_every_epoch_takes_each_sample_once_and_in_another_order():
 
 
 @pytest.mark.parametrize("make", OPTIMIZERS)
-def test_steps_by_hand_through_the_trainer_are_the_twins(make, rng):
+def test_steps_by_hand_through_the_trainer_are_those_of_the_reference(make, rng):
     net, optimizer = build(0.3), make()
-    twin = Twin(net, optimizer, seed=2)
+    reference = ReferenceTraining(net, optimizer, seed=2)
     trainer = nc.Trainer(net, nc.CrossEntropyLoss(), optimizer, seed=2)
     for step, size in enumerate([5, 1, 20, 3, 64, 7] * 4):
         X, y = rng.normal(size=(size, 6)), rng.integers(0, 4, size)
-        assert trainer.step(X, y) == pytest.approx(twin.step(X, y, 0, step), rel=1e-10)
-    for p, w in zip(net.parameters(), twin.parameters(), strict=True):
+        assert trainer.step(X, y) == pytest.approx(reference.step(X, y, 0, step), rel=1e-10)
+    for p, w in zip(net.parameters(), reference.parameters(), strict=True):
         np.testing.assert_allclose(p.value, w, rtol=1e-9, atol=1e-11)
 
 
 def test_float32_stays_near_the_twin(data):
     X, y = data
     net, optimizer = build(dtype="float32"), nc.SGD(lr=0.1)
-    twin = Twin(net, optimizer, seed=0)
+    reference = ReferenceTraining(net, optimizer, seed=0)
     history = nc.Trainer(net, nc.CrossEntropyLoss(), optimizer, batch_size=None, shuffle=False).fit(X, y, epochs=20)
-    expected = [twin.step(X, y, epoch, 0) for epoch in range(20)]
+    expected = [reference.step(X, y, epoch, 0) for epoch in range(20)]
     np.testing.assert_allclose(history.steps["loss"], expected, rtol=1e-5)

@@ -1,4 +1,4 @@
-"""Monitors made by hand: looks at chosen arrays, measured with NumPy after the table in Monitor's description."""
+"""Monitors made by hand: chosen arrays, measured with NumPy after the table in Monitor's description."""
 
 from types import SimpleNamespace
 
@@ -8,7 +8,7 @@ import nncore as nc
 from nncore._observation import STATISTICS, Observation
 
 
-def look(arrays, step=0, bins=8, **measured):
+def observation(arrays, step=0, bins=8, **measured):
     """An Observation of arrays by name; `measured` are functions name -> number of dead, saturated, update_ratio."""
     rows, counts = [], []
     for name, x in arrays.items():
@@ -31,10 +31,10 @@ def tensors(net, seed, scale=1.0):
     return values | {f"{name}.grad": 0.1 * scale * rng.normal(size=v.shape) for name, v in values.items()}
 
 
-def watched(net, steps=(0, 10, 20), seed=0, bins=8, **measured):
-    """A Monitor that saw random numbers of a net, larger from look to look."""
+def observed(net, steps=(0, 10, 20), seed=0, bins=8, **measured):
+    """A Monitor that saw random numbers of a net, larger from one observation to the next."""
     monitor = nc.Monitor(every=10, bins=bins or 64, histograms=bins > 0)
     monitor.on_fit_begin(SimpleNamespace(model=net))
     for i, step in enumerate(steps):
-        monitor.on_observation(look(tensors(net, seed + i, 1.0 + i), step, bins, **measured))
+        monitor.on_observation(observation(tensors(net, seed + i, 1.0 + i), step, bins, **measured))
     return monitor

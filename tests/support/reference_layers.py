@@ -1,4 +1,4 @@
-"""A NumPy twin of every layer, written from the formula in its schema.
+"""A reference implementation of every layer, written from the formula in its schema.
 
 forward(args, params, x) -> y;  backward(args, params, x, dy) -> (dx, {name: gradient}).
 args is a namespace of all fields, with `mask` for layers that draw random numbers and `training`.
@@ -9,10 +9,10 @@ import math
 import numpy as np
 
 import nncore as nc
-from twins import namespace, twin, twin_of
+from support.reference import namespace, reference, reference_of
 
 
-@twin("layer", "Linear")
+@reference("layer", "Linear")
 class Linear:
     @staticmethod
     def forward(a, params, x):
@@ -31,7 +31,7 @@ def _rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
-@twin("layer", "Tanh")
+@reference("layer", "Tanh")
 class Tanh:
     @staticmethod
     def forward(a, params, x):
@@ -42,7 +42,7 @@ class Tanh:
         return dy / np.cosh(x) ** 2, {}
 
 
-@twin("layer", "Sigmoid")
+@reference("layer", "Sigmoid")
 class Sigmoid:
     @staticmethod
     def forward(a, params, x):
@@ -53,7 +53,7 @@ class Sigmoid:
         return dy * np.exp(-x) / (1 + np.exp(-x)) ** 2, {}
 
 
-@twin("layer", "ReLU")
+@reference("layer", "ReLU")
 class ReLU:
     @staticmethod
     def forward(a, params, x):
@@ -64,7 +64,7 @@ class ReLU:
         return dy * (x > 0), {}
 
 
-@twin("layer", "LeakyReLU")
+@reference("layer", "LeakyReLU")
 class LeakyReLU:
     @staticmethod
     def forward(a, params, x):
@@ -75,7 +75,7 @@ class LeakyReLU:
         return np.where(x > 0, dy, a.negative_slope * dy), {}
 
 
-@twin("layer", "ELU")
+@reference("layer", "ELU")
 class ELU:
     @staticmethod
     def forward(a, params, x):
@@ -86,7 +86,7 @@ class ELU:
         return np.where(x > 0, dy, dy * a.alpha * np.exp(np.minimum(x, 0))), {}
 
 
-@twin("layer", "Softplus")
+@reference("layer", "Softplus")
 class Softplus:
     @staticmethod
     def forward(a, params, x):
@@ -97,7 +97,7 @@ class Softplus:
         return np.where(a.beta * x > a.threshold, dy, dy / (1 + np.exp(-a.beta * x))), {}
 
 
-@twin("layer", "SiLU")
+@reference("layer", "SiLU")
 class SiLU:
     @staticmethod
     def forward(a, params, x):
@@ -109,7 +109,7 @@ class SiLU:
         return dy * (s + x * s * (1 - s)), {}
 
 
-@twin("layer", "GELU")
+@reference("layer", "GELU")
 class GELU:
     @staticmethod
     def forward(a, params, x):
@@ -130,7 +130,7 @@ class GELU:
         return np.vectorize(math.erfc, otypes=[np.float64])(-x / np.sqrt(2)) / 2
 
 
-@twin("layer", "Identity")
+@reference("layer", "Identity")
 class Identity:
     @staticmethod
     def forward(a, params, x):
@@ -141,7 +141,7 @@ class Identity:
         return dy, {}
 
 
-@twin("layer", "Softmax")
+@reference("layer", "Softmax")
 class Softmax:
     @staticmethod
     def forward(a, params, x):
@@ -154,7 +154,7 @@ class Softmax:
         return np.einsum("...ij,...i->...j", jacobian, dy), {}
 
 
-@twin("layer", "LogSoftmax")
+@reference("layer", "LogSoftmax")
 class LogSoftmax:
     @staticmethod
     def forward(a, params, x):
@@ -166,7 +166,7 @@ class LogSoftmax:
         return dy - Softmax.forward(a, params, x) * dy.sum(axis=-1, keepdims=True), {}
 
 
-@twin("layer", "Dropout")
+@reference("layer", "Dropout")
 class Dropout:
     """a.mask holds 0 or 1 / (1 - p) for each element; in inference it is all ones."""
 
@@ -179,7 +179,7 @@ class Dropout:
         return dy * a.mask, {}
 
 
-@twin("layer", "BatchNorm1d")
+@reference("layer", "BatchNorm1d")
 class BatchNorm1d:
     """a.training says whether mean and variance are the batch's; the running ones are those of a new layer, 0 and 1."""
 
@@ -215,7 +215,7 @@ class BatchNorm1d:
         return dx, grads
 
 
-@twin("layer", "LayerNorm")
+@reference("layer", "LayerNorm")
 class LayerNorm:
     @staticmethod
     def normalized(a, params, x):
@@ -236,7 +236,7 @@ class LayerNorm:
         return dx, {"weight": (dy * h).sum(lead), "bias": dy.sum(lead)}
 
 
-@twin("layer", "Residual")
+@reference("layer", "Residual")
 class Residual:
     """a.layers holds specs; the parameters of layer i are called "i.name"."""
 
@@ -245,7 +245,7 @@ class Residual:
         for i, spec in enumerate(a.layers):
             own = {key.split(".", 1)[1]: value for key, value in params.items() if key.startswith(f"{i}.")}
             cls = getattr(nc, spec.name)
-            yield twin_of("layer", spec.name), namespace({**cls(**spec.args)._spec.args, "training": a.training}), own
+            yield reference_of("layer", spec.name), namespace({**cls(**spec.args)._spec.args, "training": a.training}), own
 
     @staticmethod
     def forward(a, params, x):
@@ -265,7 +265,7 @@ class Residual:
         return dy + g, grads
 
 
-@twin("layer", "Flatten")
+@reference("layer", "Flatten")
 class Flatten:
     @staticmethod
     def forward(a, params, x):

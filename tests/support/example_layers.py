@@ -1,4 +1,4 @@
-"""Layers as a student writes them in NumPy."""
+"""Layers written in NumPy, as a user writes them."""
 
 import numpy as np
 

@@ -1,16 +1,16 @@
-"""Objects that are not what they say: each method lies, raises, or frees what it gave away before."""
+"""Objects that are not what they say: each method answers falsely, raises, or frees what it gave away before."""
 
 import numbers
 
 import numpy as np
-from draw import Lie
+from draw import HostileError
 
 
 class Anything:
     """A plain object with the given methods and attributes."""
 
     def __new__(cls, **methods):
-        return object.__new__(type("Liar", (cls,), methods))
+        return object.__new__(type("Hostile", (cls,), methods))
 
     def __init__(self, **methods):
         pass
@@ -18,7 +18,7 @@ class Anything:
 
 def raises(*_args, **_kwargs):
     """A method that only raises."""
-    raise Lie("lied")
+    raise HostileError("raised on purpose")
 
 
 class Fleeting:
@@ -42,7 +42,7 @@ class Holder:
         return self._array if dtype is None else self._array.astype(dtype)
 
 
-class LyingArray(np.ndarray):
+class HostileArray(np.ndarray):
     """An array whose Python attributes contradict its memory."""
 
     shape = property(lambda self: (2**31, 2**31))
@@ -55,10 +55,10 @@ class LyingArray(np.ndarray):
         return 2**62
 
     def __array_ufunc__(self, *args, **kwargs):
-        raise Lie("lied")
+        raise HostileError("raised on purpose")
 
     def __array_function__(self, *args, **kwargs):
-        raise Lie("lied")
+        raise HostileError("raised on purpose")
 
 
 class RaisingArray(np.ndarray):
@@ -70,7 +70,7 @@ class RaisingArray(np.ndarray):
     __len__ = __iter__ = __getitem__ = __float__ = __index__ = raises
 
 
-class LyingReal(numbers.Real):
+class HostileReal(numbers.Real):
     """A number of the tower that gives no float."""
 
     __float__ = raises
@@ -81,7 +81,7 @@ class LyingReal(numbers.Real):
     __hash__ = object.__hash__
 
 
-class LyingInt(int):
+class HostileInt(int):
     """An int whose conversions lie."""
 
     __index__ = __int__ = lambda self: 2**70
@@ -89,7 +89,7 @@ class LyingInt(int):
     __lt__ = __le__ = __gt__ = __ge__ = lambda self, other: True
 
 
-class LyingStr(str):
+class HostileStr(str):
     """A name that equals every name, until it is used."""
 
     __eq__ = lambda self, other: True
@@ -97,11 +97,11 @@ class LyingStr(str):
     lower = raises
 
 
-class LyingDict(dict):
+class HostileDict(dict):
     """A mapping whose views and look-ups disagree."""
 
     def __getitem__(self, key):
-        raise Lie("lied")
+        raise HostileError("raised on purpose")
 
     def items(self):
         return iter([("0.weight", 3, 5), None])
@@ -111,7 +111,7 @@ class LyingDict(dict):
 
 
 def one_of(draw):
-    """Any of the liars."""
+    """Any of the hostile objects."""
     array = np.arange(6.0).reshape(2, 3)
     return draw.choice(
         [
@@ -146,11 +146,11 @@ def one_of(draw):
             lambda: Anything(__call__=raises),
             lambda: Anything(__call__=lambda self, *a, **k: self),
             lambda: Fleeting(array),
-            lambda: array.view(LyingArray),
+            lambda: array.view(HostileArray),
             lambda: array.view(RaisingArray),
-            LyingReal,
-            lambda: LyingInt(3),
-            lambda: LyingStr("relu"),
-            lambda: LyingDict({"0.weight": array, "lr": 1}),
+            HostileReal,
+            lambda: HostileInt(3),
+            lambda: HostileStr("relu"),
+            lambda: HostileDict({"0.weight": array, "lr": 1}),
         ]
     )()

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from oracles import namespace, twin_of
-from philox import dropout_mask
+from support.philox import dropout_mask
+from support.reference import namespace, reference_of
 
 SCHEMAS = {(s["kind"], s["name"]): s for s in nc._core.schemas()}
 _HOME = {"initializer": nc.init, "objective": nc.objectives}
@@ -43,13 +43,13 @@ def traits(kind, name):
     return SCHEMAS[kind, name]["traits"]
 
 
-def layer_twin(name, args, sample, n, seed=None):
-    """The twin with its arguments, in training with a seed; Dropout gets the mask that (seed, layer "0") draws."""
+def layer_reference(name, args, sample, n, seed=None):
+    """The reference with its arguments, in training with a seed; Dropout gets the mask that (seed, layer "0") draws."""
     a = arguments("layer", name, args)
     a.training = seed is not None
     if traits("layer", name).get("stochastic"):
         a.mask = np.ones((n, *sample)) if seed is None else dropout_mask(a.p, seed, "0", (n, *sample))
-    return twin_of("layer", name), a
+    return reference_of("layer", name), a
 
 
 def sample_input(rng, shape, dtype=np.float64):

@@ -1,8 +1,8 @@
-"""NumPy twins of the losses: loss(args, z, y) -> (value, dz)."""
+"""Reference implementations of the losses: loss(args, z, y) -> (value, dz)."""
 
 import numpy as np
 
-from twins import twin
+from support.reference import reference
 
 
 def _log_softmax(z):
@@ -14,7 +14,7 @@ def _class_weights(a, n_classes):
     return np.ones(n_classes) if a.weight is None else np.asarray(a.weight, dtype=np.float64)
 
 
-@twin("loss", "CrossEntropyLoss")
+@reference("loss", "CrossEntropyLoss")
 def cross_entropy(a, z, y):
     n, c = z.shape
     log_p, w = _log_softmax(z), _class_weights(a, c)
@@ -30,7 +30,7 @@ def cross_entropy(a, z, y):
     return -scale * (u * log_p).sum(), scale * (np.exp(log_p) * u.sum(axis=1, keepdims=True) - u)
 
 
-@twin("loss", "NLLLoss")
+@reference("loss", "NLLLoss")
 def nll(a, z, y):
     counts = y != a.ignore_index
     u = np.eye(z.shape[1])[np.where(counts, y, 0)] * _class_weights(a, z.shape[1]) * counts[:, None]
@@ -38,26 +38,26 @@ def nll(a, z, y):
     return -scale * (u * z).sum(), -scale * u
 
 
-@twin("loss", "MSELoss")
+@reference("loss", "MSELoss")
 def mse(a, z, y):
     scale = 1 / z.size if a.reduction == "mean" else 1.0
     return scale * ((z - y) ** 2).sum(), 2 * scale * (z - y)
 
 
-@twin("loss", "PerceptronLoss")
+@reference("loss", "PerceptronLoss")
 def perceptron(a, z, y):
     y = y.reshape(z.shape)
     scale = 1 / len(z) if a.reduction == "mean" else 1.0
     return scale * np.maximum(0, -y * z).sum(), np.where(y * z < 0, -scale * y, 0.0)
 
 
-@twin("loss", "L1Loss")
+@reference("loss", "L1Loss")
 def l1(a, z, y):
     scale = 1 / z.size if a.reduction == "mean" else 1.0
     return scale * np.abs(z - y).sum(), scale * np.sign(z - y)
 
 
-@twin("loss", "SmoothL1Loss")
+@reference("loss", "SmoothL1Loss")
 def smooth_l1(a, z, y):
     if a.beta == 0:
         return l1(a, z, y)
@@ -67,7 +67,7 @@ def smooth_l1(a, z, y):
     return scale * value.sum(), scale * np.where(near, d / a.beta, np.sign(d))
 
 
-@twin("loss", "HuberLoss")
+@reference("loss", "HuberLoss")
 def huber(a, z, y):
     near, d = np.abs(z - y) <= a.delta, z - y
     scale = 1 / z.size if a.reduction == "mean" else 1.0
@@ -75,7 +75,7 @@ def huber(a, z, y):
     return scale * value.sum(), scale * np.where(near, d, a.delta * np.sign(d))
 
 
-@twin("loss", "BCEWithLogitsLoss")
+@reference("loss", "BCEWithLogitsLoss")
 def bce_with_logits(a, z, y):
     p = np.broadcast_to(1.0 if a.pos_weight is None else a.pos_weight, z.shape)
     scale, s = 1 / z.size if a.reduction == "mean" else 1.0, 1 / (1 + np.exp(-z))
@@ -83,7 +83,7 @@ def bce_with_logits(a, z, y):
     return scale * value.sum(), scale * (-p * y * (1 - s) + (1 - y) * s)
 
 
-@twin("loss", "HingeLoss")
+@reference("loss", "HingeLoss")
 def hinge(a, z, y):
     n, c = z.shape
     scale, dz = 1 / n if a.reduction == "mean" else 1.0, np.zeros(z.shape)

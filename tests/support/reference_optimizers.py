@@ -1,4 +1,4 @@
-"""NumPy twins of the optimizers: rule(args, t, rate, w, g, slots) -> (new w, new slots); t is 1 for the first step.
+"""Reference implementations of the optimizers: rule(args, t, rate, w, g, slots) -> (new w, new slots); t is 1 for the first step.
 
 `slots` names the state arrays; they start from 0, or from what `start` says.
 """
@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from twins import twin
+from support.reference import reference
 
 
-@twin("optimizer", "SGD")
+@reference("optimizer", "SGD")
 class SGD:
     @staticmethod
     def slots(a):
@@ -25,7 +25,7 @@ class SGD:
         return w - rate * (g + a.momentum * v if a.nesterov else v), {"momentum_buffer": v}
 
 
-@twin("optimizer", "Adam")
+@reference("optimizer", "Adam")
 class Adam:
     @staticmethod
     def slots(a):
@@ -46,7 +46,7 @@ class Adam:
         return w - rate * (m / c1) / root, new
 
 
-@twin("optimizer", "AdamW")
+@reference("optimizer", "AdamW")
 class AdamW(Adam):
     @staticmethod
     def rule(a, t, rate, w, g, slots):
@@ -55,7 +55,7 @@ class AdamW(Adam):
         return moved - rate * a.weight_decay * w, new
 
 
-@twin("optimizer", "RMSprop")
+@reference("optimizer", "RMSprop")
 class RMSprop:
     @staticmethod
     def slots(a):
@@ -75,7 +75,7 @@ class RMSprop:
         return w - rate * step, new
 
 
-@twin("optimizer", "Adagrad")
+@reference("optimizer", "Adagrad")
 class Adagrad:
     @staticmethod
     def slots(a):
@@ -92,7 +92,7 @@ class Adagrad:
         return w - rate / (1 + (t - 1) * a.lr_decay) * g / (np.sqrt(total) + a.eps), {"sum": total}
 
 
-@twin("optimizer", "Adadelta")
+@reference("optimizer", "Adadelta")
 class Adadelta:
     @staticmethod
     def slots(a):
@@ -106,7 +106,7 @@ class Adadelta:
         return w - rate * step, {"square_avg": v, "acc_delta": a.rho * slots["acc_delta"] + (1 - a.rho) * step**2}
 
 
-@twin("optimizer", "Adamax")
+@reference("optimizer", "Adamax")
 class Adamax:
     @staticmethod
     def slots(a):
@@ -131,7 +131,7 @@ def _adam_averages(a, w, g, slots):
     return decayed, gradient, {"exp_avg": m, "exp_avg_sq": v}
 
 
-@twin("optimizer", "NAdam")
+@reference("optimizer", "NAdam")
 class NAdam:
     @staticmethod
     def slots(a):
@@ -147,7 +147,7 @@ class NAdam:
         return w - rate * decayed - rate * step / root, new
 
 
-@twin("optimizer", "RAdam")
+@reference("optimizer", "RAdam")
 class RAdam:
     @staticmethod
     def slots(a):
@@ -166,7 +166,7 @@ class RAdam:
         return w - rate * decayed - rate * step, new
 
 
-@twin("optimizer", "Lion")
+@reference("optimizer", "Lion")
 class Lion:
     @staticmethod
     def slots(a):

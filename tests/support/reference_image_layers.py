@@ -1,20 +1,20 @@
-"""NumPy twins of the layers of images, in the form of layer_oracles.py: written window by window."""
+"""Reference implementations of the layers of images, in the form of reference_layers.py: written window by window."""
 
 import itertools
 
 import numpy as np
 
-from layer_oracles import BatchNorm1d
-from twins import twin
+from support.reference import reference
+from support.reference_layers import BatchNorm1d
 
-twin("layer", "BatchNorm2d")(BatchNorm1d)  # its axes are all but the channels'
+reference("layer", "BatchNorm2d")(BatchNorm1d)  # its axes are all but the channels'
 
 
 def pair(value):
     return (value, value) if np.ndim(value) == 0 else tuple(value)
 
 
-@twin("layer", "Conv2d")
+@reference("layer", "Conv2d")
 class Conv2d:
     @staticmethod
     def geometry(a, x):
@@ -101,7 +101,7 @@ class Pool:
         return dx, {}
 
 
-@twin("layer", "MaxPool2d")
+@reference("layer", "MaxPool2d")
 class MaxPool2d(Pool):
     @staticmethod
     def value(a, window, size):
@@ -114,7 +114,7 @@ class MaxPool2d(Pool):
         return one_hot.reshape(window.shape)
 
 
-@twin("layer", "AvgPool2d")
+@reference("layer", "AvgPool2d")
 class AvgPool2d(Pool):
     @staticmethod
     def divisor(a, window, size):
@@ -129,7 +129,7 @@ class AvgPool2d(Pool):
         return np.full(window.shape, 1 / AvgPool2d.divisor(a, window, size))
 
 
-@twin("layer", "GlobalAvgPool2d")
+@reference("layer", "GlobalAvgPool2d")
 class GlobalAvgPool2d:
     @staticmethod
     def forward(a, params, x):

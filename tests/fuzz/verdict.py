@@ -3,12 +3,12 @@
 import warnings
 
 import numpy as np
-from draw import Lie
+from draw import HostileError
 
 import nncore as nc
 
 OURS = (nc.ConfigError, nc.ShapeError, nc.StateError, nc.NumericError, nc.FormatError)
-REFUSALS = (*OURS, TypeError, ValueError, MemoryError, Lie)
+REFUSALS = (*OURS, TypeError, ValueError, MemoryError, HostileError)
 
 
 class Wrong(AssertionError):

@@ -54,11 +54,11 @@ NETS = {
 @pytest.mark.parametrize("kind", NETS)
 def test_every_kind_of_net_is_seen_without_a_change(kind, tmp_path):
     make, names = NETS[kind]
-    plain, watched = (trainer(nc.Sequential(*make(), seed=0)) for _ in range(2))
+    plain, observed = (trainer(nc.Sequential(*make(), seed=0)) for _ in range(2))
     plain.fit(X, Y, 2)
     monitor = nc.Monitor(every=3)
-    watched.fit(X, Y, 2, callbacks=[monitor, nc.TensorBoard(tmp_path, every=3)]).report(tmp_path / "run.html")
-    assert plain.model.flat_parameters.tobytes() == watched.model.flat_parameters.tobytes()
+    observed.fit(X, Y, 2, callbacks=[monitor, nc.TensorBoard(tmp_path, every=3)]).report(tmp_path / "run.html")
+    assert plain.model.flat_parameters.tobytes() == observed.model.flat_parameters.tobytes()
     assert set(monitor) == {*names, *(f"{name}.grad" for name in names)}
     assert all(len(monitor[name]["mean"]) == 3 and np.isfinite(monitor[name]["norm"]).all() for name in monitor)
 
