@@ -45,7 +45,7 @@ class PythonLayer final : public Layer<T> {
     for (const Declared& d : declared) this->declare(d.name, d.shape, d.role, d.init);
   }
 
-  bool foreign() const override { return true; }
+  bool user_defined() const override { return true; }
 
   Shape build(const Shape& in) override {
     const WithGil locked;

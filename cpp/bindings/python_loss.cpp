@@ -31,7 +31,7 @@ class PythonLoss final : public Loss<T> {
  public:
   PythonLoss(const std::string& kind, Weak loss) : where_("[" + kind + "]"), loss_(std::move(loss)) {}
 
-  bool foreign() const override { return true; }
+  bool user_defined() const override { return true; }
   bool takes_labels() const override { return true; }
   Link link() const override { return link_; }
 

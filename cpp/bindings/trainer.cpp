@@ -154,7 +154,7 @@ class Bound {
   py::object layout() const {
     if (trainer_.plan() == nullptr) return py::none();
     const auto layout = trainer_.plan()->layout();
-    return py::str(!layout ? "online" : *layout == Layout::features ? "features" : "samples");
+    return py::str(!layout ? "online" : *layout == Layout::feature_major ? "features" : "samples");
   }
 
   py::dict evaluate(const py::object& X, const py::object& y, bool accuracy, const py::list& metrics) {

@@ -37,30 +37,30 @@ struct Elementwise {
   explicit operator bool() const { return forward != nullptr; }
 };
 
-/// An interval, by default all numbers.
-struct Range {
+/// An interval; by default all numbers.
+struct Bounds {
   double low = -std::numeric_limits<double>::infinity(), high = std::numeric_limits<double>::infinity();
 };
 
-/// A layer that keeps elements or drops them with probability p, by the words of a random stream, in training alone.
-struct Dropping {
+/// In training each element is dropped with probability p, by the words of a random stream.
+struct DropoutSpec {
   double p = 0;
   std::string stream;
 };
 
-/// Takes finished pieces of parameter gradients, in the parameter's planned layout: element `offset` on. It may
-/// change g. Called from several threads for disjoint pieces.
+/// Accepts finished tiles of parameter gradients, in the parameter's planned order: n elements from `offset` on. It may
+/// change g. Called from several threads for disjoint tiles.
 template <class T>
 class GradientSink {
  public:
   virtual ~GradientSink() = default;
-  virtual void take(int parameter, int64_t offset, int64_t n, T* g) = 0;
+  virtual void accept(int parameter, int64_t offset, int64_t n, T* g) = 0;
 };
 
-/// How a plan lays out a batch: one sample after the other; one feature after the other with the samples in vector
-/// lanes, padded to whole registers; or images in blocks of as many channels as there are lanes, padded with zeros or
-/// what a function of each element makes of them.
-enum class Layout { samples, features, blocks };
+/// How a batch lies in memory (L: vector lanes). batch_major: (N, features). feature_major: (features, N), the batch
+/// innermost and padded to whole registers. channel_blocked: (N, C / L, H, W, L), channels padded to whole blocks with
+/// zeros, or what a function of each element makes of them.
+enum class Layout { batch_major, feature_major, channel_blocked };
 
 /// What a planned form is for. In inference it has no backward, and its parameters stay as they are.
 enum class Purpose { training, inference };
@@ -99,7 +99,7 @@ class Lowered {
   /// The order its kernels like its parameters in, kept from step to step; null: the natural one.
   virtual const Packing<T>* packing() const { return nullptr; }
   /// Of the results; what comes in has the layout it was lowered for.
-  virtual Layout layout() const { return Layout::samples; }
+  virtual Layout layout() const { return Layout::batch_major; }
   /// What one step with N samples costs, roughly, in vector instructions: how a plan chooses its layout.
   virtual double cost(int64_t N) const = 0;
   /// Takes in the layer that follows, to compute it while what it needs is in cache, and has its results from then on;
@@ -128,23 +128,23 @@ class Layer {
   virtual void check_training(int64_t N) const { static_cast<void>(N); }
   /// Set when the layer acts on each element alone; constant for the layer's life.
   virtual Elementwise<T> elementwise() const { return {}; }
-  /// Outputs outside of it hardly react to their input any more; what has no such ends has none.
-  virtual Range working_range() const { return {}; }
+  /// Outputs outside count as saturated: they hardly react to the input. By default none are.
+  virtual Bounds saturation_bounds() const { return {}; }
   /// Set when the layer drops elements by chance and does nothing else.
-  virtual const Dropping* dropping() const { return nullptr; }
+  virtual const DropoutSpec* dropping() const { return nullptr; }
   /// Set when a sample is one vector and the layer such a map.
   virtual Affine affine() const { return {}; }
-  /// The planned form; null: the plan runs forward and backward as they stand, which for Layout::features only layers
+  /// The planned form; null: the plan runs forward and backward as they stand, which for Layout::feature_major only layers
   /// that act on each element alone can do.
   virtual std::unique_ptr<Lowered<T>> lower(Layout, Purpose) { return nullptr; }
   /// Set when in inference the layer is such a map, the one that its parameters make of it now.
   virtual bool maps_channels() const { return false; }
   virtual ChannelMap<T> channel_map() { return {}; }
-  /// Does it run code that may throw in the middle of a step?
-  virtual bool foreign() const { return false; }
+  /// Does it run user-defined code, which may throw in the middle of a step?
+  virtual bool user_defined() const { return false; }
 
-  /// Has inference to see all samples at once?
-  virtual bool whole_batch() const { return foreign(); }
+  /// Does inference need the full batch, or may it go in micro-batches?
+  virtual bool needs_full_batch() const { return user_defined(); }
 
   /// The layers that a container runs; its parameters are theirs, one layer's after the other's.
   virtual std::vector<Layer*> children() { return {}; }

@@ -42,7 +42,7 @@ class Loss {
   /// Is it, for these labels, one sample at a time, -log softmax(z)[label]?
   virtual bool is_cross_entropy(const Target<T>&) const { return false; }
   /// Does it run code that may throw in the middle of a step?
-  virtual bool foreign() const { return false; }
+  virtual bool user_defined() const { return false; }
   /// The same for models side by side, where there is a kernel for the loss with these arguments.
   virtual LossInLanes<T> in_lanes() const { return {}; }
   /// Compares shapes exactly and checks every label; throws ShapeError or ConfigError. Done once, at the border.

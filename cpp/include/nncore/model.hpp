@@ -120,8 +120,8 @@ class Model {
   /// Outputs for x (N, …) in inference, into y: in pieces, so that the layers' memory does not grow with N, unless a
   /// layer has to see all of x at once.
   void infer(View<const T> x, T* y);
-  /// How many samples of this shape, of N, inference takes at once.
-  int64_t rows_at_once(const Shape& sample, int64_t N);
+  /// How many samples of this shape, of N, inference takes at once: the micro-batch.
+  int64_t micro_batch(const Shape& sample, int64_t N);
   /// Outputs in inference for so many samples that have been normalised already. The view is valid until the next call.
   View<const T> infer_normalized(View<const T> x);
   /// forward for x that has been normalised already and outlives the backward pass.

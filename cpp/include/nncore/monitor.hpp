@@ -24,7 +24,7 @@ struct Statistics {
   double min, max, mean, std, norm;  ///< of the finite elements; std = sqrt(mean (x - mean)²)
   double zeros, nonfinite;           ///< share of the elements
   double dead;                       ///< activations: share of units that are 0 for the whole batch
-  double saturated;                  ///< share outside of the working range
+  double saturated;                  ///< share outside of the saturation bounds
   double update_ratio;               ///< parameters: norm of the update by norm of the values before it
 };
 inline constexpr std::size_t kStatistics = sizeof(Statistics) / sizeof(double);
@@ -64,7 +64,7 @@ class Monitor {
  private:
   std::size_t add_rows(const std::string& name);
   void add_rows_of(Layer<T>& layer, const std::string& name, const std::size_t*& held);
-  void describe(std::size_t row, int64_t n, const T* x, Range working = {});
+  void describe(std::size_t row, int64_t n, const T* x, Bounds bounds = {});
   void describe_output(Layer<T>& layer, View<const T> y, bool gradient);
   void add_gradients(const Plan<T>& plan, Loss<T>& loss, View<const T> z, const Target<T>& target);
 

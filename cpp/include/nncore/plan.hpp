@@ -36,6 +36,8 @@ template <class T>
 class Online;
 template <class T>
 struct Node;
+template <class T>
+struct PlannedParameter;
 
 template <class T>
 class Plan final : private GradientSink<T> {
@@ -47,19 +49,19 @@ class Plan final : private GradientSink<T> {
   const Shape& sample() const { return sample_; }
   /// Would a new plan for this batch compute the same bits? What came before must not matter.
   bool suits(const Shape& sample, int64_t batch) const;
-  bool foreign() const { return foreign_; }  ///< a step that throws has then undone itself
+  bool user_defined() const { return user_defined_; }  ///< a step that throws has then undone itself
   /// Of the first layer; empty: samples come one at a time.
   std::optional<Layout> layout() const { return online_ ? std::nullopt : std::optional(layout_); }
   /// The outputs of the last run for its N samples.
   View<const T> outputs(int64_t N) const { return {z_, z_shape_.first(N)}; }
 
-  void enter();  ///< takes parameters and optimizer state over from the model
-  void leave();  ///< gives them back
+  void enter();  ///< packs parameters and optimizer state of the model
+  void leave();  ///< unpacks them
   /// Writes the parameters into the model as they are now; the plan goes on with its own.
-  void show_parameters() const;
+  void publish_parameters() const;
   double penalty() const;  ///< what l1 and l2 add to the loss
   /// How many updates one run may make.
-  int64_t most_steps() const;
+  int64_t max_steps() const;
   /// Updates with N normalised samples each; pass is that of the first. After the first result that is not finite the
   /// others say nothing.
   void run(int64_t steps, int64_t N, const T* x, const Target<T>& target, const Pass& pass, StepResult* results);
@@ -69,31 +71,18 @@ class Plan final : private GradientSink<T> {
   void restore(const Buffer<T>& snapshot, int64_t t);
   std::string nonfinite_parameter() const;  ///< names one that is not finite; empty: all are
 
-  /// One parameter as the plan holds it.
-  struct Held {
-    Parameter<T>* natural;
-    const Layer<T>* owner;  ///< the first that uses it
-    T* w;
-    T* slots[Optimizer<T>::kMaxSlots];
-    T* g;  ///< gathers the gradient until the whole step is known; null: updated piece by piece
-    const Packing<T>* packing;  ///< null: the natural order
-    int packing_index;
-    int64_t n;  ///< as packed
-    int index;
-  };
-
  private:
   bool wants_online(int64_t batch) const;
   StepResult step(int64_t N, const T* x, const Target<T>& target, const Pass& pass);
   StepResult run_step(int64_t N, const T* x, const Target<T>& target, const Pass& pass);
   void make_nodes();
-  void look_over();
+  void classify();
   Layout choose_layout(int64_t batch) const;
-  void hold_parameters();
+  void plan_parameters();
   void place_buffers();
-  void take(int parameter, int64_t offset, int64_t n, T* g) override;
-  void finish(Held& held, int64_t offset, int64_t n, T* g);
-  void prepare(const Held& held, int64_t offset, int64_t n, T* g) const;
+  void accept(int parameter, int64_t offset, int64_t n, T* g) override;
+  void finish(PlannedParameter<T>& p, int64_t offset, int64_t n, T* g);
+  void prepare(const PlannedParameter<T>& p, int64_t offset, int64_t n, T* g) const;
   void forward(int64_t N, const Pass& pass);
   void backward(int64_t N);
   void update_deferred(StepResult& result);
@@ -106,14 +95,14 @@ class Plan final : private GradientSink<T> {
   Shape sample_, z_shape_;  ///< of one sample; of the outputs of the largest batch
   int64_t max_batch_;
   GradientOptions options_;
-  Layout layout_ = Layout::samples;
+  Layout layout_ = Layout::batch_major;
   std::vector<int> uses_;  ///< how many places use each parameter
   bool shared_ = false;    ///< some parameter is used in two places
-  bool foreign_ = false;   ///< somebody's code may throw in the middle of a step
+  bool user_defined_ = false;   ///< user-defined code may throw in the middle of a step
   bool deferred_ = false;  ///< parameters change when all gradients are known
   std::unique_ptr<Online<T>> online_;  ///< set: it does the steps, and there are no nodes
   std::vector<Node<T>> nodes_;
-  std::vector<Held> held_;
+  std::vector<PlannedParameter<T>> parameters_;
   std::size_t first_trained_ = 0;  ///< nodes before it have no backward
   Node<T>* current_ = nullptr;
   StepConstants constants_;

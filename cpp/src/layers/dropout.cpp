@@ -6,15 +6,15 @@ namespace {
 template <class T>
 class Dropout final : public Layer<T> {
  public:
-  explicit Dropout(const Args& args) : dropping_{args.get<double>("p"), ""} {}
+  explicit Dropout(const Args& args) : spec_{args.get<double>("p"), ""} {}
 
   Shape build(const Shape& in) override {
-    dropping_.stream = "dropout " + this->name();
+    spec_.stream = "dropout " + this->name();
     return in;
   }
 
   void forward(View<const T> x, View<T> y, const Pass& pass) override {
-    mask_ = DropoutMask<T>(dropping_, pass);
+    mask_ = DropoutMask<T>(spec_, pass);
     mask_.apply(0, x.size(), x.data, y.data);
   }
   // dx = dy · mask / (1 - p)
@@ -22,10 +22,10 @@ class Dropout final : public Layer<T> {
     if (dx.data != nullptr) mask_.apply(0, dy.size(), dy.data, dx.data);
   }
 
-  const Dropping* dropping() const override { return &dropping_; }
+  const DropoutSpec* dropping() const override { return &spec_; }
 
  private:
-  Dropping dropping_;
+  DropoutSpec spec_;
   DropoutMask<T> mask_;
 };
 

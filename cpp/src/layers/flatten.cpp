@@ -17,8 +17,8 @@ class Flatten final : public Layer<T> {
     return {in.size()};
   }
   std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose) override {
-    if (layout != Layout::blocks) return nullptr;
-    return std::make_unique<Turn<T>>(layout, Layout::samples, in_);
+    if (layout != Layout::channel_blocked) return nullptr;
+    return std::make_unique<Reorder<T>>(layout, Layout::batch_major, in_);
   }
   void forward(View<const T> x, View<T> y, const Pass&) override { std::copy_n(x.data, x.size(), y.data); }
   void backward(View<const T> dy, View<T> dx) override {

@@ -18,12 +18,12 @@ class Residual;
 template <class T>
 class LoweredResidual final : public Lowered<T>, public Packing<T> {
  public:
-  /// f begins at nodes[from], 1 when x is turned first.
+  /// f begins at nodes[from], 1 when x is reordered first.
   LoweredResidual(Residual<T>& layer, std::vector<Node<T>> nodes, std::size_t from)
       : layer_(layer), nodes_(std::move(nodes)), from_(from), outputs_(nodes_.size()) {
     int64_t trained = 0;
     for (const Node<T>& node : nodes_) {
-      if (!node.held.empty()) first_trained_ = std::min(first_trained_, static_cast<std::size_t>(&node - nodes_.data()));
+      if (!node.parameters.empty()) first_trained_ = std::min(first_trained_, static_cast<std::size_t>(&node - nodes_.data()));
       const Packing<T>* const packing = node.lowered ? node.lowered->packing() : nullptr;
       packs_ = packs_ || packing != nullptr;
       each_trained(node, [&](std::size_t k, const Parameter<T>& p) {
@@ -53,7 +53,7 @@ class LoweredResidual final : public Lowered<T>, public Packing<T> {
     return sum;
   }
   bool fuse(Layer<T>& next) override {
-    return layout() == Layout::samples ? after_.add(next) : after_.add_elementwise(next);
+    return layout() == Layout::batch_major ? after_.add(next) : after_.add_elementwise(next);
   }
 
   void forward(int64_t N, const T* x, T* y, T* const* w, const Pass& pass) override {
@@ -111,8 +111,8 @@ class LoweredResidual final : public Lowered<T>, public Packing<T> {
   class Inside final : public GradientSink<T> {
    public:
     Inside(GradientSink<T>& sink, const std::vector<std::size_t>& held) : sink_(sink), held_(held) {}
-    void take(int parameter, int64_t offset, int64_t n, T* g) override {
-      sink_.take(static_cast<int>(held_[static_cast<std::size_t>(parameter)]), offset, n, g);
+    void accept(int parameter, int64_t offset, int64_t n, T* g) override {
+      sink_.accept(static_cast<int>(held_[static_cast<std::size_t>(parameter)]), offset, n, g);
     }
 
    private:
@@ -124,7 +124,7 @@ class LoweredResidual final : public Lowered<T>, public Packing<T> {
   template <class F>
   static void each_trained(const Node<T>& node, F f) {
     std::size_t k = 0;
-    for (std::size_t i = 0; k < node.held.size(); ++i) {
+    for (std::size_t i = 0; k < node.parameters.size(); ++i) {
       Parameter<T>& p = node.layer->parameters()[i];
       if (p.role != Role::buffer) f(k++, p);
     }
@@ -144,23 +144,23 @@ class LoweredResidual final : public Lowered<T>, public Packing<T> {
     layer_.hand_out_parameters();
     for (Node<T>& node : nodes_) {
       node.w.clear();
-      for (const std::size_t h : node.held) node.w.push_back(w[h]);
+      for (const std::size_t h : node.parameters) node.w.push_back(w[h]);
       if (node.lowered) continue;
       each_trained(node, [&](std::size_t k, Parameter<T>& p) {
         p.value = node.w[k];
-        p.grad = gradient_.data() + places_[node.held[k]].offset;
+        p.grad = gradient_.data() + places_[node.parameters[k]].offset;
       });
     }
   }
 
   void node_backward(Node<T>& node, int64_t N, T* dy, T* dx, GradientSink<T>& sink) {
-    Inside inside(sink, node.held);
+    Inside inside(sink, node.parameters);
     if (node.lowered) return node.lowered->backward(N, node.x, node.y, dy, dx, node.w.data(), inside);
-    for (const std::size_t h : node.held) std::fill_n(gradient_.data() + places_[h].offset, places_[h].n, T(0));
+    for (const std::size_t h : node.parameters) std::fill_n(gradient_.data() + places_[h].offset, places_[h].n, T(0));
     node.layer->backward({dy, node.y_shape(N)}, {dx, node.x_shape(N)});
-    for (std::size_t k = 0; k < node.held.size(); ++k) {
-      const Place& at = places_[node.held[k]];
-      inside.take(at.index, 0, at.n, gradient_.data() + at.offset);
+    for (std::size_t k = 0; k < node.parameters.size(); ++k) {
+      const Place& at = places_[node.parameters[k]];
+      inside.accept(at.index, 0, at.n, gradient_.data() + at.offset);
     }
   }
 
@@ -214,12 +214,12 @@ class Residual final : public Layer<T> {
     return in;
   }
 
-  bool foreign() const override {
-    return std::any_of(layers_.begin(), layers_.end(), [](const auto& layer) { return layer->foreign(); });
+  bool user_defined() const override {
+    return std::any_of(layers_.begin(), layers_.end(), [](const auto& layer) { return layer->user_defined(); });
   }
 
-  bool whole_batch() const override {
-    return std::any_of(layers_.begin(), layers_.end(), [](const auto& layer) { return layer->whole_batch(); });
+  bool needs_full_batch() const override {
+    return std::any_of(layers_.begin(), layers_.end(), [](const auto& layer) { return layer->needs_full_batch(); });
   }
 
   void check_training(int64_t N) const override {
@@ -227,13 +227,13 @@ class Residual final : public Layer<T> {
   }
 
   std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose purpose) override {
-    if (layout == Layout::features || foreign()) return nullptr;
-    Row<T> row = row_of(layout, layout, purpose);
-    // what comes in samples and leaves f in blocks is better in blocks from the start
-    const bool turned = row.layout() != layout && row.layout() == Layout::blocks;
-    if (turned) row = row_of(layout, Layout::blocks, purpose);
-    row.turn(turned ? Layout::blocks : layout);
-    return std::make_unique<LoweredResidual<T>>(*this, std::move(row).nodes(), turned ? 1 : 0);
+    if (layout == Layout::feature_major || user_defined()) return nullptr;
+    NodeBuilder<T> builder = nodes_of(layout, layout, purpose);
+    // what comes batch-major and leaves f channel-blocked is better blocked from the start
+    const bool reordered = builder.layout() != layout && builder.layout() == Layout::channel_blocked;
+    if (reordered) builder = nodes_of(layout, Layout::channel_blocked, purpose);
+    builder.reorder(reordered ? Layout::channel_blocked : layout);
+    return std::make_unique<LoweredResidual<T>>(*this, std::move(builder).nodes(), reordered ? 1 : 0);
   }
 
   void forward(View<const T> x, View<T> y, const Pass& pass) override {
@@ -279,19 +279,19 @@ class Residual final : public Layer<T> {
   }
 
  private:
-  /// f for samples that come in one layout and are turned to another first.
-  Row<T> row_of(Layout from, Layout to, Purpose purpose) {
-    Row<T> row(shapes_.front(), from);
-    row.turn(to);
+  /// f for samples that come in one layout and are reordered to another first.
+  NodeBuilder<T> nodes_of(Layout from, Layout to, Purpose purpose) {
+    NodeBuilder<T> builder(shapes_.front(), from);
+    builder.reorder(to);
     std::size_t trained = 0;
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       std::vector<std::size_t> held;
       for (const auto& p : layers_[i]->parameters()) {
         if (p.role != Role::buffer) held.push_back(trained++);
       }
-      row.add(*layers_[i], shapes_[i + 1], std::move(held), [&](Layout at) { return layers_[i]->lower(at, purpose); });
+      builder.add(*layers_[i], shapes_[i + 1], std::move(held), [&](Layout at) { return layers_[i]->lower(at, purpose); });
     }
-    return row;
+    return builder;
   }
 
   std::vector<std::unique_ptr<Layer<T>>> layers_;

@@ -15,11 +15,11 @@ template <class T>
 class DropoutMask {
  public:
   DropoutMask() = default;
-  DropoutMask(const Dropping& dropping, const Pass& pass) {
+  DropoutMask(const DropoutSpec& spec, const Pass& pass) {
     if (!pass.training) return;
-    const Stream stream(pass.seed, dropping.stream, pass.epoch, pass.step);
+    const Stream stream(pass.seed, spec.stream, pass.epoch, pass.step);
     words_ = {{stream.key()[0], stream.key()[1]}, pass.epoch, pass.step};
-    p_ = dropping.p;
+    p_ = spec.p;
     least_ = static_cast<uint32_t>(std::min(p_ * 0x1p32, 0x1p32 - 1));
     scale_ = p_ < 1.0 ? static_cast<T>(1.0 / (1.0 - p_)) : T(0);
   }

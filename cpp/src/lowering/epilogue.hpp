@@ -16,27 +16,27 @@ class Epilogue {
  public:
   /// Takes the layer in if it is one of the two.
   bool add(Layer<T>& next) {
-    if (dropping_) return false;
+    if (dropout_) return false;
     if (!f_ && next.elementwise()) {
       f_ = next.elementwise();
       return true;
     }
-    dropping_ = next.dropping();
-    return dropping_ != nullptr;
+    dropout_ = next.dropping();
+    return dropout_ != nullptr;
   }
   /// Only a function of each element: for results whose place is not the element's index, which chooses the mask.
   bool add_elementwise(Layer<T>& next) { return !f_ && next.elementwise() && add(next); }
 
-  explicit operator bool() const { return f_ || dropping_; }
+  explicit operator bool() const { return f_ || dropout_; }
   /// Is the derivative taken from what came before the function?
   bool from_x() const { return f_ && f_.from_x; }
   /// The part of the results that is dropped, from begin() on.
-  double dropped() const { return dropping_ ? mask_.dropped() : 0; }
+  double dropped() const { return dropout_ ? mask_.dropped() : 0; }
   /// n results as dropout leaves them.
   void drop(int64_t n, T* y) const { mask_.apply(0, n, y, y); }
   /// Before the first of a batch of n results.
   void begin(int64_t n, const Pass& pass) {
-    if (dropping_) mask_ = DropoutMask<T>(*dropping_, pass);
+    if (dropout_) mask_ = DropoutMask<T>(*dropout_, pass);
     if (keeps()) kept_.reserve(n);
   }
   /// Results first, first + 1, … of the batch, n of them.
@@ -44,14 +44,14 @@ class Epilogue {
     if (from_x()) std::copy_n(y, n, kept_.data() + first);
     if (f_) f_.forward(n, f_.a, y, y);
     if (keeps() && !f_.from_x) std::copy_n(y, n, kept_.data() + first);
-    if (dropping_) mask_.apply(first, n, y, y);
+    if (dropout_) mask_.apply(first, n, y, y);
   }
   /// dy becomes the gradient of what the lowered layer alone computed.
   void backward(int64_t n, const T* y, T* dy) const {
     const T* const kept = keeps() ? kept_.data() : y;
     parallel_for((n + kPiece - 1) / kPiece, 4.0 * static_cast<double>(n), [&](int64_t piece) {
       const int64_t first = piece * kPiece, count = std::min(kPiece, n - first);
-      if (dropping_) mask_.apply(first, count, dy + first, dy + first);
+      if (dropout_) mask_.apply(first, count, dy + first, dy + first);
       if (f_) f_.backward(count, f_.a, kept + first, dy + first, dy + first);
     });
   }
@@ -60,10 +60,10 @@ class Epilogue {
   static constexpr int64_t kPiece = 1 << 14;
 
   /// Does y not show what the derivative is taken from?
-  bool keeps() const { return f_ && (f_.from_x || dropping_ != nullptr); }
+  bool keeps() const { return f_ && (f_.from_x || dropout_ != nullptr); }
 
   Elementwise<T> f_;
-  const Dropping* dropping_ = nullptr;
+  const DropoutSpec* dropout_ = nullptr;
   DropoutMask<T> mask_;
   Buffer<T> kept_;
 };

@@ -1,4 +1,4 @@
-/// Rooms: memory for pieces of work while they run.
+/// ScratchPool: workspace for tasks while they run.
 #pragma once
 
 #include <algorithm>
@@ -10,39 +10,40 @@
 
 namespace nncore {
 
-/// As many as there are threads, for at most `pieces` pieces. Whoever is next gets the first that is free: it was used
-/// last and is still in cache.
+/// One workspace of `size` elements for each thread, for at most `tasks` tasks. A task gets the first that is free: it
+/// was used last and is still in cache.
 template <class T>
-class Rooms {
+class ScratchPool {
  public:
-  static constexpr int64_t kMost = 32;
+  static constexpr int64_t kMax = 32;
 
-  Rooms(Buffer<T>& buffer, int64_t size, int64_t pieces) : size_(size) {
-    const int64_t count = std::min({pieces, static_cast<int64_t>(num_threads()), kMost});
+  ScratchPool(Buffer<T>& buffer, int64_t size, int64_t tasks) : size_(size) {
+    const int64_t count = std::min({tasks, static_cast<int64_t>(num_threads()), kMax});
     memory_ = buffer.reserve(size * count);
     free_ = static_cast<uint32_t>((uint64_t{1} << count) - 1);
   }
 
-  class Room {
+  /// A workspace, given back when this goes out of scope.
+  class Scratch {
    public:
-    explicit Room(Rooms& all) : all_(all) {
-      uint32_t free = all_.free_.load();
+    explicit Scratch(ScratchPool& pool) : pool_(pool) {
+      uint32_t free = pool_.free_.load();
       // none is free only where threads came after the count
-      while (free == 0 || !all_.free_.compare_exchange_weak(free, free & (free - 1))) {
-        if (free == 0) free = all_.free_.load();
+      while (free == 0 || !pool_.free_.compare_exchange_weak(free, free & (free - 1))) {
+        if (free == 0) free = pool_.free_.load();
       }
       index_ = std::countr_zero(free);
     }
-    ~Room() { all_.free_.fetch_or(uint32_t{1} << index_); }
-    Room(const Room&) = delete;
-    Room& operator=(const Room&) = delete;
-    T* data() const { return all_.memory_ + index_ * all_.size_; }
+    ~Scratch() { pool_.free_.fetch_or(uint32_t{1} << index_); }
+    Scratch(const Scratch&) = delete;
+    Scratch& operator=(const Scratch&) = delete;
+    T* data() const { return pool_.memory_ + index_ * pool_.size_; }
 
    private:
-    Rooms& all_;
+    ScratchPool& pool_;
     int index_;
   };
-  Room take() { return Room(*this); }
+  Scratch acquire() { return Scratch(*this); }
 
  private:
   T* memory_;

@@ -1,4 +1,4 @@
-/// Inference: how a model with convolutions predicts. Images stay in blocks of channels from the first convolution on,
+/// Inference: how a model with convolutions predicts. Images stay channel-blocked from the first convolution on,
 /// and convolutions take in the BatchNorm, activation and pooling after them; everything else runs as it stands.
 #pragma once
 
@@ -18,28 +18,28 @@ class Inference {
   Inference(Model<T>& model, const Shape& sample) : sample_(sample) {
     const auto& shapes = model.build(sample);
     out_ = shapes.back();
-    Row<T> row(sample, Layout::samples);
+    NodeBuilder<T> builder(sample, Layout::batch_major);
     for (std::size_t i = 0; i < model.n_layers(); ++i) {
       Layer<T>& layer = model.layer(i);
       if (layer.dropping() != nullptr) continue;  // the identity here
-      row.add(layer, shapes[i + 1], model.trained_of(i), [&](Layout at) { return lower(layer, at); });
+      builder.add(layer, shapes[i + 1], model.trained_of(i), [&](Layout at) { return lower(layer, at); });
     }
-    row.turn(Layout::samples);
-    nodes_ = std::move(row).nodes();
+    builder.reorder(Layout::batch_major);
+    nodes_ = std::move(builder).nodes();
     largest_ = sample.size();
     for (Node<T>& node : nodes_) {
       largest_ = std::max(largest_, node.n_out(1));
-      for (const std::size_t h : node.held) node.w.push_back(model.parameters()[h]->value);
+      for (const std::size_t h : node.parameters) node.w.push_back(model.parameters()[h]->value);
     }
   }
 
   const Shape& sample() const { return sample_; }
-  /// Is there a layer that likes blocks? Without one the model's own way is as good.
+  /// Is there a layer with a blocked form? Without one the layerwise way is as good.
   bool worthwhile() const {
     return std::any_of(nodes_.begin(), nodes_.end(), [](const Node<T>& node) { return node.lowered != nullptr; });
   }
   /// Samples that are best taken at once: results stay in cache.
-  int64_t rows() const {
+  int64_t micro_batch() const {
     constexpr int64_t kInCache = 1 << 19, kLeast = 16, kMost = 512;
     return worthwhile() ? std::clamp(kInCache / largest_, kLeast, kMost) : kMost;
   }
@@ -61,7 +61,7 @@ class Inference {
   /// The form that takes blocks or makes them. Parameters stay as they are.
   static std::unique_ptr<Lowered<T>> lower(Layer<T>& layer, Layout at) {
     auto lowered = layer.lower(at, Purpose::inference);
-    const bool blocks = lowered && (at == Layout::blocks || lowered->layout() == Layout::blocks);
+    const bool blocks = lowered && (at == Layout::channel_blocked || lowered->layout() == Layout::channel_blocked);
     return blocks && lowered->packing() == nullptr ? std::move(lowered) : nullptr;
   }
 

@@ -38,15 +38,15 @@ View<const T> Model<T>::normalized(View<const T> x) {
 }
 
 template <class T>
-int64_t Model<T>::rows_at_once(const Shape& sample, int64_t N) {
+int64_t Model<T>::micro_batch(const Shape& sample, int64_t N) {
   if (!inference_ || !(inference_->sample() == sample)) inference_ = std::make_unique<Inference<T>>(*this, sample);
-  const bool whole = std::any_of(layers_.begin(), layers_.end(), [](const auto& layer) { return layer->whole_batch(); });
-  return whole ? N : std::min(N, inference_->rows());
+  const bool whole = std::any_of(layers_.begin(), layers_.end(), [](const auto& layer) { return layer->needs_full_batch(); });
+  return whole ? N : std::min(N, inference_->micro_batch());
 }
 
 template <class T>
 View<const T> Model<T>::infer_normalized(View<const T> x) {
-  rows_at_once(x.shape.sample(), x.batch());
+  micro_batch(x.shape.sample(), x.batch());
   can_backward_ = false;
   return inference_->worthwhile() ? inference_->run(x.batch(), x.data) : forward_normalized(x, {});
 }
@@ -54,10 +54,10 @@ View<const T> Model<T>::infer_normalized(View<const T> x) {
 template <class T>
 void Model<T>::infer(View<const T> x, T* y) {
   const Shape sample = x.shape.sample();
-  const int64_t N = x.batch(), rows = rows_at_once(sample, N);
+  const int64_t N = x.batch(), size = micro_batch(sample, N);
   forget();
-  for (int64_t first = 0; first < N; first += rows) {
-    const Shape shape = sample.with_batch(std::min(rows, N - first));
+  for (int64_t first = 0; first < N; first += size) {
+    const Shape shape = sample.with_batch(std::min(size, N - first));
     const View<const T> z = infer_normalized(normalized({x.data + first * sample.size(), shape}));
     y = std::copy_n(z.data, z.size(), y);
   }
@@ -117,8 +117,8 @@ template View<const float> Model<float>::forward(View<const float>, const Pass&)
 template View<const double> Model<double>::forward(View<const double>, const Pass&);
 template const std::vector<Shape>& Model<float>::build_for(View<const float>);
 template const std::vector<Shape>& Model<double>::build_for(View<const double>);
-template int64_t Model<float>::rows_at_once(const Shape&, int64_t);
-template int64_t Model<double>::rows_at_once(const Shape&, int64_t);
+template int64_t Model<float>::micro_batch(const Shape&, int64_t);
+template int64_t Model<double>::micro_batch(const Shape&, int64_t);
 template View<const float> Model<float>::infer_normalized(View<const float>);
 template View<const double> Model<double>::infer_normalized(View<const double>);
 template void Model<float>::infer(View<const float>, float*);

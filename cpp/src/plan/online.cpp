@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/table.hpp"
+#include "plan/planned_parameter.hpp"
 
 namespace nncore {
 
@@ -87,12 +88,12 @@ template <class T>
 Online<T>::~Online() = default;
 
 template <class T>
-void Online<T>::hold(std::size_t i, typename Plan<T>::Held& held) {
+void Online<T>::place_parameter(std::size_t i, PlannedParameter<T>& p) {
   const Place& place = places_[i];
-  held.packing = rows_[i].get();
-  held.w = w_.data() + place.offset;
-  for (int k = 0; k < optimizer_.n_slots(); ++k) held.slots[k] = slots_[k] + place.offset;
-  held.n = place.n;
+  p.packing = rows_[i].get();
+  p.w = w_.data() + place.offset;
+  for (int k = 0; k < optimizer_.n_slots(); ++k) p.slots[k] = slots_[k] + place.offset;
+  p.n = place.n;
 }
 
 template <class T>
@@ -120,10 +121,10 @@ void Online<T>::place(const std::vector<Elementwise<T>>& functions, const std::v
     layer.z = f.from_x ? take(layer.C) : layer.y;
   }
   outputs_shape_ = Shape{1, layers_.back().C};
-  outputs_.reserve(kMostSteps * layers_.back().C);
-  rates_.reserve(kMostSteps);
-  if (!descent_) constants_.resize(kMostSteps);
-  losses_.resize(kMostSteps);
+  outputs_.reserve(kMaxSteps * layers_.back().C);
+  rates_.reserve(kMaxSteps);
+  if (!descent_) constants_.resize(kMaxSteps);
+  losses_.resize(kMaxSteps);
 }
 
 template <class T>

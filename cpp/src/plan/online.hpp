@@ -13,7 +13,7 @@ namespace nncore {
 template <class T>
 class Online {
  public:
-  static constexpr int64_t kMostSteps = 256;
+  static constexpr int64_t kMaxSteps = 256;
 
   /// Is the model one for it: Linear layers, few weights, each with one function of each element after it at most?
   static bool suits(Model<T>& model, const Shape& sample);
@@ -22,9 +22,9 @@ class Online {
   ~Online();
 
   /// Says where parameter i is, and how it lies there.
-  void hold(std::size_t i, typename Plan<T>::Held& held);
+  void place_parameter(std::size_t i, PlannedParameter<T>& p);
 
-  /// Up to kMostSteps updates.
+  /// Up to kMaxSteps updates.
   void run(int64_t steps, const T* x, const Target<T>& y, StepResult* results);
   const T* outputs() const { return outputs_.data(); }  ///< of the steps of the last run
 

@@ -7,6 +7,7 @@
 #include "kernels/table.hpp"
 #include "lowering/nodes.hpp"
 #include "plan/online.hpp"
+#include "plan/planned_parameter.hpp"
 
 namespace nncore {
 
@@ -14,35 +15,35 @@ template <class T>
 Plan<T>::Plan(Model<T>& model, Optimizer<T>& optimizer, Loss<T>& loss, const Shape& sample, int64_t max_batch,
               const GradientOptions& options)
     : model_(model), optimizer_(optimizer), loss_(loss), sample_(sample), max_batch_(max_batch), options_(options) {
-  look_over();
+  classify();
   if (wants_online(max_batch)) {
     online_ = std::make_unique<Online<T>>(model, optimizer, loss, options.check_finite);
     z_ = online_->outputs();
-    z_shape_ = model.build(sample).back().with_batch(Online<T>::kMostSteps);
+    z_shape_ = model.build(sample).back().with_batch(Online<T>::kMaxSteps);
   } else {
     make_nodes();
   }
-  hold_parameters();
+  plan_parameters();
   place_buffers();
 }
 
 template <class T>
 Plan<T>::~Plan() = default;
 
-/// Samples in lanes where every layer can and all of them together are cheaper so. Sizes alone decide.
+/// Feature-major where every layer can and all of them together are cheaper so. Sizes alone decide.
 template <class T>
 Layout Plan<T>::choose_layout(int64_t batch) const {
   double by_samples = 0, by_features = 0;
   for (std::size_t i = 0; i < model_.n_layers(); ++i) {
     Layer<T>& layer = model_.layer(i);
     if (layer.elementwise()) continue;
-    const auto samples = layer.lower(Layout::samples, Purpose::training);
-    const auto features = layer.lower(Layout::features, Purpose::training);
-    if (!samples || !features) return Layout::samples;
+    const auto samples = layer.lower(Layout::batch_major, Purpose::training);
+    const auto features = layer.lower(Layout::feature_major, Purpose::training);
+    if (!samples || !features) return Layout::batch_major;
     by_samples += samples->cost(batch);
     by_features += features->cost(batch);
   }
-  return by_features < 0.9 * by_samples ? Layout::features : Layout::samples;
+  return by_features < 0.9 * by_samples ? Layout::feature_major : Layout::batch_major;
 }
 
 template <class T>
@@ -58,59 +59,59 @@ bool Plan<T>::wants_online(int64_t batch) const {
   return batch == 1 && plain && Online<T>::suits(model_, sample_);
 }
 
-/// What kind of model it is, and how many places use each parameter.
+/// Sets user_defined_, shared_, deferred_, and how many places use each parameter.
 template <class T>
-void Plan<T>::look_over() {
+void Plan<T>::classify() {
   uses_.assign(model_.parameters().size(), 0);
-  foreign_ = loss_.foreign();
+  user_defined_ = loss_.user_defined();
   for (std::size_t i = 0; i < model_.n_layers(); ++i) {
     Layer<T>& layer = model_.layer(i);
-    foreign_ = foreign_ || layer.foreign();
+    user_defined_ = user_defined_ || layer.user_defined();
     for (const std::size_t h : model_.trained_of(i)) ++uses_[h];
   }
   shared_ = std::any_of(uses_.begin(), uses_.end(), [](int n) { return n > 1; });
-  deferred_ = shared_ || foreign_ || options_.clip_norm > 0;
+  deferred_ = shared_ || user_defined_ || options_.clip_norm > 0;
 }
 
 template <class T>
 void Plan<T>::make_nodes() {
   const auto& shapes = model_.build(sample_);
   if (!shared_) layout_ = choose_layout(max_batch_);
-  Row<T> row(sample_, Layout::samples);
-  row.turn(layout_);
+  NodeBuilder<T> builder(sample_, Layout::batch_major);
+  builder.reorder(layout_);
   for (std::size_t i = 0; i < model_.n_layers(); ++i) {
     Layer<T>& layer = model_.layer(i);
-    std::vector<std::size_t> held = model_.trained_of(i);
+    std::vector<std::size_t> parameters = model_.trained_of(i);
     // A parameter used in two places has its whole gradient only when backward is over, and every place reads the
     // same memory: such layers run as they stand.
-    const bool own = std::all_of(held.begin(), held.end(), [&](std::size_t h) { return uses_[h] == 1; });
-    row.add(layer, shapes[i + 1], std::move(held),
+    const bool own = std::all_of(parameters.begin(), parameters.end(), [&](std::size_t h) { return uses_[h] == 1; });
+    builder.add(layer, shapes[i + 1], std::move(parameters),
             [&](Layout at) { return own ? layer.lower(at, Purpose::training) : nullptr; });
   }
-  row.turn(Layout::samples);
-  nodes_ = std::move(row).nodes();
-  const auto trained = [](const Node<T>& node) { return !node.held.empty(); };
+  builder.reorder(Layout::batch_major);
+  nodes_ = std::move(builder).nodes();
+  const auto trained = [](const Node<T>& node) { return !node.parameters.empty(); };
   first_trained_ = static_cast<std::size_t>(std::find_if(nodes_.begin(), nodes_.end(), trained) - nodes_.begin());
 }
 
 template <class T>
-void Plan<T>::hold_parameters() {
+void Plan<T>::plan_parameters() {
   if (!optimizer_.attached()) optimizer_.attach(model_.parameters());
   for (std::size_t i = 0; i < model_.parameters().size(); ++i) {
     Parameter<T>* p = model_.parameters()[i];
-    Held held{p, nullptr, p->value, {}, nullptr, nullptr, 0, p->shape.size(), static_cast<int>(i)};
-    for (int k = 0; k < optimizer_.n_slots(); ++k) held.slots[k] = optimizer_.slot(held.index, k);
-    if (deferred_) held.g = p->grad;
-    if (online_) online_->hold(i, held);
-    held_.push_back(held);
+    PlannedParameter<T> planned{p, nullptr, p->value, {}, nullptr, nullptr, 0, p->shape.size(), static_cast<int>(i)};
+    for (int k = 0; k < optimizer_.n_slots(); ++k) planned.slots[k] = optimizer_.slot(planned.index, k);
+    if (deferred_) planned.g = p->grad;
+    if (online_) online_->place_parameter(i, planned);
+    parameters_.push_back(planned);
   }
   for (std::size_t i = model_.n_layers(); i-- > 0;) {
-    for (const std::size_t h : model_.trained_of(i)) held_[h].owner = &model_.layer(i);
+    for (const std::size_t h : model_.trained_of(i)) parameters_[h].owner = &model_.layer(i);
   }
   for (Node<T>& node : nodes_) {
-    for (std::size_t k = 0; node.lowered && k < node.held.size(); ++k) {
-      held_[node.held[k]].packing = node.lowered->packing();
-      held_[node.held[k]].packing_index = static_cast<int>(k);
+    for (std::size_t k = 0; node.lowered && k < node.parameters.size(); ++k) {
+      parameters_[node.parameters[k]].packing = node.lowered->packing();
+      parameters_[node.parameters[k]].packing_index = static_cast<int>(k);
     }
   }
 }
@@ -127,7 +128,7 @@ void Plan<T>::place_buffers() {
     total += rounded(node.n_out(max_batch_));
   }
   const int copies = 1 + optimizer_.n_slots() + (deferred_ ? 1 : 0);
-  for (const Held& held : held_) total += held.packing != nullptr ? copies * rounded(held.n) : 0;
+  for (const PlannedParameter<T>& p : parameters_) total += p.packing != nullptr ? copies * rounded(p.n) : 0;
   T* at = arena_.reserve(total + 2 * rounded(largest));
   const auto place = [&](int64_t n) { return std::exchange(at, at + rounded(n)); };
   const T* x = nullptr;  // of the first node: each step's own
@@ -138,43 +139,43 @@ void Plan<T>::place_buffers() {
   z_ = nodes_.back().y;
   z_shape_ = nodes_.back().out.with_batch(max_batch_);
   for (T*& gradient : gradients_) gradient = place(largest);
-  for (Held& held : held_) {
-    if (held.packing == nullptr) continue;
-    held.w = place(held.n);
-    for (int k = 0; k < optimizer_.n_slots(); ++k) held.slots[k] = place(held.n);
-    if (deferred_) held.g = place(held.n);
+  for (PlannedParameter<T>& p : parameters_) {
+    if (p.packing == nullptr) continue;
+    p.w = place(p.n);
+    for (int k = 0; k < optimizer_.n_slots(); ++k) p.slots[k] = place(p.n);
+    if (deferred_) p.g = place(p.n);
   }
   for (Node<T>& node : nodes_) {
-    for (const std::size_t h : node.held) node.w.push_back(held_[h].w);
+    for (const std::size_t h : node.parameters) node.w.push_back(parameters_[h].w);
   }
 }
 
 template <class T>
 void Plan<T>::enter() {
-  for (Held& held : held_) {
-    if (held.packing == nullptr) continue;
-    held.packing->pack(held.packing_index, held.natural->value, held.w);
+  for (PlannedParameter<T>& p : parameters_) {
+    if (p.packing == nullptr) continue;
+    p.packing->pack(p.packing_index, p.natural->value, p.w);
     for (int k = 0; k < optimizer_.n_slots(); ++k) {
-      held.packing->pack(held.packing_index, optimizer_.slot(held.index, k), held.slots[k]);
+      p.packing->pack(p.packing_index, optimizer_.slot(p.index, k), p.slots[k]);
     }
   }
   model_.zero_grad();
 }
 
 template <class T>
-void Plan<T>::show_parameters() const {
-  for (const Held& held : held_) {
-    if (held.packing != nullptr) held.packing->unpack(held.packing_index, held.w, held.natural->value);
+void Plan<T>::publish_parameters() const {
+  for (const PlannedParameter<T>& p : parameters_) {
+    if (p.packing != nullptr) p.packing->unpack(p.packing_index, p.w, p.natural->value);
   }
 }
 
 template <class T>
 void Plan<T>::leave() {
-  show_parameters();
-  for (Held& held : held_) {
-    if (held.packing == nullptr) continue;
+  publish_parameters();
+  for (PlannedParameter<T>& p : parameters_) {
+    if (p.packing == nullptr) continue;
     for (int k = 0; k < optimizer_.n_slots(); ++k) {
-      held.packing->unpack(held.packing_index, held.slots[k], optimizer_.slot(held.index, k));
+      p.packing->unpack(p.packing_index, p.slots[k], optimizer_.slot(p.index, k));
     }
   }
   model_.zero_grad();
@@ -184,9 +185,9 @@ void Plan<T>::leave() {
 template <class T>
 template <class F>
 void Plan<T>::for_each_state(F f) {
-  for (Held& held : held_) {
-    f(held.w, held.n);
-    for (int k = 0; k < optimizer_.n_slots(); ++k) f(held.slots[k], held.n);
+  for (PlannedParameter<T>& p : parameters_) {
+    f(p.w, p.n);
+    for (int k = 0; k < optimizer_.n_slots(); ++k) f(p.slots[k], p.n);
   }
   for (const Parameter<T>* buffer : model_.buffers()) f(buffer->value, buffer->shape.size());
 }
@@ -213,8 +214,8 @@ void Plan<T>::restore(const Buffer<T>& snapshot, int64_t t) {
 
 template <class T>
 std::string Plan<T>::nonfinite_parameter() const {
-  for (const Held& held : held_) {
-    if (!kernels<T>().all_finite(held.n, held.w)) return held.owner->label() + " " + held.natural->name;
+  for (const PlannedParameter<T>& p : parameters_) {
+    if (!kernels<T>().all_finite(p.n, p.w)) return p.owner->label() + " " + p.natural->name;
   }
   return "";
 }

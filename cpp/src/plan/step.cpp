@@ -7,12 +7,13 @@
 #include "nncore/plan.hpp"
 #include "nncore/thread_pool.hpp"
 #include "plan/online.hpp"
+#include "plan/planned_parameter.hpp"
 
 namespace nncore {
 
 template <class T>
-int64_t Plan<T>::most_steps() const {
-  return online_ ? Online<T>::kMostSteps : 1;
+int64_t Plan<T>::max_steps() const {
+  return online_ ? Online<T>::kMaxSteps : 1;
 }
 
 template <class T>
@@ -24,7 +25,7 @@ void Plan<T>::run(int64_t steps, int64_t N, const T* x, const Target<T>& target,
 
 template <class T>
 StepResult Plan<T>::step(int64_t N, const T* x, const Target<T>& target, const Pass& pass) {
-  if (!foreign_) return run_step(N, x, target, pass);
+  if (!user_defined_) return run_step(N, x, target, pass);
   // Updates wait for the end of backward then; only running statistics and the step count may have moved.
   const auto for_each_statistic = [&](auto f) {
     T* at = running_.data();
@@ -75,15 +76,15 @@ void Plan<T>::backward(int64_t N) {
   for (std::size_t i = nodes_.size(); i-- > first_trained_;) {
     Node<T>& node = nodes_[i];
     current_ = &node;
-    T* const wanted = i == first_trained_ ? nullptr : dx;  // nobody asks for the gradient of the data
+    T* const wanted = i == first_trained_ ? nullptr : dx;  // the gradient of the data is not used
     if (node.lowered) {
       node.lowered->backward(N, node.x, node.y, dy, wanted, node.w.data(), *this);
     } else {
       node.layer->backward({dy, node.y_shape(N)}, {wanted, node.x_shape(N)});
-      for (std::size_t k = 0; !deferred_ && k < node.held.size(); ++k) {
-        Held& held = held_[node.held[k]];
-        finish(held, 0, held.n, held.natural->grad);
-        std::fill_n(held.natural->grad, held.n, T(0));
+      for (std::size_t k = 0; !deferred_ && k < node.parameters.size(); ++k) {
+        PlannedParameter<T>& p = parameters_[node.parameters[k]];
+        finish(p, 0, p.n, p.natural->grad);
+        std::fill_n(p.natural->grad, p.n, T(0));
       }
     }
     std::swap(dy, dx);
@@ -92,20 +93,20 @@ void Plan<T>::backward(int64_t N) {
 
 /// A piece of a lowered layer's gradient is ready.
 template <class T>
-void Plan<T>::take(int parameter, int64_t offset, int64_t n, T* g) {
-  Held& held = held_[current_->held[static_cast<std::size_t>(parameter)]];
+void Plan<T>::accept(int parameter, int64_t offset, int64_t n, T* g) {
+  PlannedParameter<T>& p = parameters_[current_->parameters[static_cast<std::size_t>(parameter)]];
   if (deferred_) {
-    std::copy_n(g, n, held.g + offset);
+    std::copy_n(g, n, p.g + offset);
   } else {
-    finish(held, offset, n, g);
+    finish(p, offset, n, g);
   }
 }
 
 /// Penalties and clipping by value, the steps between a gradient and its update that look at one element at a time.
 template <class T>
-void Plan<T>::prepare(const Held& held, int64_t offset, int64_t n, T* g) const {
-  if (held.natural->role == Role::weight && (options_.l1 > 0 || options_.l2 > 0)) {
-    kernels<T>().add_penalty(n, static_cast<T>(options_.l2), static_cast<T>(options_.l1), held.w + offset, g);
+void Plan<T>::prepare(const PlannedParameter<T>& p, int64_t offset, int64_t n, T* g) const {
+  if (p.natural->role == Role::weight && (options_.l1 > 0 || options_.l2 > 0)) {
+    kernels<T>().add_penalty(n, static_cast<T>(options_.l2), static_cast<T>(options_.l1), p.w + offset, g);
   }
   if (options_.clip_value > 0) {
     const T bound = static_cast<T>(options_.clip_value);
@@ -114,24 +115,24 @@ void Plan<T>::prepare(const Held& held, int64_t offset, int64_t n, T* g) const {
 }
 
 template <class T>
-void Plan<T>::finish(Held& held, int64_t offset, int64_t n, T* g) {
-  prepare(held, offset, n, g);
+void Plan<T>::finish(PlannedParameter<T>& p, int64_t offset, int64_t n, T* g) {
+  prepare(p, offset, n, g);
   if (options_.check_finite && !kernels<T>().all_finite(n, g)) {
     finite_.store(false, std::memory_order_relaxed);
     return;
   }
   T* slots[Optimizer<T>::kMaxSlots];
-  for (int k = 0; k < Optimizer<T>::kMaxSlots; ++k) slots[k] = held.slots[k] == nullptr ? nullptr : held.slots[k] + offset;
-  optimizer_.update(constants_, n, held.w + offset, g, slots);
+  for (int k = 0; k < Optimizer<T>::kMaxSlots; ++k) slots[k] = p.slots[k] == nullptr ? nullptr : p.slots[k] + offset;
+  optimizer_.update(constants_, n, p.w + offset, g, slots);
 }
 
 /// All gradients are known: clip by their common norm, then update.
 template <class T>
 void Plan<T>::update_deferred(StepResult& result) {
   double squares = 0;
-  for (Held& held : held_) {
-    prepare(held, 0, held.n, held.g);
-    squares += kernels<T>().sum_squares(held.n, held.g);
+  for (PlannedParameter<T>& p : parameters_) {
+    prepare(p, 0, p.n, p.g);
+    squares += kernels<T>().sum_squares(p.n, p.g);
   }
   result.grad_norm = std::sqrt(squares);
   if (options_.check_finite && !std::isfinite(squares)) {
@@ -140,12 +141,12 @@ void Plan<T>::update_deferred(StepResult& result) {
   }
   // PyTorch's clip_grad_norm_: the 1e-6 keeps the quotient finite.
   const double factor = options_.clip_norm > 0 ? options_.clip_norm / (result.grad_norm + 1e-6) : 1.0;
-  for (Held& held : held_) {
+  for (PlannedParameter<T>& p : parameters_) {
     if (factor < 1.0) {
-      for (int64_t i = 0; i < held.n; ++i) held.g[i] *= static_cast<T>(factor);
+      for (int64_t i = 0; i < p.n; ++i) p.g[i] *= static_cast<T>(factor);
     }
-    optimizer_.update(constants_, held.n, held.w, held.g, held.slots);
-    std::fill_n(held.g, held.n, T(0));
+    optimizer_.update(constants_, p.n, p.w, p.g, p.slots);
+    std::fill_n(p.g, p.n, T(0));
   }
 }
 
@@ -153,21 +154,21 @@ template <class T>
 double Plan<T>::penalty() const {
   if (options_.l1 == 0 && options_.l2 == 0) return 0;
   double sum = 0;
-  for (const Held& held : held_) {
-    if (held.natural->role != Role::weight) continue;
-    if (options_.l2 > 0) sum += 0.5 * options_.l2 * kernels<T>().sum_squares(held.n, held.w);
-    if (options_.l1 > 0) sum += options_.l1 * kernels<T>().sum_absolute(held.n, held.w);
+  for (const PlannedParameter<T>& p : parameters_) {
+    if (p.natural->role != Role::weight) continue;
+    if (options_.l2 > 0) sum += 0.5 * options_.l2 * kernels<T>().sum_squares(p.n, p.w);
+    if (options_.l1 > 0) sum += options_.l1 * kernels<T>().sum_absolute(p.n, p.w);
   }
   return sum;
 }
 
 template double Plan<float>::penalty() const;
 template double Plan<double>::penalty() const;
-template int64_t Plan<float>::most_steps() const;
-template int64_t Plan<double>::most_steps() const;
+template int64_t Plan<float>::max_steps() const;
+template int64_t Plan<double>::max_steps() const;
 template void Plan<float>::run(int64_t, int64_t, const float*, const Target<float>&, const Pass&, StepResult*);
 template void Plan<double>::run(int64_t, int64_t, const double*, const Target<double>&, const Pass&, StepResult*);
-template void Plan<float>::take(int, int64_t, int64_t, float*);
-template void Plan<double>::take(int, int64_t, int64_t, double*);
+template void Plan<float>::accept(int, int64_t, int64_t, float*);
+template void Plan<double>::accept(int, int64_t, int64_t, double*);
 
 }  // namespace nncore

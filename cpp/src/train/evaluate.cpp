@@ -60,9 +60,9 @@ Evaluation Trainer<T>::evaluate(const Dataset<T>& data, const Measures<T>& measu
   const Shape sample = data.x.shape.sample(), out = model_.build(sample).back();
   SampleBatch<T> samples;
   T* z = outputs_.reserve(N * out.size());
-  const int64_t rows = model_.rows_at_once(sample, N);
-  for (int64_t first = 0; first < N; first += rows) {
-    const int64_t count = std::min(rows, N - first);
+  const int64_t size = model_.micro_batch(sample, N);
+  for (int64_t first = 0; first < N; first += size) {
+    const int64_t count = std::min(size, N - first);
     const T* x = samples.gather(model_, data.x, {nullptr, first, count});
     const View<const T> piece = model_.infer_normalized({x, sample.with_batch(count)});
     std::copy_n(piece.data, piece.size(), z + first * out.size());

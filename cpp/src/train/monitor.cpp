@@ -78,10 +78,10 @@ int64_t Monitor<T>::steps_until_due(int64_t updates) const {
 }
 
 template <class T>
-void Monitor<T>::describe(std::size_t row, int64_t n, const T* x, Range working) {
+void Monitor<T>::describe(std::size_t row, int64_t n, const T* x, Bounds bounds) {
   for (Observation& seen : seen_) {
     int64_t* const counts = seen.counts.data() + static_cast<std::ptrdiff_t>(row) * seen.bins;
-    seen.statistics[row] = describe_elements(n, x, working, seen.bins, counts);
+    seen.statistics[row] = describe_elements(n, x, bounds, seen.bins, counts);
   }
 }
 
@@ -89,7 +89,7 @@ template <class T>
 void Monitor<T>::describe_output(Layer<T>& layer, View<const T> y, bool gradient) {
   const std::size_t row = output_row_.at(&layer);
   if (gradient) return describe(row + 1, y.size(), y.data);
-  describe(row, y.size(), y.data, layer.working_range());
+  describe(row, y.size(), y.data, layer.saturation_bounds());
   if (!layer.elementwise()) return;
   const double dead = dead_share(y);
   for (Observation& seen : seen_) seen.statistics[row].dead = dead;
@@ -107,7 +107,7 @@ void Monitor<T>::look(Plan<T>& plan, Loss<T>& loss, int64_t N, const T* x, const
     seen.counts.resize(names_.size() * static_cast<std::size_t>(watch.bins));
     seen_.push_back(std::move(seen));
   }
-  plan.show_parameters();
+  plan.publish_parameters();
   T* kept = before_.reserve(model_.n_values());
   for (std::size_t i = 0; i < model_.parameters().size(); ++i) {
     const Parameter<T>& p = *model_.parameters()[i];
@@ -151,7 +151,7 @@ void Monitor<T>::add_gradients(const Plan<T>& plan, Loss<T>& loss, View<const T>
 
 template <class T>
 void Monitor<T>::measure_update(Plan<T>& plan) {
-  plan.show_parameters();
+  plan.publish_parameters();
   const T* before = before_.data();
   for (std::size_t i = 0; i < model_.parameters().size(); ++i) {
     const Parameter<T>& p = *model_.parameters()[i];

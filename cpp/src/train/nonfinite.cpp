@@ -38,7 +38,7 @@ void Trainer<T>::guarded_steps(const Run& run, uint32_t step, int64_t steps) {
   try {
     run_steps(run, step, steps);
   } catch (...) {
-    if (!plan_->foreign()) replay(run, rewind());
+    if (!plan_->user_defined()) replay(run, rewind());
     throw;
   }
 }

@@ -27,12 +27,12 @@ struct Slices {
 
 /// Fills all but `dead` and `update_ratio`; counts (bins of them, unless bins is 0) become the histogram.
 template <class T>
-Statistics describe_elements(int64_t n, const T* x, Range working, int64_t bins, int64_t* counts) {
+Statistics describe_elements(int64_t n, const T* x, Bounds bounds, int64_t bins, int64_t* counts) {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   const Slices slices(n);
   std::array<RangeSummary, Slices::kMost> part;
   slices.each([&](int64_t i, int64_t at, int64_t length) {
-    part[static_cast<std::size_t>(i)] = kernels<T>().summarize(length, x + at, working.low, working.high);
+    part[static_cast<std::size_t>(i)] = kernels<T>().summarize(length, x + at, bounds.low, bounds.high);
   });
   RangeSummary all = slices.count > 0 ? part[0] : RangeSummary{};
   for (std::size_t i = 1; i < static_cast<std::size_t>(slices.count); ++i) {
@@ -58,7 +58,7 @@ Statistics describe_elements(int64_t n, const T* x, Range working, int64_t bins,
   for (int64_t i = 0; i < tables; ++i) {
     for (int64_t b = 0; b < bins; ++b) counts[b] += bin[static_cast<std::size_t>(i * table + b)];
   }
-  const bool ends = std::isfinite(working.low);
+  const bool ends = std::isfinite(bounds.low);
   return {all.min,          all.max,
           mean,             std::sqrt(around / finite),
           std::sqrt(around + finite * mean * mean),

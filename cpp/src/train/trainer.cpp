@@ -86,7 +86,7 @@ template <class T>
 Plan<T>& Trainer<T>::plan_for(const Shape& sample, int64_t batch) {
   if (!plan_ || !plan_->suits(sample, batch)) {
     plan_ = std::make_unique<Plan<T>>(model_, optimizer_, *loss_, sample, batch, options_.gradient);
-    steps_.resize(static_cast<std::size_t>(plan_->most_steps()));
+    steps_.resize(static_cast<std::size_t>(plan_->max_steps()));
   }
   model_.build(sample);
   return *plan_;
@@ -114,7 +114,7 @@ template <class T>
 int64_t Trainer<T>::steps_at_once(const Run& run) const {
   int64_t left = std::min(run.steps_per_epoch - state_.cursor.step, run.steps_left);
   if (run.monitor != nullptr) left = looks_now(run) ? 1 : std::min(left, run.monitor->steps_until_due(optimizer_.t()));
-  return std::min({plan_->most_steps(), left, kSnapshotEvery - result_.steps % kSnapshotEvery});
+  return std::min({plan_->max_steps(), left, kSnapshotEvery - result_.steps % kSnapshotEvery});
 }
 
 template <class T>

@@ -12,7 +12,7 @@ class Sigmoid final : public ElementwiseLayer<T> {
   Elementwise<T> elementwise() const override {
     return {kernels<T>().sigmoid, kernels<T>().sigmoid_backward, nullptr};
   }
-  Range working_range() const override { return {0.01, 0.99}; }
+  Bounds saturation_bounds() const override { return {0.01, 0.99}; }
 };
 
 const auto registered = layer<Sigmoid>("Sigmoid")

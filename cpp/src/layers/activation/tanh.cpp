@@ -10,7 +10,7 @@ class Tanh final : public ElementwiseLayer<T> {
  public:
   explicit Tanh(const Args&) {}
   Elementwise<T> elementwise() const override { return {kernels<T>().tanh, kernels<T>().tanh_backward, nullptr}; }
-  Range working_range() const override { return {-0.99, 0.99}; }
+  Bounds saturation_bounds() const override { return {-0.99, 0.99}; }
 };
 
 const auto registered = layer<Tanh>("Tanh")

@@ -10,22 +10,13 @@
 
 #include "kernels/table.hpp"
 #include "layers/conv/winograd_conv.hpp"
+#include "lowering/reorder.hpp"
 #include "lowering/scratch_pool.hpp"
 #include "nncore/buffer.hpp"
 #include "nncore/layer.hpp"
 #include "nncore/thread_pool.hpp"
 
 namespace nncore {
-
-/// N images of C channels of L pixels into blocks, or back.
-template <class T>
-void turn_blocks(bool to_blocks, int64_t N, int64_t C, int64_t L, const T* from, T* to) {
-  const auto turn = to_blocks ? kernels<T>().conv.to_blocked : kernels<T>().conv.from_blocked;
-  const int64_t blocked = blocks_of(C, kernels<T>().lanes) * kernels<T>().lanes * L, natural = C * L;
-  parallel_for(N, 2.0 * static_cast<double>(N) * static_cast<double>(blocked), [&](int64_t n) {
-    turn(1, C, L, from + n * (to_blocks ? natural : blocked), to + n * (to_blocks ? blocked : natural));
-  });
-}
 
 template <class T>
 class BlockedConv {
@@ -76,10 +67,10 @@ class BlockedConv {
     if (y != nullptr) {
       return parallel_for(units, flops(N), [&](int64_t i) { compute(i, y + i / bands / pairs * image_results()); });
     }
-    Rooms<T> rooms(rooms_, image_results(), units);
+    ScratchPool<T> pool(scratch_, image_results(), units);
     parallel_for(units, flops(N), [&](int64_t i) {
-      const auto room = rooms.take();
-      compute(i, room.data());
+      const auto scratch = pool.acquire();
+      compute(i, scratch.data());
     });
   }
 
@@ -91,7 +82,7 @@ class BlockedConv {
   // 180 degrees: a convolution of its own. x and w are those of the last forward; db and dx may be null.
   void backward(int64_t N, const T* x, const T* dz, T* dx, T* dw, T* db) {
     if (dx != nullptr) input_gradient(N, dz, dx);
-    const T* const from = turned(x);
+    const T* const from = reordered(x);
     const auto image = [&](int64_t n, T*) { return dz + n * image_results(); };
     if (few()) return gradients_by_image(N, from, image, 0, dw, db);
     const auto& conv = kernels<T>().conv;
@@ -104,10 +95,10 @@ class BlockedConv {
       conv.conv_bias_gradient(s_, N, k, k + 1, dz, db);
     });
   }
-  /// The same without dx, where by_image(): image(n, room) gives the dz of image n, made in `room`, and is called once.
+  /// The same without dx, where by_image(): image(n, scratch) gives the dz of image n, made in `scratch`, and is called once.
   template <class F>
   void backward_by_image(int64_t N, const T* x, F image, T* dw, T* db) {
-    gradients_by_image(N, turned(x), image, image_results(), dw, db);
+    gradients_by_image(N, reordered(x), image, image_results(), dw, db);
   }
 
  private:
@@ -155,13 +146,13 @@ class BlockedConv {
     });
   }
 
-  /// The x of the last forward, as it turned it.
-  const T* turned(const T* x) const { return plain() || blocked_x_ ? x : x_.data(); }
+  /// The x of the last forward, as it was reordered.
+  const T* reordered(const T* x) const { return plain() || blocked_x_ ? x : x_.data(); }
 
   /// x as the kernels read it.
   const T* readable(int64_t N, const T* x) {
     if (plain() || blocked_x_) return x;
-    turn_blocks(true, N, s_.C, s_.H * s_.W, x, x_.reserve(N * image_size()));
+    reorder_blocks(true, N, s_.C, s_.H * s_.W, x, x_.reserve(N * image_size()));
     return x_.data();
   }
 
@@ -174,22 +165,22 @@ class BlockedConv {
       kernels<T>().conv.conv_weight_gradient(s_, part, x, dz, dw);
     });
   }
-  /// dW and db, with so much room for image(n, room). Few channels make few pieces: parts of the batch instead, each with
-  /// its own sums.
+  /// dW and db, with a workspace of scratch_size elements for image(n, scratch). Few channels make few tasks: parts of the
+  /// batch instead, each with its own sums.
   template <class F>
-  void gradients_by_image(int64_t N, const T* x, F image, int64_t room_size, T* dw, T* db) {
+  void gradients_by_image(int64_t N, const T* x, F image, int64_t scratch_size, T* dw, T* db) {
     const auto& conv = kernels<T>().conv;
     const auto kernel = plain() ? conv.conv_weight_gradient_plain : conv.conv_weight_gradient;
     const int64_t n_w = packed_size(s_, b()), size = n_w + 2 * s_.K, parts = std::clamp(N, int64_t{1}, kParts);
     T* const sums = sums_.reserve(parts * size);
     std::fill_n(sums, N == 0 ? size : 0, T(0));
-    Rooms<T> rooms(rooms_, room_size, parts);
+    ScratchPool<T> pool(scratch_, scratch_size, parts);
     parallel_for(parts, flops(N), [&](int64_t i) {
       T *const part_dw = sums + i * size, *const part_db = part_dw + n_w, *const image_db = part_db + s_.K;
       const int64_t n0 = i * N / parts, n1 = (i + 1) * N / parts;
-      const auto room = rooms.take();
+      const auto scratch = pool.acquire();
       for (int64_t n = n0; n < n1; ++n) {
-        const T* const dz = image(n, room.data());
+        const T* const dz = image(n, scratch.data());
         const bool more = n > n0;
         kernel(s_, {1, 0, K_blocks(), 0, plain() ? s_.C : C_blocks(), 0, s_.kh * s_.kw, more}, x + n * image_size(), dz,
                part_dw);
@@ -217,13 +208,13 @@ class BlockedConv {
                           blocked + n * blocks * size);
       });
     }
-    if (!blocked_x_) turn_blocks(false, N, s_.C, s_.H * s_.W, blocked, dx);
+    if (!blocked_x_) reorder_blocks(false, N, s_.C, s_.H * s_.W, blocked, dx);
   }
 
   ConvShape s_;
   bool blocked_x_, remembers_;
   std::optional<WinogradConv<T>> tiles_, tiles_back_;  // none: the direct kernels
-  Buffer<T> x_, dx_, packed_, known_, flipped_, dw_, sums_, rooms_;
+  Buffer<T> x_, dx_, packed_, known_, flipped_, dw_, sums_, scratch_;
 };
 
 }  // namespace nncore

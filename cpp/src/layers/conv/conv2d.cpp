@@ -47,8 +47,8 @@ class Conv2d final : public Layer<T> {
   }
 
   std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose purpose) override {
-    if (!in_blocks() || layout == Layout::features) return nullptr;
-    return std::make_unique<LoweredConv<T>>(conv_shape(), layout == Layout::blocks, bias_, purpose);
+    if (!in_blocks() || layout == Layout::feature_major) return nullptr;
+    return std::make_unique<LoweredConv<T>>(conv_shape(), layout == Layout::channel_blocked, bias_, purpose);
   }
 
   void forward(View<const T> x, View<T> y, const Pass& pass) override {
@@ -105,13 +105,13 @@ class Conv2d final : public Layer<T> {
     T* const blocked = blocked_.reserve(conv_->results(N));
     conv_->forward(N, x.data, this->parameters()[0].value, bias_ ? this->parameters()[1].value : nullptr, blocked,
                    num_threads(), [](int64_t, int64_t, const T*) {});
-    turn_blocks(false, N, K_, out_[1] * out_[2], blocked, y.data);
+    reorder_blocks(false, N, K_, out_[1] * out_[2], blocked, y.data);
   }
 
   void backward_in_blocks(View<const T> dy, View<T> dx) {
     const int64_t N = dy.batch(), size = this->parameters()[0].shape.size();
     T* const blocked = blocked_.reserve(conv_->results(N));
-    turn_blocks(true, N, K_, out_[1] * out_[2], dy.data, blocked);
+    reorder_blocks(true, N, K_, out_[1] * out_[2], dy.data, blocked);
     T *dw = gradient_.reserve(size + K_), *db = bias_ ? dw + size : nullptr;
     conv_->backward(N, x_.data, blocked, dx.data, dw, db);
     kernels<T>().add(size, dw, this->parameters()[0].grad);

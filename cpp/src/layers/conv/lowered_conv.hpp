@@ -21,7 +21,7 @@ class LoweredConv final : public Lowered<T> {
         bias_(bias),
         purpose_(purpose) {}
 
-  Layout layout() const override { return Layout::blocks; }
+  Layout layout() const override { return Layout::channel_blocked; }
   double cost(int64_t N) const override { return 3 * conv_.flops(N) / static_cast<double>(2 * kernels<T>().lanes); }
 
   bool fuse(Layer<T>& next) override {
@@ -31,7 +31,7 @@ class LoweredConv final : public Lowered<T> {
       normalization_ = &next;
       return true;
     }
-    std::unique_ptr<Lowered<T>> lowered = next.lower(Layout::blocks, purpose_);
+    std::unique_ptr<Lowered<T>> lowered = next.lower(Layout::channel_blocked, purpose_);
     auto* const pool = dynamic_cast<LoweredPool<T>*>(lowered.get());
     if (pool == nullptr) return false;
     lowered.release();
@@ -63,8 +63,8 @@ class LoweredConv final : public Lowered<T> {
     } else {
       conv_.backward(N, x, own_gradient(N, y, dy), dx, dw, db);
     }
-    sink.take(0, 0, n_w_, dw);
-    if (bias_) sink.take(1, 0, K_, db);
+    sink.accept(0, 0, n_w_, dw);
+    if (bias_) sink.accept(1, 0, K_, db);
   }
 
  private:

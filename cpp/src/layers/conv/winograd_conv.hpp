@@ -42,8 +42,8 @@ class WinogradConv {
     parallel_for(changed ? K_blocks() : 0, weight_work(), [&](int64_t k) { conv.winograd_weights(s_, k, k + 1, w, u); });
     const Units units = units_of(N, threads);
     const int64_t image = K_blocks() * s_.conv.OH() * s_.conv.OW() * b(), own = s_.tiles();
-    const int64_t room = y == nullptr ? units.images * image : 0;
-    each_unit(units, units.count, x, room, [&](int64_t, bool, const TileRange& tiles, const T* v, T* z, T* passing) {
+    const int64_t wanted = y == nullptr ? units.images * image : 0;
+    each_unit(units, units.count, x, wanted, [&](int64_t, bool, const TileRange& tiles, const T* v, T* z, T* passing) {
       const int64_t count = tiles.tile1 - tiles.tile0;
       for (int64_t p = 0; p < points(); ++p) {
         conv.conv_forward(one_by_one(count), {1, 0, K_blocks(), 0, 1}, v + p * s_.point(s_.conv.C, count, b()),
@@ -124,11 +124,11 @@ class WinogradConv {
   template <class F>
   void each_unit(const Units& units, int64_t pieces, const T* x, int64_t wanted, F f) {
     const int64_t v_size = values(s_.conv.C, units.most), z_size = values(s_.conv.K, units.most);
-    Rooms<T> rooms(scratch_, v_size + z_size + wanted, pieces);
+    ScratchPool<T> pool(scratch_, v_size + z_size + wanted, pieces);
     parallel_for(pieces, work(units.N), [&](int64_t piece) {
       const int64_t first = piece * units.count / pieces, last = (piece + 1) * units.count / pieces;
-      const auto room = rooms.take();
-      T *const v = room.data(), *const z = v + v_size;
+      const auto scratch = pool.acquire();
+      T *const v = scratch.data(), *const z = v + v_size;
       for (int64_t i = first; i < last; ++i) {
         const TileRange tiles = tiles_of(units, i);
         kernels<T>().conv.winograd_input(s_, tiles, x, v);

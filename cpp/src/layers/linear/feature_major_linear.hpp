@@ -1,4 +1,4 @@
-/// LanesLinear: Linear planned with samples in vector lanes.
+/// FeatureMajorLinear: Linear planned feature-major, with samples in vector lanes.
 #pragma once
 
 #include <algorithm>
@@ -14,11 +14,11 @@ namespace nncore {
 /// y = x W^T + b for layers too narrow to fill lanes with outputs. Parameters stay as they are.
 /// Arrays are (features, samples), whole registers of samples.
 template <class T>
-class LanesLinear final : public Lowered<T> {
+class FeatureMajorLinear final : public Lowered<T> {
  public:
-  LanesLinear(int64_t K, int64_t C, bool bias) : K_(K), C_(C), bias_(bias), gradient_(K * C + C) {}
+  FeatureMajorLinear(int64_t K, int64_t C, bool bias) : K_(K), C_(C), bias_(bias), gradient_(K * C + C) {}
 
-  Layout layout() const override { return Layout::features; }
+  Layout layout() const override { return Layout::feature_major; }
   double cost(int64_t N) const override {  // three products, and a tree of sums for each weight
     return static_cast<double>((3 * whole_registers<T>(N) / kernels<T>().lanes + 5) * K_ * C_);
   }
@@ -51,8 +51,8 @@ class LanesLinear final : public Lowered<T> {
       kernels<T>().lanes_dw(N, rows, K_, N, x, dz + c * N, dw + c * K_);
       if (bias_) kernels<T>().lanes_db(N, rows, N, dz + c * N, db + c);
     });
-    sink.take(0, 0, K_ * C_, dw);
-    if (bias_) sink.take(1, 0, C_, db);
+    sink.accept(0, 0, K_ * C_, dw);
+    if (bias_) sink.accept(1, 0, C_, db);
   }
 
  private:

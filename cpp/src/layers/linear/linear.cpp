@@ -17,7 +17,7 @@ template <class T>
 class AddToGradients final : public GradientSink<T> {
  public:
   explicit AddToGradients(T* const* packed) : packed_(packed) {}
-  void take(int parameter, int64_t offset, int64_t n, T* g) override { std::copy_n(g, n, packed_[parameter] + offset); }
+  void accept(int parameter, int64_t offset, int64_t n, T* g) override { std::copy_n(g, n, packed_[parameter] + offset); }
 
  private:
   T* const* packed_;
@@ -62,8 +62,8 @@ class Linear final : public Layer<T> {
   Affine affine() const override { return {K_, C_, bias_}; }
 
   std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose) override {
-    if (layout == Layout::features) {
-      return rows_per_sample_ == 1 ? std::make_unique<LanesLinear<T>>(K_, C_, bias_) : nullptr;
+    if (layout == Layout::feature_major) {
+      return rows_per_sample_ == 1 ? std::make_unique<FeatureMajorLinear<T>>(K_, C_, bias_) : nullptr;
     }
     return product();
   }

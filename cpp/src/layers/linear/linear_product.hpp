@@ -55,7 +55,7 @@ class LinearProduct : public Lowered<T>, public Packing<T> {
     gradients(M, x, dz, dx, w[0], sink);
     if (!bias_) return;
     kernels<T>().column_sums(M, C_, dz, C_, db_.data());
-    sink.take(1, 0, C_, db_.data());
+    sink.accept(1, 0, C_, db_.data());
   }
 
  protected:

@@ -61,7 +61,7 @@ class PackedLinear final : public LinearProduct<T> {
       const int64_t k = piece % tiles * kTileRows, rows = std::min(kTileRows, K_ - k);
       alignas(64) T tile[kTileRows * kMaxPanel];
       kernels<T>().gemm_dw(M, width, rows, x + k, K_, dz + j, C_, tile);
-      sink.take(0, j * K_ + k * width, rows * width, tile);
+      sink.accept(0, j * K_ + k * width, rows * width, tile);
     });
   }
 };

@@ -41,14 +41,14 @@ class WideLinear final : public LinearProduct<T> {
     after.drop(M * C_, y);
     kept_.find(C_, M, y, true);
     listed_ = kept_.sparse();
-    if (listed_) rooms_.emplace(sums_, kSparseChunk * kSparseChunk * kernels<T>().lanes, Rooms<T>::kMost);
+    if (listed_) pool_.emplace(sums_, kSparseChunk * kSparseChunk * kernels<T>().lanes, ScratchPool<T>::kMax);
   }
 
   void outputs(int64_t m0, int64_t M, int64_t j0, int64_t j1, const T* x, const T* w, const T* bias, T* y) override {
     const T* const b = bias ? bias + j0 : nullptr;
     const int64_t panel = PanelRows<T>::panel();
     if (!listed_) return kernels<T>().gemm_rows(M, j1 - j0, K_, panel, x, K_, w + j0 * K_, b, y + j0, C_);
-    const auto sums = rooms_->take();
+    const auto sums = pool_->acquire();
     kept_.listed_rows(j0, j1 - j0, m0 / kSparseChunk, M, K_, panel, x_.data() + m0 * K_, w + j0 * K_, b, sums.data(),
                       y + j0, C_);
   }
@@ -69,7 +69,7 @@ class WideLinear final : public LinearProduct<T> {
       for (int64_t j = 0; j < C_; j += kTileRows) {
         const int64_t rows = std::min(kTileRows, C_ - j);
         by_output_.times(j, rows, width, samples, width, tile, width);
-        sink.take(0, W.place(j, k), rows * width, tile);
+        sink.accept(0, W.place(j, k), rows * width, tile);
       }
     });
   }
@@ -77,7 +77,7 @@ class WideLinear final : public LinearProduct<T> {
   Buffer<T> x_, sums_;  // x: of the last forward in training
   Nonzeros<T> kept_, by_row_, by_output_;
   bool listed_ = false;
-  std::optional<Rooms<T>> rooms_;
+  std::optional<ScratchPool<T>> pool_;
 };
 
 }  // namespace nncore

@@ -89,7 +89,7 @@ class BatchNorm : public Layer<T> {
   }
 
   /// Without running statistics those of the batch serve in inference, too.
-  bool whole_batch() const override { return !track_; }
+  bool needs_full_batch() const override { return !track_; }
 
  protected:
   int64_t C() const { return C_; }

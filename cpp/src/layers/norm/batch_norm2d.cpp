@@ -12,7 +12,7 @@ class LoweredBatchNorm final : public Lowered<T> {
   LoweredBatchNorm(BatchNorm<T>& layer, bool affine, int64_t C, int64_t L)
       : layer_(layer), affine_(affine), C_(C), L_(L), gradient_(2 * C) {}
 
-  Layout layout() const override { return Layout::blocks; }
+  Layout layout() const override { return Layout::channel_blocked; }
   double cost(int64_t N) const override { return static_cast<double>(N * C_ * L_); }
   bool fuse(Layer<T>& next) override { return after_.add_elementwise(next); }
 
@@ -30,7 +30,7 @@ class LoweredBatchNorm final : public Lowered<T> {
     T *dgamma = affine_ ? gradient_.data() : nullptr, *dbeta = affine_ ? dgamma + C_ : nullptr;
     std::fill_n(gradient_.data(), 2 * C_, T(0));
     layer_.gradients(BlockedChannels{N, C_, L_}, x, dy, dx, dgamma, dbeta);
-    for (int i = 0; affine_ && i < 2; ++i) sink.take(i, 0, C_, i == 0 ? dgamma : dbeta);
+    for (int i = 0; affine_ && i < 2; ++i) sink.accept(i, 0, C_, i == 0 ? dgamma : dbeta);
   }
 
  private:
@@ -57,7 +57,7 @@ class BatchNorm2d final : public BatchNorm<T> {
     return in;
   }
   std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose) override {
-    if (layout != Layout::blocks) return nullptr;
+    if (layout != Layout::channel_blocked) return nullptr;
     return std::make_unique<LoweredBatchNorm<T>>(*this, this->has_gain(), this->C(), pixels_);
   }
 

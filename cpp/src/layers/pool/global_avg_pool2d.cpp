@@ -49,7 +49,7 @@ class GlobalAvgPool2d final : public Layer<T> {
     return {in[0]};
   }
   std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose) override {
-    if (layout != Layout::blocks) return nullptr;
+    if (layout != Layout::channel_blocked) return nullptr;
     return std::make_unique<LoweredGlobalAvgPool<T>>(channels_, pixels_);
   }
 

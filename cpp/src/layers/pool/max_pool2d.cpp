@@ -41,7 +41,7 @@ class MaxPool2d final : public Pool<T> {
   std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose) override {
     constexpr int64_t kMostTaps = 256;
     const PoolShape shape = this->pool_shape();
-    if (layout != Layout::blocks || shape.kh > kMostTaps || shape.kw > kMostTaps / shape.kh) return nullptr;
+    if (layout != Layout::channel_blocked || shape.kh > kMostTaps || shape.kw > kMostTaps / shape.kh) return nullptr;
     return std::make_unique<LoweredMaxPool<T>>(shape, this->in_[0]);
   }
 

@@ -113,7 +113,7 @@ class LoweredPool : public Lowered<T> {
  public:
   LoweredPool(const PoolShape& shape, int64_t C) : s_(shape), blocks_(blocks_of(C, kernels<T>().lanes)) {}
 
-  Layout layout() const override { return Layout::blocks; }
+  Layout layout() const override { return Layout::channel_blocked; }
   double cost(int64_t N) const override { return static_cast<double>(N * blocks_ * s_.OH * s_.OW * s_.kh * s_.kw); }
   /// Of a batch, with the lanes beyond C.
   int64_t results(int64_t N) const { return N * blocks_ * out_size(); }

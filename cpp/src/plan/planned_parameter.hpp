@@ -1,0 +1,22 @@
+/// PlannedParameter: one parameter as a plan holds it.
+#pragma once
+
+#include "nncore/layer.hpp"
+#include "nncore/optimizer.hpp"
+
+namespace nncore {
+
+template <class T>
+struct PlannedParameter {
+  Parameter<T>* natural;
+  const Layer<T>* owner;  ///< the first that uses it
+  T* w;
+  T* slots[Optimizer<T>::kMaxSlots];
+  T* g;  ///< gathers the gradient until the whole step is known; null: updated tile by tile
+  const Packing<T>* packing;  ///< null: the natural order
+  int packing_index;
+  int64_t n;  ///< as packed
+  int index;
+};
+
+}  // namespace nncore
