@@ -14,9 +14,9 @@ from verdict import REFUSALS, Wrong, equal
 
 import nncore as nc
 from files import place, spoil
-from support.cases import SCHEMAS, class_of
+from support.cases import SCHEMAS, activations, class_of
 
-ELEMENTWISE = ("Dropout", "ELU", "GELU", "Identity", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh", "Softmax")
+WITHOUT_PARAMETERS = sorted([*activations().values(), "Dropout", "Softmax"])  # of any shape
 
 
 def _made(draw, kind, name):
@@ -32,7 +32,7 @@ def _net(draw):
     net = small_net(draw)
     layers = dict(enumerate(net))
     for _ in range(draw.choice([0, 1, 3])):
-        name = draw.choice(ELEMENTWISE)
+        name = draw.choice(WITHOUT_PARAMETERS)
         layers[len(layers)] = _made(draw, "layer", name)
     if draw.chance(0.3):
         start = _made(draw, "initializer", draw.choice(kinds("initializer"))[0])

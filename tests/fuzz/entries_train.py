@@ -8,7 +8,7 @@ from entries_model import X, small_net
 from verdict import REFUSALS, Untouched, agree, settle
 
 import nncore as nc
-from support.cases import class_of
+from support.cases import activations, class_of
 
 Y = np.array([0, 1, 1, 0, 1])
 
@@ -296,7 +296,7 @@ def functional(draw):
     more = {"activation": ["tanh"], "activation_derivative": ["relu"], "linear": [np.ones((2, 3))], "one_hot": [30]}.get(f.__name__, [])
     if draw.chance(0.1):
         return f(values.array(draw), *[values.anything(draw) for _ in range(draw.randrange(4))]) is None
-    if f.__name__ in ("tanh", "sigmoid", "relu", "leaky_relu", "softmax", "log_softmax", "activation", "activation_derivative"):
+    if f.__name__ in (*activations(), "softmax", "log_softmax", "activation", "activation_derivative"):
         if draw.chance(0.5):
             plain, strange, verdict = values.numbers(draw, draw.choice([(), (3,), (2, 3), (2, 1, 2, 3)]))
             single = type(strange).__mro__[-2] is np.ndarray and np.ndarray.dtype.__get__(strange) == np.float32

@@ -4,24 +4,19 @@ import numpy as np
 import pytest
 
 import nncore as nc
+from support.cases import SCHEMAS, activations
 
 torch = pytest.importorskip("torch")
 
-CASES = [
-    (nc.ELU, {}),
-    (nc.ELU, {"alpha": 0.3}),
-    (nc.ELU, {"alpha": -1.5}),
-    (nc.GELU, {}),
-    (nc.GELU, {"approximate": "tanh"}),
-    (nc.SiLU, {}),
-    (nc.Softplus, {}),
-    (nc.Softplus, {"beta": 3.0, "threshold": 5.0}),
-    (nc.Softplus, {"beta": 0.1, "threshold": -1.0}),
-    (nc.ReLU, {}),
-    (nc.LeakyReLU, {"negative_slope": 0.3}),
-    (nc.Tanh, {}),
-    (nc.Sigmoid, {}),
-]
+ARGUMENTS = {  # beside those of the examples in the schema
+    "ELU": [{"alpha": 0.3}, {"alpha": -1.5}],
+    "GELU": [{"approximate": "tanh"}],
+    "LeakyReLU": [{"negative_slope": 0.3}],
+    "Softplus": [{"beta": 3.0, "threshold": 5.0}, {"beta": 0.1, "threshold": -1.0}],
+}
+OURS = [name for name in activations().values() if hasattr(torch.nn, name)]
+CASES = [(getattr(nc, name), args) for name in OURS
+         for args in ({}, *(args for args, _ in SCHEMAS["layer", name]["examples"] if args), *ARGUMENTS.get(name, []))]  # fmt: skip
 IDS = [f"{cls.__name__}-{i}" for i, (cls, _) in enumerate(CASES)]
 
 

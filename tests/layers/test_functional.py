@@ -4,21 +4,13 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from support.cases import arguments
+from support.cases import activations, arguments
 from support.reference import reference_of
 
 F = nc.functional
-ACTIVATIONS = {
-    "tanh": "Tanh",
-    "sigmoid": "Sigmoid",
-    "relu": "ReLU",
-    "leaky_relu": "LeakyReLU",
-    "elu": "ELU",
-    "gelu": "GELU",
-    "silu": "SiLU",
-    "softplus": "Softplus",
-}
-FUNCTIONS = {**ACTIVATIONS, "softmax": "Softmax", "log_softmax": "LogSoftmax"}
+ACTIVATIONS = activations()
+ELEMENT_BY_ELEMENT = {name: layer for name, layer in ACTIVATIONS.items() if name != "identity"}  # which is no function there
+FUNCTIONS = {**ELEMENT_BY_ELEMENT, "softmax": "Softmax", "log_softmax": "LogSoftmax"}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -32,7 +24,7 @@ def test_values_are_those_of_the_reference(name, shape, dtype, rng):
     np.testing.assert_allclose(y, expected, rtol=1e-5 if dtype == "float32" else 1e-12, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", [*ACTIVATIONS, "identity"])
+@pytest.mark.parametrize("name", ACTIVATIONS)
 def test_derivatives_are_those_of_central_differences(name, rng):
     z = rng.normal(size=(3, 5))
     z += np.copysign(0.05, z)
@@ -49,7 +41,7 @@ def test_numbers_and_lists_are_taken():
     assert F.gelu(0.0) == F.silu(0.0) == F.gelu(0.0, "tanh") == 0.0
 
 
-@pytest.mark.parametrize("name", [*ACTIVATIONS, "identity"])
+@pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activation_by_name_is_the_function(name, rng):
     z = rng.normal(size=(3, 5))
     assert np.array_equal(F.activation(z, name), z if name == "identity" else getattr(F, name)(z))

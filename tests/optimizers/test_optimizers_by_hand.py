@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import nncore as nc
+from support.cases import names
 
 
 def step_of(optimizer, w, g, state=None):
@@ -104,6 +105,6 @@ def test_nadams_product_from_the_step_count_is_the_product(momentum_decay, beta)
         assert w == pytest.approx(expected, rel=1e-13)
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam", "Lion"])
+@pytest.mark.parametrize("name", names("optimizer"))
 def test_a_gradient_that_is_no_number_is_seen_in_the_weights(name):
     assert np.isnan(step_of(getattr(nc, name)(), 1.0, np.nan)[0])

@@ -1,5 +1,7 @@
 """The registry of the core as test cases: every registered thing with every example in its schema."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,33 @@ def examples(kind):
 
 def traits(kind, name):
     return SCHEMAS[kind, name]["traits"]
+
+
+def acts_on_each_element(name):
+    """Whether a layer is one function of each number, whatever the numbers beside it and whatever the shape."""
+    if traits("layer", name).get("stochastic") or any("default" not in f for f in SCHEMAS["layer", name]["fields"]):
+        return False
+    layer, x = make("layer", name, {}), np.linspace(-2, 2, 12).reshape(2, 3, 2)
+    if layer.parameters():
+        return False
+    try:
+        y, parts = layer(x), [layer(x[:, i]) for i in range(3)]
+        return y.shape == x.shape and np.array_equal(y, np.stack(parts, axis=1)) and np.array_equal(y[:, :, :1], layer(x[:, :, :1]))
+    except nc.ShapeError:  # a layer of images
+        return False
+
+
+@functools.cache
+def activations():
+    """{its name in nc.functional and nc.mlp: layer} of the layers that act on each element."""
+    return {_function_name(layer): layer for layer in names("layer") if acts_on_each_element(layer)}
+
+
+def _function_name(layer):
+    named = {name.replace("_", ""): name for name in [*nc.functional.__all__, "identity"]}
+    if layer.lower() not in named:
+        pytest.fail(f"{layer} acts on each element alone: nc.functional has no function of its name")
+    return named[layer.lower()]
 
 
 def layer_reference(name, args, sample, n, seed=None):
