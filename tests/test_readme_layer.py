@@ -87,4 +87,4 @@ def test_the_layer_of_the_readme(tmp_path):
     environment = {"PYTHONPATH": str(tmp_path), "PATH": "", "HOME": str(tmp_path)}
     run([sys.executable, "-c", USE], env=environment, cwd=tmp_path)
     run([sys.executable, "-m", "nncore._registry.stubs"], env=environment, cwd=tmp_path)
-    assert "class Softsign(" in (package / "layers.pyi").read_text(encoding="utf-8")
+    assert "class Softsign(" in (package / "nn/layers.pyi").read_text(encoding="utf-8")

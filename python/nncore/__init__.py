@@ -1,30 +1,33 @@
 """nncore: small neural networks, trained fast on a CPU, with everything inside to be seen."""
 
-from nncore import callbacks, datasets, functional, init, layers, losses, objectives, optim, plot, schedules
-from nncore._augment import Augment
+from nncore import callbacks, datasets, functional, init, layers, losses, objectives, optim, plot, schedules  # noqa: F401
 from nncore._core import __version__
-from nncore._gradcheck import GradientReport, gradcheck, numeric_gradient
-from nncore._gradient_flow import GradientFlow, gradient_flow
-from nncore._history import History
-from nncore._live import LivePlot
-from nncore._minimize import OptimizeResult, minimize
-from nncore._mlp import mlp
-from nncore._mnist_cnn import mnist_cnn
-from nncore._model_file import load
-from nncore._normalize import Normalize
-from nncore._parameter import Parameter
-from nncore._perceptron import Perceptron
-from nncore._sequential import Sequential
 from nncore._support.runtime import get_num_threads, info, set_num_threads
-from nncore._sweep import sweep
-from nncore._sweep_table import SweepTable
-from nncore._trainer import Trainer
 from nncore.callbacks import Callback, CSVLogger, EarlyStopping, LambdaCallback, ModelCheckpoint, Monitor, TensorBoard
+from nncore.diagnostics._gradcheck import GradientReport, gradcheck, numeric_gradient
+from nncore.diagnostics._gradient_flow import GradientFlow, gradient_flow
 from nncore.errors import ConfigError, FormatError, NumericError, ShapeError, StateError
+from nncore.estimators._perceptron import Perceptron
 from nncore.layers import *  # noqa: F403
+from nncore.loggers._live_plot import LivePlot
 from nncore.losses import *  # noqa: F403
+from nncore.nn._load import load
+from nncore.nn._models import mlp, mnist_cnn
+from nncore.nn._normalize import Normalize
+from nncore.nn._parameter import Parameter
+from nncore.nn._sequential import Sequential
+from nncore.nn.layers import __all__ as _layers
+from nncore.nn.losses import __all__ as _losses
 from nncore.optim import *  # noqa: F403
+from nncore.optim._minimize import OptimizeResult, minimize
+from nncore.optim.optimizers import __all__ as _optim
+from nncore.optim.schedules import __all__ as _schedules
 from nncore.schedules import *  # noqa: F403
+from nncore.sweeps._sweep import sweep
+from nncore.sweeps._table import SweepTable
+from nncore.train._augment import Augment
+from nncore.train._history import History
+from nncore.train._trainer import Trainer
 
 __all__ = [
     "Augment",
@@ -69,8 +72,8 @@ __all__ = [
     "plot",
     "set_num_threads",
     "sweep",
-    *layers.__all__,
-    *losses.__all__,
-    *optim.__all__,
-    *schedules.__all__,
+    *_layers,
+    *_losses,
+    *_optim,
+    *_schedules,
 ]

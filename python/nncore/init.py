@@ -1,9 +1,8 @@
-"""Initialisers, generated from the compiled core's registry: `nc.Linear(2, 20, weight_init=nc.init.normal(0, 0.1))`."""
+"""Initialisers: `nc.Linear(2, 20, weight_init=nc.init.normal(0, 0.1))`."""
 
-from nncore._initializer import Initializer
-from nncore._registry.generate import make_classes
+from typing import TYPE_CHECKING
 
-_made = make_classes("initializer", Initializer, __name__)
-globals().update(_made)
+from nncore.nn.init import *  # noqa: F403
 
-__all__ = ["Initializer", *_made]
+if not TYPE_CHECKING:  # type checkers read the names of a star, and no __all__ of another module
+    from nncore.nn.init import __all__  # noqa: F401

@@ -1,12 +1,8 @@
-"""Layers, generated from the compiled core's registry."""
+"""Layers."""
 
-from nncore._layer import CompiledLayer, Layer
-from nncore._registry.generate import make_classes
-from nncore._residual import Container
+from typing import TYPE_CHECKING
 
-_made = make_classes("layer", CompiledLayer, __name__, {"Residual": Container})
-globals().update(_made)
+from nncore.nn.layers import *  # noqa: F403
 
-Layer.__module__ = __name__  # where users find it
-
-__all__ = ["Layer", *_made]
+if not TYPE_CHECKING:  # type checkers read the names of a star, and no __all__ of another module
+    from nncore.nn.layers import __all__  # noqa: F401

@@ -1,11 +1,8 @@
-"""Losses, generated from the compiled core's registry."""
+"""Losses."""
 
-from nncore._loss import CompiledLoss, Loss
-from nncore._registry.generate import make_classes
+from typing import TYPE_CHECKING
 
-_made = make_classes("loss", CompiledLoss, __name__)
-globals().update(_made)
+from nncore.nn.losses import *  # noqa: F403
 
-Loss.__module__ = __name__  # where users find it
-
-__all__ = ["Loss", *_made]
+if not TYPE_CHECKING:  # type checkers read the names of a star, and no __all__ of another module
+    from nncore.nn.losses import __all__  # noqa: F401

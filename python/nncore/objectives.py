@@ -1,20 +1,8 @@
-"""Functions to minimise, generated from the compiled core's registry: `nc.objectives.get("rosenbrock")`."""
+"""Functions to minimise: `nc.objectives.get("rosenbrock")`."""
 
-from nncore import _core
-from nncore._objective import Objective
-from nncore._registry.generate import make_classes
+from typing import TYPE_CHECKING
 
-_made = make_classes("objective", Objective, __name__)
-globals().update(_made)
+from nncore.optim.objectives import *  # noqa: F403
 
-#: The names minimize knows.
-names = tuple(_made)
-
-
-def get(name: str) -> Objective:
-    """The objective of that name; ConfigError lists the names there are."""
-    spec = _core.Spec("objective", name, {})
-    return _made[spec.name]()
-
-
-__all__ = ["Objective", "get", "names", *_made]
+if not TYPE_CHECKING:  # type checkers read the names of a star, and no __all__ of another module
+    from nncore.optim.objectives import __all__  # noqa: F401

@@ -1,9 +1,8 @@
-"""Learning-rate schedules, generated from the compiled core's registry."""
+"""Learning-rate schedules."""
 
-from nncore._registry.generate import make_classes
-from nncore._schedule import Schedule
+from typing import TYPE_CHECKING
 
-_made = make_classes("schedule", Schedule, __name__)
-globals().update(_made)
+from nncore.optim.schedules import *  # noqa: F403
 
-__all__ = list(_made)
+if not TYPE_CHECKING:  # type checkers read the names of a star, and no __all__ of another module
+    from nncore.optim.schedules import __all__  # noqa: F401

@@ -21,9 +21,9 @@ import numpy as np
 import peers
 
 import nncore as nc
-from nncore._side_by_side import fit_side_by_side, lanes_of
 from nncore.cli._machine import Steal, cpu_model, fma_rate
 from nncore.cli._workloads import NETS, ROSENBROCK_START, WORKLOADS, Descent, Net
+from nncore.sweeps._model_batch import fit_side_by_side, lanes_of
 
 CHECKED_STEPS = 50
 TOLERANCE = {"net": 1e-5, "descent": 1e-7}  # relative: float32 in different orders of sums, and float64

@@ -125,7 +125,7 @@ def test_options_come_back(path):
         made = make(**given)
         made.save(path)
         resumed = nc.Trainer.resume(path)
-        assert resumed._options == made._options and repr(resumed) == repr(made)
+        assert resumed.options == made.options and repr(resumed) == repr(made)
         assert resumed.loss.config == made.loss.config
 
 

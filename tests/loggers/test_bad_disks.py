@@ -101,7 +101,7 @@ def fit(board):
 
 
 def test_of_two_runs_of_one_name_at_once_the_later_gives_way(tmp_path, monkeypatch):
-    from nncore import _tensorboard
+    from nncore.loggers import _tensorboard
 
     look = _tensorboard._own_folder
     boards = [nc.TensorBoard(tmp_path, run="A") for _ in range(2)]

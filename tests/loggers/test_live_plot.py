@@ -74,7 +74,7 @@ def test_wrong_arguments_are_refused(shown):
 
 
 def test_without_matplotlib_it_says_so_before_the_training(shown, monkeypatch):
-    monkeypatch.setattr("nncore._live.find_spec", lambda name: None)
+    monkeypatch.setattr("nncore.loggers._live_plot.find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"\[LivePlot\] matplotlib is needed to draw: pip install nncore\[plot\]"):
         nc.LivePlot()
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from nncore import _report
+from nncore.loggers import _report
 
 matplotlib.use("Agg")
 RNG = np.random.default_rng(0)

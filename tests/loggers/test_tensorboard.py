@@ -10,9 +10,9 @@ import pytest
 from event_reader import Events, crc32c, fields, real
 
 import nncore as nc
-from nncore import _event_file
-from nncore._observation import STATISTICS, Observation
-from nncore._tensorboard import Tags
+from nncore.loggers import _event_file
+from nncore.loggers._tensorboard import Tags
+from nncore.train._observation import STATISTICS, Observation
 
 ONE_TO_FOUR = {"min": 1.0, "max": 4.0, "mean": 2.5, "std": 1.25**0.5, "norm": 30**0.5}  # of 1, 2, 3, 4
 NAN = float("nan")

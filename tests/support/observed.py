@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 import nncore as nc
-from nncore._observation import STATISTICS, Observation
+from nncore.train._observation import STATISTICS, Observation
 
 
 def observation(arrays, step=0, bins=8, **measured):

@@ -2,62 +2,15 @@
 
 from __future__ import annotations
 
-import copyreg
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from nncore import _core
-from nncore.errors import ConfigError
+from nncore._registry.registered import CLASSES, Registered
 
 Schema = dict[str, Any]
-_Class = TypeVar("_Class", bound="Registered")
-
-
-class Registered:
-    """Base of the generated classes: an immutable recipe with checked arguments."""
-
-    __signature__: inspect.Signature
-    _kind: str
-    _spec: Any
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if not hasattr(self, "_kind"):
-            raise ConfigError(f"[{type(self).__name__}] expected one of its subclasses, got the base itself")
-        given = self._by_name(*args, **kwargs)
-        self._spec = _core.Spec(self._kind, type(self).__name__, given)
-        checked = self._spec.args
-        # Rows of numbers as the core holds them: what was given may change later.
-        self._config = {key: checked[key] if isinstance(checked[key], tuple) else given[key] for key in given}
-
-    def _by_name(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Arguments by name; TypeError that shows the signature."""
-        try:
-            return dict(self.__signature__.bind(*args, **kwargs).arguments)
-        except TypeError as error:
-            raise TypeError(f"{type(self).__name__}{self.__signature__}: {error}") from None
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The arguments that were given."""
-        return dict(self._config)
-
-    def __repr__(self) -> str:
-        shown = ", ".join(f"{key}={value!r}" for key, value in self._config.items())
-        return f"{type(self).__name__}({shown})"
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    __hash__ = object.__hash__
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return rebuild, (type(self), self._config)
-
-
-def rebuild(cls: type[_Class], config: dict[str, Any]) -> _Class:
-    """What pickle calls."""
-    return cls(**config)
+_Class = TypeVar("_Class", bound=Registered)
 
 
 def schemas(kind: str) -> list[Schema]:
@@ -65,33 +18,20 @@ def schemas(kind: str) -> list[Schema]:
     return [schema for schema in _core.schemas() if schema["kind"] == kind]
 
 
-def signature_of(schema: Schema) -> inspect.Signature:
-    """The signature that a schema's fields make."""
+def signature_of(schema: Schema, types: Mapping[str, Any]) -> inspect.Signature:
+    """The signature that a schema's fields make; `types`: what its annotations may name."""
     usual = inspect.Parameter.VAR_POSITIONAL if schema["traits"].get("variadic") else inspect.Parameter.POSITIONAL_OR_KEYWORD
+    names = {"ArrayLike": Sequence[float], "Callable": Callable, "Sequence": Sequence, **types}
     parameters = [
         inspect.Parameter(
             field["name"],
             inspect.Parameter.KEYWORD_ONLY if field["keyword_only"] else usual,
             default=field.get("default", inspect.Parameter.empty),
-            annotation=_annotation(field["annotation"]),
+            annotation=eval(field["annotation"], names),
         )
         for field in schema["fields"]
     ]
     return inspect.Signature(parameters)
-
-
-def _annotation(text: str) -> Any:
-    """A schema's annotation as types, so that signatures read well."""
-    if "Schedule" in text or "Initializer" in text:
-        from nncore._initializer import Initializer
-        from nncore._schedule import Schedule
-
-        return eval(text, {"Schedule": Schedule, "Initializer": Initializer})
-    if text == "Layer":
-        from nncore._layer import Layer
-
-        return Layer
-    return eval(text, {"ArrayLike": Sequence[float], "Callable": Callable, "Sequence": Sequence})
 
 
 def docstring_of(schema: Schema) -> str:
@@ -119,27 +59,34 @@ def _indented(text: str) -> str:
 
 
 def make_classes(
-    kind: str, base: type[_Class], module: str, bases: dict[str, type[_Class]] | None = None
+    kind: str,
+    base: type[_Class],
+    module: str,
+    *,
+    bases: Mapping[str, type[_Class]] | None = None,
+    types: Mapping[str, Any] | None = None,
 ) -> dict[str, type[_Class]]:
-    """A class for each registered thing of a kind, as if it had been written in `module`; `bases`: other bases by name."""
-    base.__module__ = module  # where users find it
-    made = {}
+    """A class for each registered thing of a kind, as if it had been written in `module`, where users find it.
+
+    `bases`: other bases than `base`, by name; `types`: what annotations of the arguments name. Each is entered in
+    CLASSES.
+    """
+    base.__module__ = module
+    made: dict[str, type[_Class]] = {}
     for schema in schemas(kind):
+        name = schema["name"]
         namespace = {
             "__doc__": docstring_of(schema),
             "__module__": module,
-            "__qualname__": schema["name"],
-            "__signature__": signature_of(schema),
+            "__qualname__": name,
+            "__signature__": signature_of(schema, types or {}),
             "_kind": kind,
         }
-        if schema["name"] == base.__name__:  # the base is one of them
+        if name == base.__name__:  # the base is one of them
             for key, value in namespace.items():
                 setattr(base, key, value)
-            made[base.__name__] = base
+            made[name] = base
         else:
-            made[schema["name"]] = type(schema["name"], ((bases or {}).get(schema["name"], base),), namespace)
+            made[name] = type(name, ((bases or {}).get(name, base),), namespace)
+        CLASSES[kind, name] = made[name]
     return made
-
-
-# Specs that travel inside configurations (an initialiser in a layer's arguments) pickle as what made them.
-copyreg.pickle(_core.Spec, lambda spec: (_core.Spec, (spec.kind, spec.name, spec.args)))

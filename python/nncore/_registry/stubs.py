@@ -11,27 +11,27 @@ _FOLDER = pathlib.Path(__file__).parent.parent
 
 #: module: (kind, base, the file of the base, imports that annotations need, further lines, further names)
 _MODULES = {
-    "layers": (
+    "nn/layers": (
         "layer",
         "Layer",
-        "_layer",
+        "nn._layer",
         [
             "from collections.abc import Sequence",
             "",
-            "from nncore._initializer import Initializer",
-            "from nncore._residual import Container",
+            "from nncore.nn._initializer import Initializer",
+            "from nncore.nn._container import Container",
         ],
         [],
         [],
     ),
-    "losses": ("loss", "Loss", "_loss", ["from numpy.typing import ArrayLike"], [], []),
-    "optim": ("optimizer", "Optimizer", "_optimizer", ["from nncore._schedule import Schedule"], [], []),
-    "schedules": ("schedule", "Schedule", "_schedule", ["from collections.abc import Sequence"], [], []),
-    "init": ("initializer", "Initializer", "_initializer", [], [], []),
-    "objectives": (
+    "nn/losses": ("loss", "Loss", "nn._loss", ["from numpy.typing import ArrayLike"], [], []),
+    "optim/optimizers": ("optimizer", "Optimizer", "optim._optimizer", ["from nncore.optim._schedule import Schedule"], [], []),
+    "optim/schedules": ("schedule", "Schedule", "optim._schedule", ["from collections.abc import Sequence"], [], []),
+    "nn/init": ("initializer", "Initializer", "nn._initializer", [], [], []),
+    "optim/objectives": (
         "objective",
         "Objective",
-        "_objective",
+        "optim._objective",
         [],
         ["names: tuple[str, ...]", "def get(name: str) -> Objective: ...", ""],
         ["get", "names"],

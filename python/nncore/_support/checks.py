@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nncore.errors import ConfigError, ShapeError
 
-_LARGEST_SEED = 2**64 - 1
+LARGEST_SEED = 2**64 - 1
 
 
 def describe(value: object) -> str:
@@ -43,13 +43,13 @@ def integer(where: str, name: str, value: object, low: int, high: int, *, or_non
 
 def extents(where: str, name: str, value: object, high: int) -> tuple[int, ...]:
     """`value`, an integer or a row of them, as a shape of at most 64 extents in [0, high]."""
-    row = [value] if hasattr(value, "__index__") else row_of(value, 64)
+    row = [value] if hasattr(value, "__index__") else as_list(value, 64)
     if row is None:
         raise ConfigError(f"[{where}] {name}: expected a shape, got {describe(value)}")
     return tuple(integer(where, name, n, 0, high) for n in row)
 
 
-def row_of(value: object, most: int = 10_000) -> list[Any] | None:
+def as_list(value: object, most: int = 10_000) -> list[Any] | None:
     """The items of an iterable; None for what is none, and for one of more than `most`, which may have no end."""
     try:
         row = list(itertools.islice(value, most + 1))  # type: ignore[call-overload]
@@ -71,6 +71,22 @@ def number(where: str, name: str, value: object, low: float = -math.inf, below: 
             expected = f"a number >= {low:g}" if math.isfinite(low) else "a finite number"
         raise ConfigError(f"[{where}] {name}: expected {expected}, got {describe(value)}")
     return result
+
+
+def positive(where: str, name: str, value: object, *, or_none: bool = False) -> float:
+    """`value` as a finite float > 0."""
+    result = number(where, name, value, 0.0)
+    if result == 0.0:
+        none = " or None" if or_none else ""
+        raise ConfigError(f"[{where}] {name}: expected a number > 0{none}, got {describe(value)}")
+    return result
+
+
+def pair(where: str, name: str, given: object) -> tuple[Any, Any]:
+    """Samples and targets."""
+    if not isinstance(given, (tuple, list)) or len(given) != 2:
+        raise ConfigError(f"[{where}] {name}: expected a pair (X, y), got {describe(given)}")
+    return given[0], given[1]
 
 
 def flag(where: str, name: str, value: object) -> bool:
@@ -99,7 +115,7 @@ def generator(where: str, seed: object, random_state: object) -> np.random.Gener
     if seed is not None and random_state is not None:
         raise ConfigError(f"[{where}] random_state: expected seed or random_state, got both")
     name, value = ("seed", seed) if random_state is None else ("random_state", random_state)
-    entropy = None if value is None else integer(where, name, value, 0, _LARGEST_SEED, or_none=True)
+    entropy = None if value is None else integer(where, name, value, 0, LARGEST_SEED, or_none=True)
     return np.random.Generator(np.random.PCG64(entropy))
 
 

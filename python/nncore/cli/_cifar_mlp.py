@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from nncore import SGD, CrossEntropyLoss, Dropout, ExponentialLR, History, Linear, Normalize, ReLU, Trainer, init, plot
 from nncore import Sequential as Net
-from nncore._layer import Layer
 from nncore.cli._report import Report, use_file_backend
 from nncore.cli._watch import add_report, add_watching, watchers
 from nncore.datasets import load_cifar10
+from nncore.nn._layer import Layer
 
 NAME = "cifar-mlp"
 HELP = "a multilayer perceptron on CIFAR-10"

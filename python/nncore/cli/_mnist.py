@@ -6,11 +6,11 @@ import argparse
 import itertools
 
 from nncore import SGD, Adam, CrossEntropyLoss, History, Linear, Normalize, Sequential, Trainer, plot
-from nncore._optimizer import Optimizer
 from nncore.cli._moons import ACTIVATIONS
 from nncore.cli._report import Report, use_file_backend
 from nncore.cli._watch import add_report, add_watching, watchers
 from nncore.datasets import load_mnist
+from nncore.optim._optimizer import Optimizer
 
 NAME = "mnist-mlp"
 HELP = "a multilayer perceptron on MNIST"

@@ -6,13 +6,13 @@ import argparse
 from typing import Any
 
 from nncore import SGD, Adagrad, Adam, CrossEntropyLoss, History, Normalize, RMSprop, Trainer, mnist_cnn, plot
-from nncore._activations import ACTIVATIONS
-from nncore._optimizer import Optimizer
 from nncore._support.checks import integer
 from nncore.cli._report import Report, use_file_backend
 from nncore.cli._watch import add_report, add_watching, watchers
 from nncore.datasets import load_mnist
 from nncore.errors import ConfigError
+from nncore.nn._activations import ACTIVATIONS
+from nncore.optim._optimizer import Optimizer
 
 NAME = "mnist-cnn"
 HELP = "a convolutional net on MNIST: two convolutions, two dense layers"

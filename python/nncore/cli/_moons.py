@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 
 from nncore import SGD, Adam, CrossEntropyLoss, LeakyReLU, Linear, ReLU, Sequential, Sigmoid, Tanh, Trainer, plot
-from nncore._layer import Layer
-from nncore._optimizer import Optimizer
 from nncore.cli._report import Report, use_file_backend
 from nncore.cli._watch import add_report, add_watching, watchers
 from nncore.datasets import make_moons, train_test_split
+from nncore.nn._layer import Layer
+from nncore.optim._optimizer import Optimizer
 
 NAME = "moons"
 HELP = "a 2-H-2 net on two half moons"

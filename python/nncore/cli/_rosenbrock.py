@@ -6,9 +6,9 @@ import argparse
 import time
 
 from nncore import SGD, Adam, minimize, plot
-from nncore._minimize import OptimizeResult
-from nncore._optimizer import Optimizer
 from nncore.cli._report import Report, use_file_backend
+from nncore.optim._minimize import OptimizeResult
+from nncore.optim._optimizer import Optimizer
 
 NAME = "rosenbrock"
 HELP = "gradient descent, momentum and Adam on Rosenbrock's function"

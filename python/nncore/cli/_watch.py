@@ -8,9 +8,9 @@ import os
 import shlex
 import threading
 
-from nncore import History, Trainer
+from nncore import History
 from nncore._support.checks import integer
-from nncore.callbacks import Callback, Monitor, TensorBoard
+from nncore.callbacks import Callback, Fit, Monitor, TensorBoard
 from nncore.cli._report import use_file_backend
 from nncore.errors import ConfigError
 
@@ -62,7 +62,7 @@ class _Reporter(Callback):
             raise ConfigError(f"[nncore] --report: expected a file in a folder that can be written to, got {path!r}")
         self.path, self._title, self._args = path, title, args
 
-    def on_fit_begin(self, trainer: Trainer) -> None:
+    def on_fit_begin(self, trainer: Fit) -> None:
         """No window opens for its pictures."""
         with contextlib.suppress(ImportError):  # the report does without them
             use_file_backend()

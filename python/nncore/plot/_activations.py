@@ -10,7 +10,8 @@ import numpy as np
 
 from nncore._support import checks
 from nncore.errors import ConfigError, ShapeError
-from nncore.layers import Dropout, Flatten, Identity
+from nncore.nn._sequential import Sequential, layers_of
+from nncore.nn.layers import Dropout, Flatten, Identity
 from nncore.plot._mosaic import Mosaic, finite, red_and_blue
 from nncore.plot._style import Display, Floats, canvas, colour, given_axes, tidy
 from nncore.plot._watched import grid_width, head
@@ -83,12 +84,12 @@ def activations(
     >>> [on.get_title() for on in display.axes_]
     ['0: Conv2d (4, 4, 4)', '1: ReLU (4, 4, 4)', '3: Linear (10,)']
     """
-    if not callable(getattr(model, "activations", None)) or not hasattr(model, "_layers"):
+    if not isinstance(model, Sequential):
         raise ConfigError(f"[{_WHERE}] model: expected a Sequential, got {checks.describe(model)}")
-    kinds = model._layers
+    kinds = layers_of(model)
     names = [name for name, layer in kinds.items() if not isinstance(layer, _UNCHANGED)] or list(kinds)
     if layers is not None:
-        names = checks.row_of([layers] if isinstance(layers, str) else layers) or []
+        names = checks.as_list([layers] if isinstance(layers, str) else layers) or []
     if not names or any(not isinstance(name, str) or name not in kinds for name in names):
         raise ConfigError(f"[{_WHERE}] layers: expected some of {list(kinds)}, got {checks.describe(layers)}")
     outputs = _outputs(model, x)

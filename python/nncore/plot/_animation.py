@@ -92,7 +92,7 @@ def boundary_animation(models: Any, X: Any, y: Any, *, ax: Any = None, resolutio
     if isinstance(models, Mapping):
         named = {str(title): model for title, model in models.items()}
     else:
-        row = checks.row_of(models) if isinstance(models, (list, tuple)) else None
+        row = checks.as_list(models) if isinstance(models, (list, tuple)) else None
         named = {str(number): model for number, model in enumerate(row or [], 1)}
     if not named:
         raise ConfigError(f"[{_WHERE}] models: expected a dict or a list of models, got {checks.describe(models)}")

@@ -99,7 +99,7 @@ def confusion_matrix(
 
 
 def _named(names: Any, count: int) -> list[str]:
-    row = None if isinstance(names, (str, bytes)) else checks.row_of(names)
+    row = None if isinstance(names, (str, bytes)) else checks.as_list(names)
     if row is None or len(row) != count:
         raise ConfigError(f"[{_WHERE}] names: expected {count} texts, got {checks.describe(names)}")
     return [str(name) for name in row]

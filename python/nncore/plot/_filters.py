@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nncore._layer import Layer
-from nncore._parameter import Parameter
 from nncore._support import checks
 from nncore.errors import ConfigError, ShapeError
+from nncore.nn._layer import Layer
+from nncore.nn._parameter import Parameter
 from nncore.plot._mosaic import Bytes, Mosaic, at_most, brightness, finite, pictures, red_and_blue
 from nncore.plot._style import Display, Floats, canvas
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nncore._gradient_flow import GradientFlow
-from nncore._gradient_flow import gradient_flow as measure
-from nncore._monitor import Monitor
-from nncore._support.checks import describe, integer, row_of
+from nncore._support.checks import as_list, describe, integer
+from nncore.diagnostics._gradient_flow import GradientFlow
+from nncore.diagnostics._gradient_flow import gradient_flow as measure
+from nncore.diagnostics._monitor import Monitor, check_seen, matrices_of
 from nncore.errors import ConfigError
 from nncore.plot._style import Display, canvas, colour, finish, plain, tidy
 
@@ -107,15 +107,15 @@ def gradient_flow(
 
 def _seen(label: str, monitor: Monitor, steps: Any, *, alone: bool) -> dict[str, GradientFlow]:
     """label -> flow for some looks of a monitor, in the order of training."""
-    monitor._check()
-    weights = monitor._matrices
+    check_seen(monitor)
+    weights = matrices_of(monitor)
     if not weights:
         raise ConfigError(f"[{_WHERE}] model: expected a model with weights, got one without")
     looks = monitor.steps
     if steps is None:
         chosen = np.linspace(0, len(looks) - 1, min(5, len(looks))).round() if alone else np.array([len(looks) - 1])
     else:
-        asked = row_of([steps] if np.ndim(steps) == 0 else steps) or []
+        asked = as_list([steps] if np.ndim(steps) == 0 else steps) or []
         if not asked:
             raise ConfigError(f"[{_WHERE}] steps: expected numbers of steps, got {describe(steps)}")
         chosen = np.array([np.abs(looks - integer(_WHERE, "steps", step, 0, 2**62)).argmin() for step in asked])

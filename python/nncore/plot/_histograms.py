@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nncore.diagnostics._monitor import Monitor
 from nncore.errors import ConfigError
 from nncore.plot._style import Display, Floats, canvas, given_axes, plain
 from nncore.plot._watched import at_most, grid_width, head, monitors_of, over_steps, tensors_of
@@ -14,8 +15,6 @@ from nncore.plot._watched import at_most, grid_width, head, monitors_of, over_st
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import QuadMesh
-
-    from nncore._monitor import Monitor
 
 _WHERE = "plot.histograms"
 _KINDS = ("weight", "activation")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nncore._support import views
 from nncore.errors import ConfigError
 from nncore.plot._style import (
     Display,
@@ -21,6 +22,8 @@ from nncore.plot._style import (
     thinned,
     tidy,
 )
+from nncore.train._history import History
+from nncore.train._metrics import is_metric, quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
 _WHERE = "plot.history"
 _SPLITS = {"": "training", "val_": "validation", "test_": "test"}
 _STYLES = {"": "-", "val_": "--", "test_": ":"}
-_NOT_METRICS = {"epoch", "loss", "lr", "seconds"}
 _MOST_STEPS = 20_000  # more would paint the background solid
 _MOST_POINTS = 4_000
 
@@ -124,8 +126,8 @@ def _run(h: Any) -> _Run:
 
 def _metrics(run: _Run) -> list[str]:
     """Names of what was measured beside the loss, accuracy first."""
-    names = [key.removeprefix("val_").removeprefix("test_") for key in run.columns]
-    return sorted(dict.fromkeys(n for n in names if n not in _NOT_METRICS), key=lambda name: name != "accuracy")
+    names = dict.fromkeys(quantity(key) for key in run.columns if is_metric(key))
+    return sorted(names, key=lambda name: name != "accuracy")
 
 
 def _draw_run(ax: Axes, run: _Run, key: str, label: str, number: int, *, alone: bool) -> dict[tuple[str, str], Line2D]:
@@ -195,3 +197,6 @@ def _legends(axes: tuple[Axes, ...], runs: dict[str, _Run], lines: dict[tuple[st
                 handles["training"] = Line2D([], [], color="#6E6E6E")
                 handles[_SPLITS[prefix]] = Line2D([], [], color="#6E6E6E", linestyle="--")
     legend(on, own, list(handles.values()), list(handles))
+
+
+views.plot.register(History, history)

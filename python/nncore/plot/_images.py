@@ -97,7 +97,7 @@ def images(
 
 
 def _texts(where: str, titles: Any, count: int) -> list[str]:
-    row = None if isinstance(titles, (str, bytes)) else checks.row_of(titles)
+    row = None if isinstance(titles, (str, bytes)) else checks.as_list(titles)
     if row is None or len(row) != count:
         raise ConfigError(f"[{where}] titles: expected {count} texts, got {checks.describe(titles)}")
     return [str(text) for text in row]

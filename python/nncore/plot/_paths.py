@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from nncore import objectives
 from nncore._support import checks
 from nncore.errors import ConfigError, ShapeError
+from nncore.optim import objectives
 from nncore.plot._style import Floats, runs_of
 
 Function = Callable[[Floats], Any]

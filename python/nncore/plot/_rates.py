@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nncore.diagnostics._monitor import Monitor
 from nncore.errors import ConfigError
 from nncore.plot._style import GREY, Display, Floats, canvas, colour, given_axes, legend, plain
 from nncore.plot._watched import head, marker, monitors_of, over_steps, tensors_of
@@ -15,8 +16,6 @@ from nncore.plot._watched import head, marker, monitors_of, over_steps, tensors_
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
-
-    from nncore._monitor import Monitor
 
 _GOOD_RATIO = 1e-3
 _Curve = tuple[Floats, str, str]  # values over the steps, line style, what the legend calls it

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nncore.diagnostics._monitor import Monitor
 from nncore.plot._style import Display, canvas, colour, given_axes, legend, plain
 from nncore.plot._watched import at_most, grid_width, head, marker, monitors_of, over_steps, tensors_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
-
-    from nncore._monitor import Monitor
 
 _WHERE = "plot.statistics"
 _KINDS = ("activation", "net input", "output", "weight")

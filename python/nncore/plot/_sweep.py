@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nncore._support import checks
-from nncore._sweep_grid import shown
-from nncore._sweep_table import checked_rows, columns_of, is_number, metric_of
-from nncore.callbacks import larger_is_better
+from nncore._support import checks, views
 from nncore.errors import ConfigError
 from nncore.plot._style import Display, Floats, canvas, colour, finish, spans_decades, tidy
+from nncore.sweeps._grid import to_text
+from nncore.sweeps._table import SweepTable, checked_rows, columns_of, is_number, metric_of
+from nncore.train._metrics import larger_is_better
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,7 +90,7 @@ def sweep(
         if spans_decades(np.array([row.get(name, np.nan) for row in rows], np.float64)):
             on.set_yscale("log")
         if not numeric:
-            on.set_xticks(places, [shown(value) for value in given])
+            on.set_xticks(places, [to_text(value) for value in given])
         on.set(xlabel=across, ylabel=name)
         tidy(on)
         finish(on, ax is None, title)
@@ -136,7 +136,7 @@ def _lines(rows: list[dict[str, Any]], parameters: list[str]) -> dict[str, list[
     changing = [name for name in parameters if len({_key(row.get(name)) for row in rows}) > 1]
     lines: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        label = ", ".join(f"{name} {shown(row[name])}" for name in changing if name in row)
+        label = ", ".join(f"{name} {to_text(row[name])}" for name in changing if name in row)
         lines.setdefault(label, []).append(row)
     return lines
 
@@ -144,3 +144,6 @@ def _lines(rows: list[dict[str, Any]], parameters: list[str]) -> dict[str, list[
 def _key(value: Any) -> str:
     """Equal for equal values, of whatever type."""
     return checks.describe(value) if not is_number(value) else repr(float(value))
+
+
+views.plot.register(SweepTable, sweep)

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nncore._support import checks
+from nncore.diagnostics._monitor import Monitor, check_seen
 from nncore.errors import ConfigError
 from nncore.plot._style import Floats, runs_of, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from nncore._monitor import Monitor
 
 _MOST = 64  # axes in one figure
 
@@ -23,14 +22,14 @@ def monitors_of(where: str, monitor: Any) -> dict[str, Monitor]:
     """label -> Monitor; StateError for one that has seen nothing yet."""
     runs = runs_of(where, "monitor", monitor, "records", "a Monitor")
     for run in runs.values():
-        run._check()
+        check_seen(run)
     return runs
 
 
 def tensors_of(where: str, runs: dict[str, Monitor], tensors: Any, kinds: Sequence[str]) -> list[str]:
     """The names that are asked for, one by one or by kind; None: all of the first of `kinds` that there is."""
     known = {name: run.kinds.get(name, "") for run in runs.values() for name in run}
-    asked = [tensors] if isinstance(tensors, str) else checks.row_of(tensors)
+    asked = [tensors] if isinstance(tensors, str) else checks.as_list(tensors)
     if tensors is None:
         asked = [next((kind for kind in kinds if kind in known.values()), next(iter(known)))]
     if not asked:

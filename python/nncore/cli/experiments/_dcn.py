@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nncore import SGD, Adagrad, Adam, CrossEntropyLoss, Monitor, Normalize, RMSprop, Trainer, mnist_cnn
-from nncore._optimizer import Optimizer
 from nncore.cli import _mnist_cnn
 from nncore.cli.experiments._runs import Outcome, Run, Watch, each, fit
+from nncore.optim._optimizer import Optimizer
 
 
 class Setting(NamedTuple):

@@ -29,9 +29,9 @@ from nncore import (
     gradient_flow,
     init,
 )
-from nncore._layer import Layer
 from nncore.cli.experiments._runs import Once, Outcome, Run, each, fit
 from nncore.datasets import load_mnist, make_circles, make_moons
+from nncore.nn._layer import Layer
 
 TITLE = "good and poor initial weights; sorted and shuffled samples; Dropout with BatchNorm on MNIST"
 THREADS = True  # runs go side by side, each in a thread of its own

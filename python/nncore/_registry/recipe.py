@@ -1,0 +1,134 @@
+"""Registered things as JSON and back: what a file says of a layer, a loss, an optimizer. No code is named or run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from nncore import _core
+from nncore._registry.registered import CLASSES, Registered, is_generated, kind_of, parts_of
+from nncore._support.checks import describe
+from nncore.errors import ConfigError, FormatError
+
+_SAVED = ("layer", "loss", "optimizer", "schedule", "initializer")  # the kinds that files hold
+_DEEPEST = 50
+
+
+def class_of(kind: object, name: object) -> type[Registered]:
+    """The registered class; FormatError when there is none of that name."""
+    if not isinstance(kind, str) or not isinstance(name, str) or kind not in _SAVED or (kind, name) not in CLASSES:
+        raise FormatError(f"expected a layer, loss, … that is registered, got {describe((kind, name))} (a newer nncore?)")
+    return CLASSES[kind, name]
+
+
+class Writer:
+    """Turns arguments into JSON. Objects of the class `layer` are listed once each, so that shared ones stay shared."""
+
+    def __init__(self, where: str, layer: type | None = None) -> None:
+        self.layers: list[Any] = []
+        self._where = where
+        self._layer: tuple[type, ...] = () if layer is None else (layer,)
+        self._known: dict[int, int] = {}
+
+    def value(self, given: Any) -> Any:
+        """Any argument."""
+        if isinstance(given, self._layer):
+            return {"layer": self.layer(given)}
+        if isinstance(given, Registered):
+            return {"kind": kind_of(given), **self.recipe(given)}
+        if isinstance(given, _core.Spec):
+            return {"kind": given.kind, "name": given.name, "args": self.named(given.args)}
+        if isinstance(given, (np.bool_, np.integer, np.floating)):
+            given = given.item()
+        if isinstance(given, float) and not math.isfinite(given):
+            return {"number": repr(given)}
+        if given is None or isinstance(given, (bool, int, float, str)):
+            return given
+        if isinstance(given, np.ndarray) and given.dtype.kind in "biuf":
+            return self.value(given.tolist())
+        if isinstance(given, (list, tuple)):
+            return [self.value(item) for item in given]
+        if isinstance(given, Mapping) and all(isinstance(key, str) for key in given):
+            return {"dict": self.named(given)}
+        raise ConfigError(f"[{self._where}] cannot save {describe(given)}: Python code is not written to files")
+
+    def named(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments by name."""
+        return {key: self.value(value) for key, value in given.items()}
+
+    def recipe(self, given: Any) -> dict[str, Any]:
+        """Name and arguments of something registered."""
+        if not is_generated(given):
+            raise ConfigError(
+                f"[{self._where}] cannot save {describe(given)}: {type(given).__name__} is written in Python, and files "
+                f"hold no code; save model.state_dict(), and build the model anew to load it"
+            )
+        return {"name": type(given).__name__, "args": self.named(parts_of(given))}
+
+    def layer(self, given: Any) -> int:
+        """The number of a layer in `layers`; those inside it come before it."""
+        if id(given) not in self._known:
+            self.layers.append(self.recipe(given))
+            self._known[id(given)] = len(self.layers) - 1
+        return self._known[id(given)]
+
+
+class Reader:
+    """Makes registered things from JSON; `most` layers, each counted in every place it stands in."""
+
+    def __init__(self, layers: Any = (), most: int = 0) -> None:
+        self.layers: list[Any] = []
+        self._sizes: list[tuple[int, int]] = []  # of each: how many layers it is made of, and how deep they lie
+        self._inside: list[tuple[int, int]] = []
+        self._most = most
+        for recipe in _of(list, layers, "a list of layers") if layers else []:
+            self._inside = []
+            made = self.make("layer", recipe)
+            depth = 1 + max((depth for _, depth in self._inside), default=0)
+            self._sizes.append((1 + sum(size for size, _ in self._inside), depth))
+            self.layers.append(made)
+        self._inside = []  # from here on the places of the model are counted
+
+    def layer(self, number: Any) -> Any:
+        """One of the layers made so far."""
+        if type(number) is not int or not 0 <= number < len(self.layers):
+            raise FormatError(f"expected the number of a layer before this one, got {describe(number)}")
+        self._inside.append(self._sizes[number])
+        if sum(size for size, _ in self._inside) > self._most or self._sizes[number][1] > _DEEPEST:
+            raise FormatError("expected fewer layers inside each other")  # each level could double their number
+        return self.layers[number]
+
+    def make(self, kind: str, recipe: Any) -> Any:
+        """A registered thing from its name and arguments, which its class checks."""
+        recipe = _of(dict, recipe, f"the recipe of a {kind}")
+        return class_of(kind, recipe.get("name"))(**self.named(recipe.get("args")))
+
+    def named(self, given: Any, depth: int = 0) -> dict[str, Any]:
+        """Arguments by name."""
+        return {key: self.value(value, depth) for key, value in _of(dict, given, "arguments by name").items()}
+
+    def value(self, given: Any, depth: int = 0) -> Any:
+        """Any argument."""
+        if depth > _DEEPEST:
+            raise FormatError(f"expected at most {_DEEPEST} levels of arguments")
+        if isinstance(given, list):
+            return [self.value(item, depth + 1) for item in given]
+        if not isinstance(given, dict):
+            return given
+        if "layer" in given:
+            return self.layer(given["layer"])
+        if "number" in given:
+            return float(_of(str, given["number"], "a number as text"))
+        if "dict" in given:
+            return self.named(given["dict"], depth + 1)
+        cls = class_of(given.get("kind"), given.get("name"))
+        return cls(**self.named(given.get("args"), depth + 1))
+
+
+def _of(kind: type, given: Any, expected: str) -> Any:
+    if not isinstance(given, kind):
+        raise FormatError(f"expected {expected}, got {describe(given)}")
+    return given

@@ -1,0 +1,162 @@
+"""Gradients against central differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nncore import _core
+from nncore._support.checks import LARGEST_SEED, cast, describe, integer, number_from, positive, real_array
+from nncore._support.html import table
+from nncore.errors import ConfigError
+from nncore.nn._layer import Layer, renewed
+from nncore.nn._loss import Loss, spec_of
+from nncore.nn._parameter import value_of
+from nncore.nn._sequential import Sequential, core_of
+
+_OK = 1e-6
+
+
+class WorstElement(NamedTuple):
+    """The element of one tensor where analytic and numeric gradient differ most."""
+
+    name: str
+    max_relative_error: float
+    position: int
+    analytic: float
+    numeric: float
+
+
+class GradientReport:
+    """What gradcheck found.
+
+    Attributes
+    ----------
+    per_parameter : dict name -> WorstElement
+        One entry for each parameter and "x" for the input.
+    max_relative_error : float
+        The largest of all.
+    ok : bool
+        It is below 1e-6.
+    """
+
+    def __init__(self, worst: list[WorstElement]) -> None:
+        self.per_parameter = {entry.name: entry for entry in worst}
+
+    @property
+    def max_relative_error(self) -> float:
+        """The largest relative error of all tensors; NaN if there is one."""
+        return float(np.max([entry.max_relative_error for entry in self.per_parameter.values()]))
+
+    @property
+    def ok(self) -> bool:
+        """Every relative error is below 1e-6."""
+        return self.max_relative_error < _OK
+
+    def __str__(self) -> str:
+        width = max(len(name) for name in self.per_parameter)
+        lines = [f"{'':<{width}}  max relative error  at index       analytic        numeric"]
+        for e in self.per_parameter.values():
+            lines.append(
+                f"{e.name:<{width}}  {e.max_relative_error:18.3e}  {e.position:8d}  {e.analytic:13.6e}  {e.numeric:13.6e}"
+            )
+        lines.append(f"{'ok' if self.ok else 'NOT ok'}: largest {self.max_relative_error:.3e}, limit {_OK:.0e}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (e.name, f"{e.max_relative_error:.3e}", e.position, f"{e.analytic:.6e}", f"{e.numeric:.6e}")
+            for e in self.per_parameter.values()
+        ]
+        head = ("", "max relative error", "at index", "analytic", "numeric")
+        return table(head, rows, caption=str(self).splitlines()[-1], left=1)
+
+
+def gradcheck(
+    model: Sequential | Layer, loss: Loss, X: Any, y: Any, *, eps: float = 1e-5, seed: int = 0
+) -> GradientReport:
+    """Compares every analytic gradient of a model with central differences, on a float64 copy.
+
+        n = (L(w + eps) - L(w - eps)) / (2 eps),   error = |a - n| / max(1e-8, |a| + |n|)
+
+    Gradients smaller than what L resolves are measured against that: the denominator is at least 1e7 times the
+    difference that 8 units in the last place of L make.
+
+    Parameters
+    ----------
+    model : Sequential or Layer
+        Nothing in it changes.
+    loss : Loss
+    X : array (N, …)
+    y : labels (N,) or what the loss wants
+    eps : float, default 1e-5
+    seed : int, default 0
+        Fixes the masks of Dropout: the same in every pass.
+
+    Returns
+    -------
+    GradientReport
+        `.ok`, `.max_relative_error`, `.per_parameter`; prints as a table.
+
+    Examples
+    --------
+    >>> net = nc.Sequential(nc.Linear(2, 3), nc.Tanh(), nc.Linear(3, 2), seed=0)
+    >>> nc.gradcheck(net, nc.CrossEntropyLoss(), np.array([[0.5, -1.0]]), np.array([1])).ok
+    True
+    """
+    if isinstance(model, Layer):
+        double = Sequential({"0": renewed(model, {})}, dtype="float64", seed=0)
+        for parameter, given in zip(double.parameters(), model.parameters(), strict=True):
+            parameter.value = value_of(given, "nncore.gradcheck")
+    elif isinstance(model, Sequential):
+        double = model.copy().to("float64")
+    else:
+        raise ConfigError(f"[gradcheck] model: expected a Sequential or a layer, got {describe(model)}")
+    if not isinstance(loss, Loss):
+        raise ConfigError(f"[gradcheck] loss: expected a Loss, got {describe(loss)}")
+    step = positive("gradcheck", "eps", eps)
+    seed = integer("gradcheck", "seed", seed, 0, LARGEST_SEED)
+    return GradientReport([WorstElement(*e) for e in _core.gradcheck(core_of(double), spec_of(loss), X, y, step, seed)])
+
+
+def numeric_gradient(
+    f: Callable[[NDArray[np.float64]], float], x: ArrayLike, eps: float = 1e-5
+) -> NDArray[np.float64]:
+    """The gradient of a function by central differences.
+
+        g_i = (f(x + eps e_i) - f(x - eps e_i)) / (2 eps)
+
+    Parameters
+    ----------
+    f : function of an array like x that returns a number
+    x : array of any shape; it is not changed
+    eps : float, default 1e-5
+
+    Returns
+    -------
+    ndarray of x's shape, float64
+
+    Examples
+    --------
+    >>> nc.numeric_gradient(lambda x: (x ** 2).sum(), [1.0, 3.0]).round(6)
+    array([2., 6.])
+    """
+    step = positive("numeric_gradient", "eps", eps)
+    if not callable(f):
+        raise ConfigError(f"[numeric_gradient] f: expected a function, got {describe(f)}")
+    at = cast(real_array("numeric_gradient", "x", x), np.float64).copy()
+    gradient = np.empty_like(at)
+    for index in np.ndindex(at.shape):
+        kept = at[index]
+        at[index] = kept + step
+        above = number_from("numeric_gradient", "f", f(at))
+        at[index] = kept - step
+        below = number_from("numeric_gradient", "f", f(at))
+        at[index] = kept
+        gradient[index] = (above - below) / (2 * step)
+    return gradient

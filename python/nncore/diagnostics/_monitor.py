@@ -1,0 +1,187 @@
+"""Monitor: what goes on inside a net while it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nncore._support.checks import integer
+from nncore._support.html import curve, number, table
+from nncore.diagnostics._kinds import kinds_of
+from nncore.errors import StateError
+from nncore.nn._sequential import Sequential
+from nncore.train._callback import Callback, Fit
+from nncore.train._observation import Observation, Observing, observing_of
+
+_MOST_ROWS = 60
+
+
+class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
+    """Writes down, every so often, what every tensor of a net looks like: a callback for fit.
+
+    Before one step in `every` the same batch goes through the net once more, layer by layer with the same Dropout
+    masks, and back. Looking changes nothing: training has the same bits with and without it. `monitor[name]` is then a
+    dict of arrays, one element (or row) for each look. Names are those of parameters ("0.weight", "0.bias"), of the
+    layers' outputs ("0.output": the net inputs of the activation that follows; "1.output": its activations), and of
+    the gradients of the loss with respect to all of them ("0.weight.grad", "1.output.grad"). Layers inside a Residual
+    are named after their place in it ("1.0.output").
+
+    | key | of the tensor's elements x |
+    |---|---|
+    | min, max, mean, std, norm | std = sqrt(mean (x - mean)²), norm = sqrt(Σ x²); of the finite ones |
+    | zeros, nonfinite | share that is 0; that is NaN or infinite |
+    | dead | activations: share of units that are 0 for the whole batch (of images: of channels); else NaN |
+    | saturated | Tanh: share with abs(y) > 0.99; Sigmoid: with y < 0.01 or y > 0.99; else NaN |
+    | update_ratio | parameters: norm of the step's update by norm of the values; else NaN |
+    | histogram, edges | (looks, bins) counts in equal bins from min to max; (looks, bins + 1) their edges |
+
+    Parameters
+    ----------
+    every : int, default 100
+        Steps, or epochs, from one look to the next; the first is at the very beginning.
+    histograms : bool, default True
+    bins : int, default 64
+    per : {"step", "epoch"}, keyword only
+        What `every` counts; "epoch": the first step of every so manyeth epoch.
+    most : int, default 1000, keyword only
+        Looks to keep: beyond them every second is dropped, and from then on only every second kept, so that memory
+        stays bounded however long the training.
+
+    Attributes
+    ----------
+    steps : array of int
+        Updates done before each look; 0 is the net as it was made.
+    loss, grad_norm : arrays
+        Of those steps: the loss with penalties, the norm of all parameters' gradients together.
+    kinds : dict name -> str
+        "weight", "bias", "net input", "activation", "pooled activation", "output", or one of them + " gradient".
+    records : list of Observation
+
+    Notes
+    -----
+    Gradients include penalties (l1, l2), and come before clipping. A fit that goes on is written down further; with
+    another trainer the monitor begins anew; two fits at once need a monitor each (StateError). A layer written in Python is called once more for each look.
+
+    Examples
+    --------
+    >>> X, y = nc.datasets.make_moons(100, noise=0.1, seed=0)
+    >>> net = nc.Sequential(nc.Linear(2, 20), nc.ReLU(), nc.Linear(20, 2), seed=0)
+    >>> monitor = nc.Monitor(every=50)
+    >>> history = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=0.5), batch_size=10).fit(X, y, epochs=10, callbacks=[monitor])
+    >>> monitor.steps
+    array([ 0, 50])
+    >>> monitor["1.output"]["dead"].shape, monitor["0.weight"]["histogram"].shape
+    ((2,), (2, 64))
+    """
+
+    observing: Observing
+
+    def __init__(
+        self, every: int = 100, histograms: bool = True, bins: int = 64, *, per: str = "step", most: int = 1000
+    ) -> None:
+        self.observing = observing_of("Monitor", every, per, histograms, bins)
+        self._most = integer("Monitor", "most", most, 2, 10**6)
+        self._forget()
+
+    def _forget(self) -> None:
+        self.records: list[Observation] = []
+        self.kinds: dict[str, str] = {}
+        self._matrices: list[str] = []  # weights that a layer multiplies with
+        self._seen, self._stride = 0, 1
+
+    def on_fit_begin(self, trainer: Fit) -> None:
+        """Begins anew with another trainer, or a net that has other layers now."""
+        kinds = kinds_of(trainer.model)
+        if trainer is not self._trainer or kinds != self.kinds:
+            self._forget()
+        self._trainer, self.kinds = trainer, kinds
+        self._matrices = [parameter.name for parameter in trainer.model.parameters() if parameter.value.ndim > 1]
+
+    def on_observation(self, observation: Observation) -> None:
+        """Keeps the look, or one in two, in four … of them."""
+        if self._seen % self._stride == 0:
+            self.records.append(observation)
+        self._seen += 1
+        if len(self.records) > self._most:
+            self.records = self.records[::2]
+            self._stride *= 2
+
+    @property
+    def model(self) -> Sequential:
+        """The net that is watched; a pickle or a copy of a monitor has the numbers alone."""
+        check_seen(self)
+        if self._trainer is None:
+            raise StateError("[Monitor] model: expected a monitor that watched a fit here, got a copy of one")
+        return self._trainer.model
+
+    @property
+    def steps(self) -> NDArray[np.int64]:
+        """Updates done before each look."""
+        return np.array([record.step for record in self.records], np.int64)
+
+    @property
+    def loss(self) -> NDArray[np.float64]:
+        """Of the step that came next."""
+        return np.array([record.loss for record in self.records])
+
+    @property
+    def grad_norm(self) -> NDArray[np.float64]:
+        """Of all parameters together."""
+        return np.array([record.grad_norm for record in self.records])
+
+    def __getitem__(self, name: str) -> dict[str, NDArray[Any]]:
+        check_seen(self)
+        if name not in self.kinds:
+            raise KeyError(f"expected one of {list(self.kinds)}, got {name!r}")
+        rows = [record[name] for record in self.records]
+        return {key: np.array([row[key] for row in rows]) for key in rows[0]}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.records[0] if self.records else ())
+
+    def __len__(self) -> int:
+        return len(self.records[0]) if self.records else 0
+
+    def __bool__(self) -> bool:
+        return bool(self.records)
+
+    def __contains__(self, name: object) -> bool:
+        return bool(self.records) and name in self.records[0]
+
+    __eq__, __hash__ = object.__eq__, object.__hash__  # not a Mapping's, which compares arrays
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_trainer": None}
+
+    def _repr_html_(self) -> str:
+        keys = ("min", "max", "mean", "std", "norm", "zeros")
+        rows = []
+        for name in list(self)[:_MOST_ROWS]:
+            norms = [record[name]["norm"] for record in self.records]
+            last = self.records[-1][name]
+            drawn = curve(norms, about=f"norm of {name} over the steps")
+            rows.append((name, self.kinds[name], *(number(last[key]) for key in keys), drawn))
+        if len(self) > _MOST_ROWS:
+            rows.append(("…", *[""] * (len(keys) + 2)))
+        caption = f"{self!r}" + (f"; step {self.steps[-1]}:" if rows else "")
+        return table(("", "kind", *keys, "norm over the steps"), rows, caption=caption, left=2)
+
+    def __repr__(self) -> str:
+        every, per, bins = self.observing
+        looks = f"{len(self.records)} look{'s' if len(self.records) != 1 else ''}"
+        seen = f"{looks} at {len(self)} tensors" if self.records else "nothing seen yet"
+        return f"Monitor(every={every}, per={per!r}, bins={bins}: {seen})"
+
+
+def check_seen(monitor: Monitor) -> None:
+    """StateError when it has seen nothing yet."""
+    if not monitor.records:
+        raise StateError("[Monitor] nothing was seen yet: train with fit(…, callbacks=[monitor])")
+
+
+def matrices_of(monitor: Monitor) -> list[str]:
+    """The weights that a layer multiplies with."""
+    return monitor._matrices

@@ -1,0 +1,1 @@
+"""Learners that fit data by themselves."""

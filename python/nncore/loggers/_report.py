@@ -1,0 +1,241 @@
+"""A fit as one HTML page that needs nothing else: numbers, pictures, settings."""
+
+from __future__ import annotations
+
+import base64
+import io
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from nncore import plot
+from nncore._support import views
+from nncore._support.checks import pair, real_array
+from nncore._support.files import atomic, path_of
+from nncore._support.html import Markup, cell, curve, facts
+from nncore._support.runtime import info
+from nncore.diagnostics._monitor import Monitor
+from nncore.errors import ConfigError, NumericError, ShapeError, StateError
+from nncore.nn._loss import has_classes
+from nncore.nn.layers import Conv2d
+from nncore.plot._style import canvas
+from nncore.train._history import History, origin_of
+from nncore.train._metrics import is_metric
+from nncore.train._trainer import Origin
+
+_REFUSED = (ConfigError, ShapeError, StateError, NumericError)
+_MOST_TENSORS = 6  # of a monitor, in one picture
+_STYLE = """
+body { margin: 0 auto; max-width: 76rem; padding: 1rem; font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff }
+h1 { font-size: 1.6rem; margin: 0 } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; border-bottom: 1px solid #ccc }
+h1, p, figcaption { overflow-wrap: anywhere } td, th, caption { overflow-wrap: break-word }
+.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1rem; align-items: start }
+.scroll { overflow-x: auto }
+figure { margin: 0 } img, svg { max-width: 100%; height: auto } td svg { max-width: none } figcaption, .note { color: #6e6e6e; font-size: .9rem }
+table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums }
+td, th { text-align: right; padding: .15rem .6rem; border-top: 1px solid #ddd; vertical-align: top }
+caption { text-align: left; color: #6e6e6e }
+"""
+
+
+@views.report.register
+def write_report(history: History, path: object, data: Any, title: str | None) -> None:
+    """See History.report."""
+    name = path_of("report", path)
+    if data is not None:
+        X, y = pair("report", "data", data)
+        data = real_array("report", "data", X), y
+    try:
+        with atomic(name) as file:  # opened first: a path that cannot be written is known before anything is drawn
+            _write(file, history, data, "Training report" if title is None else str(title))
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise type(error)(error.errno, error.strerror, name) from None  # not that of the file beside it
+
+
+def _write(file: BinaryIO, history: History, data: Any, title: str) -> None:
+    pictures = _Pictures()
+    origin = origin_of(history)
+    parts = [f"<h1>{cell(title)}</h1>", _note(f"Written {time.strftime('%Y-%m-%d %H:%M')}")]
+    if not pictures.possible:
+        parts.append(_note("There are no pictures: matplotlib is needed to draw them (pip install nncore[plot])."))
+    if origin is None:
+        parts.append(_note("Only the numbers of this fit are known: its history was copied, unpickled or made by hand."))
+    tables = [_wide(history._repr_html_())]
+    if origin is not None:
+        held_out = origin.data if data is None else data
+        shape = origin.shape if held_out is None else np.shape(held_out[0])[1:]
+        tables.append(_wide(_model(origin, shape)))
+    parts += _section("Numbers", *tables)
+    parts += _section("Curves", *(_curves(history, pictures) if pictures.possible else _plain_curves(history)))
+    tables = [_wide(facts(info().items(), caption="Made with"))]
+    if origin is not None:
+        for number, monitor in enumerate(_monitors(origin)):
+            what = "Inside the model" + (f" ({number + 1})" if number else "")
+            parts += _section(what, *_inside(monitor, pictures))
+        parts += _section("What it learned", *_learned(origin, held_out, pictures))
+        tables.insert(0, _wide(facts(_settings(origin), caption="Trainer")))
+    parts += _section("Settings", *tables)
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    page = (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{cell(title)}</title>\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{_STYLE}</style>\n</head>\n<body>\n'
+    )
+    file.write((page + "\n".join(parts) + "\n</body>\n</html>\n").encode("utf-8", "replace"))
+
+
+# ---- Pieces of a page -------------------------------------------------------------------------------------------------
+
+
+def _note(text: str) -> Markup:
+    return Markup(f'<p class="note">{cell(text)}</p>')
+
+
+def _wide(content: str) -> Markup:
+    """Scrolls by itself where it is wider than the screen."""
+    return Markup(f'<div class="scroll">{content}</div>')
+
+
+def _section(title: str, *content: Markup) -> list[str]:
+    """Nothing without content."""
+    inner = "\n".join(filter(None, content))
+    return [f'<h2>{cell(title)}</h2>\n<div class="grid">{inner}</div>'] if inner else []
+
+
+class _Pictures:
+    """Draws with nncore.plot into the page; "" where matplotlib is missing."""
+
+    def __init__(self) -> None:
+        try:
+            from matplotlib import pyplot
+        except ImportError:
+            pyplot = None  # type: ignore[assignment]
+        self._pyplot: Any = pyplot
+        self.possible = pyplot is not None
+
+    def of(self, about: str, draw: Callable[[], Any]) -> Markup:
+        """The figure of the Display that draw() returns; what cannot be drawn is a line that says why."""
+        if not self.possible:
+            return Markup("")
+        before = self._pyplot.get_fignums()
+        with self._pyplot.ioff():
+            try:
+                return self.shown(about, draw().figure_)
+            except _REFUSED as error:
+                return _note(f"{about}: {error}")
+            finally:
+                for number in set(self._pyplot.get_fignums()) - set(before):
+                    self._pyplot.close(number)
+
+    def shown(self, about: str, figure: Any) -> Markup:
+        """A figure as an image within the page."""
+        with closing(io.BytesIO()) as content:
+            figure.savefig(content, format="png", dpi=150)
+            image = base64.b64encode(content.getvalue()).decode()
+        source = f'src="data:image/png;base64,{image}" alt="{cell(about)}" width="{round(96 * figure.get_figwidth())}"'
+        return Markup(f"<figure><figcaption>{cell(about)}</figcaption><img {source}></figure>")
+
+
+# ---- What is on it ----------------------------------------------------------------------------------------------------
+
+
+def _curves(history: History, pictures: _Pictures) -> Iterator[Markup]:
+    """Loss and another number, a figure for each: narrow screens show one under the other."""
+    has_metric = any(map(is_metric, history.epochs))
+    for number, about in enumerate(["Loss", "Metric"][: 1 + has_metric]):
+
+        def draw(number: int = number) -> Any:
+            size = (5.4, 3.4)
+            with canvas("report", None, size) as (loss,), canvas("report", None, size) as (metric,):
+                plot.history(history, ax=(loss, metric) if has_metric else loss)
+                if number:
+                    metric.legend(frameon=False)
+                return plot.Display(((loss, metric)[number],))
+
+        yield pictures.of(about, draw)
+
+
+def _plain_curves(history: History) -> Iterator[Markup]:
+    """Without matplotlib."""
+    for key, values in history.epochs.items():
+        drawn = curve(values, width=420, height=160, about=f"{key} over the epochs") if key not in ("epoch", "seconds") else ""
+        if drawn:
+            yield Markup(f"<figure><figcaption>{cell(key)}</figcaption>{drawn}</figure>")
+
+
+def _model(origin: Origin, shape: tuple[int, ...] | None) -> str:
+    model = origin.trainer.model
+    try:
+        return model.summary(shape)._repr_html_()
+    except _REFUSED:  # no layer that tells the shape
+        return model._repr_html_()
+
+
+def _monitors(origin: Origin) -> list[Monitor]:
+    return [callback for callback in origin.callbacks if isinstance(callback, Monitor) and callback]
+
+
+def _some(monitor: Monitor, kind: str) -> list[str]:
+    """Some tensors of a kind, from the first to the last."""
+    names = [name for name in monitor if monitor.kinds[name] == kind]
+    chosen = np.linspace(0, len(names) - 1, min(len(names), _MOST_TENSORS)).round().astype(int)
+    return [names[i] for i in chosen]
+
+
+def _inside(monitor: Monitor, pictures: _Pictures) -> Iterator[Markup]:
+    acts, weights = _some(monitor, "activation"), _some(monitor, "weight")
+    if acts:
+        yield pictures.of("Activations", lambda: plot.statistics(monitor, acts, columns=1))
+    if weights and "histogram" in monitor[weights[0]]:
+        yield pictures.of("Weights", lambda: plot.histograms(monitor, weights, columns=1))
+    if weights:
+        yield pictures.of("Gradients", lambda: plot.gradient_flow(monitor))
+        yield pictures.of("Updates", lambda: plot.update_ratios(monitor))
+    if acts:
+        yield pictures.of("Units that do not learn", lambda: plot.dead_units(monitor))
+
+
+def _learned(origin: Origin, data: Any, pictures: _Pictures) -> Iterator[Markup]:
+    """Of the model as it is now, on data that it was not trained on."""
+    trainer = origin.trainer
+    model = trainer.model
+    if data is not None:
+        X, y = data
+        labels = has_classes(trainer.loss, y) and np.asarray(y).ndim == 1
+        if labels:
+            yield pictures.of("Confusion, held-out data", lambda: plot.confusion_matrix(model, X, y))
+        if labels and np.shape(X)[1:] == (2,):
+            yield pictures.of("Decision boundary, held-out data", lambda: plot.decision_boundary(model, X, y))
+        if not _monitors(origin):
+            batch = trainer.options["batch_size"]
+            yield pictures.of(
+                "Gradients, held-out data", lambda: plot.gradient_flow(model, trainer.loss, X[:batch], y[:batch])
+            )
+    convolution = next((layer for layer in model if isinstance(layer, Conv2d)), None)
+    if convolution is not None:
+        yield pictures.of("Filters of the first convolution", lambda: plot.filters(convolution))
+
+
+def _settings(origin: Origin) -> Iterator[tuple[str, str]]:
+    trainer = origin.trainer
+    yield "loss", repr(trainer.loss)
+    yield "optimizer", repr(trainer.optimizer)
+    for key, value in trainer.options.items():
+        yield key, repr(value)
+    yield "seed of the model", str(trainer.model.seed)
+    yield "dtype", trainer.model.dtype
+    own = [callback for callback in origin.callbacks if type(callback).__name__[0] != "_"]
+    yield "callbacks", ", ".join(map(_said, own)) or "none"
+
+
+def _said(callback: Any) -> str:
+    if "__repr__" in vars(type(callback)):
+        return repr(callback)
+    plain = (str, int, float, bool, type(None))
+    shown = {key: value for key, value in vars(callback).items() if key[0] != "_" and isinstance(value, plain)}
+    return f"{type(callback).__name__}({', '.join(f'{key}={value!r}' for key, value in shown.items())})"

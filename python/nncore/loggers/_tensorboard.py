@@ -1,0 +1,364 @@
+"""TensorBoard: what goes on inside a net while it trains, for the program of that name."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nncore._registry.registered import Registered, spec_of
+from nncore._support.checks import describe, encodable
+from nncore._support.runtime import info
+from nncore.diagnostics._kinds import kinds_of
+from nncore.errors import ConfigError
+from nncore.loggers import _event_file as events
+from nncore.loggers._event_file import EventFile, Setting
+from nncore.nn._sequential import Sequential, layers_of
+from nncore.optim._optimizer import follows_schedule, steps_done
+from nncore.optim._schedule import Schedule
+from nncore.plot._mosaic import MOST, Mosaic, brightness, pictures
+from nncore.train._callback import Callback, Fit, Record
+from nncore.train._metrics import FACTS
+from nncore.train._observation import STATISTICS, Observation, Observing, observing_of
+
+_SIDE = 400  # pixels of the filters' picture, about
+_TELLING = ("batch_size", "layers", "lr", "optimizer", "weight_init")  # the table's first columns
+
+
+class TensorBoard(Callback):
+    """Writes what a Monitor sees, and the numbers of each epoch, for TensorBoard to show: a callback for fit.
+
+    `tensorboard --logdir runs` (pip install tensorboard) shows all runs in a folder, also while they go on. Writing
+    needs no package; looking changes nothing in the training, as with Monitor.
+
+    | tag | what |
+    |---|---|
+    | epoch/loss, epoch/val_accuracy, … | each number of the epoch's record |
+    | step/loss, step/grad_norm, step/lr | of the step that was looked at |
+    | fc1/weight, fc1/net_input, act1/activation_gradient, … | histograms, one group of charts a layer |
+    | fc1/weight/mean, act1/activation/dead, … | the numbers of the same tensors, as Monitor has them |
+    | conv1/filters | of the first convolution: a picture, at the begin and after each epoch |
+    | model | text: layers, loss, optimizer, options, versions |
+
+    The run's settings stand in the tab HPARAMS, with the epochs' numbers for metrics. Layers without names of their own
+    are called "layer0_Linear", "layer1_ReLU", …; characters other than letters, digits, "-" and "_" become "_".
+
+    Parameters
+    ----------
+    logdir : path
+        Folder of all runs. It is made when a fit begins.
+    every : int, default 100
+        Steps from one look to the next; the first is at the very beginning.
+    histograms : bool, default True, keyword only
+    bins : int, default 64, keyword only
+    run : str, optional, keyword only
+        Folder of the run in logdir; None: the next of "run-1", "run-2", …
+
+    Attributes
+    ----------
+    folder : str or None
+        Where the run is written; None before the first fit.
+
+    Raises
+    ------
+    ConfigError
+        At the begin of a fit: the folder of `run` has event files of another run.
+    StateError
+        At the begin of a fit: it writes another one, which is not over.
+    OSError
+        At the begin of a fit: logdir cannot be written to. Later, a disk that is full ends the writing with one
+        warning, and training goes on.
+
+    Notes
+    -----
+    All curves lie over the number of updates done: a look's over those before it, an epoch's over those up to its end.
+    A fit that goes on with the same callback and trainer is written further; another trainer's is a run of its own.
+    Numbers that a tensor does not have (`dead` of weights, `mean` where all are NaN) have no curve.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> X, y = nc.datasets.make_moons(100, noise=0.1, seed=0)
+    >>> net = nc.Sequential(nc.Linear(2, 20), nc.ReLU(), nc.Linear(20, 2), seed=0)
+    >>> with tempfile.TemporaryDirectory() as runs:
+    ...     board = nc.TensorBoard(runs, every=50)
+    ...     history = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=0.5)).fit(X, y, epochs=10, callbacks=[board])
+    ...     os.listdir(runs)
+    ['run-1']
+    """
+
+    observing: Observing
+
+    def __init__(
+        self,
+        logdir: str | os.PathLike[str],
+        every: int = 100,
+        *,
+        histograms: bool = True,
+        bins: int = 64,
+        run: str | None = None,
+    ) -> None:
+        try:
+            self.logdir = os.fsdecode(logdir)
+            os.fsencode(self.logdir)
+        except (TypeError, UnicodeEncodeError):
+            self.logdir = ""
+        if not self.logdir or "\0" in self.logdir:
+            raise ConfigError(f"[TensorBoard] logdir: expected the path of a folder, got {describe(logdir)}")
+        if run is not None and not _is_inside(run):
+            raise ConfigError(f"[TensorBoard] run: expected the name of a folder in logdir or None, got {describe(run)}")
+        self.observing = observing_of("TensorBoard", every, "step", histograms, bins)
+        self.run = run
+        self.folder: str | None = None
+        self._file: EventFile | None = None
+        self._compared = False  # has the table of HPARAMS its columns?
+
+    def on_fit_begin(self, trainer: Fit) -> None:
+        """Begins a run, or goes on with that of the same trainer."""
+        self._tags = Tags(trainer.model)
+        if trainer is not self._trainer:
+            with _explained(self.logdir):
+                self._begin(trainer)
+        self._lost = False
+
+    def _begin(self, trainer: Fit) -> None:
+        settings = settings_of(trainer)
+        values = [events.session(settings), events.text("model", _story(trainer)), *self._filters(trainer.model)]
+        folder = _new_folder(self.logdir) if self.run is None else _own_folder(self.logdir, self.run)
+        file = None
+        try:
+            file = _alone(folder)
+            file.write(values, steps_done(trainer.optimizer))
+        except OSError:
+            if file is not None:
+                file.remove()
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
+            raise
+        self.folder, self._file, self._trainer, self._settings, self._compared = folder, file, trainer, settings, False
+
+    def on_observation(self, observation: Observation) -> None:
+        """Writes one look."""
+        values = [
+            events.scalar("step/loss", observation.loss),
+            events.scalar("step/grad_norm", observation.grad_norm),
+            events.scalar("step/lr", self._rate(observation.step)),
+        ]
+        for name, numbers in observation.items():
+            values += _values(self._tags[name], numbers)
+        self._write(values, observation.step)
+
+    def on_epoch_end(self, record: Record) -> bool | None:
+        """Writes the numbers of one epoch, and the filters."""
+        assert self._trainer is not None
+        tags = {key: self._tags.epoch(key) for key in record}
+        values = [events.scalar(tag, record[key]) for key, tag in tags.items()]
+        values += self._filters(self._trainer.model)
+        if not self._compared:
+            metrics = [tags[key] for key in reversed(tags) if key not in FACTS]  # the table shows the first five
+            values.append(events.experiment(self._settings, metrics, _TELLING))
+            self._compared = True
+        self._write(values, steps_done(self._trainer.optimizer))
+        return None
+
+    def _write(self, values: list[bytes], step: int) -> None:
+        if self._lost or self._file is None:
+            return
+        try:
+            self._file.write(values, step)
+        except OSError as error:
+            self._lost = True
+            text = f"[TensorBoard] {self._file.path}: nothing more is written ({error.strerror}); training goes on"
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
+
+    def _rate(self, step: int) -> float:
+        """Of the step after so many updates; the optimizer has taken it already."""
+        assert self._trainer is not None
+        optimizer = self._trainer.optimizer
+        given = optimizer.config.get("lr")
+        if follows_schedule(optimizer) and isinstance(given, Schedule) and spec_of(given).args.get("per") == "step":
+            return given(step)
+        return optimizer.lr
+
+    def _filters(self, model: Sequential) -> list[bytes]:
+        """The picture of the first weights (O, C, H, W), if there are any that can be shown."""
+        for parameter in model.parameters():
+            if parameter.value.ndim == 4:
+                sheet = _sheet(np.asarray(parameter.value, np.float64))
+                return [] if sheet is None else [events.image(self._tags.filters(parameter.name), sheet)]
+        return []
+
+    def __repr__(self) -> str:
+        every, _, bins = self.observing
+        written = self.folder or "nothing written yet"
+        return f"TensorBoard({self.logdir!r}, every={every}, bins={bins}, run={self.run!r}: {written})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_trainer": None, "_file": None}
+
+
+class Tags:
+    """Names of charts: tags["fc1.weight.grad"] is "fc1/weight_gradient". No two are the same."""
+
+    def __init__(self, model: Sequential) -> None:
+        self._taken = {"epoch", "model", "step", "_hparams_"}
+        self._kinds = kinds_of(model)
+        self._known: dict[str, str] = {}
+        self._groups = {
+            name: self._new(f"layer{name}_{type(layer).__name__}" if name.isdecimal() else _clean(name))
+            for name, layer in layers_of(model).items()
+        }
+
+    def __getitem__(self, name: str) -> str:
+        layer, *inner = name.removesuffix(".grad").split(".")
+        inner[-1] = self._kinds.get(name, inner[-1])
+        return self._once(name, "/".join([self._groups[layer], *map(_clean, inner)]))
+
+    def epoch(self, key: str) -> str:
+        """Of a number of the epoch's record."""
+        return self._once(f"epoch {key}", f"epoch/{_clean(key)}")
+
+    def filters(self, name: str) -> str:
+        """Of the picture of a parameter."""
+        return self._once(f"filters {name}", f"{self._groups[name.partition('.')[0]]}/filters")
+
+    def _once(self, key: str, wanted: str) -> str:
+        if key not in self._known:
+            self._known[key] = self._new(wanted)
+        return self._known[key]
+
+    def _new(self, wanted: str) -> str:
+        tag, number = wanted, 1
+        while tag in self._taken:
+            number += 1
+            tag = f"{wanted}_{number}"
+        self._taken.add(tag)
+        return tag
+
+
+def settings_of(trainer: Fit) -> dict[str, Setting]:
+    """What tells runs apart, under the same names and of the same types for every trainer."""
+    optimizer, model, options = trainer.optimizer, trainer.model, trainer.options
+    arguments, given = spec_of(optimizer).args, optimizer.config.get("lr")
+    given = [layer.config["weight_init"] for layer in model if "weight_init" in layer.config]
+    inits = dict.fromkeys(init if isinstance(init, str) else describe(init) for init in given)
+    settings: dict[str, Setting] = {
+        "optimizer": repr(optimizer),
+        "lr": optimizer.lr,
+        "schedule": type(given).__name__ if isinstance(given, Schedule) else "none",
+        "loss": repr(trainer.loss) if isinstance(trainer.loss, Registered) else type(trainer.loss).__name__,
+        "layers": "-".join(type(layer).__name__ for layer in model),
+        "parameters": float(model.flat_parameters.size),
+        "weight_init": ", ".join(inits) or "default",
+        "dtype": model.dtype,
+        "augment": options["augment"] is not None,
+        "seed": str(options["seed"]),  # a large one is no float
+        "model_seed": str(model.seed),
+    }
+    settings |= {key: float(arguments.get(key, 0.0)) for key in ("momentum", "weight_decay")}  # every run has all columns
+    numbers = ("batch_size", "l2", "l1", "clip_grad_norm", "clip_grad_value")
+    return settings | {key: float(options[key] or 0) for key in numbers}
+
+
+def _story(trainer: Fit) -> str:
+    """The text of the model, as Markdown has blocks of code."""
+    parameters = [f"{parameter.name}: {parameter.shape}" for parameter in trainer.model.parameters()]
+    options = [f"{key}={value!r}" for key, value in trainer.options.items()]
+    loss = repr(trainer.loss) if isinstance(trainer.loss, Registered) else type(trainer.loss).__name__
+    parts = [repr(trainer.model), "\n".join(parameters), f"{loss}\n{trainer.optimizer!r}", "\n".join(options), str(info())]
+    return "\n".join(f"    {line}" for line in "\n\n".join(parts).splitlines())
+
+
+def _values(tag: str, numbers: dict[str, Any]) -> Iterator[bytes]:
+    """Scalars and the histogram of a tensor; NaN says that there is no such number."""
+    for key in STATISTICS:
+        if not math.isnan(numbers[key]):
+            yield events.scalar(f"{tag}/{key}", numbers[key])
+    if "histogram" in numbers and math.isfinite(numbers["min"]):
+        yield events.histogram(tag, numbers["histogram"], numbers["edges"], numbers["mean"], numbers["norm"])
+
+
+def _sheet(kernels: NDArray[np.float64]) -> NDArray[np.uint8] | None:
+    """Filters (O, C, H, W) from black, the least weight, to white; in colours when they have three channels."""
+    if kernels.shape[1] not in (1, 3):
+        kernels = kernels[:, :1]
+    if len(kernels) > MOST or not np.isfinite(kernels).all():
+        return None
+    tiles = pictures(brightness(kernels, float(kernels.min()), float(kernels.max())))
+    zoom = max(1, _SIDE // (max(kernels.shape[2:]) * math.isqrt(len(kernels))))
+    tiles = tiles.repeat(zoom, axis=1).repeat(zoom, axis=2)
+    return Mosaic("TensorBoard", len(tiles), tiles.shape[1:3], None).sheet(tiles)
+
+
+def _clean(name: str) -> str:
+    return re.sub(r"[^\w-]", "_", name)
+
+
+def _is_inside(run: object) -> bool:
+    """Is it the name of a folder in another, or in one of its folders?"""
+    if not isinstance(run, str) or not run.strip() or not encodable(run) or "\0" in run or os.path.isabs(run):
+        return False
+    return not {"", ".", ".."} & set(run.replace(os.sep, "/").split("/"))
+
+
+def _new_folder(logdir: str) -> str:
+    """The next numbered one; of two processes each gets its own."""
+    os.makedirs(logdir, exist_ok=True)
+    numbers = [int(name[4:]) for name in os.listdir(logdir) if re.fullmatch("run-[0-9]{1,9}", name)]
+    number = max(numbers, default=0)
+    while True:
+        number += 1
+        folder = os.path.join(logdir, f"run-{number}")
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(folder)
+            return folder
+
+
+def _own_folder(logdir: str, run: str) -> str:
+    """That of a name, where nobody has written yet."""
+    folder = os.path.join(logdir, run)
+    os.makedirs(folder, exist_ok=True)
+    if _events_in(folder):
+        raise _taken(folder)
+    return folder
+
+
+def _alone(folder: str) -> EventFile:
+    """A new file in a folder that had none. Of two that begin at once, both see the other's at worst, and both give way."""
+    try:
+        file = EventFile(folder)
+    except FileExistsError:
+        raise _taken(folder) from None
+    if len(_events_in(folder)) > 1:
+        file.remove()
+        raise _taken(folder)
+    return file
+
+
+def _events_in(folder: str) -> list[str]:
+    return [name for name in os.listdir(folder) if "tfevents" in name]
+
+
+def _taken(folder: str) -> ConfigError:
+    return ConfigError(
+        f"[TensorBoard] run: expected a folder without event files, got {folder!r}, which has those of another run "
+        "(give it another name, or delete the folder)"
+    )
+
+
+@contextlib.contextmanager
+def _explained(logdir: str) -> Iterator[None]:
+    """What the disk refuses, with the argument that it is about."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(
+            error.errno, f"[TensorBoard] logdir: expected a folder that can be written to, got {logdir!r} ({error.strerror})"
+        ) from error

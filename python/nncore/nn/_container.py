@@ -1,0 +1,72 @@
+"""What Residual adds to a generated layer: the layers inside are objects of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from nncore import _core
+from nncore._registry.registered import CLASSES
+from nncore._support.checks import describe
+from nncore.errors import ConfigError
+from nncore.nn._layer import CompiledLayer, Layer, handle_of, renewed
+
+
+class Container(CompiledLayer):
+    """Base of Residual. Its config names the layers inside as (class name, config), so that it is plain data."""
+
+    def __init__(self, *layers: Any, **config: Any) -> None:
+        given = layers or config.pop("layers", ())
+        self._by_name(**config)
+        if len(layers) == 1 and not isinstance(layers[0], Layer):
+            given = layers[0]
+        self._layers = [_layer_of(type(self).__name__, item) for item in _given_layers(type(self).__name__, given)]
+        self._spec = _core.Spec(self._kind, type(self).__name__, {"layers": tuple(self._layers)})
+        self._config = {"layers": tuple((type(layer).__name__, layer.config) for layer in self._layers)}
+        self._handle = _core.LayerHandle(self._spec, [handle_of(layer) for layer in self._layers])
+
+    def _copy(self, memo: dict[int, Layer]) -> Layer:
+        return type(self)(*[renewed(layer, memo) for layer in self._layers])
+
+    def _parts(self) -> dict[str, Any]:
+        return {"layers": self._layers}
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __getitem__(self, index: int) -> Layer:
+        """A layer inside, by position."""
+        return self._layers[index]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(repr, self._layers))})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self._layers)
+
+
+def _rebuild(cls: type[Container], layers: list[Layer]) -> Container:
+    return cls(*layers)
+
+
+def _given_layers(where: str, given: object) -> list[Any]:
+    if isinstance(given, (list, tuple)) and given:
+        return list(given)
+    raise ConfigError(f"[{where}] layers: expected layers, one or more, got {describe(given)}")
+
+
+def _layer_of(where: str, item: Any) -> Layer:
+    """A layer as it is; one made from a recipe: a spec or (class name, config)."""
+    if isinstance(item, Layer):
+        return item
+    if isinstance(item, _core.Spec) and item.kind == "layer":
+        item = (item.name, item.args)
+    if isinstance(item, tuple) and len(item) == 2 and isinstance(item[1], dict):
+        made = CLASSES.get(("layer", item[0])) if isinstance(item[0], str) else None
+        if made is not None and issubclass(made, CompiledLayer):
+            return made(**item[1])
+    hint = f" (write nc.{item.__name__}(…))" if isinstance(item, type) and issubclass(item, Layer) else ""
+    raise ConfigError(f"[{where}] layers: expected layers, one or more, got {describe(item)}{hint}")

@@ -1,0 +1,280 @@
+"""Layer: the base of all layers, compiled or written in Python.
+
+A layer alone can be called, too: it computes in float64 then, and takes a model's dtype when it joins one.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from nncore import _core
+from nncore._registry.registered import Registered
+from nncore._support.checks import LARGEST_SEED, flag, integer
+from nncore.errors import ConfigError
+from nncore.nn._parameter import LayerParameter, Parameter, parameters_of
+
+_MISSING = object()
+
+
+class Layer:
+    """Base of all layers; subclass it to write one in Python, with NumPy arrays in and out.
+
+    A subclass has, in the order they are called:
+
+    `__init__(self, …)`
+        `self.add_parameter("weight", array)` declares a parameter.
+    `build(self, shape)`
+        Optional: the shape of one output sample for one input sample, both without the batch. Left out: the same.
+    `forward(self, x, training)`
+        The outputs for x (N, …). Keep on self what backward needs.
+    `backward(self, dy)`
+        dx for the gradient dy of the last forward's outputs; adds to the `grad` of the parameters.
+
+    It runs beside compiled layers in Sequential, Trainer and gradcheck. Arrays have the model's dtype and are the
+    layer's own: keep them, change them. A layer in two places gets back, in backward, what its forward in that place
+    set on self. A layer that draws random numbers brings its own generator.
+
+    Raises
+    ------
+    ShapeError
+        forward or backward returned something else than numbers of the right shape.
+
+    Examples
+    --------
+    >>> class Scale(nc.Layer):
+    ...     def __init__(self, n):
+    ...         self.weight = self.add_parameter("weight", np.ones((1, n)))
+    ...     def forward(self, x, training):
+    ...         self.x = x
+    ...         return x * self.weight.value
+    ...     def backward(self, dy):
+    ...         self.weight.grad += (dy * self.x).sum(axis=0, keepdims=True)
+    ...         return dy * self.weight.value
+    >>> X, y = nc.datasets.make_moons(20, noise=0.1, seed=0)
+    >>> nc.gradcheck(nc.Sequential(Scale(2), nc.Linear(2, 2), seed=0), nc.CrossEntropyLoss(), X, y).ok
+    True
+    """
+
+    # Slots keep what is nncore's apart from what a subclass sets on itself.
+    __slots__ = ("__dict__", "__weakref__", "_alone", "_calls", "_declared", "_handle")
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """What the base needs is made here, so that __init__ need not call super().__init__()."""
+        if cls is Layer:
+            raise ConfigError("[Layer] expected a subclass with forward and backward, got the base itself")
+        layer = super().__new__(cls)
+        layer._alone = None
+        layer._calls = 0
+        layer._declared = []
+        layer._handle = layer._make_handle()
+        return layer
+
+    _alone: tuple[int, Any] | None
+    _calls: int
+    _declared: list[LayerParameter]
+    _handle: Any
+
+    def __init__(self) -> None:
+        """Nothing to do: for subclasses that call it."""
+
+    def _make_handle(self) -> Any:
+        if type(self).forward is Layer.forward:
+            raise ConfigError(f"[{type(self).__name__}] forward: expected a method forward(self, x, training), got none")
+        return _core.python_layer(type(self).__name__, self)
+
+    # ---- What a subclass writes -----------------------------------------------------------------------------------
+
+    def add_parameter(self, name: str, array: ArrayLike) -> LayerParameter:
+        """Declares a parameter that starts as a copy of `array`; for use in __init__.
+
+        The model may hold it in float32; `.value` and `.grad` are always the numbers it computes with. Penalties
+        (l2, l1) act on arrays with two axes or more, as on the weights of compiled layers, not on biases.
+        """
+        parameter = LayerParameter(name, array, type(self).__name__)
+        if any(own.name == name for own in self._declared):
+            raise ConfigError(f"[{type(self).__name__}] add_parameter: expected a new name, got {name!r} again")
+        parameter.join(self._handle, len(self._declared))
+        self._declared.append(parameter)
+        return parameter
+
+    def build(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of one output sample for one input sample."""
+        return shape
+
+    def forward(self, x: Any, training: bool) -> Any:
+        """The outputs for x (N, …)."""
+        raise NotImplementedError
+
+    def backward(self, dy: Any) -> Any:
+        """dx for the gradient dy of the last forward's outputs."""
+        raise ConfigError(f"[{type(self).__name__}] backward: expected a method backward(self, dy), got none")
+
+    # ---- What the core calls --------------------------------------------------------------------------------------
+
+    def _run_forward(self, x: Any, training: bool, kept: dict[str, Any]) -> Any:
+        """forward; `kept` receives what a training pass sets on self."""
+        before = dict(self.__dict__)
+        y = self.forward(x, training) if _takes_training(type(self).forward) else self.forward(x)  # type: ignore[call-arg]
+        if training:
+            kept.clear()
+            kept.update((k, v) for k, v in self.__dict__.items() if before.get(k, _MISSING) is not v)
+        return y
+
+    def _run_backward(self, dy: Any, kept: dict[str, Any]) -> Any:
+        self.__dict__.update(kept)
+        return self.backward(dy)
+
+    # ---- A layer alone --------------------------------------------------------------------------------------------
+
+    def _core_model(self, dtype: str = "float64") -> Any:
+        """A model of this layer alone, on the parameters it has wherever else it is used; else new ones of `dtype`."""
+        handle = self._handle
+        if self._alone is None or self._alone[0] != handle.generation:
+            own = handle.provisional
+            make = _core.Model32 if (handle.dtype or dtype) == "float32" else _core.Model64
+            handle.share()  # what it has, here or in a container, is used and not taken over
+            try:
+                core = make([("0", handle)], secrets.randbits(32), None)
+            finally:
+                handle.provisional = own
+            self._alone = (handle.generation, core)
+        return self._alone[1]
+
+    def __call__(self, x: Any) -> Any:
+        """The outputs for x (N, …) in inference; nothing is kept."""
+        return self._core_model().forward(x, False, 0, 0)
+
+    def parameters(self) -> list[Parameter]:
+        """The layer's parameters, as views that can be read and assigned."""
+        return list(self._declared)
+
+    def zero_grad(self) -> None:
+        """Sets all gradients to zero."""
+        self._core_model().zero_grad()
+
+    # ---- Copies ---------------------------------------------------------------------------------------------------
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The arguments that were given; a layer written in Python keeps them to itself."""
+        return {}
+
+    @property
+    def _spec(self) -> Any:
+        return self._handle.spec
+
+    def _copy(self, memo: dict[int, Layer]) -> Layer:
+        """The same layer on its own: what a copy of a model is made of; `memo` has the layers copied so far."""
+        return copy.deepcopy(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _new, (type(self),), (self.__dict__, self._declared)
+
+    def __setstate__(self, state: tuple[dict[str, Any], list[LayerParameter]]) -> None:
+        attributes, declared = state
+        for index, parameter in enumerate(declared):
+            parameter.join(self._handle, index)
+        self._declared = declared
+        self.__dict__.update(attributes)
+
+    def __copy__(self) -> Layer:
+        return copy.deepcopy(self)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class CompiledLayer(Layer, Registered):
+    """Base of the layers of the compiled core."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        replaced = sorted({"build", "forward", "backward"} & set(vars(cls)))
+        if replaced:
+            raise ConfigError(f"[{cls.__name__}] {replaced[0]}: expected a subclass of nc.Layer, got one of a compiled layer")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        Registered.__init__(self, *args, **kwargs)
+        self._handle = _core.LayerHandle(self._spec)
+
+    def _make_handle(self) -> Any:
+        return None  # until the arguments are known
+
+    _spec = None
+    config = Registered.config
+
+    def forward(self, x: Any, training: bool = True, seed: int | None = None) -> Any:
+        """The outputs for x (N, …); with training, what backward needs is kept."""
+        where = type(self).__name__
+        training = flag(where, "training", training)
+        if seed is not None:
+            return self._core_model().forward(x, training, integer(where, "seed", seed, 0, LARGEST_SEED), 0)
+        self._calls += 1
+        return self._core_model().forward(x, training, self._calls, 0)
+
+    def backward(self, dy: Any) -> Any:
+        """The gradient of x for the gradient dy of the last forward's outputs; adds to the parameters' gradients."""
+        return self._core_model().backward(dy)
+
+    def parameters(self) -> list[Parameter]:
+        """The layer's parameters, as views that can be read and assigned."""
+        return parameters_of(self._core_model(), prefix="0.")
+
+    def _copy(self, memo: dict[int, Layer]) -> Layer:
+        return type(self)(**self.config)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        dtype, values = self._handle.dtype, []
+        if dtype is not None:
+            core = self._core_model()
+            with core.hold("Layer.copy", False):
+                values = [value.copy() for _, value, _ in core.parameters() + core.buffers()]
+        return _rebuild_layer, (type(self), self._config, dtype, values)
+
+    __repr__ = Registered.__repr__
+
+
+def handle_of(layer: Layer) -> Any:
+    """The layer in the compiled core: what models share when they share a layer."""
+    return layer._handle
+
+
+def spec_of(layer: Layer) -> Any:
+    """What the compiled core makes it from."""
+    return layer._spec
+
+
+def renewed(layer: Layer, memo: dict[int, Layer]) -> Layer:
+    """The same layer on its own, with new parameters; one for each layer in `memo`, in however many places it is."""
+    if id(layer) not in memo:
+        memo[id(layer)] = layer._copy(memo)
+    return memo[id(layer)]
+
+
+def _rebuild_layer(cls: type[CompiledLayer], config: dict[str, Any], dtype: str | None, values: list[Any]) -> Layer:
+    layer = cls(**config)
+    if dtype is not None:
+        core = layer._core_model(dtype)
+        for (_, array, _), value in zip(core.parameters() + core.buffers(), values, strict=True):
+            array[...] = value
+    return layer
+
+
+def _new(cls: type[Layer]) -> Layer:
+    layer: Layer = cls.__new__(cls)
+    return layer
+
+
+@functools.cache
+def _takes_training(forward: Callable[..., Any]) -> bool:
+    """Is there a second argument? A layer that does not care may leave it out."""
+    parameters = list(inspect.signature(forward).parameters.values())[1:]
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return len(positional) > 1 or any(p.kind is p.VAR_POSITIONAL for p in parameters)

@@ -1,0 +1,87 @@
+"""Models from files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from nncore import _core
+from nncore._registry.recipe import Reader
+from nncore._support.checks import LARGEST_SEED, describe, integer
+from nncore._support.files import path_of
+from nncore._support.tensor_file import TensorFile, reading
+from nncore.nn._container import Container
+from nncore.nn._layer import spec_of
+from nncore.nn._normalize import Normalize
+from nncore.nn._save import arrays_of, model_arrays
+from nncore.nn._sequential import Sequential, core_of, restored
+
+_LINKS = (None, "identity", "softmax", "log_softmax", "sigmoid", "sign")
+
+
+def load(path: Any) -> Sequential:
+    """Reads a model that `Sequential.save` wrote, or the model of a checkpoint that `Trainer.save` wrote.
+
+    Parameters
+    ----------
+    path : str or path
+
+    Returns
+    -------
+    Sequential
+        Bit for bit the one that was saved: layers, names, sharing, dtype, seed, parameters, buffers, normalisation.
+
+    Raises
+    ------
+    FormatError
+        The file is damaged, or no such file. Files hold no code, and reading one runs none.
+    OSError
+        It cannot be read.
+    ImportError
+        The package safetensors is missing: pip install nncore[save].
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> net = nc.Sequential(nc.Linear(2, 3), nc.ReLU(), seed=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     net.save(folder + "/net.safetensors")
+    ...     again = nc.load(folder + "/net.safetensors")
+    >>> bool((again.flat_parameters == net.flat_parameters).all())
+    True
+    """
+    with reading(path_of("load", path), "model", "trainer") as file:
+        prefix = "" if file.facts["kind"] == "model" else "model/"
+        return read_model(file, file.facts["model"], prefix)
+
+
+def read_model(file: TensorFile, facts: Mapping[str, Any], prefix: str) -> Sequential:
+    """A model from the facts, with the arrays called `prefix` and their name."""
+    names = {name.removeprefix(prefix) for name in file.shapes if name.startswith(prefix)}
+    reader = Reader(facts["layers"], most=file.size // 256)
+    leaves = [layer for layer in reader.layers if not isinstance(layer, Container)]
+    places = {str(name): reader.layer(number) for name, number in facts["places"]}
+    if len(places) != len(facts["places"]):
+        file.fail("expected a name of its own for each layer")
+    if facts["dtype"] not in ("float32", "float64") or facts["link"] not in _LINKS:
+        file.fail(f"expected a dtype and a link, got {describe((facts['dtype'], facts['link']))}")
+    given = sum(int(np.prod(file.shapes[prefix + name], dtype=np.uint64)) for name in names)
+    claimed = sum(_core.declared_size(spec_of(layer)) for layer in leaves)
+    if claimed > given:  # before there is any memory for it
+        file.fail(f"its layers claim {claimed} numbers, and there are {given}")
+    seed = integer("load", "seed", facts["seed"], 0, LARGEST_SEED)
+    normalize = None
+    if "input.mean" in names:
+        normalize = Normalize(file[prefix + "input.mean"], file[prefix + "input.std"])
+    calls = integer("load", "calls", facts["calls"], 0, 2**62)
+    net = restored(places, facts["link"], calls, dtype=facts["dtype"], seed=seed, input=normalize)
+    core = core_of(net)
+    arrays, expected = arrays_of(core), set(model_arrays(core, normalize))
+    if names != expected:
+        file.fail(f"expected the arrays of its layers, got {sorted(names ^ expected)[:5]} beside them")
+    for name, array in arrays.items():
+        file.check(prefix + name, array.shape, array.dtype)
+        array[...] = file[prefix + name]
+    return net

@@ -1,0 +1,177 @@
+"""Loss: the base of all losses, compiled or written in Python."""
+
+from __future__ import annotations
+
+import numbers
+import os
+import threading
+import weakref
+from typing import Any
+
+import numpy as np
+
+from nncore import _core
+from nncore._registry.registered import Registered
+from nncore._support.checks import describe
+from nncore.errors import ConfigError, ShapeError
+
+
+class Loss:
+    """Base of all losses: `loss(z, y)` is the value and its gradient by the outputs z.
+
+    Subclass it to write one in Python, with NumPy arrays:
+
+    `forward(self, z, y)`
+        The value for outputs z (N, …) and targets y: integer labels if they are integers, else numbers of z's dtype.
+    `backward(self)`
+        The gradient of the last value by z, of z's shape. The mean over the batch, and so the 1/N, lives here.
+
+    or, in one method, `__call__(self, z, y)` that returns `(value, dz)`.
+
+    `link` says how outputs are read by predict and accuracy: "identity", "softmax", "log_softmax", "sigmoid", "sign",
+    or None: softmax where the targets are labels (N,) and there are two outputs or more, else identity.
+
+    Examples
+    --------
+    >>> class Quadratic(nc.Loss):
+    ...     def forward(self, z, y):
+    ...         self.error = z - y
+    ...         return (self.error ** 2).mean()
+    ...     def backward(self):
+    ...         return 2 * self.error / self.error.size
+    >>> value, dz = Quadratic()(np.array([[3.0]]), np.array([[1.0]]))
+    >>> value, dz
+    (4.0, array([[4.]]))
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_lock", "_python_spec")
+
+    _python_spec: Any
+    _lock: Any  # one call at a time: what forward keeps is for the backward of the same call
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """What the base needs is made here, so that __init__ need not call super().__init__()."""
+        if cls is Loss:
+            raise ConfigError("[Loss] expected a subclass with forward and backward, got the base itself")
+        loss = super().__new__(cls)
+        loss._python_spec = loss._make_spec()
+        loss._lock = threading.RLock()
+        _alive[id(loss)] = loss
+        return loss
+
+    def __init__(self) -> None:
+        """Nothing to do: for subclasses that call it."""
+
+    def _make_spec(self) -> Any:
+        kind = type(self)
+        if kind.forward is Loss.forward and kind.__call__ is Loss.__call__:
+            raise ConfigError(f"[{kind.__name__}] forward: expected a method forward(self, z, y), got none")
+        return _core.python_loss(kind.__name__, self)
+
+    @property
+    def _spec(self) -> Any:
+        return self._python_spec
+
+    #: How raw outputs are read: "softmax", "log_softmax", "sigmoid", "sign", "identity"; None: the targets tell.
+    link: str | None = None
+
+    def forward(self, z: Any, y: Any) -> Any:
+        """The value for outputs z and targets y."""
+        raise NotImplementedError
+
+    def backward(self) -> Any:
+        """The gradient of the last value by z."""
+        raise ConfigError(f"[{type(self).__name__}] backward: expected a method backward(self), got none")
+
+    def __call__(self, z: Any, y: Any) -> tuple[float, Any]:
+        """The value for outputs z (N, …) and targets y, and its gradient dz, which carries the 1/N.
+
+        Computes in float32 when z is float32, else in float64.
+        """
+        value, dz = _core.loss(self._spec, z, y, True)
+        return value, dz
+
+    def value(self, z: Any, y: Any) -> float:
+        """The value alone."""
+        result: float = _core.loss(self._spec, z, y, False)[0]
+        return result
+
+    def _run(self, z: Any, y: Any, gradient: bool) -> tuple[float, Any]:
+        """What the core calls: (value, dz or None)."""
+        with self._lock:
+            return self._run_alone(z, y, gradient)
+
+    def _run_alone(self, z: Any, y: Any, gradient: bool) -> tuple[float, Any]:
+        kind = type(self)
+        if kind.value is not Loss.value and not gradient:
+            return self._number(self.value(z, y)), None
+        if kind.__call__ is Loss.__call__:
+            value = self._number(self.forward(z, y))
+            return value, self.backward() if gradient else None
+        pair: Any = self(z, y)
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise ShapeError(f"[{kind.__name__}] __call__: expected a pair (value, dz), got {describe(pair)}")
+        return self._number(pair[0]), pair[1]
+
+    def _number(self, value: Any) -> float:
+        if isinstance(value, numbers.Real) or (isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "fiu"):
+            return float(value)
+        raise ShapeError(f"[{type(self).__name__}] value: expected a number, got {describe(value)}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _new, (type(self),), self.__dict__
+
+
+def spec_of(loss: Loss) -> Any:
+    """What the compiled core makes it from."""
+    return loss._spec
+
+
+def has_classes(loss: Loss, y: Any) -> bool:
+    """Is there an accuracy? Targets tell when the loss has no link: labels (N,) are classes."""
+    if loss.link is None:
+        targets = np.asarray(y)
+        return targets.ndim == 1 and targets.dtype.kind in "biu"
+    return loss.link != "identity"
+
+
+_alive: weakref.WeakValueDictionary[int, Loss] = weakref.WeakValueDictionary()
+
+
+def _renew_locks() -> None:
+    """In a forked child: the threads that held the locks are gone."""
+    for loss in _alive.values():
+        loss._lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
+
+
+def _new(cls: type[Loss]) -> Loss:
+    loss: Loss = cls.__new__(cls)
+    return loss
+
+
+class CompiledLoss(Loss, Registered):
+    """Base of the losses of the compiled core."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        Registered.__init__(self, *args, **kwargs)
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        replaced = sorted({"forward", "backward", "__call__", "value"} & set(vars(cls)))
+        if replaced:
+            raise ConfigError(f"[{cls.__name__}] {replaced[0]}: expected a subclass of nc.Loss, got one of a compiled loss")
+
+    def _make_spec(self) -> Any:
+        return None  # until the arguments are known
+
+    _spec = None
+    __reduce__ = Registered.__reduce__
+
+    @property
+    def link(self) -> str:  # type: ignore[override]
+        """How raw outputs are read: "softmax", "log_softmax", "sigmoid", "sign" or "identity"."""
+        return str(_core.loss_link(self._spec))

@@ -1,0 +1,133 @@
+"""Parameter: a name with two arrays."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nncore import _core
+from nncore._support.checks import cast, describe, is_name, real_array
+from nncore.errors import ConfigError, ShapeError
+
+
+class Parameter:
+    """A parameter of a model: views of its memory, so that changes arrive where the model computes.
+
+    Attributes
+    ----------
+    name : str
+        "0.weight": the layer's name, then the parameter's.
+    value, grad : ndarray
+        Same shape and dtype. Both can be changed in place or assigned any array of that shape.
+    """
+
+    def __init__(self, name: str, value: NDArray[Any], grad: NDArray[Any], core: Any = None) -> None:
+        self.name = name
+        self._own = (value, grad)
+        self._core = core  # the model; None: a copy on its own
+
+    def _arrays(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        return self._own
+
+    def _hold(self, what: str, writes: bool = True) -> AbstractContextManager[None]:
+        """While this changes, other threads may not use it; while it is read, not change it."""
+        return self._core.hold(what, writes) if self._core is not None else nullcontext()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Parameter, (self.name, *self._own)
+
+    @property
+    def value(self) -> NDArray[Any]:
+        """The numbers themselves, as a view."""
+        return self._arrays()[0]
+
+    @value.setter
+    def value(self, given: ArrayLike) -> None:
+        with self._hold("Parameter.value"):
+            assign(self._arrays()[0], given, self.name)
+
+    @property
+    def grad(self) -> NDArray[Any]:
+        """The gradient, as a view."""
+        return self._arrays()[1]
+
+    @grad.setter
+    def grad(self, given: ArrayLike) -> None:
+        with self._hold("Parameter.grad"):
+            assign(self._arrays()[1], given, f"{self.name} grad")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of value and grad."""
+        return self._arrays()[0].shape
+
+    def __repr__(self) -> str:
+        return f"Parameter({self.name!r}, shape={self.shape}, dtype={self._arrays()[0].dtype})"
+
+
+class LayerParameter(Parameter):
+    """A parameter of a layer written in Python: follows the layer into whatever model it joins."""
+
+    def __init__(self, name: str, start: ArrayLike, where: str) -> None:
+        if not is_name(name):
+            raise ConfigError(f"[{where}] add_parameter: expected a name without dots, got {describe(name)}")
+        array = real_array(where, name, start)
+        if array.size == 0:
+            raise ShapeError(f"[{where}] {name}: expected at least one number, got shape {array.shape}")
+        self.name = name
+        self._start = cast(array, np.float64).copy()
+        self._waiting = self._start  # the value it has before it joins a layer
+        self._handle: Any = None
+        self._views: tuple[int, tuple[NDArray[Any], NDArray[Any]]] | None = None
+
+    def join(self, handle: Any, index: int) -> None:
+        """Becomes parameter `index` of the layer."""
+        _core.add_parameter(handle, self.name, self._start, self._waiting, self._start.ndim > 1)
+        self._handle, self._index, self._waiting = handle, index, self._start
+
+    def _arrays(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        if self._handle is None:  # a copy on its own
+            return self._waiting, np.zeros_like(self._waiting)
+        if self._views is None or self._views[0] != self._handle.generation:
+            self._views = (self._handle.generation, _core.parameter_arrays(self._handle, self._index))
+        return self._views[1]
+
+    def _hold(self, what: str, writes: bool = True) -> AbstractContextManager[None]:
+        return _core.hold_layer(self._handle, what, writes) if self._handle is not None else nullcontext()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        with self._hold("Parameter.copy", False):
+            return _rebuild_parameter, (self.name, self._start, self.value.astype(np.float64))
+
+
+def _rebuild_parameter(name: str, start: NDArray[Any], value: NDArray[Any]) -> LayerParameter:
+    parameter = LayerParameter(name, start, "Layer")
+    parameter._waiting = value
+    return parameter
+
+
+def value_of(parameter: Parameter, what: str) -> NDArray[Any]:
+    """A copy of the value, taken while no other thread changes it; `what` names the reader in their errors."""
+    with parameter._hold(what, False):
+        return parameter.value.copy()
+
+
+def checked(given: object, shape: tuple[int, ...], name: str) -> NDArray[Any]:
+    """`given` as an array of real numbers of exactly that shape."""
+    array = real_array("parameter", name, given)
+    if array.shape != shape:
+        raise ShapeError(f"[parameter] {name}: expected {shape}, got {array.shape}")
+    return array
+
+
+def assign(target: NDArray[Any], given: object, name: str) -> None:
+    """Copies `given` into `target` when the shape is right."""
+    target[...] = cast(checked(given, target.shape, name), target.dtype)
+
+
+def parameters_of(core: Any, prefix: str = "") -> list[Parameter]:
+    """The parameters of a compiled model; `prefix` is taken off their names."""
+    return [Parameter(name.removeprefix(prefix), value, grad, core) for name, value, grad in core.parameters()]

@@ -1,0 +1,96 @@
+"""The table that summary() prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nncore._support.checks import extents
+from nncore._support.html import facts, table
+from nncore.errors import ConfigError
+from nncore.nn._layer import Layer
+
+
+class Row(NamedTuple):
+    """One layer: its name and kind, the shape of one output sample, how many numbers it learns."""
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    parameters: int
+
+
+class Summary:
+    """Output shapes (without the batch), parameters and memory of a model, layer by layer."""
+
+    def __init__(self, rows: list[Row], input_shape: tuple[int, ...], parameters: int, itemsize: int) -> None:
+        self.rows = rows
+        self.input_shape = input_shape
+        self.parameters = parameters
+        activations = sum(_product(row.output_shape) for row in rows)
+        self.parameter_bytes = parameters * itemsize
+        self.activation_bytes = activations * itemsize
+
+    @classmethod
+    def of(cls, core: Any, layers: Iterable[Layer], input_shape: int | Sequence[int] | None) -> Summary:
+        """The summary of a compiled model for samples of a shape; None asks the first of its layers that knows."""
+        shape = _guess(layers) if input_shape is None else extents("summary", "input_shape", input_shape, 2**62)
+        rows = [Row(*row) for row in core.describe(list(shape))]
+        parameters = sum(value.size for _, value, _ in core.parameters())
+        return cls(rows, shape, parameters, np.dtype(core.dtype).itemsize)
+
+    def __str__(self) -> str:
+        table = [("layer", "output shape", "parameters"), ("input", _shape_text(self.input_shape), "")]
+        table += [(f"{r.name}: {r.kind}", _shape_text(r.output_shape), f"{r.parameters:,}") for r in self.rows]
+        widths = [max(len(row[i]) for row in table) for i in range(3)]
+        lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c in table]
+        lines.insert(1, "-" * len(lines[0]))
+        lines.append("-" * len(lines[0]))
+        lines.append(f"{self.parameters:,} parameters, {_bytes_text(self.parameter_bytes)}")
+        lines.append(f"activations: {_bytes_text(self.activation_bytes)} a sample")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = [("input", _shape_text(self.input_shape), "")]
+        rows += [(f"{r.name}: {r.kind}", _shape_text(r.output_shape), f"{r.parameters:,}") for r in self.rows]
+        sizes = f"{_bytes_text(self.parameter_bytes)}, activations {_bytes_text(self.activation_bytes)} a sample"
+        caption = f"{self.parameters:,} parameters, {sizes}"
+        return table(("layer", "output shape", "parameters"), rows, caption=caption, left=1)
+
+
+def html_of(core: Any, layers: Mapping[str, Layer], seed: int) -> str:
+    """A model as a small table for notebooks."""
+    total = sum(value.size for _, value, _ in core.parameters())
+    caption = f"Sequential: {total:,} parameters, {core.dtype}, seed {seed}"
+    return facts(((name, repr(layer)) for name, layer in layers.items()), caption=caption)
+
+
+def _guess(layers: Iterable[Layer]) -> tuple[int, ...]:
+    for layer in layers:
+        config: dict[str, Any] = layer.config
+        if "in_features" in config:
+            return (config["in_features"],)
+    raise ConfigError("[summary] input_shape: expected the shape of one sample, got None and no layer that tells it")
+
+
+def _product(shape: tuple[int, ...]) -> int:
+    total = 1
+    for n in shape:
+        total *= n
+    return total
+
+
+def _shape_text(shape: tuple[int, ...]) -> str:
+    return "(" + ", ".join(["N", *map(str, shape)]) + ")"
+
+
+def _bytes_text(n: float) -> str:
+    for unit in ("B", "KiB", "MiB"):
+        if n < 1024:
+            return f"{n:.0f} B" if unit == "B" else f"{n:.1f} {unit}"
+        n /= 1024
+    return f"{n:.1f} GiB"

@@ -1,0 +1,8 @@
+"""Optimizers."""
+
+from typing import TYPE_CHECKING
+
+from nncore.optim.optimizers import *  # noqa: F403
+
+if not TYPE_CHECKING:  # type checkers read the names of a star, and no __all__ of another module
+    from nncore.optim.optimizers import __all__  # noqa: F401

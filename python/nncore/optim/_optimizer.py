@@ -1,0 +1,192 @@
+"""Optimizer: the base of all optimizers."""
+
+from __future__ import annotations
+
+import copy
+import weakref
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import Any
+
+from nncore import _core
+from nncore._registry.registered import Registered, rebuild
+from nncore._support.checks import cast, describe, integer, number, positive
+from nncore._support.html import facts
+from nncore._support.html import number as shown_number
+from nncore.errors import ConfigError, StateError
+from nncore.nn._parameter import checked
+from nncore.nn._sequential import Sequential, core_of
+from nncore.optim._schedule import Schedule
+
+#: True while a sweep builds: its trainers take optimizers that are new, so that one may serve many runs.
+building: ContextVar[bool] = ContextVar("building", default=False)
+
+
+class Optimizer(Registered):
+    """Base of all optimizers. An optimizer serves one model, the first it meets."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if "learning_rate" in kwargs:
+            if args or "lr" in kwargs:
+                raise ConfigError(f"[{type(self).__name__}] learning_rate: expected lr or learning_rate, got both")
+            kwargs["lr"] = kwargs.pop("learning_rate")
+        super().__init__(*args, **kwargs)
+        self._core: Any = None
+        self._model_core: Any = None
+        self._model: weakref.ref[Sequential] | None = None
+        self._pending: dict[str, Any] = {}
+        self._follows_schedule = isinstance(self._config.get("lr"), Schedule)
+
+    @property
+    def lr(self) -> float:
+        """The rate of the step to come. Setting it replaces a schedule."""
+        if self._core is not None:
+            rate: float = self._core.rate
+            return rate
+        if "lr" in self._pending:
+            return float(self._pending["lr"])
+        given = self._config.get("lr", self._spec.args["lr"])
+        return given(0) if isinstance(given, Schedule) else float(given)
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        rate = positive(type(self).__name__, "lr", value)
+        if self._core is None:
+            self._pending["lr"] = rate
+        else:
+            with self._hold("lr"):
+                self._core.rate = rate
+                self._follows_schedule = False
+
+    def _hold(self, what: str) -> Any:
+        """Meanwhile no other thread takes a step, which alone reads or changes what is here."""
+        return self._model_core.hold(f"{type(self).__name__}.{what}", False)
+
+    def step(self, model: Sequential) -> None:
+        """Changes every parameter by its gradient; gradients stay as they are."""
+        self._bind(model).step(core_of(model))
+
+    def _repr_html_(self) -> str:
+        shown = {key: repr(value) for key, value in {**self._spec.args, **self._config}.items()}
+        return facts([*shown.items(), ("steps done", steps_done(self))], caption=f"{type(self).__name__}, rate now {shown_number(self.lr)}")
+
+    def _bind(self, model: Sequential) -> Any:
+        """The compiled optimizer for this model's parameters."""
+        if not isinstance(model, Sequential):
+            raise ConfigError(f"[{type(self).__name__}] model: expected a Sequential, got {describe(model)}")
+        if self._model is not None and self._model() is not model:
+            raise StateError(f"[{type(self).__name__}] serves another model already; make one for each model")
+        model_core = core_of(model)
+        if self._model_core is not model_core:
+            state = self.state_dict() if self._core is not None else self._pending
+            make = _core.Optimizer32 if model.dtype == "float32" else _core.Optimizer64
+            core = make(self._spec, model_core)
+            self._core, self._model_core, self._model = core, model_core, weakref.ref(model)
+            self._pending = {}
+            if state:
+                self.load_state_dict(state)
+        return self._core
+
+    def state_dict(self) -> dict[str, Any]:
+        """Step count, epoch, rate (when it was set), what a schedule has seen, and the state arrays of each parameter."""
+        if self._core is None:
+            return dict(self._pending)
+        with self._hold("state_dict"):
+            return self._state()
+
+    def _state(self) -> dict[str, Any]:
+        state: dict[str, Any] = {"step": self._core.t, "epoch": self._core.epoch}
+        if not self._follows_schedule:
+            state["lr"] = self._core.rate
+        if self._core.schedule_state:
+            state["schedule"] = self._core.schedule_state
+        state["state"] = {
+            name: {slot: array.reshape(value.shape).copy() for slot, array in self._core.slots(i).items()}
+            for i, (name, value, _) in enumerate(self._model_core.parameters())
+        }
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Takes over what state_dict gave; all of it or, with an error, nothing."""
+        where = type(self).__name__
+        known = {"step", "epoch", "lr", "schedule", "state"}
+        unknown = [key for key in self._mapping(state) if key not in known]
+        if unknown:
+            raise ConfigError(f"[{where}] state_dict: expected keys of {sorted(known)}, got {describe(unknown[0])}")
+        counts = {key: integer(where, key, state[key], 0, 2**62) for key in ("step", "epoch") if key in state}
+        if "lr" in state:
+            number(where, "lr", state["lr"], 0.0)
+        if self._core is None:
+            self._pending = copy.deepcopy(dict(state))  # what was given may change before a model is met
+            return
+        copies = self._checked_slots(state.get("state", {}))
+        with self._hold("load_state_dict"):
+            if "schedule" in state:
+                self._core.schedule_state = _numbers(where, state["schedule"])
+            self._core.t = counts.get("step", self._core.t)
+            self._core.epoch = counts.get("epoch", self._core.epoch)
+            if "lr" in state:
+                self._core.rate = float(state["lr"])
+                self._follows_schedule = False
+            for array, values in copies:
+                array[...] = values
+
+    def _mapping(self, given: Any) -> Mapping[str, Any]:
+        if not isinstance(given, Mapping):
+            raise ConfigError(f"[{type(self).__name__}] state_dict: expected a dict, got {describe(given)}")
+        return given
+
+    def _checked_slots(self, state: Any) -> list[tuple[Any, Any]]:
+        names = {name: (i, value.shape) for i, (name, value, _) in enumerate(self._model_core.parameters())}
+        copies = []
+        for name, slots in self._mapping(state).items():
+            if name not in names:
+                raise ConfigError(f"[{type(self).__name__}] state_dict: the model has no parameter {describe(name)}")
+            index, shape = names[name]
+            arrays = self._core.slots(index)
+            for slot, values in self._mapping(slots).items():
+                if slot not in arrays:
+                    raise ConfigError(f"[{type(self).__name__}] state_dict: no state is called {describe(slot)}")
+                copies.append((arrays[slot], cast(checked(values, shape, f"{name} {slot}"), arrays[slot].dtype).ravel()))
+        return copies
+
+
+def bind(optimizer: Optimizer, model: Sequential) -> Any:
+    """The compiled optimizer for the model's parameters as they are now."""
+    return optimizer._bind(model)
+
+
+def fresh(optimizer: Optimizer) -> Optimizer:
+    """One of the same settings and rate, without state, that serves no model yet."""
+    new = rebuild(type(optimizer), optimizer._config)
+    if "lr" in optimizer._pending or (optimizer._core is not None and not optimizer._follows_schedule):
+        new.lr = optimizer.lr
+    return new
+
+
+def settings_of(optimizer: Optimizer) -> dict[str, Any]:
+    """The arguments that were given, with a rate that was set before it met a model."""
+    rate = {"lr": optimizer._pending["lr"]} if "lr" in optimizer._pending else {}
+    return {**optimizer._config, **rate}
+
+
+def steps_done(optimizer: Optimizer) -> int:
+    """Updates done so far."""
+    return 0 if optimizer._core is None else int(optimizer._core.t)
+
+
+def follows_schedule(optimizer: Optimizer) -> bool:
+    """Does a schedule set the rate, not a number?"""
+    return optimizer._follows_schedule
+
+
+def monitor_of(optimizer: Optimizer) -> str | None:
+    """The number of an epoch's record that the schedule follows."""
+    return None if optimizer._core is None else optimizer._core.monitor or None
+
+
+def _numbers(where: str, given: Any) -> dict[str, float]:
+    """A schedule's state as it was given."""
+    if isinstance(given, dict) and all(isinstance(k, str) and isinstance(v, (int, float)) for k, v in given.items()):
+        return {key: float(value) for key, value in given.items()}
+    raise ConfigError(f"[{where}] state_dict: expected numbers by name for 'schedule', got {describe(given)}")

@@ -1,0 +1,17 @@
+"""Schedule: the base of all learning-rate schedules, and the one that is made from a function."""
+
+from __future__ import annotations
+
+from nncore import _core
+from nncore._registry.registered import Registered
+from nncore._support.checks import integer
+
+
+class Schedule(Registered):
+    """Base of all schedules: `schedule(i)` is the rate at index i = 0, 1, … of the step or epoch."""
+
+    def __call__(self, index: int) -> float:
+        """The rate at an index."""
+        index = integer(type(self).__name__, "index", index, 0, 2**62)
+        rate: float = _core.schedule_rate(self._spec, index)
+        return rate

@@ -1,0 +1,20 @@
+"""Functions to minimise, generated from the compiled core's registry: `nc.objectives.get("rosenbrock")`."""
+
+from nncore import _core
+from nncore._registry.generate import make_classes
+from nncore.optim._objective import Objective
+
+_made = make_classes("objective", Objective, "nncore.objectives")
+globals().update(_made)
+
+#: The names minimize knows.
+names = tuple(_made)
+
+
+def get(name: str) -> Objective:
+    """The objective of that name; ConfigError lists the names there are."""
+    spec = _core.Spec("objective", name, {})
+    return _made[spec.name]()
+
+
+__all__ = ["Objective", "get", "names", *_made]

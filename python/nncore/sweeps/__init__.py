@@ -1,0 +1,1 @@
+"""One training for many settings and seeds."""

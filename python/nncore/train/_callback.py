@@ -1,0 +1,142 @@
+"""Callback: the base of what happens around and after each epoch of a fit, and the fit as it sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from nncore._support.checks import as_list, describe
+from nncore.errors import ConfigError, StateError
+from nncore.nn._loss import Loss
+from nncore.nn._sequential import Sequential
+from nncore.optim._optimizer import Optimizer
+from nncore.train._history import History
+from nncore.train._metrics import Metric
+from nncore.train._observation import Observation, Observing, checked
+
+Record = dict[str, Any]
+
+
+class Fit(Protocol):
+    """What runs a fit, as a callback sees it: a Trainer, or what has the same of it."""
+
+    model: Sequential
+    loss: Loss
+    optimizer: Optimizer
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The other arguments of the Trainer."""
+
+    @property
+    def epoch(self) -> int:
+        """Whole epochs done."""
+
+    @property
+    def history(self) -> History:
+        """All so far, the fit under way included."""
+
+    @property
+    def fitting(self) -> bool:
+        """Is a fit under way?"""
+
+    def evaluate(self, X: Any, y: Any, metrics: Iterable[Metric] | None = None) -> dict[str, float]:
+        """The loss without penalties, and metrics."""
+
+
+class Callback:
+    """Base of all callbacks: a subclass replaces what it needs.
+
+    The model may be looked at, evaluated and changed at the begin and the end of a fit and after each epoch, by the
+    thread of the fit; others are refused (StateError) for as long as the fit lasts. What a callback raises arrives at
+    the caller of fit; the model then stands at the end of that epoch.
+    """
+
+    #: The number that the callback watches, if it watches one.
+    monitor: str | None = None
+    #: When it wants to look inside; None: never.
+    observing: Observing | None = None
+    #: Whose fit it serves, if it keeps that: no other's at the same time.
+    _trainer: Fit | None = None
+
+    def on_fit_begin(self, trainer: Fit) -> None:
+        """Before the first epoch of a fit."""
+
+    def on_epoch_end(self, record: Record) -> bool | None:
+        """After each epoch, with its numbers, the row that the history gets; True ends the fit."""
+
+    def on_observation(self, observation: Observation) -> None:
+        """After each step that was looked at, within the epoch: the model cannot be used here."""
+
+    def on_fit_end(self, history: History) -> None:
+        """After the last epoch, however the fit ended, unless it raised."""
+
+
+class LambdaCallback(Callback):
+    """A callback made of functions: on_fit_begin(trainer), on_epoch_end(record) -> None or True, on_fit_end(history)."""
+
+    def __init__(
+        self,
+        on_fit_begin: Callable[[Fit], object] | None = None,
+        on_epoch_end: Callable[[Record], bool | None] | None = None,
+        on_fit_end: Callable[[History], object] | None = None,
+    ) -> None:
+        given = {"on_fit_begin": on_fit_begin, "on_epoch_end": on_epoch_end, "on_fit_end": on_fit_end}
+        for name, function in given.items():
+            if function is not None and not callable(function):
+                raise ConfigError(f"[LambdaCallback] {name}: expected a function or None, got {describe(function)}")
+        self._functions: dict[str, Any] = {name: f for name, f in given.items() if f is not None}
+
+    def on_fit_begin(self, trainer: Fit) -> None:
+        """Calls the function given."""
+        if "on_fit_begin" in self._functions:
+            self._functions["on_fit_begin"](trainer)
+
+    def on_epoch_end(self, record: Record) -> bool | None:
+        """Calls the function given."""
+        return bool(self._functions["on_epoch_end"](record)) if "on_epoch_end" in self._functions else None
+
+    def on_fit_end(self, history: History) -> None:
+        """Calls the function given."""
+        if "on_fit_end" in self._functions:
+            self._functions["on_fit_end"](history)
+
+
+def as_callbacks(given: Iterable[Any]) -> list[Callback]:
+    """Callbacks and plain functions as callbacks."""
+    items = as_list(given)
+    if items is None:
+        raise ConfigError(f"[fit] callbacks: expected a list of functions, got {describe(given)}")
+    for item in items:
+        if isinstance(item, type) or not (isinstance(item, Callback) or callable(item)):
+            hint = f" (write {item.__name__}(…))" if isinstance(item, type) else ""
+            raise ConfigError(f"[fit] callbacks: expected functions, got {describe(item)}{hint}")
+    for i, item in enumerate(items):
+        if isinstance(item, Callback) and any(item is other for other in items[:i]):
+            raise ConfigError(f"[fit] callbacks: expected each once, got {describe(item)} twice")
+    return [item if isinstance(item, Callback) else LambdaCallback(on_epoch_end=item) for item in items]
+
+
+def begin_fit(callbacks: Sequence[Callback], trainer: Fit) -> list[tuple[Callback, Observing]]:
+    """Begins a fit with all of them; those that look inside, with when."""
+    for callback in callbacks:
+        other = callback._trainer
+        if other is not None and other is not trainer and other.fitting:
+            name = type(callback).__name__
+            raise StateError(f"[{name}] it serves another fit, which is not over: expected one {name} for each")
+    for callback in callbacks:
+        callback.on_fit_begin(trainer)
+    return [(callback, checked(callback.observing)) for callback in callbacks if callback.observing is not None]
+
+
+def check_monitors(callbacks: Sequence[Callback], columns: Sequence[str]) -> None:
+    """Every number that is watched has to be among those of the fit."""
+    for callback in callbacks:
+        check_monitor(type(callback).__name__, callback.monitor, columns)
+
+
+def check_monitor(where: str, monitor: str | None, columns: Sequence[str]) -> None:
+    """None, or the name of a number of the fit."""
+    if monitor is not None and monitor not in columns:
+        hint = " (give fit validation_data or validation_split)" if str(monitor).startswith("val_") else ""
+        raise ConfigError(f"[{where}] monitor: expected one of {list(columns)}, got {monitor!r}{hint}")

@@ -1,0 +1,223 @@
+"""The callbacks of training itself: when it ends, what it saves, a table of its epochs."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from typing import Any
+
+from nncore._support.checks import describe, flag, integer, number
+from nncore._support.files import path_of
+from nncore.errors import ConfigError, FormatError
+from nncore.train._callback import Callback, Fit, Record
+from nncore.train._history import History
+from nncore.train._metrics import larger_is_better
+
+_MODES = ("auto", "min", "max")
+
+
+class _Watch:
+    """Tells when a number is the best so far. NaN never is."""
+
+    def __init__(self, where: str, monitor: str, mode: str, min_delta: float = 0.0) -> None:
+        if not isinstance(monitor, str):
+            raise ConfigError(f"[{where}] monitor: expected the name of a number, got {describe(monitor)}")
+        if mode not in _MODES:
+            raise ConfigError(f"[{where}] mode: expected one of {_MODES}, got {describe(mode)}")
+        self.where, self.monitor = where, monitor
+        self.sign = 1.0 if mode == "max" or (mode == "auto" and larger_is_better(monitor)) else -1.0
+        self.min_delta = number(where, "min_delta", min_delta, 0.0)
+        self.best = math.nan
+
+    def improved(self, record: Record) -> bool:
+        """Is the record's number better than the best by more than min_delta?"""
+        if self.monitor not in record:
+            raise ConfigError(f"[{self.where}] monitor: expected one of {list(record)}, got {self.monitor!r}")
+        value = float(record[self.monitor])
+        first = math.isnan(self.best) and not math.isnan(value)
+        if first or self.sign * (value - self.best) > self.min_delta:
+            self.best = value
+            return True
+        return False
+
+
+class EarlyStopping(Callback):
+    """Ends a fit when a number has not become better for some epochs.
+
+    Parameters
+    ----------
+    monitor : str, default "val_loss"
+        A column of the history.
+    patience : int, default 10
+        Epochs without a new best after which the fit ends.
+    min_delta : float, default 0
+        By how much a new best has to be better.
+    restore_best : bool, default True
+        At the end of the fit, also of one that was not stopped, the model gets the parameters of its best epoch back.
+        The optimizer's state stays that of the last.
+    mode : {"auto", "min", "max"}
+        "auto": larger is better for accuracy, top5 and r2, smaller for all else.
+
+    Attributes
+    ----------
+    best, best_epoch
+        The best number and its epoch, from 1; NaN and 0 before there is one.
+    stopped_epoch
+        The epoch after which it ended the fit; 0 when it did not.
+
+    Raises
+    ------
+    ConfigError
+        The fit has no number of that name: "val_loss" needs validation_data or validation_split.
+
+    Notes
+    -----
+    Each fit starts afresh. Source: Prechelt, Early Stopping — But When?, 1998.
+
+    Examples
+    --------
+    >>> X, y = nc.datasets.make_moons(100, noise=0.2, seed=0)
+    >>> net = nc.Sequential(nc.Linear(2, 20), nc.ReLU(), nc.Linear(20, 2), seed=0)
+    >>> stop = nc.EarlyStopping(patience=3, min_delta=1e-3)
+    >>> history = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=0.5)).fit(
+    ...     X, y, epochs=500, validation_split=0.2, callbacks=[stop])
+    >>> len(history["loss"]) == stop.stopped_epoch == stop.best_epoch + 3
+    True
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        patience: int = 10,
+        min_delta: float = 0.0,
+        restore_best: bool = True,
+        mode: str = "auto",
+    ) -> None:
+        self._watch = _Watch("EarlyStopping", monitor, mode, min_delta)
+        self._settings = (monitor, mode, min_delta)
+        self.monitor = monitor
+        self.patience = integer("EarlyStopping", "patience", patience, 1, 2**62)
+        self.restore_best = flag("EarlyStopping", "restore_best", restore_best)
+        self.best_epoch = self.stopped_epoch = 0
+        self._trainer = None
+        self._state: dict[str, Any] | None = None
+        self._waited = 0
+
+    @property
+    def best(self) -> float:
+        """The best number so far."""
+        return self._watch.best
+
+    def on_fit_begin(self, trainer: Fit) -> None:
+        """Forgets earlier fits."""
+        self._watch = _Watch("EarlyStopping", *self._settings)
+        self._trainer, self._state, self._waited = trainer, None, 0
+        self.best_epoch = self.stopped_epoch = 0
+
+    def on_epoch_end(self, record: Record) -> bool | None:
+        """True when patience is at its end."""
+        if self._watch.improved(record):
+            self.best_epoch, self._waited = record["epoch"], 0
+            if self.restore_best and self._trainer is not None:
+                self._state = self._trainer.model.state_dict()
+            return None
+        self._waited += 1
+        if self._waited >= self.patience:
+            self.stopped_epoch = record["epoch"]
+        return self._waited >= self.patience
+
+    def on_fit_end(self, history: History) -> None:
+        """Gives the best parameters back."""
+        if self._state is not None and self._trainer is not None:
+            self._trainer.model.load_state_dict(self._state)
+        self._trainer = self._state = None
+
+
+class ModelCheckpoint(Callback):
+    """Saves the model after each epoch, or after each that is the best so far, with `Sequential.save`.
+
+    Parameters
+    ----------
+    path : path
+        May hold columns of the history in braces: "net-{epoch}.safetensors", "net-{val_loss:.3f}.safetensors". The
+        same path is written over.
+    monitor : str, optional
+        Save only when this number is better than ever; None: after each epoch.
+    mode : {"auto", "min", "max"}
+        As in EarlyStopping.
+
+    Attributes
+    ----------
+    saved : list of str
+        The files written, in order.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], monitor: str | None = None, mode: str = "auto") -> None:
+        self.path = path_of("ModelCheckpoint", path)
+        self.monitor = monitor
+        self._watch = None if monitor is None else _Watch("ModelCheckpoint", monitor, mode)
+        self._trainer = None
+        self.saved: list[str] = []
+
+    def on_fit_begin(self, trainer: Fit) -> None:
+        """Keeps the best of earlier fits: a worse model is not written over it."""
+        self._trainer = trainer
+
+    def on_epoch_end(self, record: Record) -> bool | None:
+        """Saves."""
+        if self._trainer is not None and (self._watch is None or self._watch.improved(record)):
+            try:
+                path = self.path.format(**record)
+            except (LookupError, AttributeError, TypeError, ValueError, MemoryError) as error:
+                raise ConfigError(
+                    f"[ModelCheckpoint] path: expected names in braces of {sorted(record)}, got {self.path!r} ({error!r})"
+                ) from None
+            self._trainer.model.save(path)
+            self.saved.append(path)
+        return None
+
+    def on_fit_end(self, history: History) -> None:
+        """Lets go of the trainer."""
+        self._trainer = None
+
+
+class CSVLogger(Callback):
+    """Writes the row of each epoch to a table, at once.
+
+    A fit that goes on, of this trainer or of one that was resumed, appends; a first fit writes a new file.
+
+    Parameters
+    ----------
+    path : path
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = path_of("CSVLogger", path)
+        self._append = False
+
+    def on_fit_begin(self, trainer: Fit) -> None:
+        """Is there something to continue?"""
+        self._append = trainer.epoch > 0
+
+    def on_epoch_end(self, record: Record) -> bool | None:
+        """Writes one line."""
+        columns = self._columns() if self._append else None
+        if columns is not None and set(columns) != set(record):
+            raise ConfigError(f"[CSVLogger] {self.path}: expected the columns {columns} it has, got {list(record)}")
+        with open(self.path, "w" if columns is None else "a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            if columns is None:
+                writer.writerow(record)
+            writer.writerow(record[key] for key in columns or record)
+        self._append = True
+        return None
+
+    def _columns(self) -> list[str] | None:
+        try:
+            with open(self.path, newline="", encoding="utf-8") as file:
+                return next(csv.reader(file), None)
+        except FileNotFoundError:
+            return None
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise FormatError(f"[CSVLogger] {self.path}: expected a table of this kind, got something else ({error})") from None

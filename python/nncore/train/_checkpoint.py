@@ -1,0 +1,131 @@
+"""Checkpoints: all that decides how training goes on, checked, and as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from nncore._registry.recipe import Reader, Writer
+from nncore._support.checks import describe, integer
+from nncore._support.files import path_of
+from nncore._support.tensor_file import TensorFile, reading
+from nncore._support.tensor_file import write as write_tensors
+from nncore.errors import ConfigError, FormatError
+from nncore.nn._load import read_model
+from nncore.nn._loss import Loss
+from nncore.nn._save import model_arrays, model_facts
+from nncore.nn._sequential import Sequential, parts_of
+from nncore.optim._optimizer import Optimizer, bind
+from nncore.train._augment import Augment
+from nncore.train._history import STATE_FACTS, History, history_from
+
+#: The core's counters, and those of its sums that are no whole numbers.
+_COUNTERS = ("epoch", "hand_steps", "samples", "step", "seen", "correct", "counted")
+_SUMS = ("loss_sum", "rate", "seconds")
+
+
+class Checkpoint(NamedTuple):
+    """What a file holds of a trainer; `options` are its keyword arguments, `state` what its state_dict gives."""
+
+    model: Sequential
+    loss: Loss
+    optimizer: Optimizer
+    options: Mapping[str, Any]
+    state: dict[str, Any]
+    kernel_set: str = ""
+
+
+def checked_state(state: Any) -> tuple[dict[str, Any], History]:
+    """The counters and the history of a trainer's state."""
+    names = {"model", "optimizer", "progress", "history"}
+    if not isinstance(state, Mapping) or set(state) != names:
+        raise ConfigError(f"[Trainer] state_dict: expected a dict with {sorted(names)}, got {describe(state)}")
+    return _checked_progress(state["progress"]), history_from(state["history"])
+
+
+def _checked_progress(given: Any) -> dict[str, Any]:
+    if not isinstance(given, Mapping) or set(given) != {*_COUNTERS, *_SUMS, "calls"}:
+        raise ConfigError(f"[Trainer] progress: expected counters and sums by name, got {describe(given)}")
+    most = {"hand_steps": 2**32 - 1, "step": 2**32 - 1, "epoch": 2**32 - 1}
+    progress: dict[str, Any] = {
+        key: integer("Trainer", key, given[key], 0, most.get(key, 2**62)) for key in (*_COUNTERS, "calls")
+    }
+    for key in _SUMS:
+        if not isinstance(given[key], float):
+            raise ConfigError(f"[Trainer] {key}: expected a number, got {describe(given[key])}")
+        progress[key] = given[key]
+    return progress
+
+
+def write(path: str, checkpoint: Checkpoint) -> None:
+    """Writes the file; one that was there stays as it was if anything goes wrong."""
+    model, state, writer = parts_of(checkpoint.model), checkpoint.state, Writer("save")
+    optimizer, history = dict(state["optimizer"]), state["history"]
+    slots = optimizer.pop("state", {})
+    augment = checkpoint.options["augment"]
+    options = {**checkpoint.options, "augment": augment and [augment.crop_padding, augment.flip]}
+    facts = {
+        "model": model_facts(model, "save"),
+        "loss": writer.value(checkpoint.loss),
+        "optimizer": writer.value(checkpoint.optimizer),
+        "options": writer.named(options),
+        "progress": writer.named(state["progress"]),
+        "optimizer_state": writer.named(optimizer),
+        "history": {
+            **{key: history[key] for key in STATE_FACTS},
+            "epochs": list(history["epochs"]),
+            "steps": list(history["steps"]),
+        },
+    }
+    arrays = {f"model/{key}": value for key, value in model_arrays(model.core, model.input).items()}
+    arrays |= {f"optimizer/{key}/{slot}": value for key, own in slots.items() for slot, value in own.items()}
+    for table in ("epochs", "steps"):
+        arrays |= {f"history/{table}/{key}": value for key, value in history[table].items()}
+    write_tensors(path, "trainer", facts, arrays)
+
+
+@contextmanager
+def opened(path: object) -> Iterator[Checkpoint]:
+    """A file's checkpoint; what its user refuses of it, within the block, is an error of the file."""
+    with reading(path_of("resume", path), "trainer") as file:
+        facts, reader = file.facts, Reader()
+        model = read_model(file, facts["model"], "model/")
+        loss, optimizer = reader.value(facts["loss"]), reader.value(facts["optimizer"])
+        options = reader.named(facts["options"])
+        options["augment"] = _augment(options.get("augment"))
+        state = {
+            "model": model.state_dict(),
+            "optimizer": _optimizer_state(file, optimizer, model, reader),
+            "progress": reader.named(facts["progress"]),
+            "history": _history(file, facts["history"]),
+        }
+        yield Checkpoint(model, loss, optimizer, options, state, facts["kernel_set"])
+
+
+def _augment(given: Any) -> Augment | None:
+    if given is None:
+        return None
+    if not isinstance(given, list) or len(given) != 2:
+        raise FormatError(f"expected crop_padding and flip, got {describe(given)}")
+    return Augment(*given)
+
+
+def _optimizer_state(file: TensorFile, optimizer: Any, model: Sequential, reader: Reader) -> dict[str, Any]:
+    """Each array of the state, of the shape that the optimizer has for this model."""
+    if not isinstance(optimizer, Optimizer):
+        raise FormatError(f"expected an optimizer, got {describe(optimizer)}")
+    bind(optimizer, model)
+    state = reader.named(file.facts["optimizer_state"])
+    state["state"] = {}
+    for key, slots in optimizer.state_dict()["state"].items():
+        state["state"][key] = {}
+        for slot, own in slots.items():
+            file.check(f"optimizer/{key}/{slot}", own.shape, own.dtype)
+            state["state"][key][slot] = file[f"optimizer/{key}/{slot}"]
+    return state
+
+
+def _history(file: TensorFile, facts: Mapping[str, Any]) -> dict[str, Any]:
+    tables = {table: {key: file[f"history/{table}/{key}"] for key in facts[table]} for table in ("epochs", "steps")}
+    return {**tables, **{key: facts[key] for key in STATE_FACTS}}

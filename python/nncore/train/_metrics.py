@@ -1,0 +1,69 @@
+"""Metrics: what fit and evaluate are asked for, and what the columns of a history are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from nncore._support.checks import as_list, describe, encodable
+from nncore.errors import ConfigError
+
+Metric = str | Callable[[Any, Any], float]
+_BUILT_IN = ("accuracy", "top5", "mse", "mae", "r2")
+_LARGER_IS_BETTER = ("accuracy", "top5", "r2")
+
+#: Columns of a history, and of a run, that measure nothing.
+FACTS = ("epoch", "lr", "seconds")
+
+_TAKEN = (*FACTS, "loss", "val", "test", *_BUILT_IN)
+
+
+class Metrics(NamedTuple):
+    """Is accuracy asked for, and what else as the core takes it: names and pairs (name, function)."""
+
+    accuracy: bool
+    others: list[Any]
+
+    def columns(self, has_classes: bool, prefixes: Iterable[str]) -> list[str]:
+        """The numbers of an epoch's record."""
+        names = ["loss", *(["accuracy"] if self.accuracy and has_classes else [])]
+        names += [other if isinstance(other, str) else other[0] for other in self.others]
+        return [*(prefix + name for prefix in prefixes for name in names), "lr", "seconds"]
+
+
+def metrics_of(where: str, given: Iterable[Metric]) -> Metrics:
+    """Names of built-in metrics and functions f(y_true, outputs), which go by their own names."""
+    items = None if isinstance(given, str) else as_list(given)
+    if items is None or (not items and not isinstance(given, (list, tuple))):
+        raise ConfigError(f"[{where}] metrics: expected a list of names, got {describe(given)}")
+    names, others = set(), []
+    for item in items:
+        if isinstance(item, str) and item in _BUILT_IN:
+            name = item
+        elif callable(item) and not isinstance(item, type):
+            name = str(getattr(item, "__name__", type(item).__name__))
+        else:
+            raise ConfigError(f"[{where}] metrics: expected names of {_BUILT_IN} or functions, got {describe(item)}")
+        if not encodable(name):
+            raise ConfigError(f"[{where}] metrics: expected functions with names of whole characters, got {name!r}")
+        if name in names or (not isinstance(item, str) and name in _TAKEN):
+            raise ConfigError(f"[{where}] metrics: expected different names, got {name!r} again")
+        names.add(name)
+        if name != "accuracy":
+            others.append(item if isinstance(item, str) else (name, item))
+    return Metrics("accuracy" in names, others)
+
+
+def quantity(column: str) -> str:
+    """What a column of a history shows, of whichever data: "loss" for "val_loss"."""
+    return column.removeprefix("val_").removeprefix("test_")
+
+
+def is_metric(column: str) -> bool:
+    """Does a column of a history measure something beside the loss?"""
+    return quantity(column) not in (*FACTS, "loss")
+
+
+def larger_is_better(name: str) -> bool:
+    """Is a larger value of this number better, as of an accuracy, or a smaller one, as of a loss?"""
+    return name.endswith(_LARGER_IS_BETTER)

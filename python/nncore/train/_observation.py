@@ -1,0 +1,88 @@
+"""What a training step looked like from within: the record that the compiled trainer hands to callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nncore._support.checks import describe, flag, integer
+from nncore.errors import ConfigError
+
+#: The numbers of each tensor, in the compiled trainer's order.
+STATISTICS = ("min", "max", "mean", "std", "norm", "zeros", "nonfinite", "dead", "saturated", "update_ratio")
+
+
+class Observing(NamedTuple):
+    """When a callback wants to look inside, and in how many bins: none without histograms."""
+
+    every: int
+    per: str = "step"
+    bins: int = 0
+
+
+def observing_of(where: str, every: object, per: object, histograms: object, bins: object) -> Observing:
+    """The arguments of a callback that looks inside, checked."""
+    if not isinstance(per, str) or per not in ("step", "epoch"):
+        raise ConfigError(f"[{where}] per: expected 'step' or 'epoch', got {describe(per)}")
+    often = integer(where, "every", every, 1, 2**62)
+    wanted = integer(where, "bins", bins, 1, 4096)
+    return Observing(often, per, wanted if flag(where, "histograms", histograms) else 0)
+
+
+def checked(given: object) -> Observing:
+    """What any callback has in `observing`, before the compiled trainer gets it."""
+    if not isinstance(given, tuple) or len(given) != 3:
+        raise ConfigError(f"[fit] callbacks: expected observing=(every, 'step' or 'epoch', bins) or None, got {describe(given)}")
+    every, per, bins = given
+    none = isinstance(bins, int) and bins == 0
+    return observing_of("fit", every, per, not none, 1 if none else bins)
+
+
+class Observation(Mapping[str, dict[str, Any]]):
+    """One look inside: a mapping from tensors to their numbers.
+
+    Attributes
+    ----------
+    step : int
+        Updates done before: 0 is the net as it was made. The numbers are those of the update that came next.
+    epoch : int
+        Its epoch, from 1.
+    loss : float
+        With penalties.
+    grad_norm : float
+        Norm of the gradient of all parameters together, penalties included, before any clipping.
+    """
+
+    def __init__(self, raw: dict[str, Any]) -> None:
+        self.step: int = raw["step"]
+        self.epoch: int = raw["epoch"]
+        self.loss: float = raw["loss"]
+        self.grad_norm: float = raw["grad_norm"]
+        self._names: list[str] = raw["names"]
+        self._rows = {name: i for i, name in enumerate(self._names)}
+        self._statistics: NDArray[np.float64] = raw["statistics"]
+        self._counts: NDArray[np.int64] | None = raw["counts"]
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        row = self._rows[name]
+        numbers: dict[str, Any] = dict(zip(STATISTICS, self._statistics[row].tolist(), strict=True))
+        if self._counts is not None:
+            counts, low, high = self._counts[row], numbers["min"], numbers["max"]
+            if low == high:  # as NumPy does
+                low, high = low - 0.5, high + 0.5
+            numbers |= {"histogram": counts, "edges": np.linspace(low, high, len(counts) + 1)}
+        return numbers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    __eq__, __hash__ = object.__eq__, object.__hash__  # not a Mapping's, which compares arrays
+
+    def __repr__(self) -> str:
+        return f"Observation(step={self.step}, loss={self.loss:.4g}, {len(self)} tensors)"

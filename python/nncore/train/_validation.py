@@ -1,0 +1,34 @@
+"""The share of the samples that fit holds out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nncore._support.checks import number, real_array
+from nncore.datasets._split import held_out
+from nncore.errors import ConfigError
+
+
+def split_off(X: Any, y: Any, fraction: float, seed: int) -> tuple[Any, Any, tuple[Any, Any] | None]:
+    """(X, y, validation pair): the share of the samples that training does not see.
+
+    Integer labels (N,) are split class by class. Both parts keep the order of the data.
+    """
+    share = number("fit", "validation_split", fraction, 0.0, 1.0)
+    if share == 0.0:
+        return X, y, None
+    samples, targets = real_array("fit", "X", X), real_array("fit", "y", y)
+    if samples.ndim == 0 or targets.ndim == 0 or len(samples) != len(targets):
+        return X, y, None  # the core says what is wrong
+    n = len(samples)
+    count = round(share * n)
+    if not 1 <= count < n:
+        raise ConfigError(
+            f"[fit] validation_split: expected a share of the {n} samples that leaves some in both parts, got {share:g}"
+        )
+    labels = targets if targets.ndim == 1 and targets.dtype.kind in "iu" else None
+    held: NDArray[np.bool_] = held_out(n, count, seed, labels)
+    return samples[~held], targets[~held], (samples[held], targets[held])
