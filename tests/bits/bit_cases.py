@@ -1,7 +1,7 @@
 """What a case is, how a net is trained for one, and how its numbers become hashes.
 
-A case is a function (dtype, threads) -> {part: numbers}; CASES holds them by name. Only public names of nncore are used,
-those that every build under comparison has. All data come from NumPy generators with fixed seeds.
+A case is a function (dtype, threads) -> {part: numbers}; CASES holds them by name. Only public names of nncore are
+used, those that every build under comparison has. All data come from NumPy generators with fixed seeds.
 """
 
 import hashlib
