@@ -14,7 +14,8 @@ ACTIVATIONS = activations()
 SIZES = [
     (1, 1), (1, 2), (2, 3, 2), (2, 20, 2), (3, 1, 2), (5, 4), (4, 4, 4, 4, 4, 3), (7, 9, 5, 3), (8, 16, 8), (9, 31, 5),
     (16, 16, 16), (17, 15, 33, 2), (20, 33, 17, 3), (31, 32, 33, 34), (60, 300, 7), (64, 64, 10), (100, 10),
-    (150, 260, 100, 10), (257, 129, 65, 3), (784, 30, 10), (1023, 33, 4), (1024, 66, 5), (1030, 70, 5), (3, 1100, 70, 5),
+    (150, 260, 100, 10), (257, 129, 65, 3), (784, 30, 10), (1023, 33, 4), (1024, 66, 5), (1030, 70, 5),
+    (3, 1100, 70, 5),
     (2049, 20, 10), (600, 1030, 40, 2), (10,) + (12,) * 9 + (3,),
 ]  # fmt: skip
 #: An activation with other arguments than the default ones.
@@ -83,12 +84,16 @@ def tied(width: int, outputs: int) -> list[nc.Layer]:
 
 
 DENSE: dict[str, tuple[Callable[[], Any], tuple[int, ...], dict[str, Any]]] = {
-    "dropout first": (lambda: [nc.Dropout(0.2), nc.Linear(10, 30), nc.ReLU(), nc.Dropout(0.5), nc.Linear(30, 4)], (10,), {}),
+    "dropout first": (
+        lambda: [nc.Dropout(0.2), nc.Linear(10, 30), nc.ReLU(), nc.Dropout(0.5), nc.Linear(30, 4)], (10,), {},
+    ),
     "dropout last": (lambda: [nc.Linear(7, 9), nc.Tanh(), nc.Dropout(0.3), nc.Linear(9, 5), nc.Dropout(0.1)], (7,), {}),
     "dropout twice": (lambda: [nc.Linear(7, 60), nc.Dropout(0.4), nc.Dropout(0.1), nc.Linear(60, 5)], (7,), {}),
     "dropout of all": (lambda: [nc.Linear(7, 30), nc.Dropout(1.0), nc.Linear(30, 5)], (7,), {}),
     "dropout of none": (lambda: [nc.Linear(7, 30), nc.Dropout(0.0), nc.Linear(30, 5)], (7,), {}),
-    "dropout, one sample": (lambda: [nc.Linear(7, 30), nc.ReLU(), nc.Dropout(0.5), nc.Linear(30, 5)], (7,), {"batch": 1}),
+    "dropout, one sample": (
+        lambda: [nc.Linear(7, 30), nc.ReLU(), nc.Dropout(0.5), nc.Linear(30, 5)], (7,), {"batch": 1},
+    ),
     "dropout, wide inputs": (lambda: [nc.Dropout(0.1), nc.Linear(1500, 64), nc.ReLU(), nc.Linear(64, 5)], (1500,), {}),
     "dropout, 300": (lambda: [nc.Linear(60, 300), nc.Tanh(), nc.Dropout(0.5), nc.Linear(300, 7)], (60,), {"batch": 48}),
     "batch norm": (lambda: chain((5, 40, 3), lambda n: [nc.BatchNorm1d(n), nc.ReLU()]), (5,), {}),
@@ -101,22 +106,28 @@ DENSE: dict[str, tuple[Callable[[], Any], tuple[int, ...], dict[str, Any]]] = {
         lambda: chain((5, 21, 3), lambda n: [nc.BatchNorm1d(n, track_running_stats=False), nc.ELU()]), (5,), {},
     ),
     "batch norm of sequences": (
-        lambda: [nc.BatchNorm1d(4), nc.Linear(6, 5), nc.ReLU(), nc.BatchNorm1d(4), nc.Flatten(), nc.Linear(20, 3)], (4, 6), {},
+        lambda: [nc.BatchNorm1d(4), nc.Linear(6, 5), nc.ReLU(), nc.BatchNorm1d(4), nc.Flatten(), nc.Linear(20, 3)],
+        (4, 6), {},
     ),
     "batch norm, wide, dropped": (
         lambda: chain((60, 300, 7), lambda n: [nc.BatchNorm1d(n), nc.GELU(), nc.Dropout(0.3)]), (60,), {"batch": 48},
     ),
-    "layer norm": (lambda: [nc.Linear(6, 37), nc.LayerNorm(37), nc.ReLU(), nc.Linear(37, 3), nc.LayerNorm(3)], (6,), {}),
+    "layer norm": (
+        lambda: [nc.Linear(6, 37), nc.LayerNorm(37), nc.ReLU(), nc.Linear(37, 3), nc.LayerNorm(3)], (6,), {},
+    ),
     "layer norm of 1030": (lambda: [nc.LayerNorm(1030), nc.Linear(1030, 65), nc.ReLU(), nc.Linear(65, 3)], (1030,), {}),
     "layer norm of two axes": (
-        lambda: [nc.LayerNorm((3, 4), eps=0.1), nc.Linear(4, 6), nc.LayerNorm(6), nc.Flatten(), nc.Linear(18, 3)], (3, 4), {},
+        lambda: [nc.LayerNorm((3, 4), eps=0.1), nc.Linear(4, 6), nc.LayerNorm(6), nc.Flatten(), nc.Linear(18, 3)],
+        (3, 4), {},
     ),
     "layer norm, one sample": (lambda: chain((4, 17, 3), lambda n: [nc.LayerNorm(n), nc.Tanh()]), (4,), {"batch": 1}),
     "both norms": (
         lambda: [nc.Linear(60, 300), nc.BatchNorm1d(300), nc.ELU(), nc.LayerNorm(300), nc.GELU(), nc.Linear(300, 7)],
         (60,), {"batch": 48},
     ),
-    "softmax inside": (lambda: [nc.Linear(6, 8), nc.Softmax(), nc.Linear(8, 3), nc.LogSoftmax()], (6,), {"loss": nc.NLLLoss}),
+    "softmax inside": (
+        lambda: [nc.Linear(6, 8), nc.Softmax(), nc.Linear(8, 3), nc.LogSoftmax()], (6,), {"loss": nc.NLLLoss},
+    ),
     "rows of a matrix": (lambda: [nc.Linear(4, 6), nc.Tanh(), nc.Flatten(), nc.Linear(18, 3)], (3, 4), {}),
     "identities": (lambda: [nc.Identity(), nc.Linear(4, 6), nc.Identity(), nc.Linear(6, 2), nc.Identity()], (4,), {}),
     "flatten only": (lambda: [nc.Flatten(), nc.Linear(12, 40), nc.LeakyReLU(0.2), nc.Linear(40, 4)], (3, 4), {}),
@@ -140,7 +151,9 @@ DENSE: dict[str, tuple[Callable[[], Any], tuple[int, ...], dict[str, Any]]] = {
         lambda: [nc.Linear(1200, 64), nc.ReLU(), nc.Dropout(0.5), nc.Linear(64, 5)], (1200,),
         {"bytes": True, "input": nc.Normalize(0.0, 255.0), "batch": 64},
     ),
-    "normalised": (lambda: chain((3, 9, 2), lambda n: [nc.Tanh()]), (3,), {"input": nc.Normalize([0.5, -1.0, 0.0], 2.0)}),
+    "normalised": (
+        lambda: chain((3, 9, 2), lambda n: [nc.Tanh()]), (3,), {"input": nc.Normalize([0.5, -1.0, 0.0], 2.0)},
+    ),
     "mlp": (lambda: nc.mlp([11, 40, 30, 4], "silu", init="xavier", dropout=0.2, batch_norm=True, seed=0), (11,), {}),
 }  # fmt: skip
 for name, (layers, sample, settings) in DENSE.items():

@@ -1,4 +1,4 @@
-"""Convolutional nets: kernels, strides, padding, dilation, groups, every pool, BatchNorm2d; blocked channels and not."""
+"""Convolutional nets: kernels, strides, padding, dilation, groups, pools, BatchNorm2d; blocked channels and not."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,10 +12,12 @@ Layers = Callable[[], list[nc.Layer]]
 
 #: Conv2d's (in, out, kernel, settings): 3x3 of stride 1 may go by Winograd, multiples of 16 channels by blocks.
 CONVOLUTIONS: list[tuple[int, int, Any, dict[str, Any]]] = [
-    (1, 4, 1, {}), (3, 8, 3, {}), (3, 16, 3, {"padding": 1}), (2, 5, 5, {"padding": "same"}), (1, 32, 7, {"padding": 3}),
+    (1, 4, 1, {}), (3, 8, 3, {}), (3, 16, 3, {"padding": 1}), (2, 5, 5, {"padding": "same"}),
+    (1, 32, 7, {"padding": 3}),
     (16, 16, 3, {"padding": 1}), (16, 32, 3, {"padding": "same"}), (32, 32, 3, {"padding": 1}), (32, 16, 1, {}),
     (16, 16, 5, {"padding": 2}), (16, 16, 7, {"padding": 3, "stride": 2}), (16, 32, 3, {"stride": 2, "padding": 1}),
-    (16, 16, 1, {"stride": 2}), (16, 48, 3, {"dilation": 2, "padding": 2}), (4, 6, (2, 3), {"stride": (2, 1), "padding": (1, 2)}),
+    (16, 16, 1, {"stride": 2}), (16, 48, 3, {"dilation": 2, "padding": 2}),
+    (4, 6, (2, 3), {"stride": (2, 1), "padding": (1, 2)}),
     (4, 6, (2, 3), {"groups": 2, "dilation": (1, 2)}), (3, 3, 2, {"groups": 3, "bias": False, "padding": "same"}),
     (32, 32, 3, {"groups": 2, "padding": 1}), (16, 16, 3, {"groups": 16, "padding": 1}), (8, 24, 3, {"padding": 1}),
     (17, 19, 3, {"padding": 1, "bias": False}), (5, 33, 1, {"bias": False}), (16, 16, (3, 1), {"padding": (1, 0)}),
@@ -81,7 +83,8 @@ for activation in activations():
         image(
             f"{channels} channels, {activation}, max 2",
             lambda a=activation, c=channels: [
-                nc.Conv2d(1, c, 3), getattr(nc, a)(), nc.MaxPool2d(2), nc.Conv2d(c, 16, 3, padding=1), nc.BatchNorm2d(16),
+                nc.Conv2d(1, c, 3), getattr(nc, a)(), nc.MaxPool2d(2),
+                nc.Conv2d(c, 16, 3, padding=1), nc.BatchNorm2d(16),
                 getattr(nc, a)(), nc.AvgPool2d(2),
             ],
             (1, 10, 10),
@@ -89,11 +92,13 @@ for activation in activations():
 
 IMAGES: dict[str, tuple[Layers, tuple[int, ...], dict[str, Any]]] = {
     "dropout of maps": (
-        lambda: [nc.Conv2d(2, 16, 3, padding=1), nc.ReLU(), nc.Dropout(0.3), nc.Conv2d(16, 16, 3), nc.Dropout(0.2)], (2, 8, 8), {},
+        lambda: [nc.Conv2d(2, 16, 3, padding=1), nc.ReLU(), nc.Dropout(0.3), nc.Conv2d(16, 16, 3), nc.Dropout(0.2)],
+        (2, 8, 8), {},
     ),
     "batch norm first": (lambda: [nc.BatchNorm2d(3), nc.Conv2d(3, 8, 3)], (3, 8, 8), {}),
     "batch norm, not affine": (
-        lambda: [nc.Conv2d(3, 16, 3), nc.BatchNorm2d(16, affine=False, momentum=None), nc.ReLU(), nc.MaxPool2d(2)], (3, 8, 8), {},
+        lambda: [nc.Conv2d(3, 16, 3), nc.BatchNorm2d(16, affine=False, momentum=None), nc.ReLU(), nc.MaxPool2d(2)],
+        (3, 8, 8), {},
     ),
     "batch norm, no running statistics": (
         lambda: [nc.Conv2d(3, 16, 3), nc.BatchNorm2d(16, track_running_stats=False), nc.SiLU()], (3, 8, 8), {},
@@ -102,7 +107,7 @@ IMAGES: dict[str, tuple[Layers, tuple[int, ...], dict[str, Any]]] = {
         lambda: [
             layer
             for a, b in ((3, 16), (16, 16), (16, 32), (32, 32))
-            for layer in (nc.Conv2d(a, b, 3, padding=1), nc.BatchNorm2d(b), nc.ReLU(), *([nc.MaxPool2d(2)] if a == b else []))
+            for layer in (nc.Conv2d(a, b, 3, padding=1), nc.BatchNorm2d(b), nc.ReLU(), *[nc.MaxPool2d(2)] * (a == b))
         ],
         (3, 12, 12), {"batch": 20, "optimizer": lambda: nc.Adam(lr=1e-3)},
     ),
@@ -128,7 +133,9 @@ IMAGES: dict[str, tuple[Layers, tuple[int, ...], dict[str, Any]]] = {
         {"options": {"clip_grad_norm": 0.1, "l2": 0.01, "l1": 0.001}},
     ),
     "Linear on maps": (lambda: [nc.Conv2d(2, 16, 3), nc.Linear(6, 5), nc.ReLU()], (2, 8, 8), {}),
-    "large images": (lambda: [nc.Conv2d(1, 16, 3), nc.ReLU(), nc.MaxPool2d(3)], (1, 61, 67), {"samples": 6, "batch": 3}),
+    "large images": (
+        lambda: [nc.Conv2d(1, 16, 3), nc.ReLU(), nc.MaxPool2d(3)], (1, 61, 67), {"samples": 6, "batch": 3},
+    ),
     "one pixel": (lambda: [nc.Conv2d(16, 16, 3, padding=1), nc.ReLU(), nc.Conv2d(16, 16, 1)], (16, 1, 1), {}),
 }  # fmt: skip
 for name, (layers, sample, settings) in IMAGES.items():

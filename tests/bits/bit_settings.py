@@ -1,4 +1,4 @@
-"""Settings: every optimizer, loss and schedule with several arguments, batches of many sizes, penalties and clipping."""
+"""Settings: every optimizer, loss and schedule with several arguments; batches of many sizes, penalties, clipping."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +24,8 @@ OPTIMIZERS: dict[str, list[dict[str, Any]]] = {
         {"lr": 0.01, "weight_decay": 0.0},
     ],
     "Adagrad": [
-        {"lr": 0.05}, {"lr": 0.05, "lr_decay": 0.1, "weight_decay": 0.1}, {"lr": 0.05, "initial_accumulator_value": 0.5, "eps": 1e-3},
+        {"lr": 0.05}, {"lr": 0.05, "lr_decay": 0.1, "weight_decay": 0.1},
+        {"lr": 0.05, "initial_accumulator_value": 0.5, "eps": 1e-3},
     ],
     "Adadelta": [{"lr": 0.5, "rho": 0.8, "weight_decay": 0.1}, {"eps": 0.01}],
     "Adamax": [{"lr": 0.01}, {"lr": 0.01, "betas": (0.8, 0.9), "weight_decay": 0.1}, {"lr": 0.01, "eps": 0.01}],
@@ -49,7 +50,8 @@ WAYS: dict[str, tuple[Callable[[], list[nc.Layer]], tuple[int, ...], dict[str, A
     "one sample": (lambda: [nc.Linear(3, 9), nc.Tanh(), nc.Linear(9, 2)], (3,), {"batch": 1}),
     "medium": (lambda: [nc.Linear(60, 130), nc.ReLU(), nc.Linear(130, 7)], (60,), {"batch": 40}),
     "images": (
-        lambda: [nc.Conv2d(2, 16, 3), nc.BatchNorm2d(16), nc.ReLU(), nc.Flatten(), nc.Linear(16 * 12, 3)], (2, 5, 6), {"samples": 40},
+        lambda: [nc.Conv2d(2, 16, 3), nc.BatchNorm2d(16), nc.ReLU(), nc.Flatten(), nc.Linear(16 * 12, 3)],
+        (2, 5, 6), {"samples": 40},
     ),
 }  # fmt: skip
 
@@ -79,7 +81,8 @@ for name in public(nc.optim, nc.Optimizer):
 #: (arguments, outputs, the net's last layer or none) beside the default ones with three outputs.
 LOSSES: dict[str, list[tuple[dict[str, Any], int, str | None]]] = {
     "CrossEntropyLoss": [
-        ({"label_smoothing": 0.1, "weight": (1.0, 2.0, 0.5)}, 3, None), ({"ignore_index": 1, "reduction": "sum"}, 4, None),
+        ({"label_smoothing": 0.1, "weight": (1.0, 2.0, 0.5)}, 3, None),
+        ({"ignore_index": 1, "reduction": "sum"}, 4, None),
         ({"weight": (0.5, 1.5)}, 2, None), ({"label_smoothing": 0.2}, 10, None), ({}, 37, None), ({}, 2, None),
     ],
     "NLLLoss": [({"ignore_index": 1, "weight": (1.0, 2.0, 0.5)}, 3, "LogSoftmax"), ({}, 10, "LogSoftmax")],
@@ -152,7 +155,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "l2": {"l2": 0.05}, "l1": {"l1": 0.01}, "l1 and l2": {"l1": 0.01, "l2": 0.05}, "norm": {"clip_grad_norm": 0.05},
     "norm never reached": {"clip_grad_norm": 1e6}, "value": {"clip_grad_value": 0.01}, "drop_last": {"drop_last": True},
     "norm and value": {"clip_grad_norm": 0.05, "clip_grad_value": 0.02}, "in order": {"shuffle": False},
-    "all": {"l1": 0.01, "l2": 0.05, "clip_grad_norm": 0.05, "clip_grad_value": 0.02, "shuffle": False, "drop_last": True},
+    "all": {
+        "l1": 0.01, "l2": 0.05, "clip_grad_norm": 0.05, "clip_grad_value": 0.02, "shuffle": False, "drop_last": True,
+    },
     "nothing checked": {"on_nonfinite": "ignore"}, "stopped": {"on_nonfinite": "stop"},
 }  # fmt: skip
 for name, options in OPTIONS.items():

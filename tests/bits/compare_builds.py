@@ -1,16 +1,16 @@
-"""Do two builds of nncore compute the same bits? Run by hand, and after every change of the core that must not change a bit:
+"""Do two builds of nncore compute the same bits? By hand, after every change of the core that must not change a bit:
 
     python tests/bits/compare_builds.py OLD NEW [--isa avx512,avx2,baseline] [--quick] [--only TEXT] [--jobs 2]
 
-OLD and NEW are the folders that hold the package nncore with its compiled core (the `python` folder of a checkout that is
-built, or a site-packages), so what goes into PYTHONPATH. For each kernel set each build runs all cases of this folder in a
-process of its own: some 800 nets of 20 steps in float32 and float64 (bit_dense.py, bit_images.py, bit_residual.py,
-bit_settings.py) and what else computes (bit_beyond.py). The hashes of weights and buffers, optimizer state, history,
-outputs and layerwise gradients are compared, and every case that differs is named with the parts that do. NEW also has to
-give the same bits with one thread and with two. The exit status is 0 if all are equal.
+OLD and NEW are the folders that hold the package nncore with its compiled core (the `python` folder of a checkout that
+is built, or a site-packages), so what goes into PYTHONPATH. For each kernel set each build runs all cases of this
+folder in a process of its own: some 800 nets of 20 steps in float32 and float64 (bit_dense.py, bit_images.py,
+bit_residual.py, bit_settings.py) and what else computes (bit_beyond.py). The hashes of weights and buffers, optimizer
+state, history, outputs and layerwise gradients are compared, and every case that differs is named with the parts that
+do. NEW also has to give the same bits with one thread and with two. The exit status is 0 if all are equal.
 
---quick takes one case in eight. Cases that only one build has (of a layer that the other does not know) are named; those
-that NEW lacks count as different, and so do cases that fail in either build.
+--quick takes one case in eight. Cases that only one build has (of a layer that the other does not know) are named;
+those that NEW lacks count as different, and so do cases that fail in either build.
 """
 
 import argparse
