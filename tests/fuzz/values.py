@@ -44,7 +44,7 @@ def scalar(draw: Draw):
         lambda: draw.choice([decimal.Decimal("0.5"), decimal.Decimal("NaN"), fractions.Fraction(1, 3), fractions.Fraction(10**400)]),
         lambda: draw.choice([1 + 2j, b"x", bytearray(b"12345678"), memoryview(b"1234"), range(4), range(2**62), slice(None)]),
         lambda: draw.choice([np.float32(0.5), np.float16("nan"), np.int8(-3), np.uint64(2**64 - 1), np.bool_(True), np.longdouble("1e4000")]),
-        lambda: draw.choice([np.datetime64("NaT"), np.str_("relu"), np.array(0.5), np.array(3), np.array([]), np.ma.masked, np.void(b"12")]),
+        lambda: draw.choice([np.datetime64("NaT", "s"), np.str_("relu"), np.array(0.5), np.array(3), np.array([]), np.ma.masked, np.void(b"12")]),
         lambda: draw.choice([[], (), {}, set(), [1, 2], (0.9, 0.999), [[1], [2, 3]], {"a": 1}, {1: 2}, [None], ["x"], deep(60), deep(500), _cycle()]),
         lambda: draw.choice([int, object, object(), len, lambda *a: 0, lambda *a: None, sys, type("Empty", (), {})()]),
         lambda: draw.choice([nc.ReLU(), nc.Linear(3, 2), nc.MSELoss(), nc.SGD(), nc.StepLR(0.1, 1), nc.init.zeros(), nc.Sequential(), nc.ReLU]),

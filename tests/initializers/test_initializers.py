@@ -89,8 +89,7 @@ def test_sparse_has_as_many_zeros_in_every_column(shape, sparsity):
         assert in_rows.var() == pytest.approx(w.shape[1] * sparsity * (1 - sparsity), rel=0.3, abs=1e-9)
 
 
-def test_sparse_has_torchs_zeros_and_spread():
-    torch = pytest.importorskip("torch")
+def test_sparse_has_torchs_zeros_and_spread(torch):
     theirs = torch.nn.init.sparse_(torch.empty(90, 70, dtype=torch.float64), 0.33, 0.2).numpy()
     ours = nc.init.sparse(0.33, 0.2)((90, 70), seed=0)
     assert np.array_equal((ours == 0).sum(axis=0), (theirs == 0).sum(axis=0))
@@ -100,8 +99,7 @@ def test_sparse_has_torchs_zeros_and_spread():
 @pytest.mark.parametrize(
     "nonlinearity", ["leaky_relu", "relu", "tanh", "sigmoid", "selu", "linear", "conv1d", "conv2d", "conv3d"]
 )
-def test_gains_are_torchs(nonlinearity):
-    torch = pytest.importorskip("torch")
+def test_gains_are_torchs(nonlinearity, torch):
     gain = torch.nn.init.calculate_gain(nonlinearity, 0.3 if nonlinearity == "leaky_relu" else None)
     w = nc.init.kaiming_uniform(a=0.3, nonlinearity=nonlinearity)((300, 300), seed=0)
     assert np.abs(w).max() == pytest.approx(gain * np.sqrt(3 / 300), rel=1e-3)
@@ -206,8 +204,7 @@ TORCH = {
 
 @pytest.mark.parametrize("name", TORCH)
 @pytest.mark.parametrize("shape", [(300, 200), (50, 30, 5, 5)])
-def test_spread_is_torchs(name, shape):
-    torch = pytest.importorskip("torch")
+def test_spread_is_torchs(name, shape, torch):
     fill, args = TORCH[name]
     theirs = getattr(torch.nn.init, fill)(torch.empty(*shape, dtype=torch.float64), **args).numpy()
     ours = getattr(nc.init, name)(**args)(shape, seed=0)

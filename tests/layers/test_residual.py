@@ -28,8 +28,7 @@ def test_by_hand():
     assert [p.grad.tolist() for p in inner.parameters()] == [[[-19.0]], [11.0]]
 
 
-def test_names_are_those_of_torch_and_values_travel(rng):
-    torch = pytest.importorskip("torch")
+def test_names_are_those_of_torch_and_values_travel(rng, torch):
 
     class Block(torch.nn.Sequential):
         def forward(self, x):

@@ -31,8 +31,7 @@ def test_its_gradient_is_the_sum_over_the_places(rng):
 
 @pytest.mark.parametrize("optimizer", [lambda: nc.SGD(0.1), lambda: nc.Adam(0.01)])
 @pytest.mark.parametrize("by", ["trainer", "hand"])
-def test_training_tied_weights_is_training_them_in_torch(optimizer, by, rng):
-    torch = pytest.importorskip("torch")
+def test_training_tied_weights_is_training_them_in_torch(optimizer, by, rng, torch):
     net, loss, opt = tied(), nc.CrossEntropyLoss(), optimizer()
     layer, out = torch.nn.Linear(3, 3).double(), torch.nn.Linear(3, 2).double()
     reference = torch.nn.Sequential(layer, torch.nn.Tanh(), layer, torch.nn.Tanh(), out)

@@ -148,8 +148,7 @@ def torch_reference(torch, dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_weights_go_to_torch_and_come_from_it(dtype, rng):
-    torch = pytest.importorskip("torch")
+def test_weights_go_to_torch_and_come_from_it(dtype, rng, torch):
     x = rng.normal(size=(5, 3)).astype(dtype)
     net, reference = mlp(dtype), torch_reference(torch, dtype)
     tolerance = 1e-12 if dtype == "float64" else 1e-6
@@ -160,8 +159,7 @@ def test_weights_go_to_torch_and_come_from_it(dtype, rng):
     np.testing.assert_allclose(net(x), reference(torch.tensor(x)).detach().numpy(), rtol=tolerance, atol=tolerance)
 
 
-def test_the_state_of_tied_layers_has_pytorchs_keys():
-    torch = pytest.importorskip("torch")
+def test_the_state_of_tied_layers_has_pytorchs_keys(torch):
     shared, reference = nc.Linear(3, 3), torch.nn.Linear(3, 3)
     net = nc.Sequential(shared, nc.Tanh(), shared, seed=0)
     theirs = torch.nn.Sequential(reference, torch.nn.Tanh(), reference).state_dict()

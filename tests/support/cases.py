@@ -34,7 +34,7 @@ def arguments(kind, name, given):
 def examples(kind):
     """pytest parameters (name, args, sample shape) of all examples of a kind."""
     return [
-        pytest.param(name, args, sample, id=f"{name}-{i}")
+        pytest.param(name, args, sample, id=f"{name}-{i}", marks=[pytest.mark.further_example] if i else [])
         for (k, name), schema in SCHEMAS.items()
         if k == kind
         for i, (args, sample) in enumerate(schema["examples"])

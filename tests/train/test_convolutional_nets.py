@@ -232,8 +232,7 @@ def test_gradients_of_a_whole_net(rng):
     assert report.max_relative_error < 1e-6, report
 
 
-def test_files_activations_and_torchs_state(tmp_path, rng):
-    torch = pytest.importorskip("torch")
+def test_files_activations_and_torchs_state(tmp_path, rng, torch):
     pytest.importorskip("safetensors")
     net = nc.Sequential(*larger()[:4], nc.Conv2d(24, 6, (1, 2), bias=False), dtype="float64", seed=2)
     x = rng.normal(size=(4, 3, 8, 8))

@@ -68,8 +68,7 @@ def torch_gradients(torch, net, X, y, l2, clip):
 
 @pytest.mark.parametrize("bound", [1e-3, 0.1, 0.3, 100.0])
 @pytest.mark.parametrize("l2", [0.0, 0.5])
-def test_clipping_by_norm_is_pytorchs(bound, l2, batch):
-    torch = pytest.importorskip("torch")
+def test_clipping_by_norm_is_pytorchs(bound, l2, batch, torch):
     net = build()
     grads, norm = torch_gradients(
         torch, net, *batch, l2, lambda parameters: torch.nn.utils.clip_grad_norm_(parameters, bound)
@@ -83,8 +82,7 @@ def test_clipping_by_norm_is_pytorchs(bound, l2, batch):
 
 @pytest.mark.parametrize("bound", [1e-4, 0.01, 0.1, 100.0])
 @pytest.mark.parametrize("l2", [0.0, 0.5])
-def test_clipping_by_value_is_pytorchs(bound, l2, batch):
-    torch = pytest.importorskip("torch")
+def test_clipping_by_value_is_pytorchs(bound, l2, batch, torch):
     net = build()
     grads, _ = torch_gradients(
         torch, net, *batch, l2, lambda parameters: torch.nn.utils.clip_grad_value_(parameters, bound)
