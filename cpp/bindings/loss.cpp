@@ -57,7 +57,7 @@ py::list check_gradients(const std::shared_ptr<Model<double>>& model, const Spec
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
     return false;
   };
-  const typename Model<double>::Use use(*model, "nncore.gradcheck");
+  const typename Model<double>::AccessGuard guard(*model, "nncore.gradcheck");
   py::list out;
   for (const GradientError& e :
        gradcheck(*model, *loss, {const_cast<double*>(own.data()), x.view.shape}, y.target, eps, seed, poll)) {

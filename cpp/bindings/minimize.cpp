@@ -12,24 +12,24 @@
 namespace nncore {
 namespace {
 
-/// Lets Ctrl-C through from loops that run without the GIL.
+/// Poll of loops that run without the GIL: raises KeyboardInterrupt.
 bool check_signals() {
   const WithGil locked;
   if (PyErr_CheckSignals() != 0) throw py::error_already_set();
   return false;
 }
 
-/// The arrays of the way, on the memory it was written to; after an early end copies of what there is.
-void add_way(py::dict& out, Way way, int64_t dimension) {
+/// The arrays of the trajectory: views of the memory it was written to, or copies where the end came early.
+void add_trajectory(py::dict& out, Trajectory trajectory, int64_t dimension) {
   py::object owner = py::none();
-  if (way.rows == way.capacity && way.memory != nullptr) {
-    owner = py::capsule(way.memory.get(), [](void* p) { std::free(p); });
-    static_cast<void>(way.memory.release());  // the capsule's now
+  if (trajectory.records == trajectory.capacity && trajectory.memory != nullptr) {
+    owner = py::capsule(trajectory.memory.get(), [](void* p) { std::free(p); });
+    static_cast<void>(trajectory.memory.release());  // the capsule owns it now
   }
   const py::handle base = owner.is_none() ? py::handle() : owner;  // none: copy
-  out["path"] = py::array_t<double>({way.rows, dimension}, way.path, base);
-  out["values"] = py::array_t<double>({way.rows}, way.values, base);
-  out["steps"] = py::array_t<int64_t>({way.rows}, way.steps, base);
+  out["path"] = py::array_t<double>({trajectory.records, dimension}, trajectory.path, base);
+  out["values"] = py::array_t<double>({trajectory.records}, trajectory.values, base);
+  out["steps"] = py::array_t<int64_t>({trajectory.records}, trajectory.steps, base);
 }
 
 /// objective: a Spec, or a Python callable x -> (f, g).
@@ -62,7 +62,7 @@ py::dict run_minimize(const py::object& objective, const std::vector<double>& x0
   out["fun"] = result.fun;
   out["nit"] = result.steps;
   out["status"] = static_cast<int>(result.status);
-  add_way(out, std::move(result.way), d);
+  add_trajectory(out, std::move(result.trajectory), d);
   return out;
 }
 

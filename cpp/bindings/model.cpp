@@ -32,20 +32,21 @@ std::optional<Normalization<T>> to_normalization(const py::object& given) {
   return out;
 }
 
-/// A claim that Python code holds: `with core.hold("Sequential.load_state_dict", True): …`.
-class Hold {
+/// An AccessGuard for a block of Python code: `with core.access_guard("Sequential.load_state_dict", write=True): …`.
+class PythonAccessGuard {
  public:
-  Hold(std::string what, bool writes, std::vector<const void*> shared, py::object owner)
-      : what_(std::move(what)), shared_(std::move(shared)), owner_(std::move(owner)), writes_(writes) {}
-  void enter() { claim_.emplace(what_, writes_, nullptr, shared_); }
-  void leave() { claim_.reset(); }
+  PythonAccessGuard(std::string what, bool write, std::vector<const void*> shared, py::object owner)
+      : what_(std::move(what)), shared_(std::move(shared)), owner_(std::move(owner)),
+        access_(write ? Access::write : Access::read) {}
+  void enter() { guard_.emplace(what_, access_, nullptr, shared_); }
+  void leave() { guard_.reset(); }
 
  private:
   std::string what_;
   std::vector<const void*> shared_;
   py::object owner_;
-  bool writes_;
-  std::optional<Claim> claim_;
+  Access access_;
+  std::optional<AccessGuard> guard_;
 };
 
 template <class F>
@@ -56,11 +57,11 @@ void each_storage(LayerHandle& handle, F f) {
   });
 }
 
-std::unique_ptr<Hold> hold_layer(const py::object& given, const std::string& what, bool writes) {
+std::unique_ptr<PythonAccessGuard> layer_access_guard(const py::object& given, const std::string& what, bool write) {
   std::vector<const void*> shared;
   each_storage(given.cast<LayerHandle&>(), [&](const LayerHandle&, const void* storage) { shared.push_back(storage); });
   std::sort(shared.begin(), shared.end(), std::less<>());
-  return std::make_unique<Hold>(what, writes, std::move(shared), given);
+  return std::make_unique<PythonAccessGuard>(what, write, std::move(shared), given);
 }
 
 template <class T>
@@ -74,7 +75,7 @@ ModelPointer<T> make_model(const Places& given, uint64_t seed, const py::object&
     });
   }
   std::sort(taken_over.begin(), taken_over.end(), std::less<>());
-  const Claim claim("Sequential.layers", false, nullptr, taken_over);
+  const AccessGuard guard("Sequential.layers", Access::read, nullptr, taken_over);
   return std::make_shared<Model<T>>(std::move(places), seed, to_normalization<T>(input));
 }
 
@@ -93,7 +94,7 @@ template <class T>
 py::array_t<T> forward(Model<T>& model, const py::object& given, bool training, uint64_t seed, uint32_t step) {
   const auto x = samples_of<T>(model, given, "[Sequential]", "x", false);
   const auto values = values_of<T>(x.array, "[Sequential]", "x");
-  const typename Model<T>::Use use(model, "Sequential.forward", training);
+  const typename Model<T>::AccessGuard guard(model, "Sequential.forward", training ? Access::write : Access::read);
   if (!training) return infer(model, values.view);
   View<const T> y;
   {
@@ -106,7 +107,7 @@ py::array_t<T> forward(Model<T>& model, const py::object& given, bool training, 
 template <class T>
 py::array_t<T> backward(Model<T>& model, const py::object& given) {
   const auto dy = values_of<T>(given, "[Sequential]", "dy");
-  const typename Model<T>::Use use(model, "Sequential.backward");
+  const typename Model<T>::AccessGuard guard(model, "Sequential.backward");
   View<T> dx;
   {
     const WithoutGil unlocked;
@@ -119,7 +120,7 @@ template <class T>
 py::dict activations(Model<T>& model, const py::object& given) {
   const auto x = samples_of<T>(model, given, "[Sequential]", "x", false);
   const auto values = values_of<T>(x.array, "[Sequential]", "x");
-  const typename Model<T>::Use use(model, "Sequential.activations", false);
+  const typename Model<T>::AccessGuard guard(model, "Sequential.activations", Access::read);
   model.forward(values.view, {});
   py::dict out;
   for (std::size_t i = 0; i < model.n_layers(); ++i) {
@@ -131,7 +132,7 @@ py::dict activations(Model<T>& model, const py::object& given) {
 /// (layer name, kind, output shape of one sample, number of parameters) of each layer.
 template <class T>
 py::list describe(Model<T>& model, const std::vector<int64_t>& extents) {
-  const typename Model<T>::Use use(model, "Sequential.summary", false);
+  const typename Model<T>::AccessGuard guard(model, "Sequential.summary", Access::read);
   const auto& shapes = model.build(Shape(extents.data(), static_cast<int64_t>(extents.size())));
   py::list out;
   for (std::size_t i = 0; i < model.n_layers(); ++i) {
@@ -175,7 +176,7 @@ py::list entries(const ModelPointer<T>& model) {
 /// The same as copies, all of one moment: no other thread changes them meanwhile.
 template <class T>
 py::list copies(const ModelPointer<T>& model) {
-  const Claim claim("Sequential.state_dict", false, nullptr, model->shared());
+  const AccessGuard guard("Sequential.state_dict", Access::read, nullptr, model->shared());
   py::list out;
   for (std::size_t i = 0; i < model->n_layers(); ++i) {
     for (const Parameter<T>& p : model->layer(i).parameters()) {
@@ -204,19 +205,19 @@ void bind_model_of(py::module_& m, const char* name) {
       .def("backward", &backward<T>, py::arg("dy"))
       .def("activations", &activations<T>, py::arg("x"))
       .def("describe", &describe<T>, py::arg("sample_shape"))
-      .def("hold",
-           [](const py::object& self, const std::string& what, bool writes) {
-             return std::make_unique<Hold>(what, writes, self.cast<Model<T>&>().shared(), self);
+      .def("access_guard",
+           [](const py::object& self, const std::string& what, bool write) {
+             return std::make_unique<PythonAccessGuard>(what, write, self.cast<Model<T>&>().shared(), self);
            },
-           py::arg("what"), py::arg("writes"), "Other threads may not change, or with `writes` not use, its parameters.")
+           py::arg("what"), py::arg("write"), "Other threads may not change, or with `write` not use, its parameters.")
       .def("zero_grad",
            [](Model<T>& model) {
-             const Claim claim("Sequential.zero_grad", true, nullptr, model.shared());
+             const AccessGuard guard("Sequential.zero_grad", Access::write, nullptr, model.shared());
              model.zero_grad();
            })
       .def("initialize",
            [](Model<T>& model, uint64_t seed) {
-             const Claim claim("Sequential.initialize", true, nullptr, model.shared());
+             const AccessGuard guard("Sequential.initialize", Access::write, nullptr, model.shared());
              model.initialize(seed);
            },
            py::arg("seed"))
@@ -233,10 +234,11 @@ void bind_model_of(py::module_& m, const char* name) {
 }  // namespace
 
 void bind_model(py::module_& m) {
-  py::class_<Hold>(m, "Hold", "A context in which other threads are refused.")
-      .def("__enter__", [](Hold& hold) { hold.enter(); })
-      .def("__exit__", [](Hold& hold, const py::args&) { hold.leave(); });
-  m.def("hold_layer", &hold_layer, py::arg("handle"), py::arg("what"), py::arg("writes"), "Model.hold for one layer.");
+  py::class_<PythonAccessGuard>(m, "AccessGuard", "A context in which other threads are refused.")
+      .def("__enter__", [](PythonAccessGuard& guard) { guard.enter(); })
+      .def("__exit__", [](PythonAccessGuard& guard, const py::args&) { guard.leave(); });
+  m.def("layer_access_guard", &layer_access_guard, py::arg("handle"), py::arg("what"), py::arg("write"),
+        "Model.access_guard for one layer.");
   bind_model_of<float>(m, "Model32");
   bind_model_of<double>(m, "Model64");
 }

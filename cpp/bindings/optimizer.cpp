@@ -21,15 +21,15 @@ OptimizerPointer<T> make_optimizer(const Spec& spec, Model<T>& model) {
   return optimizer;
 }
 
-/// {slot name: writable array} of parameter i.
+/// {name: writable array} of the state of parameter i.
 template <class T>
-py::dict slots(const OptimizerPointer<T>& optimizer, int i) {
+py::dict state(const OptimizerPointer<T>& optimizer, int i) {
   if (i < 0 || i >= optimizer->n_parameters()) throw py::index_error();
   py::dict out;
-  const auto names = optimizer->slot_names();
-  for (int k = 0; k < optimizer->n_slots(); ++k) {
+  const auto names = optimizer->state_names();
+  for (int k = 0; k < optimizer->n_states(); ++k) {
     out[names[static_cast<std::size_t>(k)].c_str()] =
-        view_out(optimizer->slot(i, k), {optimizer->slot_size(i)}, py::cast(optimizer));
+        view_out(optimizer->state(i, k), {optimizer->state_size(i)}, py::cast(optimizer));
   }
   return out;
 }
@@ -40,11 +40,11 @@ void bind_optimizer_of(py::module_& m, const char* name) {
       .def(py::init(&make_optimizer<T>), py::arg("spec"), py::arg("model"))
       .def("step",
            [](Optimizer<T>& optimizer, Model<T>& model) {
-             const typename Model<T>::Use use(model, "Optimizer.step");
+             const typename Model<T>::AccessGuard guard(model, "Optimizer.step");
              optimizer.step(model.parameters());
            },
            py::arg("model"))
-      .def("slots", &slots<T>, py::arg("parameter"))
+      .def("state", &state<T>, py::arg("parameter"))
       .def_property_readonly("monitor", [](const Optimizer<T>& optimizer) { return optimizer.schedule().monitor(); })
       .def_property("schedule_state", [](const Optimizer<T>& optimizer) { return optimizer.schedule().state(); },
                     [](Optimizer<T>& optimizer, const std::map<std::string, double>& state) {

@@ -12,7 +12,7 @@ namespace {
 
 Link link_of(const py::object& loss, const std::string& where, const Shape& z, bool labels) {
   const py::object given = loss.attr("link");
-  // The targets tell: labels of two classes or more stand for a softmax.
+  // None: labels of two classes or more mean a softmax.
   if (given.is_none()) return labels && z.rank() == 2 && z[1] > 1 ? Link::softmax : Link::identity;
   const std::pair<const char*, Link> links[] = {{"identity", Link::identity},
                                                 {"softmax", Link::softmax},
@@ -55,7 +55,7 @@ class PythonLoss final : public Loss<T> {
  private:
   std::string where_;
   Weak loss_;
-  mutable Link link_ = Link::identity;  ///< as the targets checked last tell it
+  mutable Link link_ = Link::identity;  ///< of the targets checked last
 };
 
 struct PythonLossMaker final : Maker<Loss<float>>, Maker<Loss<double>> {

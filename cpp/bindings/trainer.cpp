@@ -11,7 +11,7 @@
 #include "kernels/table.hpp"
 #include "metric.hpp"
 #include "nncore/error.hpp"
-#include "nncore/side_by_side.hpp"
+#include "train/model_batch.hpp"
 
 namespace nncore {
 namespace {
@@ -22,10 +22,10 @@ using namespace py::literals;
 template <class T>
 class PythonObserver final : public Observer {
  public:
-  PythonObserver(py::object poll, py::object epoch_done, std::vector<Watch> watches, py::object observed,
-                 const Names& names, typename Model<T>::Use& use)
+  PythonObserver(py::object poll, py::object epoch_done, std::vector<SamplingInterval> intervals, py::object observed,
+                 const Names& names, typename Model<T>::AccessGuard& guard)
       : poll_(std::move(poll)), epoch_done_(std::move(epoch_done)), observed_(std::move(observed)),
-        watches_(std::move(watches)), names_(names), use_(use) {}
+        intervals_(std::move(intervals)), names_(names), guard_(guard) {}
 
   bool poll(const Progress& p) override {
     const WithGil locked;
@@ -39,12 +39,12 @@ class PythonObserver final : public Observer {
     py::dict row;
     row["epoch"] = record.epoch;
     for_each_number(record, names_, [&](const std::string& key, double value) { row[key.c_str()] = value; });
-    use_.lend();  // a callback may use the model
+    guard_.suspend();  // the callback may compute with the model
     const bool stop = epoch_done_(row).template cast<bool>();
-    use_.take_back();
+    guard_.resume();
     return stop;
   }
-  std::vector<Watch> watches() const override { return watches_; }
+  std::vector<SamplingInterval> sampling_intervals() const override { return intervals_; }
   void observed(const Observation& seen, const std::vector<std::string>& names) override {
     const WithGil locked;
     const auto rows = static_cast<py::ssize_t>(names.size());
@@ -53,14 +53,14 @@ class PythonObserver final : public Observer {
     record["statistics"] = py::array_t<double>({rows, static_cast<py::ssize_t>(kStatistics)}, &seen.statistics.front().min);
     record["counts"] = py::none();
     if (seen.bins > 0) record["counts"] = py::array_t<int64_t>({rows, static_cast<py::ssize_t>(seen.bins)}, seen.counts.data());
-    observed_(seen.watch, record);
+    observed_(seen.interval, record);
   }
 
  private:
   py::object poll_, epoch_done_, observed_;
-  std::vector<Watch> watches_;
+  std::vector<SamplingInterval> intervals_;
   const Names& names_;
-  typename Model<T>::Use& use_;
+  typename Model<T>::AccessGuard& guard_;
 };
 
 TrainerOptions to_options(const py::dict& d) {
@@ -96,42 +96,43 @@ class Bound {
 
   void fit(const py::object& X, const py::object& y, const py::object& validation, const py::object& test,
            int64_t epochs, int64_t steps, bool accuracy, const py::list& metrics, py::object poll, py::object epoch_done,
-           const std::vector<std::tuple<int64_t, std::string, int64_t>>& watches, py::object observed) {
-    const Measures<T> measures{accuracy, to_metrics<T>(metrics)};
-    Names names = names_of(measures);
-    typename Model<T>::Use use(*model_, "Trainer.fit");
+           const std::vector<std::tuple<int64_t, std::string, int64_t>>& sampling, py::object observed) {
+    const RequestedMetrics<T> requested{accuracy, to_metrics<T>(metrics)};
+    Names names = names_of(requested);
+    typename Model<T>::AccessGuard guard(*model_, "Trainer.fit");
     const Fitting fitting(*this);
-    const auto val = check_pair(validation, "[fit] validation_data:", measures),
-               tst = check_pair(test, "[fit] test_data:", measures);
-    const Checked train = check_training(X, y, "[fit]", measures);
+    const auto val = check_pair(validation, "[fit] validation_data:", requested),
+               tst = check_pair(test, "[fit] test_data:", requested);
+    const Checked train = check_training(X, y, "[fit]", requested);
     names_ = std::move(names);
-    std::vector<Watch> looks;
-    for (const auto& [every, per, bins] : watches) looks.push_back({every, per == "epoch", bins});
-    PythonObserver<T> observer(std::move(poll), std::move(epoch_done), std::move(looks), std::move(observed), names_, use);
+    std::vector<SamplingInterval> intervals;
+    for (const auto& [every, per, bins] : sampling) intervals.push_back({every, per == "epoch", bins});
+    PythonObserver<T> observer(std::move(poll), std::move(epoch_done), std::move(intervals), std::move(observed), names_, guard);
     const WithoutGil unlocked;
-    trainer_.fit(train.data, dataset(val), dataset(tst), {epochs, steps}, measures, observer);
+    trainer_.fit(train.data, dataset(val), dataset(tst), {epochs, steps}, requested, observer);
   }
 
-  /// Trainers that are alike, as many as there are lanes or fewer; whose training broke and has to be done alone.
-  static std::vector<bool> fit_side_by_side(const std::vector<Bound*>& trainers, const py::object& X, const py::object& y,
+  /// Fits up to `lanes` trainers with the same key as one batch; true for each whose numbers were not finite, which has
+  /// to be fitted alone.
+  static std::vector<bool> fit_model_batch(const std::vector<Bound*>& trainers, const py::object& X, const py::object& y,
                                             const py::object& validation, int64_t epochs, int64_t steps, bool accuracy,
                                             const py::list& metrics, py::object poll) {
     Bound& first = *trainers.at(0);
-    const Measures<T> measures{accuracy, to_metrics<T>(metrics)};
-    std::deque<typename Model<T>::Use> uses;
+    const RequestedMetrics<T> requested{accuracy, to_metrics<T>(metrics)};
+    std::deque<typename Model<T>::AccessGuard> guards;
     std::deque<Fitting> fittings;
     std::vector<Trainer<T>*> cores;
     for (Bound* trainer : trainers) {
-      uses.emplace_back(*trainer->model_, "nncore.sweep");
+      guards.emplace_back(*trainer->model_, "nncore.sweep");
       fittings.emplace_back(*trainer);
-      trainer->names_ = names_of(measures);
+      trainer->names_ = names_of(requested);
       cores.push_back(&trainer->trainer_);
     }
-    const auto val = first.check_pair(validation, "[fit] validation_data:", measures);
-    const Checked train = first.check(X, y, "[fit]", measures);
-    PythonObserver<T> observer(std::move(poll), py::none(), {}, py::none(), first.names_, uses.front());
+    const auto val = first.check_pair(validation, "[fit] validation_data:", requested);
+    const Checked train = first.check(X, y, "[fit]", requested);
+    PythonObserver<T> observer(std::move(poll), py::none(), {}, py::none(), first.names_, guards.front());
     const WithoutGil unlocked;
-    return SideBySide<T>(cores, train.data).fit(dataset(val), {epochs, steps}, measures, observer);
+    return ModelBatch<T>(cores, train.data).fit(dataset(val), {epochs, steps}, requested, observer);
   }
 
   /// What the last fit, or in a callback the one under way, has brought; `take`: it is gone afterwards.
@@ -143,7 +144,7 @@ class Bound {
   }
 
   double step(const py::object& X, const py::object& y) {
-    const typename Model<T>::Use use(*model_, "Trainer.step");
+    const typename Model<T>::AccessGuard guard(*model_, "Trainer.step");
     const Fitting fitting(*this);
     const Checked batch = check_training(X, y, "[step]", {});
     const WithoutGil unlocked;
@@ -158,16 +159,16 @@ class Bound {
   }
 
   py::dict evaluate(const py::object& X, const py::object& y, bool accuracy, const py::list& metrics) {
-    const Measures<T> measures{accuracy, to_metrics<T>(metrics)};
-    const typename Model<T>::Use use(*model_, "Trainer.evaluate", false);
-    const Checked data = check(X, y, "[evaluate]", measures);
+    const RequestedMetrics<T> requested{accuracy, to_metrics<T>(metrics)};
+    const typename Model<T>::AccessGuard guard(*model_, "Trainer.evaluate", Access::read);
+    const Checked data = check(X, y, "[evaluate]", requested);
     Evaluation result;
     {
       const WithoutGil unlocked;
-      result = trainer_.evaluate(data.data, measures);
+      result = trainer_.evaluate(data.data, requested);
     }
     py::dict out;
-    for_each_number("", names_of(measures), result,
+    for_each_number("", names_of(requested), result,
                     [&](const std::string& key, double value) { out[key.c_str()] = value; });
     return out;
   }
@@ -178,7 +179,7 @@ class Bound {
     refuse_while_running();
     const TrainerState& s = trainer_.state();
     const Cursor& c = s.cursor;
-    return py::dict("epoch"_a = s.epoch, "hand_steps"_a = s.hand_steps, "samples"_a = c.samples, "step"_a = c.step,
+    return py::dict("epoch"_a = s.epoch, "hand_steps"_a = s.manual_steps, "samples"_a = c.samples, "step"_a = c.step,
                     "loss_sum"_a = c.loss_sum, "seen"_a = c.seen, "correct"_a = c.score.correct,
                     "counted"_a = c.score.counted, "rate"_a = c.rate, "seconds"_a = c.seconds);
   }
@@ -210,7 +211,7 @@ class Bound {
 
   /// Another thread may ask while a fit computes; a callback may ask while it does not.
   void refuse_while_running() {
-    if (fitting_) typename Model<T>::Use{*model_, "Trainer.state", false};
+    if (fitting_) typename Model<T>::AccessGuard{*model_, "Trainer.state", Access::read};
   }
 
   struct Checked {
@@ -220,7 +221,7 @@ class Bound {
 
   /// All that can be wrong with the data is found here, before anything changes but the shapes the model is built for:
   /// its user calls this.
-  Checked check(const py::object& X, const py::object& y, const std::string& where, const Measures<T>& measures) {
+  Checked check(const py::object& X, const py::object& y, const std::string& where, const RequestedMetrics<T>& requested) {
     const auto x = samples_of<T>(*model_, X, where, "X", check_finite_);
     const auto target = target_of<T>(trainer_.loss(), y, where, check_finite_);
     const int64_t N = x.samples.shape[0];
@@ -231,12 +232,12 @@ class Bound {
     }
     const Shape z = model_->build(x.samples.shape.sample(), std::to_string(N)).back().with_batch(N);
     trainer_.loss().check(z, target.target);
-    for (const Metric<T>& metric : measures.metrics) metric.check(trainer_.loss().link(), z, target.target);
+    for (const Metric<T>& metric : requested.metrics) metric.check(trainer_.loss().link(), z, target.target);
     return {x.array, target.array, {x.samples, target.target}};
   }
 
-  Checked check_training(const py::object& X, const py::object& y, const std::string& where, const Measures<T>& measures) {
-    Checked result = check(X, y, where, measures);
+  Checked check_training(const py::object& X, const py::object& y, const std::string& where, const RequestedMetrics<T>& requested) {
+    Checked result = check(X, y, where, requested);
     const Shape& shape = result.data.x.shape;
     if (augmented_ && shape.rank() != 4) {
       throw ShapeError(expected(where, "X", "images (N, C, H, W) for augment", shape.str()));
@@ -244,10 +245,10 @@ class Bound {
     return result;
   }
 
-  std::optional<Checked> check_pair(const py::object& pair, const std::string& where, const Measures<T>& measures) {
+  std::optional<Checked> check_pair(const py::object& pair, const std::string& where, const RequestedMetrics<T>& requested) {
     if (pair.is_none()) return std::nullopt;
     const auto [X, y] = pair.cast<std::pair<py::object, py::object>>();
-    return check(X, y, where, measures);
+    return check(X, y, where, requested);
   }
   static std::optional<Dataset<T>> dataset(const std::optional<Checked>& checked) {
     return checked ? std::optional<Dataset<T>>(checked->data) : std::nullopt;
@@ -303,8 +304,8 @@ void bind_trainer_of(py::module_& m, const char* name) {
            py::arg("model"), py::arg("loss"), py::arg("optimizer"), py::arg("options"))
       .def("fit", &Bound<T>::fit, py::arg("X"), py::arg("y"), py::arg("validation"), py::arg("test"), py::arg("epochs"),
            py::arg("steps"), py::arg("accuracy"), py::arg("metrics"), py::arg("poll"), py::arg("epoch_done"),
-           py::arg("watches"), py::arg("observed"))
-      .def_static("fit_side_by_side", &Bound<T>::fit_side_by_side, py::arg("trainers"), py::arg("X"), py::arg("y"),
+           py::arg("sampling"), py::arg("observed"))
+      .def_static("fit_model_batch", &Bound<T>::fit_model_batch, py::arg("trainers"), py::arg("X"), py::arg("y"),
                   py::arg("validation"), py::arg("epochs"), py::arg("steps"), py::arg("accuracy"), py::arg("metrics"),
                   py::arg("poll"))
       .def_property_readonly_static("lanes", [](const py::object&) { return kernels<T>().lanes; })

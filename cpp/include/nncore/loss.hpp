@@ -20,16 +20,8 @@ struct Target {
 /// How the model's raw outputs become probabilities or labels; sign: one output by its sign, several by the largest.
 enum class Link { identity, softmax, log_softmax, sigmoid, sign };
 
-/// The loss of as many models as there are vector lanes (Kernels::ModelsLoss).
-struct ModelsOutputs;
 template <class T>
-struct LossInLanes {
-  using Kernel = void (*)(const ModelsOutputs& p, T scale, const T* z, const T* y, T* dz, double* loss, double* right);
-  Kernel kernel = nullptr;
-  bool labels = false;  ///< of targets that are labels; else of values
-  bool mean = true;     ///< over labels, or over all values
-  bool operator==(const LossInLanes&) const = default;
-};
+struct BatchedLoss;  // kernels/small_nets/batched_loss.hpp
 
 template <class T>
 class Loss {
@@ -41,10 +33,10 @@ class Loss {
   virtual Link link() const { return Link::identity; }
   /// Is it, for these labels, one sample at a time, -log softmax(z)[label]?
   virtual bool is_cross_entropy(const Target<T>&) const { return false; }
-  /// Does it run code that may throw in the middle of a step?
+  /// Is it written in Python? Its code may throw in the middle of a step.
   virtual bool user_defined() const { return false; }
-  /// The same for models side by side, where there is a kernel for the loss with these arguments.
-  virtual LossInLanes<T> in_lanes() const { return {}; }
+  /// The same for a model batch, where there is a kernel for the loss with these arguments.
+  virtual BatchedLoss<T> batched() const;
   /// Compares shapes exactly and checks every label; throws ShapeError or ConfigError. Done once, at the border.
   virtual void check(const Shape& z, const Target<T>& y) const = 0;
   /// The value for outputs z (N, …); its gradient goes to dz unless that is null. z and y passed check.

@@ -20,18 +20,19 @@ struct MinimizeOptions {
 
 enum class MinimizeStatus { all_steps = 0, tolerance = 1, diverged = 2, interrupted = 3 };
 
-/// The rows of a way, the start and then every record_every-th point, and the last: three arrays in one piece of memory.
-struct Way {
+/// The records of a descent: the start, every record_every-th point after it, the last one. Three arrays in one
+/// allocation.
+struct Trajectory {
   struct Free {
     void operator()(void* p) const { std::free(p); }
   };
-  int64_t rows = 0, capacity = 0;  ///< written, and room for
-  double* path = nullptr;          ///< rows of x
+  int64_t records = 0, capacity = 0;  ///< written, and allocated
+  double* path = nullptr;          ///< (records, dimension)
   double* values = nullptr;        ///< f there
-  int64_t* steps = nullptr;        ///< the updates done before each row
+  int64_t* steps = nullptr;        ///< the updates done before each record
   std::unique_ptr<void, Free> memory;
 
-  /// Room for this many rows, not touched yet; throws std::bad_alloc.
+  /// Allocates so many records, not touched yet; throws std::bad_alloc.
   void reserve(int64_t count, std::size_t dimension);
 };
 
@@ -40,12 +41,12 @@ struct Minimum {
   double fun = 0;
   int64_t steps = 0;  ///< updates done
   MinimizeStatus status = MinimizeStatus::all_steps;
-  Way way;
+  Trajectory trajectory;
 };
 
 /// f(x) with its gradient written to g. May throw.
 using Function = std::function<double(const std::vector<double>& x, std::vector<double>& g)>;
-/// Asked some 20 ms apart; true: stop. May throw.
+/// Called some 20 ms apart; true: stop. May throw.
 using Poll = std::function<bool()>;
 
 Minimum minimize(const Objective& objective, std::vector<double> x, Optimizer<double>& optimizer,

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "nncore/buffer.hpp"
-#include "nncore/claim.hpp"
+#include "nncore/access_guard.hpp"
 #include "nncore/error.hpp"
 #include "nncore/layer.hpp"
 
@@ -133,31 +133,32 @@ class Model {
   View<const T> activation(int i) const;
   void forget() { can_backward_ = false; }
 
-  /// Held by whoever computes with the model, `what` being its name; a second user gets a StateError.
-  class Use {
+  /// Guards the whole model for a call that computes with it, `what` being its name. A model computes one thing at a
+  /// time, in this thread, too; a second call gets a StateError.
+  class AccessGuard {
    public:
-    explicit Use(Model& model, const char* what, bool writes = true)
-        : claim_(what, writes, &model, model.shared_), model_(model), what_(what) {
+    explicit AccessGuard(Model& model, const char* what, Access access = Access::write)
+        : guard_(what, access, &model, model.shared_), model_(model), what_(what) {
       if (model.computing_ != nullptr) throw StateError(in_use(what, model.computing_));
-      take_back();
+      resume();
     }
-    ~Use() { lend(); }
-    Use(const Use&) = delete;
-    Use& operator=(const Use&) = delete;
-    /// While strangers' code runs in this thread it may use the model; other threads still may not.
-    void lend() {
-      if (std::exchange(held_, false)) model_.computing_ = nullptr;
+    ~AccessGuard() { suspend(); }
+    AccessGuard(const AccessGuard&) = delete;
+    AccessGuard& operator=(const AccessGuard&) = delete;
+    /// Until `resume`, calls from this thread (a callback's) may compute with the model; other threads still may not.
+    void suspend() {
+      if (std::exchange(computing_, false)) model_.computing_ = nullptr;
     }
-    void take_back() {
+    void resume() {
       model_.computing_ = what_;
-      held_ = true;
+      computing_ = true;
     }
 
    private:
-    Claim claim_;
+    nncore::AccessGuard guard_;
     Model& model_;
     const char* what_;
-    bool held_ = false;
+    bool computing_ = false;
   };
   /// What other models may have, too: the memory of layers.
   const std::vector<const void*>& shared() const { return shared_; }
@@ -193,7 +194,7 @@ class Model {
   Buffer<T> upstream_, downstream_;         // gradients on their way back
   bool can_backward_ = false;
   std::unique_ptr<Inference<T>> inference_;  // for the shape last inferred
-  const char* computing_ = nullptr;         // its user, unless it is lent; read and written under a claim alone
+  const char* computing_ = nullptr;         // the call that computes with it; read and written under an AccessGuard
   std::vector<const void*> shared_;
 };
 

@@ -1,5 +1,5 @@
-/// Monitor: what every tensor of a training step looks like. The batch goes through the model layer by layer, with the
-/// same Dropout masks, before the step is taken the planned way; nothing of the training changes.
+/// Monitor: statistics of every tensor of a training step. The batch goes through the model layer by layer, with the
+/// same Dropout masks, before the plan takes the step; the training does not change.
 #pragma once
 
 #include <cstdint>
@@ -12,14 +12,14 @@
 
 namespace nncore {
 
-/// When somebody wants to look.
-struct Watch {
+/// Which steps one observer wants to observe.
+struct SamplingInterval {
   int64_t every = 1;       ///< steps or epochs
   bool by_epoch = false;
   int64_t bins = 0;        ///< of histograms; 0: none
 };
 
-/// The numbers of one tensor, in the order in which they are handed out. NaN: says nothing of this tensor.
+/// The numbers of one tensor, in the order of the columns handed to Python. NaN: not defined for this tensor.
 struct Statistics {
   double min, max, mean, std, norm;  ///< of the finite elements; std = sqrt(mean (x - mean)²)
   double zeros, nonfinite;           ///< share of the elements
@@ -29,9 +29,9 @@ struct Statistics {
 };
 inline constexpr std::size_t kStatistics = sizeof(Statistics) / sizeof(double);
 
-/// One look: all tensors before one step.
+/// All tensors before one step.
 struct Observation {
-  std::size_t watch = 0;  ///< who wanted it
+  std::size_t interval = 0;  ///< index of the SamplingInterval it was due for
   int64_t step = 0;       ///< updates done before
   int64_t epoch = 0;      ///< from 1
   double loss = 0, grad_norm = 0;
@@ -43,38 +43,38 @@ struct Observation {
 template <class T>
 class Monitor {
  public:
-  Monitor(Model<T>& model, std::vector<Watch> watches, const GradientOptions& options);
+  Monitor(Model<T>& model, std::vector<SamplingInterval> intervals, const GradientOptions& options);
 
-  bool empty() const { return watches_.empty(); }
-  /// Is the step looked at that comes after so many updates, the `within`th (from 0) of its epoch (from 0)?
+  bool empty() const { return intervals_.empty(); }
+  /// Is the step to be observed that comes after so many updates, the `within`th (from 0) of its epoch (from 0)?
   bool due(int64_t updates, int64_t epoch, int64_t within) const;
-  /// The most steps, at least one, that do not run past one that is looked at.
+  /// How many steps may be taken at once, at least one, without running past one to be observed.
   int64_t steps_until_due(int64_t updates) const;
 
-  /// Looks at the step that is about to be taken, with the plan's parameters. `pass` is that step's.
-  void look(Plan<T>& plan, Loss<T>& loss, int64_t N, const T* x, const Target<T>& target, Pass pass, int64_t updates);
-  /// The step is done: how far it moved the parameters.
+  /// Observes the step that is about to be taken, with the plan's parameters. `pass` is that step's.
+  void observe(Plan<T>& plan, Loss<T>& loss, int64_t N, const T* x, const Target<T>& target, Pass pass, int64_t updates);
+  /// Adds how far the step, which is done, moved the parameters.
   void measure_update(Plan<T>& plan);
-  double grad_norm() const { return seen_.front().grad_norm; }
-  std::vector<Observation> take() { return std::exchange(seen_, {}); }  ///< one for each watch that was due
+  double grad_norm() const { return observations_.front().grad_norm; }
+  std::vector<Observation> take_observations() { return std::exchange(observations_, {}); }  ///< one for each interval that was due
 
-  /// Of the tensors: "0.weight", "0.weight.grad", …, "0.output", "0.output.grad"; of a layer inside another "1.0.output".
+  /// Names of the tensors: "0.weight", "0.weight.grad", …, "0.output", "0.output.grad"; inside another layer "1.0.output".
   const std::vector<std::string>& names() const { return names_; }
 
  private:
   std::size_t add_rows(const std::string& name);
-  void add_rows_of(Layer<T>& layer, const std::string& name, const std::size_t*& held);
+  void add_rows_of(Layer<T>& layer, const std::string& name, const std::size_t*& index);
   void describe(std::size_t row, int64_t n, const T* x, Bounds bounds = {});
   void describe_output(Layer<T>& layer, View<const T> y, bool gradient);
   void add_gradients(const Plan<T>& plan, Loss<T>& loss, View<const T> z, const Target<T>& target);
 
   Model<T>& model_;
-  std::vector<Watch> watches_;
+  std::vector<SamplingInterval> intervals_;
   GradientOptions options_;
   std::vector<std::string> names_;
   std::vector<std::size_t> parameter_row_;           ///< the gradient's comes after it
   std::map<const Layer<T>*, std::size_t> output_row_;  ///< here, too
-  std::vector<Observation> seen_;
+  std::vector<Observation> observations_;
   Buffer<T> before_, dz_;
 };
 

@@ -37,7 +37,7 @@ struct Evaluation {
 
 /// What is measured beside the loss: the accuracy, if there are classes, and others.
 template <class T>
-struct Measures {
+struct RequestedMetrics {
   bool accuracy = false;
   std::vector<Metric<T>> metrics;
 };
@@ -54,9 +54,9 @@ struct EpochRecord {
 /// The names of the metrics beside loss and accuracy.
 using Names = std::vector<std::string>;
 template <class T>
-Names names_of(const Measures<T>& measures) {
+Names names_of(const RequestedMetrics<T>& requested) {
   Names names;
-  for (const Metric<T>& metric : measures.metrics) names.push_back(metric.name);
+  for (const Metric<T>& metric : requested.metrics) names.push_back(metric.name);
   return names;
 }
 
@@ -83,7 +83,7 @@ class Trace {
  public:
   explicit Trace(int64_t first = 0) : first_(first), count_(first) {}
   void add(double value) {
-    if (stride_ == 1 && values_.size() < kMost) {
+    if (stride_ == 1 && values_.size() < kMaxValues) {
       ++count_;
       values_.push_back(value);
     } else {
@@ -105,7 +105,7 @@ class Trace {
  private:
   void thin(double value);
 
-  static constexpr std::size_t kMost = 1000000;
+  static constexpr std::size_t kMaxValues = 1000000;
   std::vector<double> values_;
   int64_t first_, count_, stride_ = 1;
 };
@@ -143,11 +143,11 @@ struct Cursor {
 struct TrainerState {
   int64_t epoch = 0;        ///< epochs done
   Cursor cursor;            ///< of the one that comes after them
-  uint32_t hand_steps = 0;  ///< calls of step() since the last epoch
+  uint32_t manual_steps = 0;  ///< calls of step() since the last epoch
 };
 
 /// How far a fit goes: for so many steps or, with steps < 0, to the end of so many epochs.
-struct Extent {
+struct FitLength {
   int64_t epochs = 0, steps = -1;
 };
 
@@ -164,13 +164,13 @@ class Observer {
   virtual bool poll(const Progress&) = 0;            ///< at a step boundary, some 20 ms apart; true: stop
   virtual bool wants_epochs() const = 0;             ///< is epoch_done to be called?
   virtual bool epoch_done(const EpochRecord&) = 0;   ///< true: stop
-  virtual std::vector<Watch> watches() const { return {}; }  ///< when it wants to look inside
+  virtual std::vector<SamplingInterval> sampling_intervals() const { return {}; }  ///< when it wants observations
   /// Within an epoch: the model is not to be used.
   virtual void observed(const Observation&, const std::vector<std::string>& /*names*/) {}
 };
 
 template <class T>
-class SideBySide;
+class ModelBatch;
 
 template <class T>
 class Trainer {
@@ -180,14 +180,14 @@ class Trainer {
   /// Trains on from the cursor; an epoch begun with another number of samples is begun again. The data have been
   /// checked against the model and the loss.
   void fit(const Dataset<T>& train, const std::optional<Dataset<T>>& validation,
-           const std::optional<Dataset<T>>& test, const Extent& extent, const Measures<T>& measures,
+           const std::optional<Dataset<T>>& test, const FitLength& length, const RequestedMetrics<T>& requested,
            Observer& observer);
   /// What the last fit, or the one under way, has brought so far; whatever ended it.
   const FitResult& result() const { return result_; }
   void clear_result() { result_ = FitResult(); }
   /// One update on one batch; the loss with penalties before it. Throws NumericError.
   double step(const Dataset<T>& batch);
-  Evaluation evaluate(const Dataset<T>& data, const Measures<T>& measures);
+  Evaluation evaluate(const Dataset<T>& data, const RequestedMetrics<T>& requested);
 
   Loss<T>& loss() { return *loss_; }
   const Plan<T>* plan() const { return plan_.get(); }  ///< null before the first step
@@ -195,7 +195,7 @@ class Trainer {
   void set_state(const TrainerState& state) { state_ = state; }
 
  private:
-  friend class SideBySide<T>;
+  friend class ModelBatch<T>;
   static constexpr int64_t kSnapshotEvery = 1000;
 
   struct Run;  ///< what one fit or one step works on
@@ -206,14 +206,14 @@ class Trainer {
   void end_epoch(const Run& run);
   int64_t steps_at_once(const Run& run) const;
   int64_t gather(const Run& run, uint32_t step, int64_t steps);
-  bool looks_now(const Run& run) const;
-  void look(Run& run);
-  void tell(const Run& run, Observer& observer);
+  bool observation_due(const Run& run) const;
+  void observe(Run& run);
+  void notify(const Run& run, Observer& observer);
   Pass pass_of(uint32_t step) const;
   void run_steps(const Run& run, uint32_t step, int64_t steps);
   void count_step(int64_t samples, double loss);
   void count_score(const Run& run);
-  void tell_schedule(Run& run, const EpochRecord& record, const Measures<T>& measures);
+  void notify_schedule(Run& run, const EpochRecord& record, const RequestedMetrics<T>& requested);
   void save_snapshot();
   void guarded_steps(const Run& run, uint32_t step, int64_t steps);
   int64_t rewind();

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/small_nets/batched_loss.hpp"
 #include "kernels/table.hpp"
 #include "losses/reduction.hpp"
 #include "nncore/loss.hpp"
@@ -20,7 +21,7 @@ class BCEWithLogitsLoss final : public Loss<T> {
   }
 
   Link link() const override { return Link::sigmoid; }
-  LossInLanes<T> in_lanes() const override {
+  BatchedLoss<T> batched() const override {
     if (!weight_.empty()) return {};
     return {kernels<T>().models_logits, false, mean_};
   }

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/small_nets/batched_loss.hpp"
 #include "kernels/table.hpp"
 #include "losses/reduction.hpp"
 #include "nncore/buffer.hpp"
@@ -24,7 +25,7 @@ class CrossEntropyLoss final : public Loss<T> {
 
   bool takes_labels() const override { return true; }
   Link link() const override { return Link::softmax; }
-  LossInLanes<T> in_lanes() const override {
+  BatchedLoss<T> batched() const override {
     if (!weight_.empty() || smoothing_ != 0.0) return {};
     return {kernels<T>().models_cross_entropy, true, mean_};
   }

@@ -15,10 +15,10 @@ namespace nncore {
 template <class T>
 class ScratchPool {
  public:
-  static constexpr int64_t kMax = 32;
+  static constexpr int64_t kMaxCount = 32;
 
   ScratchPool(Buffer<T>& buffer, int64_t size, int64_t tasks) : size_(size) {
-    const int64_t count = std::min({tasks, static_cast<int64_t>(num_threads()), kMax});
+    const int64_t count = std::min({tasks, static_cast<int64_t>(num_threads()), kMaxCount});
     memory_ = buffer.reserve(size * count);
     free_ = static_cast<uint32_t>((uint64_t{1} << count) - 1);
   }

@@ -40,8 +40,8 @@ class Inference {
   }
   /// Samples that are best taken at once: results stay in cache.
   int64_t micro_batch() const {
-    constexpr int64_t kInCache = 1 << 19, kLeast = 16, kMost = 512;
-    return worthwhile() ? std::clamp(kInCache / largest_, kLeast, kMost) : kMost;
+    constexpr int64_t kInCache = 1 << 19, kMinSamples = 16, kMaxSamples = 512;
+    return worthwhile() ? std::clamp(kInCache / largest_, kMinSamples, kMaxSamples) : kMaxSamples;
   }
 
   /// Outputs for N samples that have been normalised; the view is valid until the next call.

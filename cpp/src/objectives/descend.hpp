@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "nncore/cpu.hpp"
-#include "nncore/descent.hpp"
+#include "objectives/update_rule.hpp"
 
 namespace nncore {
 namespace {
@@ -21,21 +21,21 @@ struct Arithmetic {
   }
 };
 
-// Each rule changes one number by its gradient: optimizer_update.cpp for one lane. a, b: its state.
+// Each rule changes one number by its gradient, with the operations of kernels/update. a, b: its state.
 template <bool fused>
 struct PlainStep : Arithmetic<fused> {
-  explicit PlainStep(const ScalarRule&) {}
-  NNCORE_ALWAYS_INLINE double operator()(double w, double g, double&, double&, const Stretch& s) const {
+  explicit PlainStep(const UpdateRule&) {}
+  NNCORE_ALWAYS_INLINE double operator()(double w, double g, double&, double&, const StepRun& s) const {
     return this->fma(-s.rate, g, w);
   }
 };
 
 template <bool fused>
 struct MomentumStep : Arithmetic<fused> {
-  double momentum, intake;
-  explicit MomentumStep(const ScalarRule& rule) : momentum(rule.momentum), intake(rule.intake) {}
-  NNCORE_ALWAYS_INLINE double operator()(double w, double g, double& a, double&, const Stretch& s) const {
-    a = this->fma(intake, g, momentum * a);
+  double momentum, gradient_share;
+  explicit MomentumStep(const UpdateRule& rule) : momentum(rule.momentum), gradient_share(rule.gradient_share) {}
+  NNCORE_ALWAYS_INLINE double operator()(double w, double g, double& a, double&, const StepRun& s) const {
+    a = this->fma(gradient_share, g, momentum * a);
     return this->fma(-s.rate, a, w);
   }
 };
@@ -43,9 +43,9 @@ struct MomentumStep : Arithmetic<fused> {
 template <bool fused, bool eps_inside>
 struct AnyAdamStep : Arithmetic<fused> {
   double beta1, rest1, beta2, rest2, eps;
-  explicit AnyAdamStep(const ScalarRule& rule)
+  explicit AnyAdamStep(const UpdateRule& rule)
       : beta1(rule.beta1), rest1(1 - rule.beta1), beta2(rule.beta2), rest2(1 - rule.beta2), eps(rule.eps) {}
-  NNCORE_ALWAYS_INLINE double operator()(double w, double g, double& a, double& b, const Stretch& s) const {
+  NNCORE_ALWAYS_INLINE double operator()(double w, double g, double& a, double& b, const StepRun& s) const {
     a = this->fma(rest1, g, beta1 * a);
     b = this->fma(rest2 * g, g, beta2 * b);
     const double root = eps_inside ? __builtin_sqrt(this->fma(b, s.correction, eps))
@@ -58,16 +58,16 @@ using AdamStep = AnyAdamStep<fused, false>;
 template <bool fused>
 using AdamInsideStep = AnyAdamStep<fused, true>;
 
-/// Takes steps until s.steps are done, or before the first one that ends the descent; returns how many.
+/// Takes steps until s.steps are done or the next one would end the descent; returns how many.
 template <class F, class Step>
-NNCORE_ALWAYS_INLINE int64_t descend_by(const Step& step, Stretch& s) {
+NNCORE_ALWAYS_INLINE int64_t descend_by(const Step& step, StepRun& s) {
   double x = s.x[0], y = s.x[1], ax = 0, ay = 0, bx = 0, by = 0;
-  if (s.slot0) ax = s.slot0[0], ay = s.slot0[1];
-  if (s.slot1) bx = s.slot1[0], by = s.slot1[1];
+  if (s.state0) ax = s.state0[0], ay = s.state0[1];
+  if (s.state1) bx = s.state1[0], by = s.state1[1];
   const double tolerance = s.tolerance;
   const bool stops = tolerance >= 0;
   double *path = s.path, *values = s.values;
-  int64_t i = 0, until = s.until;
+  int64_t i = 0, until_record = s.until_record;
   for (; i < s.steps; ++i) {
     double gx, gy;
     const double f = F::at(x, y, gx, gy);
@@ -79,35 +79,35 @@ NNCORE_ALWAYS_INLINE int64_t descend_by(const Step& step, Stretch& s) {
       x = x0, y = y0, ax = ax0, ay = ay0, bx = bx0, by = by0;
       break;
     }
-    if (until == 0) {
+    if (until_record == 0) {
       *values++ = f;
       path[0] = x0, path[1] = y0;
       path += 2;
-      until = s.every;
+      until_record = s.record_every;
     }
-    --until;
+    --until_record;
   }
-  s.path = path, s.values = values, s.until = until;
+  s.path = path, s.values = values, s.until_record = until_record;
   s.x[0] = x, s.x[1] = y;
-  if (s.slot0) s.slot0[0] = ax, s.slot0[1] = ay;
-  if (s.slot1) s.slot1[0] = bx, s.slot1[1] = by;
+  if (s.state0) s.state0[0] = ax, s.state0[1] = ay;
+  if (s.state1) s.state1[0] = bx, s.state1[1] = by;
   return i;
 }
 
 template <class F, template <bool> class Step>
-int64_t descend_plain(const ScalarRule& rule, Stretch& s) {
+int64_t descend_plain(const UpdateRule& rule, StepRun& s) {
   return descend_by<F>(Step<false>(rule), s);
 }
 
 #ifdef NNCORE_X86
 template <class F, template <bool> class Step>
-[[gnu::target("fma")]] int64_t descend_fused(const ScalarRule& rule, Stretch& s) {
+[[gnu::target("fma")]] int64_t descend_fused(const UpdateRule& rule, StepRun& s) {
   return descend_by<F>(Step<true>(rule), s);
 }
 #endif
 
 template <class F, template <bool> class Step>
-int64_t descend_with(const ScalarRule& rule, Stretch& s) {
+int64_t descend_with(const UpdateRule& rule, StepRun& s) {
 #ifdef NNCORE_X86
   if (std::strcmp(kernel_set(), "baseline") != 0) return descend_fused<F, Step>(rule, s);
 #endif
@@ -115,13 +115,13 @@ int64_t descend_with(const ScalarRule& rule, Stretch& s) {
 }
 
 template <class F>
-int64_t descend(const ScalarRule& rule, Stretch& s) {
+int64_t descend(const UpdateRule& rule, StepRun& s) {
   switch (rule.kind) {
-    case ScalarRule::Kind::plain: return descend_with<F, PlainStep>(rule, s);
-    case ScalarRule::Kind::momentum: return descend_with<F, MomentumStep>(rule, s);
-    case ScalarRule::Kind::adam: return descend_with<F, AdamStep>(rule, s);
-    case ScalarRule::Kind::adam_eps_inside: return descend_with<F, AdamInsideStep>(rule, s);
-    case ScalarRule::Kind::none: break;
+    case UpdateRule::Kind::plain: return descend_with<F, PlainStep>(rule, s);
+    case UpdateRule::Kind::momentum: return descend_with<F, MomentumStep>(rule, s);
+    case UpdateRule::Kind::adam: return descend_with<F, AdamStep>(rule, s);
+    case UpdateRule::Kind::adam_eps_inside: return descend_with<F, AdamInsideStep>(rule, s);
+    case UpdateRule::Kind::none: break;
   }
   return 0;
 }

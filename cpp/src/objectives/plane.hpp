@@ -17,7 +17,7 @@ class PlaneObjective : public Objective {
   double value_and_gradient(const std::vector<double>& p, std::vector<double>& g) const final {
     return F::at(p[0], p[1], g[0], g[1]);
   }
-  int64_t descend(const ScalarRule& rule, Stretch& stretch) const final { return nncore::descend<F>(rule, stretch); }
+  int64_t descend(const UpdateRule& rule, StepRun& run) const final { return nncore::descend<F>(rule, run); }
   void check(int64_t dimension) const override {
     if (dimension != 2) {
       throw ShapeError(expected("[" + name_ + "]", "x0", "2 numbers", std::to_string(dimension)));

@@ -13,10 +13,10 @@ class Adadelta final : public Optimizer<T> {
         eps_(args.get<double>("eps")),
         weight_decay_(args.get<double>("weight_decay")) {}
 
-  std::vector<std::string> slot_names() const override { return {"square_avg", "acc_delta"}; }
+  std::vector<std::string> state_names() const override { return {"square_avg", "acc_delta"}; }
 
-  void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* slots) const override {
-    kernels<T>().adadelta(n, {step.rate, rho_, eps_, weight_decay_}, w, g, slots[0], slots[1]);
+  void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* state) const override {
+    kernels<T>().adadelta(n, {step.rate, rho_, eps_, weight_decay_}, w, g, state[0], state[1]);
   }
 
  private:

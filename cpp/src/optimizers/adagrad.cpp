@@ -14,15 +14,15 @@ class Adagrad final : public Optimizer<T> {
         start_(args.get<double>("initial_accumulator_value")),
         eps_(args.get<double>("eps")) {}
 
-  std::vector<std::string> slot_names() const override { return {"sum"}; }
-  double slot_start() const override { return start_; }
+  std::vector<std::string> state_names() const override { return {"sum"}; }
+  double initial_state() const override { return start_; }
 
   void prepare(StepConstants& step) const override {
-    step.size = step.rate / (1.0 + static_cast<double>(step.t - 1) * lr_decay_);
+    step.corrected_rate = step.rate / (1.0 + static_cast<double>(step.t - 1) * lr_decay_);
   }
 
-  void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* slots) const override {
-    kernels<T>().adagrad(n, {step.size, eps_, weight_decay_}, w, g, slots[0]);
+  void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* state) const override {
+    kernels<T>().adagrad(n, {step.corrected_rate, eps_, weight_decay_}, w, g, state[0]);
   }
 
  private:

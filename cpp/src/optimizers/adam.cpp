@@ -2,6 +2,7 @@
 
 #include "kernels/table.hpp"
 #include "nncore/optimizer.hpp"
+#include "objectives/update_rule.hpp"
 
 namespace nncore {
 namespace {
@@ -35,7 +36,7 @@ class AnyAdam : public Optimizer<T> {
         eps_inside_sqrt_(args.get<bool>("eps_inside_sqrt")),
         bias_correction_(args.get<bool>("bias_correction")) {}
 
-  std::vector<std::string> slot_names() const override {
+  std::vector<std::string> state_names() const override {
     return amsgrad_ ? std::vector<std::string>{"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}
                     : std::vector<std::string>{"exp_avg", "exp_avg_sq"};
   }
@@ -46,12 +47,12 @@ class AnyAdam : public Optimizer<T> {
     step.correction2 = second_.at(step.t);
   }
 
-  void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* slots) const override {
-    kernels<T>().adam(n, constants(step), w, g, slots[0], slots[1], slots[2]);
+  void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* state) const override {
+    kernels<T>().adam(n, constants(step), w, g, state[0], state[1], state[2]);
   }
 
-  void update_lanes(const Optimizer<T>* const* lanes, const StepConstants* steps, int64_t n, T* w, const T* g,
-                    T* const* slots) const override {
+  void update_model_batch(const Optimizer<T>* const* lanes, const StepConstants* steps, int64_t n, T* w, const T* g,
+                          T* const* state) const override {
     AdamStep each[Optimizer<T>::kMaxLanes];
     const AnyAdam* before = nullptr;
     for (int64_t l = 0; l < kernels<T>().lanes; ++l) {
@@ -65,11 +66,11 @@ class AnyAdam : public Optimizer<T> {
       each[l] = own->constants(step);
       before = own;
     }
-    kernels<T>().models_adam(n, each, w, g, slots[0], slots[1], slots[2]);
+    kernels<T>().models_adam(n, each, w, g, state[0], state[1], state[2]);
   }
 
-  ScalarRule scalar_rule() const override {
-    using Kind = ScalarRule::Kind;
+  UpdateRule update_rule() const override {
+    using Kind = UpdateRule::Kind;
     if (weight_decay_ != 0.0 || amsgrad_) return {};
     return {.kind = eps_inside_sqrt_ ? Kind::adam_eps_inside : Kind::adam, .beta1 = beta1_, .beta2 = beta2_, .eps = eps_};
   }

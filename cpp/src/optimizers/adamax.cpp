@@ -16,14 +16,14 @@ class Adamax final : public Optimizer<T> {
         eps_(args.get<double>("eps")),
         weight_decay_(args.get<double>("weight_decay")) {}
 
-  std::vector<std::string> slot_names() const override { return {"exp_avg", "exp_inf"}; }
+  std::vector<std::string> state_names() const override { return {"exp_avg", "exp_inf"}; }
 
   void prepare(StepConstants& step) const override {
-    step.size = step.rate / (1.0 - std::pow(beta1_, static_cast<double>(step.t)));
+    step.corrected_rate = step.rate / (1.0 - std::pow(beta1_, static_cast<double>(step.t)));
   }
 
-  void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* slots) const override {
-    kernels<T>().adamax(n, {step.size, beta1_, beta2_, eps_, weight_decay_}, w, g, slots[0], slots[1]);
+  void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* state) const override {
+    kernels<T>().adamax(n, {step.corrected_rate, beta1_, beta2_, eps_, weight_decay_}, w, g, state[0], state[1]);
   }
 
  private:

@@ -13,10 +13,10 @@ class Lion final : public Optimizer<T> {
         beta2_(args.get<std::vector<double>>("betas")[1]),
         weight_decay_(args.get<double>("weight_decay")) {}
 
-  std::vector<std::string> slot_names() const override { return {"exp_avg"}; }
+  std::vector<std::string> state_names() const override { return {"exp_avg"}; }
 
-  void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* slots) const override {
-    kernels<T>().lion(n, {step.rate, beta1_, beta2_, 1.0 - step.rate * weight_decay_}, w, g, slots[0]);
+  void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* state) const override {
+    kernels<T>().lion(n, {step.rate, beta1_, beta2_, 1.0 - step.rate * weight_decay_}, w, g, state[0]);
   }
 
  private:

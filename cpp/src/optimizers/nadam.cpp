@@ -18,21 +18,21 @@ class NAdam final : public Optimizer<T> {
         log_q_(std::log(0.96) * args.get<double>("momentum_decay")),
         decoupled_(args.get<bool>("decoupled_weight_decay")) {}
 
-  std::vector<std::string> slot_names() const override { return {"exp_avg", "exp_avg_sq"}; }
+  std::vector<std::string> state_names() const override { return {"exp_avg", "exp_avg_sq"}; }
 
   void prepare(StepConstants& step) const override {
     const auto t = static_cast<double>(step.t);
     const double product = mu_product(t), next = mu(t + 1);
     step.correction2 = 1.0 - std::pow(beta2_, t);
-    step.size = step.rate * (1.0 - mu(t)) / (1.0 - product);
-    step.size2 = step.rate * next / (1.0 - product * next);
+    step.corrected_rate = step.rate * (1.0 - mu(t)) / (1.0 - product);
+    step.second_rate = step.rate * next / (1.0 - product * next);
   }
 
-  void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* slots) const override {
+  void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* state) const override {
     kernels<T>().nadam(n,
-                       {step.size, step.size2, beta1_, beta2_, eps_, decoupled_ ? 0.0 : weight_decay_,
+                       {step.corrected_rate, step.second_rate, beta1_, beta2_, eps_, decoupled_ ? 0.0 : weight_decay_,
                         decoupled_ ? 1.0 - step.rate * weight_decay_ : 1.0, step.correction2},
-                       w, g, slots[0], slots[1]);
+                       w, g, state[0], state[1]);
   }
 
  private:

@@ -3,22 +3,28 @@
 #include <algorithm>
 
 #include "nncore/error.hpp"
+#include "objectives/update_rule.hpp"
 
 namespace nncore {
 
 template <class T>
 void Optimizer<T>::attach(const std::vector<Parameter<T>*>& parameters) {
-  n_slots_ = static_cast<int>(slot_names().size());
+  n_states_ = static_cast<int>(state_names().size());
   sizes_.clear();
-  slots_.clear();
+  state_.clear();
   for (const Parameter<T>* p : parameters) {
     sizes_.push_back(p->shape.size());
-    for (int k = 0; k < n_slots_; ++k) {
-      slots_.emplace_back(p->shape.size());
-      std::fill_n(slots_.back().data(), p->shape.size(), static_cast<T>(slot_start()));
+    for (int k = 0; k < n_states_; ++k) {
+      state_.emplace_back(p->shape.size());
+      std::fill_n(state_.back().data(), p->shape.size(), static_cast<T>(initial_state()));
     }
   }
   attached_ = true;
+}
+
+template <class T>
+UpdateRule Optimizer<T>::update_rule() const {
+  return {};
 }
 
 template <class T>
@@ -34,9 +40,9 @@ template <class T>
 void Optimizer<T>::step(const std::vector<Parameter<T>*>& parameters) {
   const StepConstants constants = begin_step();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    T* slots[kMaxSlots] = {};
-    for (int k = 0; k < n_slots_; ++k) slots[k] = slot(static_cast<int>(i), k);
-    update(constants, parameters[i]->shape.size(), parameters[i]->value, parameters[i]->grad, slots);
+    T* state[kMaxStates] = {};
+    for (int k = 0; k < n_states_; ++k) state[k] = this->state(static_cast<int>(i), k);
+    update(constants, parameters[i]->shape.size(), parameters[i]->value, parameters[i]->grad, state);
   }
 }
 

@@ -17,26 +17,27 @@ class RAdam final : public Optimizer<T> {
         weight_decay_(args.get<double>("weight_decay")),
         decoupled_(args.get<bool>("decoupled_weight_decay")) {}
 
-  std::vector<std::string> slot_names() const override { return {"exp_avg", "exp_avg_sq"}; }
+  std::vector<std::string> state_names() const override { return {"exp_avg", "exp_avg_sq"}; }
 
-  /// size: of the plain step; size2: of the rectified one, 0 while there is too little to tell a variance from.
+  /// The rectified step needs an approximated SMA of length > 5; until then second_rate is 0 and the step has no
+  /// denominator.
   void prepare(StepConstants& step) const override {
     const auto t = static_cast<double>(step.t);
     const double power = std::pow(beta2_, t);
     const double longest = 2.0 / (1.0 - beta2_) - 1.0;
     const double length = longest - 2.0 * t * power / (1.0 - power);
-    step.size = step.rate / (1.0 - std::pow(beta1_, t));
+    step.corrected_rate = step.rate / (1.0 - std::pow(beta1_, t));
     if (!(length > 5.0)) return;
     const double r2 = (length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length);
-    step.size2 = step.size * std::sqrt(1.0 - power) * std::sqrt(r2);
+    step.second_rate = step.corrected_rate * std::sqrt(1.0 - power) * std::sqrt(r2);
   }
 
-  void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* slots) const override {
-    const bool rectified = step.size2 > 0;
+  void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* state) const override {
+    const bool rectified = step.second_rate > 0;
     kernels<T>().radam(n,
-                       {rectified ? step.size2 : step.size, beta1_, beta2_, eps_, decoupled_ ? 0.0 : weight_decay_,
-                        decoupled_ ? 1.0 - step.rate * weight_decay_ : 1.0, rectified},
-                       w, g, slots[0], slots[1]);
+                       {rectified ? step.second_rate : step.corrected_rate, beta1_, beta2_, eps_,
+                        decoupled_ ? 0.0 : weight_decay_, decoupled_ ? 1.0 - step.rate * weight_decay_ : 1.0, rectified},
+                       w, g, state[0], state[1]);
   }
 
  private:

@@ -15,17 +15,17 @@ class RMSprop final : public Optimizer<T> {
         momentum_(args.get<double>("momentum")),
         centered_(args.get<bool>("centered")) {}
 
-  std::vector<std::string> slot_names() const override {
+  std::vector<std::string> state_names() const override {
     std::vector<std::string> names{"square_avg"};
     if (momentum_ > 0) names.push_back("momentum_buffer");
     if (centered_) names.push_back("grad_avg");
     return names;
   }
 
-  void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* slots) const override {
-    T* const buffer = momentum_ > 0 ? slots[1] : nullptr;
-    T* const mean = centered_ ? slots[momentum_ > 0 ? 2 : 1] : nullptr;
-    kernels<T>().rmsprop(n, {step.rate, alpha_, eps_, weight_decay_, momentum_}, w, g, slots[0], buffer, mean);
+  void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* state) const override {
+    T* const buffer = momentum_ > 0 ? state[1] : nullptr;
+    T* const mean = centered_ ? state[momentum_ > 0 ? 2 : 1] : nullptr;
+    kernels<T>().rmsprop(n, {step.rate, alpha_, eps_, weight_decay_, momentum_}, w, g, state[0], buffer, mean);
   }
 
  private:

@@ -1,6 +1,7 @@
 #include "kernels/table.hpp"
 #include "nncore/error.hpp"
 #include "nncore/optimizer.hpp"
+#include "objectives/update_rule.hpp"
 
 namespace nncore {
 namespace {
@@ -20,28 +21,29 @@ class SGD final : public Optimizer<T> {
     }
   }
 
-  std::vector<std::string> slot_names() const override {
+  std::vector<std::string> state_names() const override {
     return momentum_ == 0.0 ? std::vector<std::string>{} : std::vector<std::string>{"momentum_buffer"};
   }
 
   bool is_descent() const override { return momentum_ == 0.0 && weight_decay_ == 0.0; }
 
   // v = momentum v + (1 - dampening) g, v = g at t = 1; w -= rate v
-  void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* slots) const override {
-    kernels<T>().sgd(n, constants(step), w, g, slots[0]);
+  void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* state) const override {
+    kernels<T>().sgd(n, constants(step), w, g, state[0]);
   }
 
-  void update_lanes(const Optimizer<T>* const* lanes, const StepConstants* steps, int64_t n, T* w, const T* g,
-                    T* const* slots) const override {
+  void update_model_batch(const Optimizer<T>* const* lanes, const StepConstants* steps, int64_t n, T* w, const T* g,
+                          T* const* state) const override {
     SgdStep each[Optimizer<T>::kMaxLanes];
     for (int64_t l = 0; l < kernels<T>().lanes; ++l) each[l] = static_cast<const SGD*>(lanes[l])->constants(steps[l]);
-    kernels<T>().models_sgd(n, each, w, g, slots[0]);
+    kernels<T>().models_sgd(n, each, w, g, state[0]);
   }
 
-  ScalarRule scalar_rule() const override {
-    using Kind = ScalarRule::Kind;
+  UpdateRule update_rule() const override {
+    using Kind = UpdateRule::Kind;
     if (weight_decay_ != 0.0 || nesterov_) return {};
-    return {.kind = momentum_ == 0.0 ? Kind::plain : Kind::momentum, .momentum = momentum_, .intake = 1 - dampening_};
+    return {.kind = momentum_ == 0.0 ? Kind::plain : Kind::momentum, .momentum = momentum_, 
+            .gradient_share = 1 - dampening_};
   }
 
  private:

@@ -36,7 +36,7 @@ class Online<T>::Rows final : public Packing<T> {
 
 template <class T>
 bool Online<T>::suits(Model<T>& model, const Shape& sample) {
-  constexpr int64_t kMostWeights = 4096;  // more of them fill the kernels of whole batches
+  constexpr int64_t kMaxWeights = 4096;  // more of them fill the kernels of whole batches
   int64_t weights = 0;
   bool after_affine = false;
   for (std::size_t i = 0; i < model.n_layers(); ++i) {
@@ -50,7 +50,7 @@ bool Online<T>::suits(Model<T>& model, const Shape& sample) {
       return false;
     }
   }
-  return sample.rank() == 1 && weights > 0 && weights <= kMostWeights;
+  return sample.rank() == 1 && weights > 0 && weights <= kMaxWeights;
 }
 
 template <class T>
@@ -92,7 +92,7 @@ void Online<T>::place_parameter(std::size_t i, PlannedParameter<T>& p) {
   const Place& place = places_[i];
   p.packing = rows_[i].get();
   p.w = w_.data() + place.offset;
-  for (int k = 0; k < optimizer_.n_slots(); ++k) p.slots[k] = slots_[k] + place.offset;
+  for (int k = 0; k < optimizer_.n_states(); ++k) p.state[k] = state_[k] + place.offset;
   p.n = place.n;
 }
 
@@ -100,8 +100,8 @@ template <class T>
 void Online<T>::place(const std::vector<Elementwise<T>>& functions, const std::vector<bool>& with_bias) {
   T* const w = w_.reserve(n_);
   T* const g = descent_ ? nullptr : g_.reserve(n_);
-  T* const state = state_.reserve(n_ * optimizer_.n_slots());
-  for (int k = 0; k < optimizer_.n_slots(); ++k) slots_[k] = state + k * n_;
+  T* const memory = state_memory_.reserve(n_ * optimizer_.n_states());
+  for (int k = 0; k < optimizer_.n_states(); ++k) state_[k] = memory + k * n_;
   int64_t room = 0;
   for (const OnlineLayer<T>& layer : layers_) room += 3 * whole_registers<T>(layer.C);
   T* at = buffers_.reserve(room);
@@ -143,7 +143,7 @@ bool Online<T>::update_of_step(void* context, int64_t step) {
   const T* g = self.g_.data();
   const bool loss_finite = self.y_ == nullptr || std::isfinite(self.losses_[static_cast<std::size_t>(step)]);
   if (self.check_finite_ && !(loss_finite && kernels<T>().all_finite(self.n_, g))) return false;
-  self.optimizer_.update(self.constants_[static_cast<std::size_t>(step)], self.n_, self.w_.data(), g, self.slots_);
+  self.optimizer_.update(self.constants_[static_cast<std::size_t>(step)], self.n_, self.w_.data(), g, self.state_);
   return true;
 }
 

@@ -31,7 +31,7 @@ class Online {
  private:
   class Rows;
   struct Place {
-    int64_t offset, n;  ///< in w and in every slot
+    int64_t offset, n;  ///< in w and in each array of the state
   };
   void place(const std::vector<Elementwise<T>>& functions, const std::vector<bool>& with_bias);
   static void loss_of_step(void* self, int64_t step, const T* z, T* dz);
@@ -44,9 +44,9 @@ class Online {
   std::vector<std::unique_ptr<Rows>> rows_;  ///< of each parameter
   std::vector<OnlineLayer<T>> layers_;
   std::vector<Place> places_;
-  int64_t n_ = 0;  ///< numbers in w, and in each slot
-  Buffer<T> w_, g_, state_, buffers_, outputs_, rates_;
-  T* slots_[Optimizer<T>::kMaxSlots] = {};
+  int64_t n_ = 0;  ///< numbers in w, and in each array of the state
+  Buffer<T> w_, g_, state_memory_, buffers_, outputs_, rates_;
+  T* state_[Optimizer<T>::kMaxStates] = {};
   std::vector<StepConstants> constants_;
   std::vector<double> losses_;
   const Target<T>* y_ = nullptr;

@@ -100,7 +100,7 @@ void Plan<T>::plan_parameters() {
   for (std::size_t i = 0; i < model_.parameters().size(); ++i) {
     Parameter<T>* p = model_.parameters()[i];
     PlannedParameter<T> planned{p, nullptr, p->value, {}, nullptr, nullptr, 0, p->shape.size(), static_cast<int>(i)};
-    for (int k = 0; k < optimizer_.n_slots(); ++k) planned.slots[k] = optimizer_.slot(planned.index, k);
+    for (int k = 0; k < optimizer_.n_states(); ++k) planned.state[k] = optimizer_.state(planned.index, k);
     if (deferred_) planned.g = p->grad;
     if (online_) online_->place_parameter(i, planned);
     parameters_.push_back(planned);
@@ -127,7 +127,7 @@ void Plan<T>::place_buffers() {
     largest = std::max({largest, node.n_in(max_batch_), node.n_out(max_batch_)});
     total += rounded(node.n_out(max_batch_));
   }
-  const int copies = 1 + optimizer_.n_slots() + (deferred_ ? 1 : 0);
+  const int copies = 1 + optimizer_.n_states() + (deferred_ ? 1 : 0);
   for (const PlannedParameter<T>& p : parameters_) total += p.packing != nullptr ? copies * rounded(p.n) : 0;
   T* at = arena_.reserve(total + 2 * rounded(largest));
   const auto place = [&](int64_t n) { return std::exchange(at, at + rounded(n)); };
@@ -142,7 +142,7 @@ void Plan<T>::place_buffers() {
   for (PlannedParameter<T>& p : parameters_) {
     if (p.packing == nullptr) continue;
     p.w = place(p.n);
-    for (int k = 0; k < optimizer_.n_slots(); ++k) p.slots[k] = place(p.n);
+    for (int k = 0; k < optimizer_.n_states(); ++k) p.state[k] = place(p.n);
     if (deferred_) p.g = place(p.n);
   }
   for (Node<T>& node : nodes_) {
@@ -155,8 +155,8 @@ void Plan<T>::enter() {
   for (PlannedParameter<T>& p : parameters_) {
     if (p.packing == nullptr) continue;
     p.packing->pack(p.packing_index, p.natural->value, p.w);
-    for (int k = 0; k < optimizer_.n_slots(); ++k) {
-      p.packing->pack(p.packing_index, optimizer_.slot(p.index, k), p.slots[k]);
+    for (int k = 0; k < optimizer_.n_states(); ++k) {
+      p.packing->pack(p.packing_index, optimizer_.state(p.index, k), p.state[k]);
     }
   }
   model_.zero_grad();
@@ -174,8 +174,8 @@ void Plan<T>::leave() {
   publish_parameters();
   for (PlannedParameter<T>& p : parameters_) {
     if (p.packing == nullptr) continue;
-    for (int k = 0; k < optimizer_.n_slots(); ++k) {
-      p.packing->unpack(p.packing_index, p.slots[k], optimizer_.slot(p.index, k));
+    for (int k = 0; k < optimizer_.n_states(); ++k) {
+      p.packing->unpack(p.packing_index, p.state[k], optimizer_.state(p.index, k));
     }
   }
   model_.zero_grad();
@@ -187,7 +187,7 @@ template <class F>
 void Plan<T>::for_each_state(F f) {
   for (PlannedParameter<T>& p : parameters_) {
     f(p.w, p.n);
-    for (int k = 0; k < optimizer_.n_slots(); ++k) f(p.slots[k], p.n);
+    for (int k = 0; k < optimizer_.n_states(); ++k) f(p.state[k], p.n);
   }
   for (const Parameter<T>* buffer : model_.buffers()) f(buffer->value, buffer->shape.size());
 }

@@ -11,7 +11,7 @@ struct PlannedParameter {
   Parameter<T>* natural;
   const Layer<T>* owner;  ///< the first that uses it
   T* w;
-  T* slots[Optimizer<T>::kMaxSlots];
+  T* state[Optimizer<T>::kMaxStates];
   T* g;  ///< gathers the gradient until the whole step is known; null: updated tile by tile
   const Packing<T>* packing;  ///< null: the natural order
   int packing_index;

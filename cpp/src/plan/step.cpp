@@ -121,9 +121,9 @@ void Plan<T>::finish(PlannedParameter<T>& p, int64_t offset, int64_t n, T* g) {
     finite_.store(false, std::memory_order_relaxed);
     return;
   }
-  T* slots[Optimizer<T>::kMaxSlots];
-  for (int k = 0; k < Optimizer<T>::kMaxSlots; ++k) slots[k] = p.slots[k] == nullptr ? nullptr : p.slots[k] + offset;
-  optimizer_.update(constants_, n, p.w + offset, g, slots);
+  T* state[Optimizer<T>::kMaxStates];
+  for (int k = 0; k < Optimizer<T>::kMaxStates; ++k) state[k] = p.state[k] == nullptr ? nullptr : p.state[k] + offset;
+  optimizer_.update(constants_, n, p.w + offset, g, state);
 }
 
 /// All gradients are known: clip by their common norm, then update.
@@ -145,7 +145,7 @@ void Plan<T>::update_deferred(StepResult& result) {
     if (factor < 1.0) {
       for (int64_t i = 0; i < p.n; ++i) p.g[i] *= static_cast<T>(factor);
     }
-    optimizer_.update(constants_, p.n, p.w, p.g, p.slots);
+    optimizer_.update(constants_, p.n, p.w, p.g, p.state);
     std::fill_n(p.g, p.n, T(0));
   }
 }

@@ -54,7 +54,7 @@ void add_score(Link link, View<const T> z, const Target<T>& y, Score& score) {
 
 /// In inference, in pieces that bound the memory of the layers; the loss sees all outputs together.
 template <class T>
-Evaluation Trainer<T>::evaluate(const Dataset<T>& data, const Measures<T>& measures) {
+Evaluation Trainer<T>::evaluate(const Dataset<T>& data, const RequestedMetrics<T>& requested) {
   const ThreadLimit threads(options_.num_threads);
   const int64_t N = data.size();
   const Shape sample = data.x.shape.sample(), out = model_.build(sample).back();
@@ -71,15 +71,15 @@ Evaluation Trainer<T>::evaluate(const Dataset<T>& data, const Measures<T>& measu
   Evaluation result;
   result.loss = loss_->value_and_gradient(all, data.y, nullptr);
   Score score;
-  if (measures.accuracy) add_score(loss_->link(), all, data.y, score);
+  if (requested.accuracy) add_score(loss_->link(), all, data.y, score);
   result.accuracy = score.accuracy();
-  for (const Metric<T>& metric : measures.metrics) result.metrics.push_back(metric.value(all, data.y));
+  for (const Metric<T>& metric : requested.metrics) result.metrics.push_back(metric.value(all, data.y));
   return result;
 }
 
 template void add_score(Link, View<const float>, const Target<float>&, Score&);
 template void add_score(Link, View<const double>, const Target<double>&, Score&);
-template Evaluation Trainer<float>::evaluate(const Dataset<float>&, const Measures<float>&);
-template Evaluation Trainer<double>::evaluate(const Dataset<double>&, const Measures<double>&);
+template Evaluation Trainer<float>::evaluate(const Dataset<float>&, const RequestedMetrics<float>&);
+template Evaluation Trainer<double>::evaluate(const Dataset<double>&, const RequestedMetrics<double>&);
 
 }  // namespace nncore

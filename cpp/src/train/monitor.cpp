@@ -29,11 +29,11 @@ class Shown {
 }  // namespace
 
 template <class T>
-Monitor<T>::Monitor(Model<T>& model, std::vector<Watch> watches, const GradientOptions& options)
-    : model_(model), watches_(std::move(watches)), options_(options) {
+Monitor<T>::Monitor(Model<T>& model, std::vector<SamplingInterval> intervals, const GradientOptions& options)
+    : model_(model), intervals_(std::move(intervals)), options_(options) {
   for (std::size_t i = 0; i < model.n_layers(); ++i) {
-    const std::size_t* held = model.trained_of(i).data();
-    add_rows_of(model.layer(i), model.places()[i].name, held);
+    const std::size_t* index = model.trained_of(i).data();
+    add_rows_of(model.layer(i), model.places()[i].name, index);
   }
 }
 
@@ -45,16 +45,16 @@ std::size_t Monitor<T>::add_rows(const std::string& name) {
   return names_.size() - 2;
 }
 
-/// Of the layers inside, of the parameters, each where it is used first, of the output. `held` are the layer's among
+/// Of the layers inside, of the parameters, each where it is used first, of the output. `index` are the layer's among
 /// the model's parameters.
 template <class T>
-void Monitor<T>::add_rows_of(Layer<T>& layer, const std::string& name, const std::size_t*& held) {
+void Monitor<T>::add_rows_of(Layer<T>& layer, const std::string& name, const std::size_t*& index) {
   const std::vector<Layer<T>*> inside = layer.children();
-  for (std::size_t i = 0; i < inside.size(); ++i) add_rows_of(*inside[i], name + "." + std::to_string(i), held);
+  for (std::size_t i = 0; i < inside.size(); ++i) add_rows_of(*inside[i], name + "." + std::to_string(i), index);
   if (inside.empty()) {
     for (const Parameter<T>& p : layer.parameters()) {
       if (p.role == Role::buffer) continue;
-      const std::size_t h = *held++;
+      const std::size_t h = *index++;
       if (h == parameter_row_.size()) parameter_row_.push_back(add_rows(model_.parameter_names()[h]));
     }
   }
@@ -63,23 +63,23 @@ void Monitor<T>::add_rows_of(Layer<T>& layer, const std::string& name, const std
 
 template <class T>
 bool Monitor<T>::due(int64_t updates, int64_t epoch, int64_t within) const {
-  return std::any_of(watches_.begin(), watches_.end(), [&](const Watch& watch) {
-    return watch.by_epoch ? within == 0 && epoch % watch.every == 0 : updates % watch.every == 0;
+  return std::any_of(intervals_.begin(), intervals_.end(), [&](const SamplingInterval& interval) {
+    return interval.by_epoch ? within == 0 && epoch % interval.every == 0 : updates % interval.every == 0;
   });
 }
 
 template <class T>
 int64_t Monitor<T>::steps_until_due(int64_t updates) const {
   int64_t steps = std::numeric_limits<int64_t>::max();
-  for (const Watch& watch : watches_) {
-    if (!watch.by_epoch) steps = std::min(steps, watch.every - updates % watch.every);
+  for (const SamplingInterval& interval : intervals_) {
+    if (!interval.by_epoch) steps = std::min(steps, interval.every - updates % interval.every);
   }
   return steps;
 }
 
 template <class T>
 void Monitor<T>::describe(std::size_t row, int64_t n, const T* x, Bounds bounds) {
-  for (Observation& seen : seen_) {
+  for (Observation& seen : observations_) {
     int64_t* const counts = seen.counts.data() + static_cast<std::ptrdiff_t>(row) * seen.bins;
     seen.statistics[row] = describe_elements(n, x, bounds, seen.bins, counts);
   }
@@ -92,20 +92,20 @@ void Monitor<T>::describe_output(Layer<T>& layer, View<const T> y, bool gradient
   describe(row, y.size(), y.data, layer.saturation_bounds());
   if (!layer.elementwise()) return;
   const double dead = dead_share(y);
-  for (Observation& seen : seen_) seen.statistics[row].dead = dead;
+  for (Observation& seen : observations_) seen.statistics[row].dead = dead;
 }
 
 template <class T>
-void Monitor<T>::look(Plan<T>& plan, Loss<T>& loss, int64_t N, const T* x, const Target<T>& target, Pass pass,
+void Monitor<T>::observe(Plan<T>& plan, Loss<T>& loss, int64_t N, const T* x, const Target<T>& target, Pass pass,
                       int64_t updates) {
-  seen_.clear();
-  for (std::size_t i = 0; i < watches_.size(); ++i) {
-    const Watch& watch = watches_[i];
-    if (watch.by_epoch ? pass.step != 0 || pass.epoch % watch.every != 0 : updates % watch.every != 0) continue;
-    Observation seen{i, updates, int64_t{pass.epoch} + 1, 0, 0, watch.bins, {}, {}};
+  observations_.clear();
+  for (std::size_t i = 0; i < intervals_.size(); ++i) {
+    const SamplingInterval& interval = intervals_[i];
+    if (interval.by_epoch ? pass.step != 0 || pass.epoch % interval.every != 0 : updates % interval.every != 0) continue;
+    Observation seen{i, updates, int64_t{pass.epoch} + 1, 0, 0, interval.bins, {}, {}};
     seen.statistics.resize(names_.size());
-    seen.counts.resize(names_.size() * static_cast<std::size_t>(watch.bins));
-    seen_.push_back(std::move(seen));
+    seen.counts.resize(names_.size() * static_cast<std::size_t>(interval.bins));
+    observations_.push_back(std::move(seen));
   }
   plan.publish_parameters();
   T* kept = before_.reserve(model_.n_values());
@@ -143,7 +143,7 @@ void Monitor<T>::add_gradients(const Plan<T>& plan, Loss<T>& loss, View<const T>
     squares += kernels<T>().sum_squares(n, p.grad);
   }
   model_.zero_grad();
-  for (Observation& seen : seen_) {
+  for (Observation& seen : observations_) {
     seen.loss = value;
     seen.grad_norm = std::sqrt(squares);
   }
@@ -162,7 +162,7 @@ void Monitor<T>::measure_update(Plan<T>& plan) {
       was += from * from;
     }
     before += p.shape.size();
-    for (Observation& seen : seen_) seen.statistics[parameter_row_[i]].update_ratio = std::sqrt(moved / was);
+    for (Observation& seen : observations_) seen.statistics[parameter_row_[i]].update_ratio = std::sqrt(moved / was);
   }
 }
 

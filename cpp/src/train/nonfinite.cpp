@@ -62,7 +62,7 @@ void Trainer<T>::fail(Run& run, Observer& observer) {
   run.stop = true;
   result_.nonfinite = replay(run, rewind() + 1);
   if (result_.nonfinite.empty()) throw StateError("[Trainer] a step was not finite, and finite when it was repeated");
-  tell(run, observer);
+  notify(run, observer);
   if (options_.on_nonfinite == OnNonfinite::raise) throw NumericError(result_.nonfinite);
 }
 

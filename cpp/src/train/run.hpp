@@ -15,7 +15,7 @@ struct Trainer<T>::Run {
   int64_t first_step = 0;  ///< the number of the step that takes the first batch
   bool stop = false, touched = false;
   Ticker ticker{};
-  Monitor<T>* monitor = nullptr;  ///< null: nobody looks inside
+  Monitor<T>* monitor = nullptr;  ///< null: no observations
 };
 
 }  // namespace nncore

@@ -15,9 +15,9 @@ namespace nncore {
 
 /// Slices of a tensor, cut by its size alone: as many as several threads can use, none too small.
 struct Slices {
-  static constexpr int64_t kMost = 16, kLeast = 4096;
+  static constexpr int64_t kMaxCount = 16, kMinLength = 4096;
   explicit Slices(int64_t size)
-      : n(size), length(std::max(kLeast, (n + kMost - 1) / kMost)), count((n + length - 1) / length) {}
+      : n(size), length(std::max(kMinLength, (n + kMaxCount - 1) / kMaxCount)), count((n + length - 1) / length) {}
   template <class F>
   void each(F f) const {
     parallel_for(count, 4.0 * static_cast<double>(n), [&](int64_t i) { f(i, i * length, std::min(length, n - i * length)); });
@@ -30,7 +30,7 @@ template <class T>
 Statistics describe_elements(int64_t n, const T* x, Bounds bounds, int64_t bins, int64_t* counts) {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   const Slices slices(n);
-  std::array<RangeSummary, Slices::kMost> part;
+  std::array<RangeSummary, Slices::kMaxCount> part;
   slices.each([&](int64_t i, int64_t at, int64_t length) {
     part[static_cast<std::size_t>(i)] = kernels<T>().summarize(length, x + at, bounds.low, bounds.high);
   });
@@ -46,7 +46,7 @@ Statistics describe_elements(int64_t n, const T* x, Bounds bounds, int64_t bins,
   // A constant has its one bin in the middle of an interval of length 1.
   const double low = all.max > all.min ? all.min : all.min - 0.5;
   const double factor = static_cast<double>(bins) / (all.max > all.min ? all.max - all.min : 1.0);
-  std::array<double, Slices::kMost> squares;
+  std::array<double, Slices::kMaxCount> squares;
   const int64_t table = bins + 1, tables = bins > 0 ? slices.count * kCountTables : 0;
   std::vector<int64_t> bin(static_cast<std::size_t>(tables * table));
   slices.each([&](int64_t i, int64_t at, int64_t length) {

@@ -54,10 +54,10 @@ double number_of(const EpochRecord& record, const Names& metrics, const std::str
 void Trace::thin(double value) {
   const int64_t index = count_++;
   if (index % stride_ != 0) return;
-  if (values_.size() == kMost) {
+  if (values_.size() == kMaxValues) {
     const std::size_t odd = static_cast<std::size_t>(first() / stride_ % 2);  // the first number goes, too
-    for (std::size_t i = odd; i < kMost; i += 2) values_[i / 2] = values_[i];
-    values_.resize(kMost / 2);
+    for (std::size_t i = odd; i < kMaxValues; i += 2) values_[i / 2] = values_[i];
+    values_.resize(kMaxValues / 2);
     stride_ *= 2;
     if (index % stride_ != 0) return;
   }
@@ -105,7 +105,7 @@ void Trainer<T>::end_epoch(const Run& run) {
   ++state_.epoch;
   state_.cursor = {};
   state_.cursor.samples = run.data.size();
-  state_.hand_steps = 0;
+  state_.manual_steps = 0;
   optimizer_.set_epoch(state_.epoch);
 }
 
@@ -113,12 +113,12 @@ void Trainer<T>::end_epoch(const Run& run) {
 template <class T>
 int64_t Trainer<T>::steps_at_once(const Run& run) const {
   int64_t left = std::min(run.steps_per_epoch - state_.cursor.step, run.steps_left);
-  if (run.monitor != nullptr) left = looks_now(run) ? 1 : std::min(left, run.monitor->steps_until_due(optimizer_.t()));
+  if (run.monitor != nullptr) left = observation_due(run) ? 1 : std::min(left, run.monitor->steps_until_due(optimizer_.t()));
   return std::min({plan_->max_steps(), left, kSnapshotEvery - result_.steps % kSnapshotEvery});
 }
 
 template <class T>
-bool Trainer<T>::looks_now(const Run& run) const {
+bool Trainer<T>::observation_due(const Run& run) const {
   return run.monitor != nullptr && run.monitor->due(optimizer_.t(), state_.epoch, state_.cursor.step);
 }
 
@@ -150,19 +150,19 @@ void Trainer<T>::run_steps(const Run& run, uint32_t step, int64_t steps) {
   plan_->run(steps, count / steps, x_, y_, pass_of(step), steps_.data());
 }
 
-/// Looks at the step that comes next.
+/// Observes the step that comes next.
 template <class T>
-void Trainer<T>::look(Run& run) {
+void Trainer<T>::observe(Run& run) {
   const uint32_t step = static_cast<uint32_t>(state_.cursor.step);
   const int64_t N = gather(run, step, 1);
-  run.monitor->look(*plan_, *loss_, N, x_, y_, pass_of(step), optimizer_.t());
+  run.monitor->observe(*plan_, *loss_, N, x_, y_, pass_of(step), optimizer_.t());
 }
 
-/// Hands out what was seen of the last step.
+/// Hands the observations of the last step to the observer.
 template <class T>
-void Trainer<T>::tell(const Run& run, Observer& observer) {
+void Trainer<T>::notify(const Run& run, Observer& observer) {
   if (run.monitor == nullptr) return;
-  const std::vector<Observation> seen = run.monitor->take();
+  const std::vector<Observation> seen = run.monitor->take_observations();
   for (const Observation& one : seen) observer.observed(one, run.monitor->names());
 }
 
@@ -183,13 +183,13 @@ void Trainer<T>::count_score(const Run& run) {
 
 template <class T>
 void Trainer<T>::fit(const Dataset<T>& train, const std::optional<Dataset<T>>& validation,
-                     const std::optional<Dataset<T>>& test, const Extent& extent, const Measures<T>& measures,
+                     const std::optional<Dataset<T>>& test, const FitLength& length, const RequestedMetrics<T>& requested,
                      Observer& observer) {
   const ThreadLimit threads(options_.num_threads);
   const auto start = Clock::now();
   const int64_t N = train.size(), batch = batch_size(N);
   Run run{train, batch, options_.drop_last ? N / batch : (N + batch - 1) / batch};
-  run.accuracy = measures.accuracy;
+  run.accuracy = requested.accuracy;
   run.shuffled = options_.shuffle && batch < N;  // a full batch is the same in any order
   order_.resize(static_cast<std::size_t>(run.shuffled ? N : 0));
   Plan<T>& plan = plan_for(train.x.shape.sample(), batch);
@@ -202,13 +202,13 @@ void Trainer<T>::fit(const Dataset<T>& train, const std::optional<Dataset<T>>& v
     cursor = {};
     cursor.samples = N;
   }
-  run.last_epoch = state_.epoch + extent.epochs;
-  if (extent.steps >= 0) {
-    run.steps_left = extent.steps;
-    run.last_epoch = state_.epoch + (cursor.step + extent.steps + run.steps_per_epoch - 1) / run.steps_per_epoch;
+  run.last_epoch = state_.epoch + length.epochs;
+  if (length.steps >= 0) {
+    run.steps_left = length.steps;
+    run.last_epoch = state_.epoch + (cursor.step + length.steps + run.steps_per_epoch - 1) / run.steps_per_epoch;
   }
   result_ = FitResult(optimizer_.t());
-  Monitor<T> monitor(model_, observer.watches(), options_.gradient);
+  Monitor<T> monitor(model_, observer.sampling_intervals(), options_.gradient);
   if (!monitor.empty()) run.monitor = &monitor;
   InPlan<T> in_plan(plan);
   while (state_.epoch < run.last_epoch && !run.stop) {
@@ -223,12 +223,12 @@ void Trainer<T>::fit(const Dataset<T>& train, const std::optional<Dataset<T>>& v
         state_.epoch + 1, cursor.step, {cursor.loss(), cursor.score.accuracy(), {}}, {}, {}, cursor.rate, cursor.seconds});
     const auto trained = Clock::now();
     end_epoch(run);
-    if (validation || test || !measures.metrics.empty() || observer.wants_epochs()) in_plan.leave();
-    if (!measures.metrics.empty()) record.train.metrics = evaluate(train, {false, measures.metrics}).metrics;
-    if (validation) record.validation = evaluate(*validation, measures);
-    if (test) record.test = evaluate(*test, measures);
-    if (validation || test || !measures.metrics.empty()) record.seconds += seconds_since(trained);
-    tell_schedule(run, record, measures);
+    if (validation || test || !requested.metrics.empty() || observer.wants_epochs()) in_plan.leave();
+    if (!requested.metrics.empty()) record.train.metrics = evaluate(train, {false, requested.metrics}).metrics;
+    if (validation) record.validation = evaluate(*validation, requested);
+    if (test) record.test = evaluate(*test, requested);
+    if (validation || test || !requested.metrics.empty()) record.seconds += seconds_since(trained);
+    notify_schedule(run, record, requested);
     if (observer.wants_epochs()) {
       run.touched = true;  // a callback may change parameters or the rate: a replay has to begin after it
       if (observer.epoch_done(record)) run.stop = true;
@@ -245,11 +245,11 @@ void Trainer<T>::fit(const Dataset<T>& train, const std::optional<Dataset<T>>& v
 }
 
 template <class T>
-void Trainer<T>::tell_schedule(Run& run, const EpochRecord& record, const Measures<T>& measures) {
+void Trainer<T>::notify_schedule(Run& run, const EpochRecord& record, const RequestedMetrics<T>& requested) {
   Schedule& schedule = optimizer_.schedule();
   const std::string monitor = schedule.monitor();
   if (monitor.empty()) return;
-  schedule.observe(number_of(record, names_of(measures), monitor));
+  schedule.observe(number_of(record, names_of(requested), monitor));
   run.touched = true;  // the rate may be another: a replay has to begin after it
 }
 
@@ -264,10 +264,10 @@ void Trainer<T>::run_epoch(Run& run, Observer& observer) {
     }
     const int64_t steps = steps_at_once(run);
     for (Trace* trace : {&result_.losses, &result_.rates, &result_.grad_norms}) trace->make_room(steps);
-    const bool looks = looks_now(run);
-    if (looks) look(run);
+    const bool observed = observation_due(run);
+    if (observed) observe(run);
     guarded_steps(run, static_cast<uint32_t>(cursor.step), steps);
-    if (looks && steps_.front().finite) run.monitor->measure_update(*plan_);
+    if (observed && steps_.front().finite) run.monitor->measure_update(*plan_);
     const int64_t samples = y_.shape[0] / steps;
     for (int64_t k = 0; k < steps; ++k) {
       const StepResult& step = steps_[static_cast<std::size_t>(k)];
@@ -278,13 +278,13 @@ void Trainer<T>::run_epoch(Run& run, Observer& observer) {
       if (options_.gradient.clip_norm > 0) {
         result_.grad_norms.add(step.grad_norm);
       } else if (run.monitor != nullptr) {
-        result_.grad_norms.add(looks ? run.monitor->grad_norm() : std::numeric_limits<double>::quiet_NaN());
+        result_.grad_norms.add(observed ? run.monitor->grad_norm() : std::numeric_limits<double>::quiet_NaN());
       }
       ++result_.steps;
     }
     count_score(run);
     run.steps_left -= steps;
-    tell(run, observer);
+    notify(run, observer);
     // At the end of an epoch fit does it, when the epoch is in the books: poll may throw.
     if (cursor.step < run.steps_per_epoch) poll(run, observer, cursor.loss());
     if (run.stop) return;
@@ -307,14 +307,14 @@ double Trainer<T>::step(const Dataset<T>& batch) {
   const InPlan<T> in_plan(plan);
   save_snapshot();
   Run run{batch, N, 1};
-  run.first_step = state_.hand_steps;
-  guarded_steps(run, state_.hand_steps, 1);
+  run.first_step = state_.manual_steps;
+  guarded_steps(run, state_.manual_steps, 1);
   const StepResult result = steps_.front();
   if (options_.gradient.check_finite && (!result.finite || !plan_->nonfinite_parameter().empty())) {
     plan_->restore(snapshot_.values, snapshot_.t);
-    throw NumericError(repeat_step(run, state_.hand_steps));
+    throw NumericError(repeat_step(run, state_.manual_steps));
   }
-  ++state_.hand_steps;
+  ++state_.manual_steps;
   return result.loss;
 }
 

@@ -234,7 +234,7 @@ class CompiledLayer(Layer, Registered):
         dtype, values = self._handle.dtype, []
         if dtype is not None:
             core = self._core_model()
-            with core.hold("Layer.copy", False):
+            with core.access_guard("Layer.copy", write=False):
                 values = [value.copy() for _, value, _ in core.parameters() + core.buffers()]
         return _rebuild_layer, (type(self), self._config, dtype, values)
 

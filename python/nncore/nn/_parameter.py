@@ -32,9 +32,9 @@ class Parameter:
     def _arrays(self) -> tuple[NDArray[Any], NDArray[Any]]:
         return self._own
 
-    def _hold(self, what: str, writes: bool = True) -> AbstractContextManager[None]:
+    def _access_guard(self, what: str, write: bool = True) -> AbstractContextManager[None]:
         """While this changes, other threads may not use it; while it is read, not change it."""
-        return self._core.hold(what, writes) if self._core is not None else nullcontext()
+        return self._core.access_guard(what, write) if self._core is not None else nullcontext()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Parameter, (self.name, *self._own)
@@ -46,7 +46,7 @@ class Parameter:
 
     @value.setter
     def value(self, given: ArrayLike) -> None:
-        with self._hold("Parameter.value"):
+        with self._access_guard("Parameter.value"):
             assign(self._arrays()[0], given, self.name)
 
     @property
@@ -56,7 +56,7 @@ class Parameter:
 
     @grad.setter
     def grad(self, given: ArrayLike) -> None:
-        with self._hold("Parameter.grad"):
+        with self._access_guard("Parameter.grad"):
             assign(self._arrays()[1], given, f"{self.name} grad")
 
     @property
@@ -95,11 +95,11 @@ class LayerParameter(Parameter):
             self._views = (self._handle.generation, _core.parameter_arrays(self._handle, self._index))
         return self._views[1]
 
-    def _hold(self, what: str, writes: bool = True) -> AbstractContextManager[None]:
-        return _core.hold_layer(self._handle, what, writes) if self._handle is not None else nullcontext()
+    def _access_guard(self, what: str, write: bool = True) -> AbstractContextManager[None]:
+        return _core.layer_access_guard(self._handle, what, write) if self._handle is not None else nullcontext()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        with self._hold("Parameter.copy", False):
+        with self._access_guard("Parameter.copy", write=False):
             return _rebuild_parameter, (self.name, self._start, self.value.astype(np.float64))
 
 
@@ -111,7 +111,7 @@ def _rebuild_parameter(name: str, start: NDArray[Any], value: NDArray[Any]) -> L
 
 def value_of(parameter: Parameter, what: str) -> NDArray[Any]:
     """A copy of the value, taken while no other thread changes it; `what` names the reader in their errors."""
-    with parameter._hold(what, False):
+    with parameter._access_guard(what, write=False):
         return parameter.value.copy()
 
 

@@ -54,6 +54,6 @@ def model_facts(parts: ModelParts, where: str) -> dict[str, Any]:
 
 def save_model(parts: ModelParts, path: object) -> None:
     """Writes the file; one that was there stays as it was if anything goes wrong."""
-    with parts.core.hold("Sequential.save", False):
+    with parts.core.access_guard("Sequential.save", write=False):
         facts = {"model": model_facts(parts, "save")}
         write(path_of("save", path), "model", facts, model_arrays(parts.core, parts.input))

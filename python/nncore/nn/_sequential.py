@@ -95,7 +95,7 @@ class Sequential:
         layers = {**self._layers, str(len(self._layers)): layer}
         if len(layers) == len(self._layers):
             raise ConfigError(f"[Sequential] append: a layer is called {str(len(self._layers))!r} already")
-        with self._core.hold("Sequential.append", True):
+        with self._core.access_guard("Sequential.append", write=True):
             before, self._layers = self._layers, layers
             try:
                 self._replace_core(self.dtype)
@@ -231,7 +231,7 @@ class Sequential:
         Anything with `__array__` will do. With strict, every key has to be there and to be known.
         """
         copies, normalize = checked_state(self._core, self.input, state, strict)
-        with self._core.hold("Sequential.load_state_dict", True):
+        with self._core.access_guard("Sequential.load_state_dict", write=True):
             core = self._core if normalize is self.input else self._make_core(self.dtype, normalize)
             for array, values in copies:  # from here on nothing fails
                 array[...] = values
@@ -249,7 +249,7 @@ class Sequential:
         """Converts the model itself to another dtype and returns it; arrays handed out before keep the old numbers."""
         name = _dtype_name(dtype)
         if name != self.dtype:
-            with self._core.hold("Sequential.to", True):
+            with self._core.access_guard("Sequential.to", write=True):
                 self._replace_core(name)
         return self
 

@@ -54,13 +54,13 @@ class Optimizer(Registered):
         if self._core is None:
             self._pending["lr"] = rate
         else:
-            with self._hold("lr"):
+            with self._access_guard("lr"):
                 self._core.rate = rate
                 self._follows_schedule = False
 
-    def _hold(self, what: str) -> Any:
-        """Meanwhile no other thread takes a step, which alone reads or changes what is here."""
-        return self._model_core.hold(f"{type(self).__name__}.{what}", False)
+    def _access_guard(self, what: str) -> Any:
+        """Only a step reads or changes what is here, and no other thread takes one meanwhile."""
+        return self._model_core.access_guard(f"{type(self).__name__}.{what}", write=False)
 
     def step(self, model: Sequential) -> None:
         """Changes every parameter by its gradient; gradients stay as they are."""
@@ -91,7 +91,7 @@ class Optimizer(Registered):
         """Step count, epoch, rate (when it was set), what a schedule has seen, and the state arrays of each parameter."""
         if self._core is None:
             return dict(self._pending)
-        with self._hold("state_dict"):
+        with self._access_guard("state_dict"):
             return self._state()
 
     def _state(self) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class Optimizer(Registered):
         if self._core.schedule_state:
             state["schedule"] = self._core.schedule_state
         state["state"] = {
-            name: {slot: array.reshape(value.shape).copy() for slot, array in self._core.slots(i).items()}
+            name: {slot: array.reshape(value.shape).copy() for slot, array in self._core.state(i).items()}
             for i, (name, value, _) in enumerate(self._model_core.parameters())
         }
         return state
@@ -119,8 +119,8 @@ class Optimizer(Registered):
         if self._core is None:
             self._pending = copy.deepcopy(dict(state))  # what was given may change before a model is met
             return
-        copies = self._checked_slots(state.get("state", {}))
-        with self._hold("load_state_dict"):
+        copies = self._checked_state(state.get("state", {}))
+        with self._access_guard("load_state_dict"):
             if "schedule" in state:
                 self._core.schedule_state = _numbers(where, state["schedule"])
             self._core.t = counts.get("step", self._core.t)
@@ -136,14 +136,14 @@ class Optimizer(Registered):
             raise ConfigError(f"[{type(self).__name__}] state_dict: expected a dict, got {describe(given)}")
         return given
 
-    def _checked_slots(self, state: Any) -> list[tuple[Any, Any]]:
+    def _checked_state(self, state: Any) -> list[tuple[Any, Any]]:
         names = {name: (i, value.shape) for i, (name, value, _) in enumerate(self._model_core.parameters())}
         copies = []
         for name, slots in self._mapping(state).items():
             if name not in names:
                 raise ConfigError(f"[{type(self).__name__}] state_dict: the model has no parameter {describe(name)}")
             index, shape = names[name]
-            arrays = self._core.slots(index)
+            arrays = self._core.state(index)
             for slot, values in self._mapping(slots).items():
                 if slot not in arrays:
                     raise ConfigError(f"[{type(self).__name__}] state_dict: no state is called {describe(slot)}")

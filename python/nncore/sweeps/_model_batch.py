@@ -118,7 +118,7 @@ def fit_side_by_side(
             return guard.requested
 
         try:
-            broken = type(cores[0]).fit_side_by_side(
+            broken = type(cores[0]).fit_model_batch(
                 cores, *data, held, epochs, length, wanted.accuracy, wanted.others, poll
             )
         except (ConfigError, ShapeError, StateError):

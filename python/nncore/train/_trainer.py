@@ -207,7 +207,7 @@ class Trainer:
             X, y, pairs[0] = split_off(X, y, validation_split, self._options["seed"])
         elif validation_split:
             raise ConfigError("[fit] validation_split: expected 0 beside validation_data, got both")
-        with core_of(self.model).hold("Trainer.fit", True):
+        with core_of(self.model).access_guard("Trainer.fit", write=True):
             return self._fit(X, y, pairs, epochs, length, wanted, watchers, progress)
 
     def _fit(
@@ -302,7 +302,7 @@ class Trainer:
     def state_dict(self) -> dict[str, Any]:
         """All that decides how training goes on: "model", "optimizer", "progress" (epochs and steps done, the sums of
         the epoch under way, counters of random numbers), "history"."""
-        with core_of(self.model).hold("Trainer.state_dict", False):
+        with core_of(self.model).access_guard("Trainer.state_dict", write=False):
             return {
                 "model": self.model.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
@@ -313,7 +313,7 @@ class Trainer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes over what state_dict gave; all of it or, with an error, nothing."""
         progress, history = checked_state(state)
-        with core_of(self.model).hold("Trainer.load_state_dict", True):
+        with core_of(self.model).access_guard("Trainer.load_state_dict", write=True):
             before = self.model.state_dict()
             self.model.load_state_dict(state["model"])
             try:
@@ -334,7 +334,7 @@ class Trainer:
         safetensors (pip install nncore[save]).
         """
         name = path_of("save", path)
-        with core_of(self.model).hold("Trainer.save", False):
+        with core_of(self.model).access_guard("Trainer.save", write=False):
             write(name, Checkpoint(self.model, self.loss, self.optimizer, self._options, self.state_dict()))
 
     @classmethod

@@ -17,7 +17,7 @@ class WinogradConv {
   /// Does it pay? Sizes alone decide, without the batch: a sample's results do not depend on those beside it. Costs are
   /// in fused multiply-adds of 16 lanes; a tile of a block of channels takes `transform` of them there or back.
   static bool suits(const ConvShape& s) {
-    if (s.kh != s.kw || (s.kh != 3 && s.kh != 5) || s.C * s.K > kMostWeights) return false;
+    if (s.kh != s.kw || (s.kh != 3 && s.kh != 5) || s.C * s.K > kMaxWeights) return false;
     const WinogradShape tiled = {s};
     const int64_t K = blocks_of(s.K, 16), C = blocks_of(s.C, 16), transform = s.kh == 3 ? 200 : 450;
     const double pixels = static_cast<double>(s.OH()) * static_cast<double>(s.OW());
@@ -81,7 +81,7 @@ class WinogradConv {
   }
 
  private:
-  static constexpr int64_t kMostWeights = 1 << 16;
+  static constexpr int64_t kMaxWeights = 1 << 16;
   static constexpr int64_t kPieces = 8;                         // so many can be worked on at once
   static constexpr int64_t kInCache = (640 << 10) / sizeof(T);  // values of the tiles of a unit
   static constexpr int64_t kGradients = (8 << 20) / sizeof(T);  // all parts' sums

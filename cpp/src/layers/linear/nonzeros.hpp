@@ -22,7 +22,7 @@ class Nonzeros {
     chunks_ = std::max<int64_t>(1, (L + kSparseChunk - 1) / kSparseChunk);
     int64_t zeros = 0;
     for (int64_t i = 0; i < R * L; ++i) zeros += a[i] == T(0);
-    sparse_ = 4 * zeros >= R * L && R * L <= kMostListed;
+    sparse_ = 4 * zeros >= R * L && R * L <= kMaxListed;
     if (sparse_) list();
   }
 
@@ -53,7 +53,7 @@ class Nonzeros {
   }
 
  private:
-  static constexpr int64_t kRows = 4, kMostListed = int64_t{1} << 22;  // a list takes two to four times the memory
+  static constexpr int64_t kRows = 4, kMaxListed = int64_t{1} << 22;  // a list takes two to four times the memory
 
   void list() {
     const int64_t row = columns_ ? 1 : L_, column = columns_ ? R_ : 1;

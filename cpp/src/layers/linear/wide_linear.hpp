@@ -41,7 +41,7 @@ class WideLinear final : public LinearProduct<T> {
     after.drop(M * C_, y);
     kept_.find(C_, M, y, true);
     listed_ = kept_.sparse();
-    if (listed_) pool_.emplace(sums_, kSparseChunk * kSparseChunk * kernels<T>().lanes, ScratchPool<T>::kMax);
+    if (listed_) pool_.emplace(sums_, kSparseChunk * kSparseChunk * kernels<T>().lanes, ScratchPool<T>::kMaxCount);
   }
 
   void outputs(int64_t m0, int64_t M, int64_t j0, int64_t j1, const T* x, const T* w, const T* bias, T* y) override {

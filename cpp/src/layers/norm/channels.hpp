@@ -84,7 +84,7 @@ struct BlockedChannels {
     const int64_t b = kernels<T>().lanes;
     std::fill_n(out + block * b, b, 0.0);
     each_plane<T>(block, [&](int64_t c, int64_t at) {
-      double sums[kMostLanes];
+      double sums[kMaxLanes];
       kernel(at, c, sums);
       for (int64_t i = 0; i < b; ++i) out[c + i] += sums[i];
     });
@@ -141,7 +141,7 @@ struct BlockedChannels {
   }
 
  private:
-  static constexpr int64_t kMostLanes = 16;
+  static constexpr int64_t kMaxLanes = 16;
 };
 
 }  // namespace nncore

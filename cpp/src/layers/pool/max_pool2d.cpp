@@ -39,9 +39,9 @@ class MaxPool2d final : public Pool<T> {
   }
 
   std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose) override {
-    constexpr int64_t kMostTaps = 256;
+    constexpr int64_t kMaxTaps = 256;
     const PoolShape shape = this->pool_shape();
-    if (layout != Layout::channel_blocked || shape.kh > kMostTaps || shape.kw > kMostTaps / shape.kh) return nullptr;
+    if (layout != Layout::channel_blocked || shape.kh > kMaxTaps || shape.kw > kMaxTaps / shape.kh) return nullptr;
     return std::make_unique<LoweredMaxPool<T>>(shape, this->in_[0]);
   }
 

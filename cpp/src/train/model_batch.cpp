@@ -1,4 +1,4 @@
-#include "nncore/side_by_side.hpp"
+#include "train/model_batch.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -18,14 +18,14 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 void require(bool condition, const char* what) {
-  if (!condition) throw StateError(std::string("[Trainer] side by side: expected ") + what);
+  if (!condition) throw StateError(std::string("[Trainer] model batch: expected ") + what);
 }
 
 }  // namespace
 
 /// Linear layers, each with at most one activation behind it.
 template <class T>
-std::vector<typename SideBySide<T>::Stage> SideBySide<T>::stages_of(Model<T>& model) {
+std::vector<typename ModelBatch<T>::Stage> ModelBatch<T>::stages_of(Model<T>& model) {
   std::vector<Stage> stages;
   int64_t first = 0;
   for (std::size_t i = 0; i < model.n_layers(); ++i) {
@@ -46,19 +46,19 @@ std::vector<typename SideBySide<T>::Stage> SideBySide<T>::stages_of(Model<T>& mo
 }
 
 template <class T>
-bool SideBySide<T>::alike(const Trainer<T>& a, const Trainer<T>& b) {
+bool ModelBatch<T>::alike(const Trainer<T>& a, const Trainer<T>& b) {
   const auto same = [](const Stage& s, const Stage& t) {
     return s.K == t.K && s.C == t.C && s.columns == t.columns && s.after.forward == t.after.forward;
   };
   const auto left = stages_of(a.model_), right = stages_of(b.model_);
   return std::equal(left.begin(), left.end(), right.begin(), right.end(), same) &&
          a.options_.batch_size == b.options_.batch_size && a.options_.shuffle == b.options_.shuffle &&
-         a.options_.drop_last == b.options_.drop_last && a.loss_->in_lanes() == b.loss_->in_lanes() &&
-         typeid(a.optimizer_) == typeid(b.optimizer_) && a.optimizer_.n_slots() == b.optimizer_.n_slots();
+         a.options_.drop_last == b.options_.drop_last && a.loss_->batched() == b.loss_->batched() &&
+         typeid(a.optimizer_) == typeid(b.optimizer_) && a.optimizer_.n_states() == b.optimizer_.n_states();
 }
 
 template <class T>
-SideBySide<T>::SideBySide(std::vector<Trainer<T>*> trainers, const Dataset<T>& data)
+ModelBatch<T>::ModelBatch(std::vector<Trainer<T>*> trainers, const Dataset<T>& data)
     : trainers_(std::move(trainers)), data_(data), models_(static_cast<int64_t>(trainers_.size())),
       lanes_(kernels<T>().lanes), N_(data.size()) {
   require(models_ >= 1 && models_ <= lanes_, "a trainer for each lane");
@@ -69,7 +69,7 @@ SideBySide<T>::SideBySide(std::vector<Trainer<T>*> trainers, const Dataset<T>& d
   constexpr int64_t kBlock = 8;
   const int64_t blocks = (batch_ + kBlock - 1) / kBlock;
   block_ = (batch_ + blocks - 1) / blocks;
-  loss_ = first.loss_->in_lanes();
+  loss_ = first.loss_->batched();
   stages_ = stages_of(first.model_);
   check_labels();
   for (const Stage& stage : stages_) {
@@ -92,13 +92,13 @@ SideBySide<T>::SideBySide(std::vector<Trainer<T>*> trainers, const Dataset<T>& d
 }
 
 template <class T>
-void SideBySide<T>::check() const {
+void ModelBatch<T>::check() const {
   std::set<const T*> memory;
   for (const Trainer<T>* trainer : trainers_) {
     const TrainerState& state = trainer->state_;
     require(state.epoch == 0 && state.cursor.step == 0 && trainer->optimizer_.t() == 0, "trainers that are new");
     require(trainer->options_.on_nonfinite == OnNonfinite::raise, "on_nonfinite='raise'");
-    require(trainer->loss_->in_lanes().kernel != nullptr, "a loss that has a kernel for it");
+    require(trainer->loss_->batched().kernel != nullptr, "a loss that has a kernel for it");
     require(alike(*trainers_.front(), *trainer), "trainers that are alike");
     for (const Parameter<T>* p : trainer->model_.parameters()) {
       require(memory.insert(p->value).second, "models that share nothing");
@@ -106,9 +106,9 @@ void SideBySide<T>::check() const {
   }
 }
 
-/// Labels that do not count are for the loss itself.
+/// The kernels know no ignored labels.
 template <class T>
-void SideBySide<T>::check_labels() const {
+void ModelBatch<T>::check_labels() const {
   const Target<T>& y = data_.y;
   require(loss_.labels == (y.labels != nullptr) && data_.x.shape.rank() == 2, "targets that the kernel knows");
   const int64_t C = stages_.back().C;
@@ -118,15 +118,15 @@ void SideBySide<T>::check_labels() const {
 /// One arena: weights, gradients, optimizer state; each stage's input and the last one's output, with rows of ones
 /// where a bias takes them; two gradients in turn.
 template <class T>
-void SideBySide<T>::place_buffers() {
-  const int64_t P = static_cast<int64_t>(places_.size()), slots = trainers_.front()->optimizer_.n_slots();
+void ModelBatch<T>::place_buffers() {
+  const int64_t P = static_cast<int64_t>(places_.size()), states = trainers_.front()->optimizer_.n_states();
   const int64_t C = stages_.back().C, targets = loss_.labels ? 1 : C;
   int64_t widest = C, rows = targets + C;
   for (const Stage& stage : stages_) widest = std::max(widest, stage.K), rows += stage.columns;
-  T* at = arena_.reserve(((2 + slots) * P + (rows + 2 * widest) * block_) * lanes_);
+  T* at = arena_.reserve(((2 + states) * P + (rows + 2 * widest) * block_) * lanes_);
   const auto place = [&](int64_t registers) { return std::exchange(at, at + registers * lanes_); };
   w_ = place(P), g_ = place(P);
-  for (int64_t k = 0; k < slots; ++k) slots_[k] = place(P);
+  for (int64_t k = 0; k < states; ++k) state_[k] = place(P);
   for (std::size_t i = 0; i < stages_.size(); ++i) {
     Stage& stage = stages_[i];
     stage.x = place(stage.columns * block_);
@@ -140,32 +140,32 @@ void SideBySide<T>::place_buffers() {
 }
 
 template <class T>
-void SideBySide<T>::pack() {
+void ModelBatch<T>::pack() {
   for (int64_t l = 0; l < lanes_; ++l) {
     Trainer<T>& trainer = of_lane(l);
     for (std::size_t i = 0; i < places_.size(); ++i) {
       const auto [parameter, element] = places_[i];
       const std::size_t at = i * static_cast<std::size_t>(lanes_) + static_cast<std::size_t>(l);
       w_[at] = trainer.model_.parameters()[static_cast<std::size_t>(parameter)]->value[element];
-      for (int k = 0; k < trainer.optimizer_.n_slots(); ++k) slots_[k][at] = trainer.optimizer_.slot(parameter, k)[element];
+      for (int k = 0; k < trainer.optimizer_.n_states(); ++k) state_[k][at] = trainer.optimizer_.state(parameter, k)[element];
     }
   }
 }
 
 template <class T>
-void SideBySide<T>::unpack(int64_t model) {
+void ModelBatch<T>::unpack(int64_t model) {
   Trainer<T>& trainer = of_lane(model);
   for (std::size_t i = 0; i < places_.size(); ++i) {
     const auto [parameter, element] = places_[i];
     const std::size_t at = i * static_cast<std::size_t>(lanes_) + static_cast<std::size_t>(model);
     trainer.model_.parameters()[static_cast<std::size_t>(parameter)]->value[element] = w_[at];
-    for (int k = 0; k < trainer.optimizer_.n_slots(); ++k) trainer.optimizer_.slot(parameter, k)[element] = slots_[k][at];
+    for (int k = 0; k < trainer.optimizer_.n_states(); ++k) trainer.optimizer_.state(parameter, k)[element] = state_[k][at];
   }
 }
 
 /// One column of the block for each sample, each lane's from its own row of the data.
 template <class T>
-void SideBySide<T>::gather(int64_t first, int64_t S) {
+void ModelBatch<T>::gather(int64_t first, int64_t S) {
   const int64_t D = stages_.front().K, C = stages_.back().C, lanes = lanes_, row_of_lanes = block_ * lanes;
   const auto each = [&](const auto* from, int64_t width, T* to) {
     for (int64_t k = 0; k < width; ++k, to += row_of_lanes) {
@@ -189,7 +189,7 @@ void SideBySide<T>::gather(int64_t first, int64_t S) {
 
 /// S samples: y = x W^T, dz from the loss, then dW = dz^T x and dx = dz W from the last stage to the first.
 template <class T>
-void SideBySide<T>::forward_and_backward(int64_t S, T scale, bool add) {
+void ModelBatch<T>::forward_and_backward(int64_t S, T scale, bool add) {
   const Kernels<T>& k = kernels<T>();
   const auto is_relu = [&](const Stage& stage) { return stage.after.forward == k.relu; };
   const auto weights = [&](T* all, const Stage& stage) { return all + stage.first * lanes_; };
@@ -214,7 +214,7 @@ void SideBySide<T>::forward_and_backward(int64_t S, T scale, bool add) {
 }
 
 template <class T>
-void SideBySide<T>::run_step() {
+void ModelBatch<T>::run_step() {
   const int64_t first = step_ * batch_, count = std::min(batch_, N_ - first);
   const double terms = static_cast<double>(count * (loss_.labels ? 1 : stages_.back().C));
   const double scale = loss_.mean ? 1.0 / terms : 1.0;
@@ -229,7 +229,7 @@ void SideBySide<T>::run_step() {
 }
 
 template <class T>
-void SideBySide<T>::update() {
+void ModelBatch<T>::update() {
   for (const Stage& stage : stages_) {
     if (!penalized_) break;
     kernels<T>().models_penalty(stage.C, stage.K, stage.columns, l2_.data(), l1_.data(), w_ + stage.first * lanes_,
@@ -237,12 +237,13 @@ void SideBySide<T>::update() {
   }
   for (StepConstants& constants : constants_) constants.t = steps_ + 1;
   const int64_t n = static_cast<int64_t>(places_.size()) * lanes_;
-  optimizers_.front()->update_lanes(optimizers_.data(), constants_.data(), n, w_, g_, slots_);
+  optimizers_.front()->update_model_batch(optimizers_.data(), constants_.data(), n, w_, g_, state_);
 }
 
-/// A model that breaks goes on to the end of the fit; what becomes of it is nobody's concern.
+/// A model whose loss is not finite runs on to the end of the fit: its lane has to compute something, and the result
+/// is dropped.
 template <class T>
-void SideBySide<T>::count_step(int64_t count, double scale) {
+void ModelBatch<T>::count_step(int64_t count, double scale) {
   const bool classes = trainers_.front()->loss_->link() != Link::identity;
   const int64_t judged = loss_.labels ? count : count * stages_.back().C;
   for (std::size_t i = 0; i < cursors_.size(); ++i) {
@@ -264,7 +265,7 @@ void SideBySide<T>::count_step(int64_t count, double scale) {
 }
 
 template <class T>
-void SideBySide<T>::begin_epoch() {
+void ModelBatch<T>::begin_epoch() {
   step_ = 0;
   for (int64_t i = 0; i < models_; ++i) {
     Cursor& cursor = cursors_[static_cast<std::size_t>(i)];
@@ -277,7 +278,7 @@ void SideBySide<T>::begin_epoch() {
 }
 
 template <class T>
-void SideBySide<T>::end_epoch(double seconds) {
+void ModelBatch<T>::end_epoch(double seconds) {
   ++epoch_;
   for (std::size_t i = 0; i < cursors_.size(); ++i) {
     Cursor& cursor = cursors_[i];
@@ -289,7 +290,7 @@ void SideBySide<T>::end_epoch(double seconds) {
 
 /// Parameters, optimizer state, history and cursor go to the trainer.
 template <class T>
-void SideBySide<T>::end(int64_t model, const std::optional<Dataset<T>>& validation, const Measures<T>& measures) {
+void ModelBatch<T>::end(int64_t model, const std::optional<Dataset<T>>& validation, const RequestedMetrics<T>& requested) {
   Trainer<T>& trainer = of_lane(model);
   FitResult& result = results_[static_cast<std::size_t>(model)];
   unpack(model);
@@ -300,23 +301,23 @@ void SideBySide<T>::end(int64_t model, const std::optional<Dataset<T>>& validati
   trainer.state_.cursor.step = trainer.state_.cursor.seen > 0 ? step_ : 0;
   if (!result.epochs.empty() && !result.interrupted) {
     EpochRecord& record = result.epochs.back();
-    if (!measures.metrics.empty()) record.train.metrics = trainer.evaluate(data_, {false, measures.metrics}).metrics;
-    if (validation) record.validation = trainer.evaluate(*validation, measures);
+    if (!requested.metrics.empty()) record.train.metrics = trainer.evaluate(data_, {false, requested.metrics}).metrics;
+    if (validation) record.validation = trainer.evaluate(*validation, requested);
   }
   result.steps = steps_;
   trainer.result_ = std::move(result);
 }
 
 template <class T>
-std::vector<bool> SideBySide<T>::fit(const std::optional<Dataset<T>>& validation, const Extent& extent,
-                                     const Measures<T>& measures, Observer& observer) {
+std::vector<bool> ModelBatch<T>::fit(const std::optional<Dataset<T>>& validation, const FitLength& length,
+                                     const RequestedMetrics<T>& requested, Observer& observer) {
   const auto start = Clock::now();
   const auto models = static_cast<std::size_t>(models_);
   const int64_t per_epoch = trainers_.front()->options_.drop_last ? N_ / batch_ : (N_ + batch_ - 1) / batch_;
-  const int64_t last = extent.steps < 0 ? extent.epochs : (extent.steps + per_epoch - 1) / per_epoch;
-  int64_t left = extent.steps < 0 ? INT64_MAX : extent.steps;
+  const int64_t last = length.steps < 0 ? length.epochs : (length.steps + per_epoch - 1) / per_epoch;
+  int64_t left = length.steps < 0 ? INT64_MAX : length.steps;
   order_.resize(static_cast<std::size_t>(shuffled_ ? models_ * N_ : 0));
-  accuracy_ = measures.accuracy;
+  accuracy_ = requested.accuracy;
   broken_.assign(models, false);
   results_.assign(models, FitResult());
   cursors_.assign(models, Cursor{});
@@ -341,14 +342,14 @@ std::vector<bool> SideBySide<T>::fit(const std::optional<Dataset<T>>& validation
       if (!std::isfinite(w_[r * static_cast<std::size_t>(lanes_) + i])) broken_[i] = true;
     }
     results_[i].interrupted = stop;
-    if (!broken_[i]) end(static_cast<int64_t>(i), validation, measures);
+    if (!broken_[i]) end(static_cast<int64_t>(i), validation, requested);
   }
   const double seconds = seconds_since(start) / static_cast<double>(models_);
   for (Trainer<T>* trainer : trainers_) trainer->result_.seconds = seconds;
   return broken_;
 }
 
-template class SideBySide<float>;
-template class SideBySide<double>;
+template class ModelBatch<float>;
+template class ModelBatch<double>;
 
 }  // namespace nncore

@@ -1,4 +1,4 @@
-#include "nncore/claim.hpp"
+#include "nncore/access_guard.hpp"
 
 #include <functional>
 #include <mutex>
@@ -9,7 +9,8 @@ namespace nncore {
 namespace {
 
 std::mutex mutex;
-Claim* newest = nullptr;  // all that live, as a list: making one takes no memory, so nothing else can fail
+// All live guards are a list, linked through before_: entering one allocates nothing.
+AccessGuard* newest = nullptr;
 
 bool share(std::span<const void* const> a, std::span<const void* const> b) {
   const std::less<const void*> before;
@@ -22,10 +23,10 @@ bool share(std::span<const void* const> a, std::span<const void* const> b) {
 
 }  // namespace
 
-Claim::Claim(std::string_view what, bool writes, const void* own, std::span<const void* const> shared)
-    : what_(what), writes_(writes), own_(own), thread_(std::this_thread::get_id()), shared_(shared) {
+AccessGuard::AccessGuard(std::string_view what, Access access, const void* own, std::span<const void* const> shared)
+    : what_(what), access_(access), own_(own), thread_(std::this_thread::get_id()), shared_(shared) {
   const std::lock_guard lock(mutex);
-  for (const Claim* other = newest; other != nullptr; other = other->before_) {
+  for (const AccessGuard* other = newest; other != nullptr; other = other->before_) {
     if (!other->refuses(*this)) continue;
     throw StateError(in_use(what_, std::string("another thread (").append(other->what_).append(")")));
   }
@@ -34,15 +35,16 @@ Claim::Claim(std::string_view what, bool writes, const void* own, std::span<cons
   newest = this;
 }
 
-Claim::~Claim() {
+AccessGuard::~AccessGuard() {
   const std::lock_guard lock(mutex);
   (after_ != nullptr ? after_->before_ : newest) = before_;
   if (before_ != nullptr) before_->after_ = after_;
 }
 
-bool Claim::refuses(const Claim& other) const {
+bool AccessGuard::refuses(const AccessGuard& other) const {
   if (thread_ == other.thread_) return false;
-  return (own_ != nullptr && own_ == other.own_) || ((writes_ || other.writes_) && share(shared_, other.shared_));
+  const bool writes = access_ == Access::write || other.access_ == Access::write;
+  return (own_ != nullptr && own_ == other.own_) || (writes && share(shared_, other.shared_));
 }
 
 std::string in_use(std::string_view what, std::string_view by) {

@@ -1,24 +1,25 @@
-/// Side by side: trainers that are alike take their steps together, one small model in each vector lane. They share
-/// sizes, kinds, data and batch size; numbers, rates, penalties and the order of the samples are each one's own. Nothing
-/// crosses lanes, so who the neighbours are changes no bit.
+/// ModelBatch: trainers of small models take their steps together, one model in each vector lane. They have the same
+/// sizes, kinds, data and batch size; each has its own parameters, rates, penalties and order of samples. Nothing crosses
+/// lanes, so the other models change no bit.
 #pragma once
 
 #include <vector>
 
+#include "kernels/small_nets/batched_loss.hpp"
 #include "nncore/trainer.hpp"
 
 namespace nncore {
 
 template <class T>
-class SideBySide {
+class ModelBatch {
  public:
-  /// Throws StateError for trainers that cannot go side by side, on these data or at all; nothing has changed then.
-  SideBySide(std::vector<Trainer<T>*> trainers, const Dataset<T>& data);
+  /// Throws StateError for trainers that cannot be one batch, on these data or at all; nothing has changed then.
+  ModelBatch(std::vector<Trainer<T>*> trainers, const Dataset<T>& data);
 
   /// As Trainer::fit for each, but validation data and metrics are measured after the last epoch alone. Returns whose
   /// numbers were not finite: those trainers are as they were before, to be fitted alone, which says what broke.
-  std::vector<bool> fit(const std::optional<Dataset<T>>& validation, const Extent& extent, const Measures<T>& measures,
-                        Observer& observer);
+  std::vector<bool> fit(const std::optional<Dataset<T>>& validation, const FitLength& length,
+                        const RequestedMetrics<T>& requested, Observer& observer);
 
  private:
   /// A Linear layer, K inputs and C outputs, and the activation after it. A bias is a last column of weights whose input
@@ -50,13 +51,13 @@ class SideBySide {
   void update();
   void count_step(int64_t count, double scale);
   void end_epoch(double seconds);
-  void end(int64_t model, const std::optional<Dataset<T>>& validation, const Measures<T>& measures);
+  void end(int64_t model, const std::optional<Dataset<T>>& validation, const RequestedMetrics<T>& requested);
 
   std::vector<Trainer<T>*> trainers_;
   const Dataset<T>& data_;
   int64_t models_, lanes_, N_, batch_, block_;  ///< block_: samples that are worked on at a time
   bool shuffled_, penalized_ = false, accuracy_ = false;
-  LossInLanes<T> loss_;
+  BatchedLoss<T> loss_;
   std::vector<Stage> stages_;
   std::vector<Place> places_;
   SampleBatch<T> samples_;
@@ -64,7 +65,7 @@ class SideBySide {
   std::vector<int64_t> order_;
   Buffer<T> arena_;
   T *w_ = nullptr, *g_ = nullptr, *y_ = nullptr;
-  T* slots_[Optimizer<T>::kMaxSlots] = {};
+  T* state_[Optimizer<T>::kMaxStates] = {};
   T* gradients_[2] = {nullptr, nullptr};
   std::vector<const Optimizer<T>*> optimizers_;  ///< by lanes, as all that follows
   std::vector<StepConstants> constants_;
