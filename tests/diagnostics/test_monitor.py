@@ -200,9 +200,17 @@ def test_a_fit_that_goes_on_is_written_down_further_and_another_trainer_begins_a
 
 def test_memory_is_bounded():
     X, y = data()
-    monitor = nc.Monitor(every=1, most=10)
+    monitor = nc.Monitor(every=1, max_records=10)
     trainer = nc.Trainer(make_net(), nc.CrossEntropyLoss(), nc.SGD(), batch_size=16)
     trainer.fit(X, y, epochs=15, callbacks=[monitor])
+    assert_array_equal(monitor.steps, np.arange(0, 45, 8))
+
+
+def test_the_old_name_of_max_records_works_and_warns():
+    X, y = data()
+    with pytest.warns(DeprecationWarning, match="most is called max_records now"):
+        monitor = nc.Monitor(every=1, most=10)
+    nc.Trainer(make_net(), nc.CrossEntropyLoss(), nc.SGD(), batch_size=16).fit(X, y, epochs=15, callbacks=[monitor])
     assert_array_equal(monitor.steps, np.arange(0, 45, 8))
 
 
@@ -259,7 +267,7 @@ def test_a_callback_that_raises_in_an_observation_leaves_a_usable_model():
 
 
 def test_errors():
-    for arguments in ({"every": 0}, {"bins": 0}, {"per": "batch"}, {"histograms": 2}, {"most": 1}, {"every": 1.5}):
+    for arguments in ({"every": 0}, {"bins": 0}, {"per": "batch"}, {"histograms": 2}, {"max_records": 1}, {"every": 1.5}):
         with pytest.raises(nc.ConfigError, match=r"\[Monitor\]"):
             nc.Monitor(**arguments)
     monitor = nc.Monitor()

@@ -28,7 +28,7 @@ from nncore import (
 from nncore.cli._cifar_mlp import add_row, load_split
 from nncore.cli._report import Report, use_file_backend
 from nncore.cli._watch import add_report, add_watching, watchers
-from nncore.nn._layer import Layer
+from nncore.layers import Layer
 
 NAME = "cifar-cnn"
 HELP = "a small residual net on CIFAR-10"

@@ -13,7 +13,7 @@ from nncore import Sequential as Net
 from nncore.cli._report import Report, use_file_backend
 from nncore.cli._watch import add_report, add_watching, watchers
 from nncore.datasets import load_cifar10
-from nncore.nn._layer import Layer
+from nncore.layers import Layer
 
 NAME = "cifar-mlp"
 HELP = "a multilayer perceptron on CIFAR-10"

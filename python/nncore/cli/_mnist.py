@@ -10,7 +10,7 @@ from nncore.cli._moons import ACTIVATIONS
 from nncore.cli._report import Report, use_file_backend
 from nncore.cli._watch import add_report, add_watching, watchers
 from nncore.datasets import load_mnist
-from nncore.optim._optimizer import Optimizer
+from nncore.optim import Optimizer
 
 NAME = "mnist-mlp"
 HELP = "a multilayer perceptron on MNIST"

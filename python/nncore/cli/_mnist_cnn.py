@@ -11,8 +11,8 @@ from nncore.cli._report import Report, use_file_backend
 from nncore.cli._watch import add_report, add_watching, watchers
 from nncore.datasets import load_mnist
 from nncore.errors import ConfigError
-from nncore.nn._activations import ACTIVATIONS
-from nncore.optim._optimizer import Optimizer
+from nncore.nn.functional import ACTIVATIONS
+from nncore.optim import Optimizer
 
 NAME = "mnist-cnn"
 HELP = "a convolutional net on MNIST: two convolutions, two dense layers"

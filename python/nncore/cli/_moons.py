@@ -8,8 +8,8 @@ from nncore import SGD, Adam, CrossEntropyLoss, LeakyReLU, Linear, ReLU, Sequent
 from nncore.cli._report import Report, use_file_backend
 from nncore.cli._watch import add_report, add_watching, watchers
 from nncore.datasets import make_moons, train_test_split
-from nncore.nn._layer import Layer
-from nncore.optim._optimizer import Optimizer
+from nncore.layers import Layer
+from nncore.optim import Optimizer
 
 NAME = "moons"
 HELP = "a 2-H-2 net on two half moons"

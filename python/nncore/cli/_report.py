@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nncore.train._history import History
+from nncore import History
 
 
 class Report:

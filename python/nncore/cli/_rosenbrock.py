@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import time
 
-from nncore import SGD, Adam, minimize, plot
+from nncore import SGD, Adam, OptimizeResult, minimize, plot
 from nncore.cli._report import Report, use_file_backend
-from nncore.optim._minimize import OptimizeResult
-from nncore.optim._optimizer import Optimizer
+from nncore.optim import Optimizer
 
 NAME = "rosenbrock"
 HELP = "gradient descent, momentum and Adam on Rosenbrock's function"

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from nncore import SGD, Adam, CrossEntropyLoss, Linear, ReLU, Sequential, Sigmoid, Trainer
 from nncore.datasets import make_moons
-from nncore.nn._layer import Layer
-from nncore.optim._optimizer import Optimizer
+from nncore.layers import Layer
+from nncore.optim import Optimizer
 
 ACTIVATIONS: dict[str, type[Layer]] = {"ReLU": ReLU, "Sigmoid": Sigmoid}
 OPTIMIZERS: dict[str, type[Optimizer]] = {"SGD": SGD, "Adam": Adam}

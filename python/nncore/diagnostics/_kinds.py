@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from nncore.nn import layers
-from nncore.nn._activations import ACTIVATIONS
 from nncore.nn._layer import Layer
 from nncore.nn._sequential import Sequential, layers_of
+from nncore.nn.functional import ACTIVATIONS
 
 _POOLS = (layers.MaxPool2d, layers.AvgPool2d, layers.GlobalAvgPool2d)
 _NETS = (layers.Linear, layers.Conv2d, layers.BatchNorm1d, layers.BatchNorm2d, layers.LayerNorm)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -24,7 +25,7 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
 
     Before one step in `every` the same batch goes through the net once more, layer by layer with the same Dropout
     masks, and back. Looking changes nothing: training has the same bits with and without it. `monitor[name]` is then a
-    dict of arrays, one element (or row) for each look. Names are those of parameters ("0.weight", "0.bias"), of the
+    dict of arrays, one element (or row) for each observation. Names are those of parameters ("0.weight", "0.bias"), of the
     layers' outputs ("0.output": the net inputs of the activation that follows; "1.output": its activations), and of
     the gradients of the loss with respect to all of them ("0.weight.grad", "1.output.grad"). Layers inside a Residual
     are named after their place in it ("1.0.output").
@@ -36,24 +37,24 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
     | dead | activations: share of units that are 0 for the whole batch (of images: of channels); else NaN |
     | saturated | Tanh: share with abs(y) > 0.99; Sigmoid: with y < 0.01 or y > 0.99; else NaN |
     | update_ratio | parameters: norm of the step's update by norm of the values; else NaN |
-    | histogram, edges | (looks, bins) counts in equal bins from min to max; (looks, bins + 1) their edges |
+    | histogram, edges | (observations, bins) counts in equal bins from min to max; (observations, bins + 1) their edges |
 
     Parameters
     ----------
     every : int, default 100
-        Steps, or epochs, from one look to the next; the first is at the very beginning.
+        Steps, or epochs, from one observation to the next; the first is at the very beginning.
     histograms : bool, default True
     bins : int, default 64
     per : {"step", "epoch"}, keyword only
         What `every` counts; "epoch": the first step of every so manyeth epoch.
-    most : int, default 1000, keyword only
-        Looks to keep: beyond them every second is dropped, and from then on only every second kept, so that memory
-        stays bounded however long the training.
+    max_records : int, default 1000, keyword only
+        Observations to keep: beyond them every second is dropped, and from then on only every second kept, so that
+        memory stays bounded however long the training. `most`, its old name, still works and warns.
 
     Attributes
     ----------
     steps : array of int
-        Updates done before each look; 0 is the net as it was made.
+        Updates done before each observation; 0 is the net as it was made.
     loss, grad_norm : arrays
         Of those steps: the loss with penalties, the norm of all parameters' gradients together.
     kinds : dict name -> str
@@ -63,14 +64,16 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
     Notes
     -----
     Gradients include penalties (l1, l2), and come before clipping. A fit that goes on is written down further; with
-    another trainer the monitor begins anew; two fits at once need a monitor each (StateError). A layer written in Python is called once more for each look.
+    another trainer the monitor begins anew; two fits at once need a monitor each (StateError). A layer written in
+    Python is called once more for each observation.
 
     Examples
     --------
     >>> X, y = nc.datasets.make_moons(100, noise=0.1, seed=0)
     >>> net = nc.Sequential(nc.Linear(2, 20), nc.ReLU(), nc.Linear(20, 2), seed=0)
     >>> monitor = nc.Monitor(every=50)
-    >>> history = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=0.5), batch_size=10).fit(X, y, epochs=10, callbacks=[monitor])
+    >>> trainer = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=0.5), batch_size=10)
+    >>> history = trainer.fit(X, y, epochs=10, callbacks=[monitor])
     >>> monitor.steps
     array([ 0, 50])
     >>> monitor["1.output"]["dead"].shape, monitor["0.weight"]["histogram"].shape
@@ -80,10 +83,20 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
     observing: Observing
 
     def __init__(
-        self, every: int = 100, histograms: bool = True, bins: int = 64, *, per: str = "step", most: int = 1000
+        self,
+        every: int = 100,
+        histograms: bool = True,
+        bins: int = 64,
+        *,
+        per: str = "step",
+        max_records: int = 1000,
+        most: int | None = None,
     ) -> None:
         self.observing = observing_of("Monitor", every, per, histograms, bins)
-        self._most = integer("Monitor", "most", most, 2, 10**6)
+        if most is not None:
+            warnings.warn("[Monitor] most is called max_records now", DeprecationWarning, stacklevel=2)
+            max_records = most
+        self._max_records = integer("Monitor", "max_records", max_records, 2, 10**6)
         self._forget()
 
     def _forget(self) -> None:
@@ -101,11 +114,11 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
         self._matrices = [parameter.name for parameter in trainer.model.parameters() if parameter.value.ndim > 1]
 
     def on_observation(self, observation: Observation) -> None:
-        """Keeps the look, or one in two, in four … of them."""
+        """Keeps the observation, or one in two, in four … of them."""
         if self._seen % self._stride == 0:
             self.records.append(observation)
         self._seen += 1
-        if len(self.records) > self._most:
+        if len(self.records) > self._max_records:
             self.records = self.records[::2]
             self._stride *= 2
 
@@ -119,7 +132,7 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
 
     @property
     def steps(self) -> NDArray[np.int64]:
-        """Updates done before each look."""
+        """Updates done before each observation."""
         return np.array([record.step for record in self.records], np.int64)
 
     @property
@@ -155,6 +168,9 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_trainer": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update({"_max_records": state.get("_most", 1000), **state})  # old pickles have it as _most
 
     def _repr_html_(self) -> str:
         keys = ("min", "max", "mean", "std", "norm", "zeros")

@@ -8,11 +8,11 @@ from typing import Any
 
 from nncore._support.checks import as_list, describe, flag, integer, number
 from nncore.errors import ConfigError
-from nncore.nn._activations import activation_class
 from nncore.nn._initializer import Initializer
 from nncore.nn._layer import Layer
 from nncore.nn._normalize import Normalize
 from nncore.nn._sequential import Sequential
+from nncore.nn.functional import activation_class
 from nncore.nn.layers import BatchNorm1d, Conv2d, Dropout, Flatten, Linear, MaxPool2d
 
 

@@ -11,11 +11,33 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core
-from nncore._support.checks import integer, real_array
+from nncore._support.checks import describe, integer, real_array
 from nncore.errors import ConfigError, ShapeError
-from nncore.nn._activations import activation_class
+from nncore.nn import layers
+from nncore.nn._layer import Layer
 
 Array = NDArray[Any]
+
+#: The layers that activation, mlp and others take by name.
+ACTIVATIONS = {
+    "elu": "ELU",
+    "gelu": "GELU",
+    "identity": "Identity",
+    "leaky_relu": "LeakyReLU",
+    "relu": "ReLU",
+    "sigmoid": "Sigmoid",
+    "silu": "SiLU",
+    "softplus": "Softplus",
+    "tanh": "Tanh",
+}
+
+
+def activation_class(where: str, argument: str, name: object) -> type[Layer]:
+    """The layer behind a name."""
+    if not isinstance(name, str) or name.lower() not in ACTIVATIONS:
+        raise ConfigError(f"[{where}] {argument}: expected one of {list(ACTIVATIONS)}, got {describe(name)}")
+    made: type[Layer] = getattr(layers, ACTIVATIONS[name.lower()])
+    return made
 
 def _apply(layer: str, z: ArrayLike, dy: Array | None = None, **config: Any) -> Array:
     result: Array = _core.apply(_core.Spec("layer", layer, config), z, dy)

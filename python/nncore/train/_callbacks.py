@@ -17,7 +17,7 @@ from nncore.train._metrics import larger_is_better
 _MODES = ("auto", "min", "max")
 
 
-class _Watch:
+class _Best:
     """Tells when a number is the best so far. NaN never is."""
 
     def __init__(self, where: str, monitor: str, mode: str, min_delta: float = 0.0) -> None:
@@ -94,7 +94,7 @@ class EarlyStopping(Callback):
         restore_best: bool = True,
         mode: str = "auto",
     ) -> None:
-        self._watch = _Watch("EarlyStopping", monitor, mode, min_delta)
+        self._watch = _Best("EarlyStopping", monitor, mode, min_delta)
         self._settings = (monitor, mode, min_delta)
         self.monitor = monitor
         self.patience = integer("EarlyStopping", "patience", patience, 1, 2**62)
@@ -111,7 +111,7 @@ class EarlyStopping(Callback):
 
     def on_fit_begin(self, trainer: Fit) -> None:
         """Forgets earlier fits."""
-        self._watch = _Watch("EarlyStopping", *self._settings)
+        self._watch = _Best("EarlyStopping", *self._settings)
         self._trainer, self._state, self._waited = trainer, None, 0
         self.best_epoch = self.stopped_epoch = 0
 
@@ -156,7 +156,7 @@ class ModelCheckpoint(Callback):
     def __init__(self, path: str | os.PathLike[str], monitor: str | None = None, mode: str = "auto") -> None:
         self.path = path_of("ModelCheckpoint", path)
         self.monitor = monitor
-        self._watch = None if monitor is None else _Watch("ModelCheckpoint", monitor, mode)
+        self._watch = None if monitor is None else _Best("ModelCheckpoint", monitor, mode)
         self._trainer = None
         self.saved: list[str] = []
 

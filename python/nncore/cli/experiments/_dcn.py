@@ -12,7 +12,7 @@ import numpy as np
 from nncore import SGD, Adagrad, Adam, CrossEntropyLoss, Monitor, Normalize, RMSprop, Trainer, mnist_cnn
 from nncore.cli import _mnist_cnn
 from nncore.cli.experiments._runs import Outcome, Run, Watch, each, fit
-from nncore.optim._optimizer import Optimizer
+from nncore.optim import Optimizer
 
 
 class Setting(NamedTuple):

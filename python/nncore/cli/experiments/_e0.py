@@ -10,7 +10,7 @@ from nncore import SGD, CrossEntropyLoss, Linear, ReLU, Sequential, Sigmoid, Tan
 from nncore.cli.experiments import _dcn
 from nncore.cli.experiments._runs import Outcome, Run, Watch, each, fit
 from nncore.datasets import make_blobs, make_circles, make_moons
-from nncore.nn._layer import Layer
+from nncore.layers import Layer
 
 TITLE = "activation and width on moons; depth and width on moons, circles and blobs; five convolutional nets on MNIST"
 THREADS = True  # runs go side by side, each in a thread of its own

@@ -31,7 +31,7 @@ from nncore import (
 )
 from nncore.cli.experiments._runs import Once, Outcome, Run, each, fit
 from nncore.datasets import load_mnist, make_circles, make_moons
-from nncore.nn._layer import Layer
+from nncore.layers import Layer
 
 TITLE = "good and poor initial weights; sorted and shuffled samples; Dropout with BatchNorm on MNIST"
 THREADS = True  # runs go side by side, each in a thread of its own

@@ -13,8 +13,8 @@ from nncore import SGD, Adam, CrossEntropyLoss, Linear, Normalize, ReLU, Sequent
 from nncore.cli import _rosenbrock
 from nncore.cli.experiments._runs import Outcome, Run, each, fit
 from nncore.datasets import load_mnist
-from nncore.nn._layer import Layer
-from nncore.optim._optimizer import Optimizer
+from nncore.layers import Layer
+from nncore.optim import Optimizer
 
 TITLE = "six optimizer runs on Rosenbrock's function; thirteen shallow and three deep nets on MNIST"
 THREADS = True  # runs go side by side, each in a thread of its own
