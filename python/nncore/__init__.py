@@ -1,6 +1,18 @@
 """nncore: small neural networks, trained fast on a CPU, with everything inside to be seen."""
 
-from nncore import _pickles, callbacks, datasets, functional, init, layers, losses, objectives, optim, plot, schedules  # noqa: F401
+from nncore import (  # noqa: F401
+    _pickles,
+    callbacks,
+    datasets,
+    functional,
+    init,
+    layers,
+    losses,
+    objectives,
+    optim,
+    plot,
+    schedules,
+)
 from nncore._core import __version__
 from nncore._support.runtime import get_num_threads, info, set_num_threads
 from nncore.callbacks import Callback, CSVLogger, EarlyStopping, LambdaCallback, ModelCheckpoint, Monitor, TensorBoard

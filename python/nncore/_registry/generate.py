@@ -20,7 +20,11 @@ def schemas(kind: str) -> list[Schema]:
 
 def signature_of(schema: Schema, types: Mapping[str, Any]) -> inspect.Signature:
     """The signature that a schema's fields make; `types`: what its annotations may name."""
-    usual = inspect.Parameter.VAR_POSITIONAL if schema["traits"].get("variadic") else inspect.Parameter.POSITIONAL_OR_KEYWORD
+    usual = (
+        inspect.Parameter.VAR_POSITIONAL
+        if schema["traits"].get("variadic")
+        else inspect.Parameter.POSITIONAL_OR_KEYWORD
+    )
     names = {"ArrayLike": Sequence[float], "Callable": Callable, "Sequence": Sequence, **types}
     parameters = [
         inspect.Parameter(

@@ -20,7 +20,9 @@ _DEEPEST = 50
 def class_of(kind: object, name: object) -> type[Registered]:
     """The registered class; FormatError when there is none of that name."""
     if not isinstance(kind, str) or not isinstance(name, str) or kind not in _SAVED or (kind, name) not in CLASSES:
-        raise FormatError(f"expected a layer, loss, … that is registered, got {describe((kind, name))} (a newer nncore?)")
+        raise FormatError(
+            f"expected a layer, loss, … that is registered, got {describe((kind, name))} (a newer nncore?)"
+        )
     return CLASSES[kind, name]
 
 
@@ -63,8 +65,8 @@ class Writer:
         """Name and arguments of something registered."""
         if not is_generated(given):
             raise ConfigError(
-                f"[{self._where}] cannot save {describe(given)}: {type(given).__name__} is written in Python, and files "
-                f"hold no code; save model.state_dict(), and build the model anew to load it"
+                f"[{self._where}] cannot save {describe(given)}: {type(given).__name__} is written in Python, and "
+                f"files hold no code; save model.state_dict(), and build the model anew to load it"
             )
         return {"name": type(given).__name__, "args": self.named(parts_of(given))}
 

@@ -1,4 +1,4 @@
-"""`python -m nncore._registry.stubs` writes the stubs of the generated modules; `--check` says whether they are fresh."""
+"""`python -m nncore._registry.stubs` writes the stubs of generated modules; `--check` says whether they are fresh."""
 
 from __future__ import annotations
 
@@ -25,7 +25,14 @@ _MODULES = {
         [],
     ),
     "nn/losses": ("loss", "Loss", "nn._loss", ["from numpy.typing import ArrayLike"], [], []),
-    "optim/optimizers": ("optimizer", "Optimizer", "optim._optimizer", ["from nncore.optim._schedule import Schedule"], [], []),
+    "optim/optimizers": (
+        "optimizer",
+        "Optimizer",
+        "optim._optimizer",
+        ["from nncore.optim._schedule import Schedule"],
+        [],
+        [],
+    ),
     "optim/schedules": ("schedule", "Schedule", "optim._schedule", ["from collections.abc import Sequence"], [], []),
     "nn/init": ("initializer", "Initializer", "nn._initializer", [], [], []),
     "optim/objectives": (

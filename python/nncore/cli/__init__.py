@@ -24,7 +24,19 @@ from nncore.cli import (
 from nncore.cli._report import Report
 from nncore.cli._watch import notes
 
-_COMMANDS = (_demo, _perceptron, _moons, _rosenbrock, _mnist, _mnist_cnn, _cifar_mlp, _cifar_cnn, experiments, _bench, _info)
+_COMMANDS = (
+    _demo,
+    _perceptron,
+    _moons,
+    _rosenbrock,
+    _mnist,
+    _mnist_cnn,
+    _cifar_mlp,
+    _cifar_cnn,
+    experiments,
+    _bench,
+    _info,
+)
 _INTERRUPTED = 130
 
 

@@ -36,13 +36,17 @@ HELP = "a small residual net on CIFAR-10"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of this command."""
-    parser.add_argument("--width", type=int, default=32, help="channels of the first stage; doubled at each halving of the image")
+    parser.add_argument(
+        "--width", type=int, default=32, help="channels of the first stage; doubled at each halving of the image"
+    )
     parser.add_argument("--lr", type=float, default=0.1, help="largest step size of the one cycle")
     parser.add_argument("--momentum", type=float, default=0.9, help="of SGD, Nesterov's")
     parser.add_argument("--weight-decay", type=float, default=5e-4, help="L2 penalty of the optimizer")
     parser.add_argument("--batch-size", type=int, default=128, help="samples a step")
     parser.add_argument("--epochs", type=int, default=10, help="passes over 49 000 images")
-    parser.add_argument("--no-augment", action="store_true", help="train on the images as they are, not shifted and mirrored")
+    parser.add_argument(
+        "--no-augment", action="store_true", help="train on the images as they are, not shifted and mirrored"
+    )
     parser.add_argument("--root", help="folder of the data; default: $NNCORE_DATA, then the user's cache")
     parser.add_argument("--download", action="store_true", help="fetch the data if they are not there")
     parser.add_argument("--out", help="folder for figures")
@@ -51,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def make_net(width: int, norm: Normalize, seed: int) -> Sequential:
-    """Three stages at 32, 16 and 8 pixels; the last two have a residual block. 48 million multiplications an image at 32."""
+    """Three stages at 32, 16 and 8 pixels; the last two have a residual block. 48 million products an image at 32."""
     w = width
     layers = [*_block(3, w), *_block(w, w), MaxPool2d(2)]
     layers += [*_block(w, 2 * w), Residual(*_block(2 * w, 2 * w)), MaxPool2d(2)]

@@ -1,4 +1,4 @@
-"""`nncore cifar-mlp`: a net with one hidden layer, or a few, on CIFAR-10; experiment E2 takes its data and nets from here."""
+"""`nncore cifar-mlp`: a net with a few hidden layers on CIFAR-10; experiment E2 takes its data and nets from here."""
 
 from __future__ import annotations
 
@@ -42,7 +42,13 @@ def load_split(root: str | os.PathLike[str] | None = None, download: bool = Fals
 
 
 def make_net(
-    hidden: Sequence[int], norm: Normalize | None, seed: int, *, n_in: int = 3072, weights: Any = None, dropout: float = 0.0
+    hidden: Sequence[int],
+    norm: Normalize | None,
+    seed: int,
+    *,
+    n_in: int = 3072,
+    weights: Any = None,
+    dropout: float = 0.0,
 ) -> Net:
     """n_in-H-…-10 with ReLU; weights N(0, (1e-4)²) unless told, biases 0."""
     weights = init.normal(0.0, 1e-4) if weights is None else weights

@@ -38,7 +38,15 @@ def run(args: argparse.Namespace) -> Report:
     """Everything in turn."""
     use_file_backend()
     report = Report(args.out)
-    for part in (_perceptron_part, _moons_part, _gaussian_part, _digits_part, _mnist_part, _gradients_part, _valley_part):
+    for part in (
+        _perceptron_part,
+        _moons_part,
+        _gaussian_part,
+        _digits_part,
+        _mnist_part,
+        _gradients_part,
+        _valley_part,
+    ):
         if not report.interrupted:
             part(report, args.seed)
     return report
@@ -91,7 +99,9 @@ def _mnist_part(report: Report, seed: int) -> None:
         X, y = load_mnist("train")
         X_test, y_test = load_mnist("test")
     except FileNotFoundError:
-        report.notes.append("MNIST is not on this machine: `python -m nncore mnist-cnn --download` fetches it and trains on it")
+        report.notes.append(
+            "MNIST is not on this machine: `python -m nncore mnist-cnn --download` fetches it and trains on it"
+        )
         return
     net = Sequential(Linear(784, 30), ReLU(), Linear(30, 10), seed=seed, input=Normalize.from_data(X, "scale"))
     trainer = Trainer(net, CrossEntropyLoss(), SGD(lr=0.1), batch_size=10, seed=seed)

@@ -44,7 +44,9 @@ def run(args: argparse.Namespace) -> Report:
     trainer = Trainer(net, CrossEntropyLoss(), optimizer, batch_size=args.batch_size, seed=args.seed)
     history = trainer.fit(X, y, args.epochs, test_data=(X_test, y_test), callbacks=watchers(args))
     train, test = trainer.evaluate(X, y), trainer.evaluate(X_test, y_test)
-    result = f"loss {train['loss']:.4f}, accuracy {train['accuracy']:.4f}, test {test['loss']:.4f} {test['accuracy']:.4f}"
+    result = (
+        f"loss {train['loss']:.4f}, accuracy {train['accuracy']:.4f}, test {test['loss']:.4f} {test['accuracy']:.4f}"
+    )
     size = "full" if args.batch_size is None else args.batch_size
     report.add_fit(f"moons 2-{args.hidden}-2, batch {size}", result, history, train=train, test=test)
     if args.out is not None:

@@ -72,7 +72,10 @@ def aligned(table: list[tuple[str, ...]], left: int) -> str:
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = []
     for cells in table:
-        padded = [f"{cell:<{w}}" if i < left else f"{cell:>{w}}" for i, (cell, w) in enumerate(zip(cells, widths, strict=True))]
+        padded = [
+            f"{cell:<{w}}" if i < left else f"{cell:>{w}}"
+            for i, (cell, w) in enumerate(zip(cells, widths, strict=True))
+        ]
         lines.append("  ".join(padded))
     lines.insert(1, "-" * len(lines[0]))
     return "\n".join(lines)

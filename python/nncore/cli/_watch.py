@@ -1,4 +1,4 @@
-"""What every command that trains has to watch a training with: flags, the callbacks they ask for, where to look then."""
+"""What every command that trains has to watch a training: flags, the callbacks they ask for, where to look then."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ def watchers(args: argparse.Namespace, name: str = "") -> list[Callback]:
         try:
             os.makedirs(args.reports, exist_ok=True)
         except OSError as error:
-            raise ConfigError(f"[nncore] --report: expected a folder, got {args.reports!r} ({error.strerror})") from None
+            raise ConfigError(
+                f"[nncore] --report: expected a folder, got {args.reports!r} ({error.strerror})"
+            ) from None
         found.append(_Reporter(args, os.path.join(args.reports, f"{name or 'fit'}.html"), f"{args.parser.prog} {name}"))
     return found
 
@@ -79,5 +81,9 @@ class _Reporter(Callback):
 def notes(args: argparse.Namespace) -> list[str]:
     """Where a command has written what it saw, if it has."""
     logdir, report = getattr(args, "logdir", None), getattr(args, "report", None) or getattr(args, "reports", None)
-    found = [] if logdir is None else [f"to look inside (pip install tensorboard): tensorboard --logdir {shlex.quote(logdir)}"]
+    found = (
+        []
+        if logdir is None
+        else [f"to look inside (pip install tensorboard): tensorboard --logdir {shlex.quote(logdir)}"]
+    )
     return found if report is None or args.failed else [*found, f"report: {report}"]

@@ -65,7 +65,7 @@ def locate(
 
 
 def search(base: Path, subfolder: str, names: tuple[str, ...], endings: tuple[str, ...]) -> tuple[Path, ...] | None:
-    """Paths of all names, each with one of the endings, from base/subfolder or else from base; None: neither has all."""
+    """Paths of all names, each with one of the endings, in base/subfolder or else in base; None: neither has all."""
     for folder in (base / subfolder, base):
         found = tuple(path for path in (_existing(folder, name, endings) for name in names) if path is not None)
         if len(found) == len(names):

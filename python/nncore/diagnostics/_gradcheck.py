@@ -61,7 +61,8 @@ class GradientReport:
         lines = [f"{'':<{width}}  max relative error  at index       analytic        numeric"]
         for e in self.per_parameter.values():
             lines.append(
-                f"{e.name:<{width}}  {e.max_relative_error:18.3e}  {e.position:8d}  {e.analytic:13.6e}  {e.numeric:13.6e}"
+                f"{e.name:<{width}}  {e.max_relative_error:18.3e}  {e.position:8d}  "
+                f"{e.analytic:13.6e}  {e.numeric:13.6e}"
             )
         lines.append(f"{'ok' if self.ok else 'NOT ok'}: largest {self.max_relative_error:.3e}, limit {_OK:.0e}")
         return "\n".join(lines)

@@ -25,8 +25,8 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
 
     Before one step in `every` the same batch goes through the net once more, layer by layer with the same Dropout
     masks, and back. Looking changes nothing: training has the same bits with and without it. `monitor[name]` is then a
-    dict of arrays, one element (or row) for each observation. Names are those of parameters ("0.weight", "0.bias"), of the
-    layers' outputs ("0.output": the net inputs of the activation that follows; "1.output": its activations), and of
+    dict of arrays, one element (or row) for each observation. Names are those of parameters ("0.weight", "0.bias"), of
+    the layers' outputs ("0.output": the net inputs of the activation that follows; "1.output": its activations), and of
     the gradients of the loss with respect to all of them ("0.weight.grad", "1.output.grad"). Layers inside a Residual
     are named after their place in it ("1.0.output").
 
@@ -37,7 +37,7 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
     | dead | activations: share of units that are 0 for the whole batch (of images: of channels); else NaN |
     | saturated | Tanh: share with abs(y) > 0.99; Sigmoid: with y < 0.01 or y > 0.99; else NaN |
     | update_ratio | parameters: norm of the step's update by norm of the values; else NaN |
-    | histogram, edges | (observations, bins) counts in equal bins from min to max; (observations, bins + 1) their edges |
+    | histogram, edges | counts (observations, bins) in equal bins from min to max; their edges (…, bins + 1) |
 
     Parameters
     ----------

@@ -78,7 +78,9 @@ def histogram(tag: str, counts: NDArray[Any], edges: NDArray[Any], mean: float, 
 def image(tag: str, pixels: NDArray[np.uint8]) -> bytes:
     """A picture (H, W, 3)."""
     height, width = pixels.shape[:2]
-    return _text(1, tag) + _message(4, _integer(1, height) + _integer(2, width) + _integer(3, 3) + _message(4, png(pixels)))
+    return _text(1, tag) + _message(
+        4, _integer(1, height) + _integer(2, width) + _integer(3, 3) + _message(4, png(pixels))
+    )
 
 
 def text(tag: str, content: str) -> bytes:
@@ -97,8 +99,12 @@ def session(settings: Mapping[str, Setting]) -> bytes:
 def experiment(settings: Mapping[str, Setting], metrics: Iterable[str], telling: Collection[str]) -> bytes:
     """The columns of the plugin's table: settings, and tags of scalars. `telling`: settings that come first, because
     they are said to differ between runs."""
-    kinds = {key: 1 if isinstance(value, str) else 2 if isinstance(value, bool) else 3 for key, value in settings.items()}
-    columns = [_message(4, _text(1, key) + _integer(4, kind) + _integer(7, key in telling)) for key, kind in kinds.items()]
+    kinds = {
+        key: 1 if isinstance(value, str) else 2 if isinstance(value, bool) else 3 for key, value in settings.items()
+    }
+    columns = [
+        _message(4, _text(1, key) + _integer(4, kind) + _integer(7, key in telling)) for key, kind in kinds.items()
+    ]
     columns += [_message(5, _message(1, _text(2, tag))) for tag in metrics]
     return _hparams("_hparams_/experiment", _message(2, b"".join(columns)))
 
@@ -143,7 +149,7 @@ def crc32c(data: bytes) -> int:
 
 @functools.cache
 def _tables() -> tuple[NDArray[np.uint32], list[list[int]]]:
-    """(_BLOCK, 256): what a byte at a place of a block gives; as lists the last row, the usual table, and the first four."""
+    """(_BLOCK, 256): what a byte at a place of a block gives; as lists the last row, the usual table, and four rows."""
     row = np.arange(256, dtype=np.uint32)
     for _ in range(8):
         row = np.where(row & 1, row >> 1 ^ np.uint32(_POLYNOMIAL), row >> 1)

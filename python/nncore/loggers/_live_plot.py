@@ -48,7 +48,9 @@ class LivePlot(Callback):
         try:
             from IPython.display import display
         except ImportError as error:
-            raise ImportError("[LivePlot] it shows pictures in notebooks, which need IPython: pip install ipykernel") from error
+            raise ImportError(
+                "[LivePlot] it shows pictures in notebooks, which need IPython: pip install ipykernel"
+            ) from error
         if find_spec("matplotlib") is None:  # told now, not after the first epoch
             raise ImportError("[LivePlot] matplotlib is needed to draw: pip install nncore[plot]")
         self._display: Any = display
@@ -58,7 +60,7 @@ class LivePlot(Callback):
         self._shown = -1
 
     def on_fit_begin(self, trainer: Fit) -> None:
-        """A new picture; of the model as it is now when there are points, which are checked so before the first step."""
+        """A new picture; with points one of the model as it is now, so that they are checked before the first step."""
         self._trainer, self._records, self._handle, self._shown = trainer, [], None, -1
         if self._points is not None:
             self._draw()

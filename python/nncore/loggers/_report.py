@@ -29,12 +29,15 @@ from nncore.train._trainer import Origin
 _REFUSED = (ConfigError, ShapeError, StateError, NumericError)
 _MOST_TENSORS = 6  # of a monitor, in one picture
 _STYLE = """
-body { margin: 0 auto; max-width: 76rem; padding: 1rem; font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff }
+body { margin: 0 auto; max-width: 76rem; padding: 1rem; font: 16px/1.5 system-ui, sans-serif; color: #222 }
+body { background: #fff }
 h1 { font-size: 1.6rem; margin: 0 } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; border-bottom: 1px solid #ccc }
 h1, p, figcaption { overflow-wrap: anywhere } td, th, caption { overflow-wrap: break-word }
-.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1rem; align-items: start }
+.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)) }
+.grid { gap: 1rem; align-items: start }
 .scroll { overflow-x: auto }
-figure { margin: 0 } img, svg { max-width: 100%; height: auto } td svg { max-width: none } figcaption, .note { color: #6e6e6e; font-size: .9rem }
+figure { margin: 0 } img, svg { max-width: 100%; height: auto } td svg { max-width: none }
+figcaption, .note { color: #6e6e6e; font-size: .9rem }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums }
 td, th { text-align: right; padding: .15rem .6rem; border-top: 1px solid #ddd; vertical-align: top }
 caption { text-align: left; color: #6e6e6e }
@@ -64,7 +67,9 @@ def _write(file: BinaryIO, history: History, data: Any, title: str) -> None:
     if not pictures.possible:
         parts.append(_note("There are no pictures: matplotlib is needed to draw them (pip install nncore[plot])."))
     if origin is None:
-        parts.append(_note("Only the numbers of this fit are known: its history was copied, unpickled or made by hand."))
+        parts.append(
+            _note("Only the numbers of this fit are known: its history was copied, unpickled or made by hand.")
+        )
     tables = [_wide(history._repr_html_())]
     if origin is not None:
         held_out = origin.data if data is None else data
@@ -84,12 +89,13 @@ def _write(file: BinaryIO, history: History, data: Any, title: str) -> None:
     page = (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{cell(title)}</title>\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{_STYLE}</style>\n</head>\n<body>\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{_STYLE}</style>\n'
+        f"</head>\n<body>\n"
     )
     file.write((page + "\n".join(parts) + "\n</body>\n</html>\n").encode("utf-8", "replace"))
 
 
-# ---- Pieces of a page -------------------------------------------------------------------------------------------------
+# ---- Pieces of a page -----------------------------------------------------------------------------------------------
 
 
 def _note(text: str) -> Markup:
@@ -141,7 +147,7 @@ class _Pictures:
         return Markup(f"<figure><figcaption>{cell(about)}</figcaption><img {source}></figure>")
 
 
-# ---- What is on it ----------------------------------------------------------------------------------------------------
+# ---- What is on it --------------------------------------------------------------------------------------------------
 
 
 def _curves(history: History, pictures: _Pictures) -> Iterator[Markup]:
@@ -163,7 +169,11 @@ def _curves(history: History, pictures: _Pictures) -> Iterator[Markup]:
 def _plain_curves(history: History) -> Iterator[Markup]:
     """Without matplotlib."""
     for key, values in history.epochs.items():
-        drawn = curve(values, width=420, height=160, about=f"{key} over the epochs") if key not in ("epoch", "seconds") else ""
+        drawn = (
+            curve(values, width=420, height=160, about=f"{key} over the epochs")
+            if key not in ("epoch", "seconds")
+            else ""
+        )
         if drawn:
             yield Markup(f"<figure><figcaption>{cell(key)}</figcaption>{drawn}</figure>")
 

@@ -113,7 +113,9 @@ class TensorBoard(Callback):
         if not self.logdir or "\0" in self.logdir:
             raise ConfigError(f"[TensorBoard] logdir: expected the path of a folder, got {describe(logdir)}")
         if run is not None and not _is_inside(run):
-            raise ConfigError(f"[TensorBoard] run: expected the name of a folder in logdir or None, got {describe(run)}")
+            raise ConfigError(
+                f"[TensorBoard] run: expected the name of a folder in logdir or None, got {describe(run)}"
+            )
         self.observing = observing_of("TensorBoard", every, "step", histograms, bins)
         self.run = run
         self.folder: str | None = None
@@ -262,7 +264,9 @@ def settings_of(trainer: Fit) -> dict[str, Setting]:
         "seed": str(options["seed"]),  # a large one is no float
         "model_seed": str(model.seed),
     }
-    settings |= {key: float(arguments.get(key, 0.0)) for key in ("momentum", "weight_decay")}  # every run has all columns
+    settings |= {
+        key: float(arguments.get(key, 0.0)) for key in ("momentum", "weight_decay")
+    }  # every run has all columns
     numbers = ("batch_size", "l2", "l1", "clip_grad_norm", "clip_grad_value")
     return settings | {key: float(options[key] or 0) for key in numbers}
 
@@ -272,7 +276,13 @@ def _story(trainer: Fit) -> str:
     parameters = [f"{parameter.name}: {parameter.shape}" for parameter in trainer.model.parameters()]
     options = [f"{key}={value!r}" for key, value in trainer.options.items()]
     loss = repr(trainer.loss) if isinstance(trainer.loss, Registered) else type(trainer.loss).__name__
-    parts = [repr(trainer.model), "\n".join(parameters), f"{loss}\n{trainer.optimizer!r}", "\n".join(options), str(info())]
+    parts = [
+        repr(trainer.model),
+        "\n".join(parameters),
+        f"{loss}\n{trainer.optimizer!r}",
+        "\n".join(options),
+        str(info()),
+    ]
     return "\n".join(f"    {line}" for line in "\n\n".join(parts).splitlines())
 
 
@@ -331,7 +341,7 @@ def _own_folder(logdir: str, run: str) -> str:
 
 
 def _alone(folder: str) -> EventFile:
-    """A new file in a folder that had none. Of two that begin at once, both see the other's at worst, and both give way."""
+    """A new file in a folder that had none. Two that begin at once may see each other's; then both give way."""
     try:
         file = EventFile(folder)
     except FileExistsError:
@@ -360,5 +370,6 @@ def _explained(logdir: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise OSError(
-            error.errno, f"[TensorBoard] logdir: expected a folder that can be written to, got {logdir!r} ({error.strerror})"
+            error.errno,
+            f"[TensorBoard] logdir: expected a folder that can be written to, got {logdir!r} ({error.strerror})",
         ) from error

@@ -86,7 +86,9 @@ class Layer:
 
     def _make_handle(self) -> Any:
         if type(self).forward is Layer.forward:
-            raise ConfigError(f"[{type(self).__name__}] forward: expected a method forward(self, x, training), got none")
+            raise ConfigError(
+                f"[{type(self).__name__}] forward: expected a method forward(self, x, training), got none"
+            )
         return _core.python_layer(type(self).__name__, self)
 
     # ---- What a subclass writes -----------------------------------------------------------------------------------
@@ -121,7 +123,8 @@ class Layer:
     def _run_forward(self, x: Any, training: bool, kept: dict[str, Any]) -> Any:
         """forward; `kept` receives what a training pass sets on self."""
         before = dict(self.__dict__)
-        y = self.forward(x, training) if _takes_training(type(self).forward) else self.forward(x)  # type: ignore[call-arg]
+        with_training = _takes_training(type(self).forward)
+        y = self.forward(x, training) if with_training else self.forward(x)  # type: ignore[call-arg]
         if training:
             kept.clear()
             kept.update((k, v) for k, v in self.__dict__.items() if before.get(k, _MISSING) is not v)
@@ -198,7 +201,9 @@ class CompiledLayer(Layer, Registered):
         super().__init_subclass__()
         replaced = sorted({"build", "forward", "backward"} & set(vars(cls)))
         if replaced:
-            raise ConfigError(f"[{cls.__name__}] {replaced[0]}: expected a subclass of nc.Layer, got one of a compiled layer")
+            raise ConfigError(
+                f"[{cls.__name__}] {replaced[0]}: expected a subclass of nc.Layer, got one of a compiled layer"
+            )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         Registered.__init__(self, *args, **kwargs)

@@ -114,7 +114,9 @@ class Loss:
         return self._number(pair[0]), pair[1]
 
     def _number(self, value: Any) -> float:
-        if isinstance(value, numbers.Real) or (isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "fiu"):
+        if isinstance(value, numbers.Real) or (
+            isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "fiu"
+        ):
             return float(value)
         raise ShapeError(f"[{type(self).__name__}] value: expected a number, got {describe(value)}")
 
@@ -163,7 +165,9 @@ class CompiledLoss(Loss, Registered):
         super().__init_subclass__()
         replaced = sorted({"forward", "backward", "__call__", "value"} & set(vars(cls)))
         if replaced:
-            raise ConfigError(f"[{cls.__name__}] {replaced[0]}: expected a subclass of nc.Loss, got one of a compiled loss")
+            raise ConfigError(
+                f"[{cls.__name__}] {replaced[0]}: expected a subclass of nc.Loss, got one of a compiled loss"
+            )
 
     def _make_spec(self) -> Any:
         return None  # until the arguments are known

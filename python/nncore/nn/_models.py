@@ -63,7 +63,12 @@ def mlp(
     normalise = flag("mlp", "batch_norm", batch_norm)
     layers: list[Layer] = []
     for n_in, n_out in itertools.pairwise(widths[:-1]):
-        layers += [Linear(n_in, n_out, **inits), *([BatchNorm1d(n_out)] if normalise else []), make_activation(), *drop()]
+        layers += [
+            Linear(n_in, n_out, **inits),
+            *([BatchNorm1d(n_out)] if normalise else []),
+            make_activation(),
+            *drop(),
+        ]
     layers.append(Linear(widths[-2], widths[-1], **inits))
     return Sequential(*layers, dtype=dtype, seed=seed, input=input)
 
@@ -117,7 +122,9 @@ def _shared_arguments(
     """The activation's class, the arguments of layers with weights, and what makes the Dropout layer, or none."""
     make_activation = activation_class(where, "activation", activation)
     if init is not None and not isinstance(init, (str, Initializer)):
-        raise ConfigError(f"[{where}] init: expected an initialiser of nncore.init or the name of one, got {describe(init)}")
+        raise ConfigError(
+            f"[{where}] init: expected an initialiser of nncore.init or the name of one, got {describe(init)}"
+        )
     share = number(where, "dropout", dropout, 0.0, 1.0)
     inits: dict[str, Any] = {} if init is None else {"weight_init": init, "bias_init": "zeros"}
     return make_activation, inits, lambda: [Dropout(share)] if share > 0 else []
@@ -126,5 +133,7 @@ def _shared_arguments(
 def _checked_sizes(sizes: Any) -> list[int]:
     given = None if isinstance(sizes, (str, bytes)) else as_list(sizes)
     if given is None or len(given) < 2:
-        raise ConfigError(f"[mlp] sizes: expected two or more integers, inputs first and outputs last, got {describe(sizes)}")
+        raise ConfigError(
+            f"[mlp] sizes: expected two or more integers, inputs first and outputs last, got {describe(sizes)}"
+        )
     return [integer("mlp", f"sizes[{i}]", n, 1, 2**31) for i, n in enumerate(given)]

@@ -157,7 +157,9 @@ class Sequential:
             return np.exp(z) if end == "log_probabilities" else z
         link = self._link or ("softmax" if z.ndim == 2 and z.shape[1] > 1 else "sigmoid")
         if link not in ("softmax", "sigmoid"):
-            raise StateError(f"[Sequential] predict_proba: the loss it was trained with ({link}) gives no probabilities")
+            raise StateError(
+                f"[Sequential] predict_proba: the loss it was trained with ({link}) gives no probabilities"
+            )
         return _core.apply(_core.Spec("layer", "Softmax" if link == "softmax" else "Sigmoid", {}), z)
 
     def predict(self, x: Any) -> Any:

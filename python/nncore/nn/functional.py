@@ -188,7 +188,9 @@ def max_pool2d(
     >>> nc.functional.max_pool2d([[[[1.0, 2.0], [3.0, 4.0]]]], 2)
     array([[[[4.]]]])
     """
-    return _run("max_pool2d", "MaxPool2d", x, kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode)
+    return _run(
+        "max_pool2d", "MaxPool2d", x, kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode
+    )
 
 
 def avg_pool2d(

@@ -68,7 +68,10 @@ class Optimizer(Registered):
 
     def _repr_html_(self) -> str:
         shown = {key: repr(value) for key, value in {**self._spec.args, **self._config}.items()}
-        return facts([*shown.items(), ("steps done", steps_done(self))], caption=f"{type(self).__name__}, rate now {shown_number(self.lr)}")
+        return facts(
+            [*shown.items(), ("steps done", steps_done(self))],
+            caption=f"{type(self).__name__}, rate now {shown_number(self.lr)}",
+        )
 
     def _bind(self, model: Sequential) -> Any:
         """The compiled optimizer for this model's parameters."""
@@ -88,7 +91,7 @@ class Optimizer(Registered):
         return self._core
 
     def state_dict(self) -> dict[str, Any]:
-        """Step count, epoch, rate (when it was set), what a schedule has seen, and the state arrays of each parameter."""
+        """Step count, epoch, rate (when it was set), the schedule's state, and the state arrays of each parameter."""
         if self._core is None:
             return dict(self._pending)
         with self._access_guard("state_dict"):
@@ -147,7 +150,9 @@ class Optimizer(Registered):
             for slot, values in self._mapping(slots).items():
                 if slot not in arrays:
                     raise ConfigError(f"[{type(self).__name__}] state_dict: no state is called {describe(slot)}")
-                copies.append((arrays[slot], cast(checked(values, shape, f"{name} {slot}"), arrays[slot].dtype).ravel()))
+                copies.append(
+                    (arrays[slot], cast(checked(values, shape, f"{name} {slot}"), arrays[slot].dtype).ravel())
+                )
         return copies
 
 

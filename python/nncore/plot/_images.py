@@ -193,7 +193,13 @@ def _surest(model: Any, samples: NDArray[Any], said: NDArray[np.int64], wrong: N
         p = np.asarray(model.predict_proba(samples[wrong]))
     except StateError:  # a model whose loss gives no probabilities
         return wrong
-    if p.ndim != 2 or p.shape[1] < 2 or p.shape[0] != len(wrong) or said[wrong].min() < 0 or said[wrong].max() >= p.shape[1]:
+    if (
+        p.ndim != 2
+        or p.shape[1] < 2
+        or p.shape[0] != len(wrong)
+        or said[wrong].min() < 0
+        or said[wrong].max() >= p.shape[1]
+    ):
         return wrong
     order: NDArray[np.int64] = wrong[np.argsort(-p[np.arange(len(wrong)), said[wrong]], kind="stable")]
     return order

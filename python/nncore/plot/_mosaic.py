@@ -41,7 +41,9 @@ def finite(where: str, name: str, array: NDArray[Any]) -> Floats:
     with np.errstate(over="ignore"):
         values = np.asarray(array, np.float64)
     if not np.isfinite(values).all():
-        raise ConfigError(f"[{where}] {name}: expected finite numbers, got {np.count_nonzero(~np.isfinite(values))} others")
+        raise ConfigError(
+            f"[{where}] {name}: expected finite numbers, got {np.count_nonzero(~np.isfinite(values))} others"
+        )
     return values
 
 

@@ -100,7 +100,9 @@ def canvas(
     try:
         with matplotlib.rc_context({**_SIZES, **_NEW_FIGURE}):
             columns = count if columns is None else columns
-            figure, axes = plt.subplots(-(-count // columns), columns, figsize=size, layout="constrained", squeeze=False)
+            figure, axes = plt.subplots(
+                -(-count // columns), columns, figsize=size, layout="constrained", squeeze=False
+            )
             interactive = matplotlib.is_interactive()  # a notebook's first figure sets it, and the context forgets that
             for spare in axes.flat[count:]:
                 spare.remove()

@@ -83,7 +83,9 @@ def sweep(
     with canvas(_WHERE, ax, (6.4, 3.8)) as (on,):
         for label, members in _lines(rows, [p for p in parameters if p != across]).items():
             at = np.array([place[_key(row.get(across))] for row in members])
-            values = np.array([row.get(name, np.nan) if row["status"] == "ok" else np.nan for row in members], np.float64)
+            values = np.array(
+                [row.get(name, np.nan) if row["status"] == "ok" else np.nan for row in members], np.float64
+            )
             lines[label] = _draw(on, at, values, colour(len(lines)), label, name)
         if numeric and spans_decades(np.array(places)):
             on.set_xscale("log")

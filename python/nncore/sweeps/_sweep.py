@@ -218,7 +218,9 @@ class _Sweeper:
             raise KeyboardInterrupt
         plan = self._plan
         data, held = self._data(trainer)
-        numbers = {name: float(values[-1]) for name, values in history.epochs.items() if len(values) and name not in FACTS}
+        numbers = {
+            name: float(values[-1]) for name, values in history.epochs.items() if len(values) and name not in FACTS
+        }
         if plan.steps is not None or not numbers:
             numbers = trainer.evaluate(*data, plan.metrics)
             if held is not None:

@@ -80,7 +80,10 @@ class SweepTable(list[dict[str, Any]]):
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         left = {i for i, name in enumerate(cells[0]) if name in ("status", "message")}
         lines = [
-            "  ".join(f"{text:<{w}}" if i in left else f"{text:>{w}}" for i, (text, w) in enumerate(zip(row, widths, strict=True)))
+            "  ".join(
+                f"{text:<{w}}" if i in left else f"{text:>{w}}"
+                for i, (text, w) in enumerate(zip(row, widths, strict=True))
+            )
             for row in cells
         ]
         lines.insert(1, "-" * len(lines[0]))

@@ -73,7 +73,7 @@ class Callback:
 
 
 class LambdaCallback(Callback):
-    """A callback made of functions: on_fit_begin(trainer), on_epoch_end(record) -> None or True, on_fit_end(history)."""
+    """Made of functions: on_fit_begin(trainer), on_epoch_end(record) -> None or True, on_fit_end(history)."""
 
     def __init__(
         self,

@@ -171,7 +171,8 @@ class ModelCheckpoint(Callback):
                 path = self.path.format(**record)
             except (LookupError, AttributeError, TypeError, ValueError, MemoryError) as error:
                 raise ConfigError(
-                    f"[ModelCheckpoint] path: expected names in braces of {sorted(record)}, got {self.path!r} ({error!r})"
+                    f"[ModelCheckpoint] path: expected names in braces of {sorted(record)}, got {self.path!r} "
+                    f"({error!r})"
                 ) from None
             self._trainer.model.save(path)
             self.saved.append(path)
@@ -220,4 +221,6 @@ class CSVLogger(Callback):
         except FileNotFoundError:
             return None
         except (csv.Error, UnicodeDecodeError) as error:
-            raise FormatError(f"[CSVLogger] {self.path}: expected a table of this kind, got something else ({error})") from None
+            raise FormatError(
+                f"[CSVLogger] {self.path}: expected a table of this kind, got something else ({error})"
+            ) from None

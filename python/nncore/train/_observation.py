@@ -35,7 +35,9 @@ def observing_of(where: str, every: object, per: object, histograms: object, bin
 def checked(given: object) -> Observing:
     """What any callback has in `observing`, before the compiled trainer gets it."""
     if not isinstance(given, tuple) or len(given) != 3:
-        raise ConfigError(f"[fit] callbacks: expected observing=(every, 'step' or 'epoch', bins) or None, got {describe(given)}")
+        raise ConfigError(
+            f"[fit] callbacks: expected observing=(every, 'step' or 'epoch', bins) or None, got {describe(given)}"
+        )
     every, per, bins = given
     none = isinstance(bins, int) and bins == 0
     return observing_of("fit", every, per, not none, 1 if none else bins)

@@ -94,7 +94,11 @@ class Trainer:
         num_threads: int | None = None,
         augment: Augment | None = None,
     ) -> None:
-        for name, given, wanted in (("model", model, Sequential), ("loss", loss, Loss), ("optimizer", optimizer, Optimizer)):
+        for name, given, wanted in (
+            ("model", model, Sequential),
+            ("loss", loss, Loss),
+            ("optimizer", optimizer, Optimizer),
+        ):
             if not isinstance(given, wanted):
                 article = "an" if wanted is Optimizer else "a"
                 raise ConfigError(f"[Trainer] {name}: expected {article} {wanted.__name__}, got {describe(given)}")

@@ -40,7 +40,9 @@ def run(args: argparse.Namespace) -> Report:
     """Runs each experiment; writes NAME.json, all runs, and NAME.csv, the comparison."""
     for flag, given in (("--logdir", args.logdir), ("--report", args.reports)):
         if given is not None and not set(args.names) & set(_WATCHED):
-            raise ConfigError(f"[experiments] {flag}: expected with {' '.join(_WATCHED)}, got it with {' '.join(args.names)}")
+            raise ConfigError(
+                f"[experiments] {flag}: expected with {' '.join(_WATCHED)}, got it with {' '.join(args.names)}"
+            )
     watchers(args)  # what is wrong with its flags is better known now
     report = _Comparison()
     for name in dict.fromkeys(args.names):

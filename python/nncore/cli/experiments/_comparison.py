@@ -115,7 +115,9 @@ def text_of(rows: Sequence[Row]) -> str:
         table.append((row.table, row.setting, row.metric, said, ours(row), str(row.runs)))
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = [
-        "  ".join(cell.ljust(w) if i < 3 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True)))
+        "  ".join(
+            cell.ljust(w) if i < 3 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))
+        )
         for line in table
     ]
     lines.insert(1, "-" * len(lines[0]))

@@ -34,7 +34,9 @@ SETTINGS = {
         "leaky_relu", "kaiming", lambda: RMSprop(lr=1e-3, momentum=0.9)
     ),
     # The source does not say what its pixels are. Positive ones keep a sigmoid net on its first plateau for 8 epochs.
-    "D: sigmoid, xavier, SGD lr=5e-2, batch 50, 8 epochs": Setting("sigmoid", "xavier", lambda: SGD(lr=5e-2), "standard"),
+    "D: sigmoid, xavier, SGD lr=5e-2, batch 50, 8 epochs": Setting(
+        "sigmoid", "xavier", lambda: SGD(lr=5e-2), "standard"
+    ),
     "D, pixels / 255: sigmoid, xavier, SGD lr=5e-2": Setting("sigmoid", "xavier", lambda: SGD(lr=5e-2)),
     "E: relu, kaiming, Adagrad lr=1e-2, batch 50, 8 epochs": Setting("relu", "kaiming", lambda: Adagrad(lr=1e-2)),
 }
@@ -55,7 +57,11 @@ def _train(name: str, epochs: int, samples: int | None, watch: Watch) -> Callabl
     def run(seed: int) -> Outcome:
         setting = SETTINGS[name]
         (X, y), validation, test = (tuple(part[:samples] for part in pair) for pair in _images())
-        pixels = Normalize(float(X.mean()), float(X.std())) if setting.pixels == "standard" else Normalize.from_data(X, "scale")
+        pixels = (
+            Normalize(float(X.mean()), float(X.std()))
+            if setting.pixels == "standard"
+            else Normalize.from_data(X, "scale")
+        )
         net = mnist_cnn(setting.activation, init=setting.init, seed=seed, input=pixels)
         options: dict[str, Any] = {"batch_size": 50, "seed": seed, "on_nonfinite": "stop", "num_threads": 1}
         trainer = Trainer(net, CrossEntropyLoss(), setting.optimizer(), **options)
@@ -64,7 +70,8 @@ def _train(name: str, epochs: int, samples: int | None, watch: Watch) -> Callabl
         history = fit(trainer, X, y, epochs, validation_data=validation, test_data=test, callbacks=watching)
         curves = {key: history[key].tolist() for key in ("loss", "val_accuracy", "test_accuracy")}
         curves |= series_of(monitor)
-        best, last = (curves["val_accuracy"] or [math.nan]), (curves["test_accuracy"] or [math.nan])  # none: it broke at once
+        # no values: it broke at once
+        best, last = curves["val_accuracy"] or [math.nan], curves["test_accuracy"] or [math.nan]
         figures = {"best_val_accuracy": max(best), "final_test_accuracy": last[-1]}
         return Outcome({name: figures}, history.n_steps, curves)
 

@@ -63,15 +63,23 @@ def _label(name: str, hidden: list[int], activation: str, y: Any) -> str:
 
 
 def runs(quick: bool, seed: int, watch: Watch) -> tuple[list[Run], list[str]]:
-    """Nine nets of one hidden layer, 27 of two to four layers with weights and an L2 penalty, five convolutional ones."""
+    """Nine nets of one hidden layer, 27 of two to four layers with an L2 penalty, five convolutional ones."""
     seeds = range(seed, seed + (1 if quick else 5))
     shallow = [
-        ("activation_width", f"{activation} {width}", _train("moons", [width], activation, 0.0, 500 if quick else 10_000))
+        (
+            "activation_width",
+            f"{activation} {width}",
+            _train("moons", [width], activation, 0.0, 500 if quick else 10_000),
+        )
         for activation in ACTIVATIONS
         for width in WIDTHS
     ]
     deep = [
-        ("n_layer", f"{name} {depth} x {width}", _train(name, [width] * (depth - 1), "tanh", L2, 200 if quick else 5000))
+        (
+            "n_layer",
+            f"{name} {depth} x {width}",
+            _train(name, [width] * (depth - 1), "tanh", L2, 200 if quick else 5000),
+        )
         for name in ("moons", "circles", "blobs")
         for depth in DEPTHS
         for width in WIDTHS

@@ -66,7 +66,7 @@ def _batch(batch_size: int | None, epochs: int, suffix: str = "") -> Callable[[i
 
 
 def runs(quick: bool, seed: int) -> tuple[list[Run], list[str]]:
-    """100 seeds for each perceptron; 20 for the nets, for one split of 200 test points is worth two points of accuracy."""
+    """100 seeds for each perceptron, 20 for the nets: one split of 200 test points is worth two points of accuracy."""
     part = 50 if quick else 1
     cases = [("perceptron", f"case {i + 1}", _perceptron_case(i)) for i in range(len(CASES))]
     nets = [("mlp", "full batch", _full_batch(1500 // part))]

@@ -1,4 +1,4 @@
-"""E2, document 002: a toy net by hand; nets with one hidden layer on CIFAR-10, one table for each thing that was tried."""
+"""E2, document 002: a toy net by hand; nets with one hidden layer on CIFAR-10, a table for each thing tried."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ from nncore.cli._cifar_mlp import Split, load_split, make_net
 from nncore.cli.experiments._runs import Once, Outcome, Run, each, fit
 from nncore.errors import ConfigError
 
-TITLE = "a toy net by hand; nets with one hidden layer on CIFAR-10: steps, rate, width, batch, penalty, dropout, PCA, depth"
+TITLE = (
+    "a toy net by hand; nets with one hidden layer on CIFAR-10: steps, rate, width, batch, penalty, dropout, PCA, depth"
+)
 THREADS = True  # runs go side by side, each in a thread of its own
 
 _TEST = 1000  # the first of the test images, as the source has it
@@ -141,7 +143,9 @@ def _means(values: list[float], size: int) -> list[float]:
     return [float(f"{mean:.4g}") for mean in np.reshape(values[:whole], (-1, size)).mean(axis=1)]
 
 
-def _table(nets: Training, settings: dict[str, Setting], table: str) -> Iterator[tuple[str, str, Callable[[int], Outcome]]]:
+def _table(
+    nets: Training, settings: dict[str, Setting], table: str
+) -> Iterator[tuple[str, str, Callable[[int], Outcome]]]:
     """A run for each setting, with all its figures."""
     for name, setting in settings.items():
 
@@ -176,7 +180,7 @@ def _best(nets: Training) -> Callable[[int], Outcome]:
 
 
 def _depth(nets: Training, layers: int) -> Callable[[int], Outcome]:
-    """Ten epochs; beside it the same depth with Kaiming's weights, and what gradient reaches the first layer at the start."""
+    """Ten epochs; the same depth with Kaiming's weights, and what gradient reaches the first layer at the start."""
     hidden = (50,) * (layers - 1)
 
     def run(seed: int) -> Outcome:
@@ -184,7 +188,10 @@ def _depth(nets: Training, layers: int) -> Callable[[int], Outcome]:
         values: dict[str, dict[str, float]] = {}
         curves: dict[str, list[float]] = {}
         steps = 0
-        for name, base in ((f"{layers} layers, 10 epochs", Setting()), (f"{layers} layers, Kaiming, 10 epochs", KAIMING)):
+        for name, base in (
+            (f"{layers} layers, 10 epochs", Setting()),
+            (f"{layers} layers, Kaiming, 10 epochs", KAIMING),
+        ):
             setting = replace(base, hidden=hidden, steps=2450)
             flow = gradient_flow(nets.net(setting, seed), CrossEntropyLoss(), data.X[:200], data.y[:200], seed=seed)
             found = nets.train(setting, seed)
@@ -234,7 +241,11 @@ def _tables(nets: Training) -> list[tuple[str, str, Callable[[int], Outcome]]]:
     both = ((50, Setting()), (100, WIDE))
     hidden = {f"H={h} 4000 iterations lr=1e-3": Setting(hidden=(h,)) for h in range(10, 121, 10)}
     batches = {f"H={h} batch={n}": replace(base, batch=n) for h, base in both for n in (100, 200, 300, 400, 500)}
-    regs = {f"H={h} reg={reg}": replace(base, reg=float(reg)) for h, base in both for reg in ("0", "0.25", "0.5", "0.75", "1.0")}
+    regs = {
+        f"H={h} reg={reg}": replace(base, reg=float(reg))
+        for h, base in both
+        for reg in ("0", "0.25", "0.5", "0.75", "1.0")
+    }
     keeps = {f"H={h} keep={keep}": replace(base, keep=keep) for h, base in both for keep in (0.25, 0.5, 0.75, 1.0)}
     reduced = {
         "250 components H=50 batch=200 1000 iterations lr=1e-4 reg=.25": BASELINE,

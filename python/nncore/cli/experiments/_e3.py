@@ -1,4 +1,4 @@
-"""E3, document 003: initial weights, the order of samples, convolutions by their sizes, Dropout with BatchNorm on MNIST."""
+"""E3, document 003: initial weights, the order of samples, sizes of convolutions, Dropout with BatchNorm on MNIST."""
 
 from __future__ import annotations
 
@@ -114,11 +114,19 @@ def dead_share(net: Sequential, X: Any) -> float:
 def _conv(_: int) -> Outcome:
     """Sizes, as summary has them."""
     values: dict[str, dict[str, float]] = {}
-    for setting, padding in (("16 filters 5x5 on 32x32x3", "valid"), ("16 filters 5x5 on 32x32x3, padding same", "same")):
+    for setting, padding in (
+        ("16 filters 5x5 on 32x32x3", "valid"),
+        ("16 filters 5x5 on 32x32x3, padding same", "same"),
+    ):
         net = Sequential(Conv2d(3, 16, 5, padding=padding), seed=0)
         channels, height, width = net(np.zeros((1, 3, 32, 32), np.float32)).shape[1:]
         parameters = net.summary((3, 32, 32)).parameters
-        values[setting] = {"parameters": parameters, "output_height": height, "output_width": width, "output_channels": channels}
+        values[setting] = {
+            "parameters": parameters,
+            "output_height": height,
+            "output_width": width,
+            "output_channels": channels,
+        }
     return Outcome(values, 0)
 
 
@@ -131,7 +139,7 @@ class _Trained:
 
 
 class DropoutNets:
-    """Convolutional nets on MNIST, 55 000 images to learn from, the last 5000 to choose by, the official ones to test."""
+    """Convolutional nets on MNIST: 55 000 images to learn from, the last 5000 to choose by, the official test set."""
 
     def __init__(self, quick: bool) -> None:
         X, y = load_mnist("train")

@@ -125,7 +125,9 @@ class Records:
         except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
             raise FormatError(f"[experiments] {self._path}: expected a result file, got something else") from None
         if content != self._head:
-            raise FormatError(f"[experiments] {self._path}: expected runs of {self._head}, got {content}; drop --resume")
+            raise FormatError(
+                f"[experiments] {self._path}: expected runs of {self._head}, got {content}; drop --resume"
+            )
         return found
 
 
