@@ -1,5 +1,6 @@
 """The layer that the README adds: its file, as it stands there, compiles, links and is a layer like the others."""
 
+import json
 import os
 import re
 import shutil
@@ -60,6 +61,15 @@ def last_command(ninja, folder, target):
     return run.stdout.splitlines()[-1]
 
 
+def compile_command(ninja, folder, source, made):
+    """How Ninja compiles the activations, alone or joined, turned to another source."""
+    run = subprocess.run([ninja, "-C", folder, "-t", "compdb"], capture_output=True, text=True, check=True)
+    units = [unit for unit in json.loads(run.stdout) if "nncore_core.dir" in unit["output"]]
+    unit = next(unit for unit in units if re.search("layers.activation", unit["file"]))
+    command = unit["command"].replace(unit["output"], str(made))
+    return command.replace(unit["file"], str(source))
+
+
 def run(command, **options):
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, **options)
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
@@ -76,11 +86,8 @@ def test_the_layer_of_the_readme(tmp_path):
     source.write_text(text, encoding="utf-8")
     shutil.copytree(ROOT / "python" / "nncore", package, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
 
-    # as relu.cpp is compiled, and the module linked with one object more
-    relu_object = "CMakeFiles/nncore_core.dir/cpp/src/layers/activation/relu.cpp.o"
-    compile_it = last_command(ninja, folder, relu_object).replace(relu_object, str(made))
-    compile_it = compile_it.replace(str(ROOT / "cpp/src/layers/activation/relu.cpp"), str(source))
-    run(compile_it + " -Werror", shell=True, cwd=folder)
+    # as the activations are compiled, and the module linked with one object more
+    run(compile_command(ninja, folder, source, made) + " -Werror", shell=True, cwd=folder)
     link = last_command(ninja, folder, CORE.name).replace(f"-o {CORE.name}", f"-o {package / CORE.name} {made}")
     run(link, shell=True, cwd=folder)
 

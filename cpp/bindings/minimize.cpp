@@ -28,8 +28,8 @@ void add_trajectory(py::dict& out, Trajectory trajectory, int64_t dimension) {
   }
   const py::handle base = owner.is_none() ? py::handle() : owner;  // none: copy
   out["path"] = py::array_t<double>({trajectory.records, dimension}, trajectory.path, base);
-  out["values"] = py::array_t<double>({trajectory.records}, trajectory.values, base);
-  out["steps"] = py::array_t<int64_t>({trajectory.records}, trajectory.steps, base);
+  out["values"] = py::array_t<double>(trajectory.records, trajectory.values, base);
+  out["steps"] = py::array_t<int64_t>(trajectory.records, trajectory.steps, base);
 }
 
 /// objective: a Spec, or a Python callable x -> (f, g).

@@ -21,7 +21,7 @@ KernelSet choose() {
   throw ConfigError(expected("[nncore]", "NNCORE_ISA", "a kernel set this CPU can run: " + names, wanted));
 }
 
-const KernelSet& current() {
+const KernelSet& active_set() {
   static const KernelSet set = choose();
   return set;
 }
@@ -34,7 +34,7 @@ std::vector<std::string> kernel_sets() {
   return names;
 }
 
-const char* kernel_set() { return current().name(); }
+const char* kernel_set() { return active_set().name(); }
 
 template <class T>
 double fma_rate(int64_t rounds) {
@@ -46,12 +46,12 @@ double fma_rate(int64_t rounds) {
 
 template <>
 const Kernels<float>& kernels<float>() {
-  static const Kernels<float>& table = current().kernels<float>();
+  static const Kernels<float>& table = active_set().kernels<float>();
   return table;
 }
 template <>
 const Kernels<double>& kernels<double>() {
-  static const Kernels<double>& table = current().kernels<double>();
+  static const Kernels<double>& table = active_set().kernels<double>();
   return table;
 }
 

@@ -197,21 +197,21 @@ class Pool {
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 
-Pool* current = nullptr;
+Pool* current_pool = nullptr;
 
 /// In a forked child the workers do not exist: forget the pool (its memory stays with the dead threads) and begin anew.
-void after_fork() { current = new Pool; }
+void after_fork() { current_pool = new Pool; }
 
 /// Never destroyed: at exit other threads may still be computing.
 Pool& pool() {
   static const bool ready = [] {
-    current = new Pool;
+    current_pool = new Pool;
     pthread_atfork(nullptr, nullptr, after_fork);
-    std::atexit([] { current->stop(); });
+    std::atexit([] { current_pool->stop(); });
     return true;
   }();
   (void)ready;
-  return *current;
+  return *current_pool;
 }
 
 std::atomic<int> chosen_threads{0};

@@ -1,21 +1,17 @@
 #include "train/model_batch.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <set>
 #include <typeinfo>
 
 #include "kernels/table.hpp"
 #include "nncore/rng.hpp"
+#include "train/clock.hpp"
 #include "train/ticker.hpp"
 
 namespace nncore {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 void require(bool condition, const char* what) {
   if (!condition) throw StateError(std::string("[Trainer] model batch: expected ") + what);
@@ -30,7 +26,7 @@ std::vector<typename ModelBatch<T>::Stage> ModelBatch<T>::stages_of(Model<T>& mo
   int64_t first = 0;
   for (std::size_t i = 0; i < model.n_layers(); ++i) {
     const Spec& spec = model.places()[i].handle->spec;
-    if (spec.name == "Linear" && !spec.foreign) {
+    if (spec.name == "Linear" && !spec.user_defined) {
       const Shape& weight = model.layer(i).parameters()[0].shape;
       const int64_t C = weight[0], K = weight[1], columns = K + (model.layer(i).parameters().size() > 1 ? 1 : 0);
       require(stages.empty() || stages.back().C == K, "layers that fit");

@@ -1,21 +1,17 @@
 #include "nncore/trainer.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <limits>
 #include <utility>
 
 #include "nncore/error.hpp"
 #include "nncore/rng.hpp"
 #include "nncore/thread_pool.hpp"
+#include "train/clock.hpp"
 #include "train/run.hpp"
 
 namespace nncore {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 /// Parameters are either in the plan or in its model: whatever ends a fit, they go back.
 template <class T>

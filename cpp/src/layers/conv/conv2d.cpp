@@ -33,7 +33,7 @@ class Conv2d final : public Layer<T> {
     const std::string wanted = "(N, " + std::to_string(C_) + ", H, W)";
     if (in.rank() != 3 || in[0] != C_ || in.size() == 0) this->shape_error(wanted, in, image_hint(in, C_));
     std::array<int64_t, 2> out{};
-    for (int axis = 0; axis < 2; ++axis) out[axis] = window_[axis].count(in[axis + 1]);
+    for (std::size_t axis = 0; axis < 2; ++axis) out[axis] = window_[axis].count(in[static_cast<int>(axis) + 1]);
     if (out[0] == 0 || out[1] == 0) {
       this->shape_error(wanted + " of at least " + pair_text(least(0), least(1)) + " pixels", in,
                         "the kernel is larger than the image; padding makes room");
@@ -256,7 +256,7 @@ class Conv2d final : public Layer<T> {
 using Pair = std::vector<int64_t>;
 constexpr int64_t kMaxChannels = int64_t{1} << 31;
 
-const auto registered =
+const auto registered_Conv2d =
     layer<Conv2d>("Conv2d")
         .summary("Convolution of images (a cross-correlation: the kernel is not turned).")
         .formula("y[n, k, u, v] = Σ_{c,i,j} x[n, c, u·stride + i·dilation - padding, v·stride + j·dilation - padding]"
@@ -264,11 +264,11 @@ const auto registered =
         .required("in_channels", rule::integer(1, kMaxChannels), "number of input channels C")
         .required("out_channels", rule::integer(1, kMaxChannels), "number of output channels K")
         .required("kernel_size", rule::pair(1, kMaxWindow), "rows and columns of the kernel")
-        .field("stride", int64_t{1}, rule::pair(1, kMaxWindow), "pixels from one window to the next")
-        .field("padding", int64_t{0}, rule::padding(kMaxWindow),
+        .field("stride", 1, rule::pair(1, kMaxWindow), "pixels from one window to the next")
+        .field("padding", 0, rule::padding(kMaxWindow),
                "zeros around the image; \"same\": as many as keep its size (stride 1), \"valid\": none")
-        .field("dilation", int64_t{1}, rule::pair(1, kMaxWindow), "pixels from one element of the kernel to the next")
-        .field("groups", int64_t{1}, rule::integer(1, kMaxChannels),
+        .field("dilation", 1, rule::pair(1, kMaxWindow), "pixels from one element of the kernel to the next")
+        .field("groups", 1, rule::integer(1, kMaxChannels),
                "channels fall into so many groups that do not mix; a divisor of in_channels and out_channels")
         .field("bias", true, rule::boolean(), "add b")
         .keyword("weight_init", Value(), rule::initializer(),
@@ -281,16 +281,17 @@ const auto registered =
                "which rounds two to five times as much as the sum of the formula; a NaN or inf spreads over 4 x 4 pixels.")
         .source("LeCun, Bottou, Bengio, Haffner, Gradient-based learning applied to document recognition, 1998")
         .doctest(">>> nc.Conv2d(3, 16, 5)(np.zeros((2, 3, 32, 32))).shape\n(2, 16, 28, 28)")
-        .example({{"in_channels", int64_t{2}}, {"out_channels", int64_t{3}}, {"kernel_size", int64_t{3}}}, {2, 5, 4})
-        .example({{"in_channels", int64_t{4}}, {"out_channels", int64_t{6}}, {"kernel_size", Pair{2, 3}},
-                  {"stride", Pair{2, 1}}, {"padding", Pair{1, 2}}, {"dilation", Pair{1, 2}}, {"groups", int64_t{2}}},
+        .example({{"in_channels", 2}, {"out_channels", 3}, {"kernel_size", 3}}, {2, 5, 4})
+        .example({{"in_channels", 4}, {"out_channels", 6}, {"kernel_size", Pair{2, 3}},
+                  {"stride", Pair{2, 1}}, {"padding", Pair{1, 2}}, {"dilation", Pair{1, 2}}, {"groups", 2}},
                  {4, 5, 4})
-        .example({{"in_channels", int64_t{3}}, {"out_channels", int64_t{3}}, {"kernel_size", int64_t{2}},
-                  {"padding", "same"}, {"groups", int64_t{3}}, {"bias", false}},
+        .example({{"in_channels", 3}, {"out_channels", 3}, {"kernel_size", 2},
+                  {"padding", "same"}, {"groups", 3}, {"bias", false}},
                  {3, 3, 4})
-        .example({{"in_channels", int64_t{2}}, {"out_channels", int64_t{2}}, {"kernel_size", int64_t{1}},
-                  {"stride", int64_t{3}}},
-                 {2, 4, 5});
+        .example({{"in_channels", 2}, {"out_channels", 2}, {"kernel_size", 1},
+                  {"stride", 3}},
+                 {2, 4, 5})
+        .trait("observed_as", "net input");
 
 }  // namespace
 }  // namespace nncore
