@@ -24,8 +24,8 @@ class GivenValues final : public Initializer {
   std::vector<double> values_;
 };
 
-struct GivenValuesMaker final : Maker<Initializer> {
-  explicit GivenValuesMaker(std::vector<double> given) : values(std::move(given)) {}
+struct GivenValuesFactory final : UserDefinedFactory<Initializer> {
+  explicit GivenValuesFactory(std::vector<double> given) : values(std::move(given)) {}
   std::unique_ptr<Initializer> make(std::type_identity<Initializer>) const override { return std::make_unique<GivenValues>(values); }
   std::vector<double> values;
 };
@@ -82,8 +82,8 @@ class PythonLayer final : public Layer<T> {
 };
 
 /// What a layer's handle knows of it.
-struct PythonLayerMaker final : Maker<Layer<float>>, Maker<Layer<double>> {
-  PythonLayerMaker(std::string name, Weak object) : kind(std::move(name)), layer(std::move(object)) {}
+struct PythonLayerFactory final : UserDefinedFactory<Layer<float>>, UserDefinedFactory<Layer<double>> {
+  PythonLayerFactory(std::string name, Weak object) : kind(std::move(name)), layer(std::move(object)) {}
   std::unique_ptr<Layer<float>> make(std::type_identity<Layer<float>>) const override {
     return std::make_unique<PythonLayer<float>>(kind, layer, declared);
   }
@@ -98,18 +98,18 @@ struct PythonLayerMaker final : Maker<Layer<float>>, Maker<Layer<double>> {
 
 std::shared_ptr<LayerHandle> make_handle(const std::string& kind, const py::object& layer) {
   auto handle = std::make_shared<LayerHandle>();
-  handle->spec = {"layer", kind, {}, std::make_shared<PythonLayerMaker>(kind, Weak(layer))};
+  handle->spec = {"layer", kind, {}, std::make_shared<PythonLayerFactory>(kind, Weak(layer))};
   return handle;
 }
 
-const PythonLayerMaker& maker_of(const LayerHandle& handle) {
-  return dynamic_cast<const PythonLayerMaker&>(*handle.spec.foreign);
+const PythonLayerFactory& factory_of(const LayerHandle& handle) {
+  return dynamic_cast<const PythonLayerFactory&>(*handle.spec.user_defined);
 }
 
 /// Until the layer joins a model, each parameter has memory of its own, so that arrays handed out stay true.
 void add_parameter(LayerHandle& handle, const std::string& name, const py::object& start, const py::object& value,
                    bool weight) {
-  const std::string where = "[" + maker_of(handle).kind + "]";
+  const std::string where = "[" + factory_of(handle).kind + "]";
   if ((handle.f32 || handle.f64) && !handle.provisional) {
     throw StateError(where + " add_parameter: the layer is part of a model already; add parameters in __init__");
   }
@@ -126,10 +126,10 @@ void add_parameter(LayerHandle& handle, const std::string& name, const py::objec
   storage->block = std::shared_ptr<Block<double>>(both, own.get());  // keeps the earlier ones, too
 
   auto init = std::make_shared<Spec>(Spec{"initializer", "given values", {}, nullptr});
-  init->foreign = std::make_shared<GivenValuesMaker>(std::vector<double>(first.view.data, first.view.data + n));
-  const auto maker = std::make_shared<PythonLayerMaker>(dynamic_cast<const PythonLayerMaker&>(*handle.spec.foreign));
-  maker->declared.push_back({name, now.view.shape, weight ? Role::weight : Role::bias, init});
-  handle.spec.foreign = maker;
+  init->user_defined = std::make_shared<GivenValuesFactory>(std::vector<double>(first.view.data, first.view.data + n));
+  const auto factory = std::make_shared<PythonLayerFactory>(dynamic_cast<const PythonLayerFactory&>(*handle.spec.user_defined));
+  factory->declared.push_back({name, now.view.shape, weight ? Role::weight : Role::bias, init});
+  handle.spec.user_defined = factory;
   handle.f64 = storage;
   handle.provisional = true;
   ++handle.generation;
@@ -144,7 +144,7 @@ py::tuple arrays_of(const std::shared_ptr<Storage<T>>& storage, std::size_t i, c
 
 /// (value, grad) of a parameter: views of the memory of whatever model the layer belongs to.
 py::tuple parameter_arrays(const LayerHandle& handle, std::size_t i) {
-  const Shape& shape = maker_of(handle).declared.at(i).shape;
+  const Shape& shape = factory_of(handle).declared.at(i).shape;
   return handle.f32 ? arrays_of(handle.f32, i, shape) : arrays_of(handle.f64, i, shape);
 }
 

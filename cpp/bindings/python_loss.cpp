@@ -58,8 +58,8 @@ class PythonLoss final : public Loss<T> {
   mutable Link link_ = Link::identity;  ///< of the targets checked last
 };
 
-struct PythonLossMaker final : Maker<Loss<float>>, Maker<Loss<double>> {
-  PythonLossMaker(std::string name, Weak object) : kind(std::move(name)), loss(std::move(object)) {}
+struct PythonLossFactory final : UserDefinedFactory<Loss<float>>, UserDefinedFactory<Loss<double>> {
+  PythonLossFactory(std::string name, Weak object) : kind(std::move(name)), loss(std::move(object)) {}
   std::unique_ptr<Loss<float>> make(std::type_identity<Loss<float>>) const override {
     return std::make_unique<PythonLoss<float>>(kind, loss);
   }
@@ -77,7 +77,7 @@ void bind_python_loss(py::module_& m) {
   m.def(
       "python_loss",
       [](const std::string& kind, const py::object& loss) {
-        return std::make_shared<Spec>(Spec{"loss", kind, {}, std::make_shared<PythonLossMaker>(kind, Weak(loss))});
+        return std::make_shared<Spec>(Spec{"loss", kind, {}, std::make_shared<PythonLossFactory>(kind, Weak(loss))});
       },
       py::arg("kind"), py::arg("loss"), "The spec of a loss written in Python.");
 }

@@ -150,7 +150,7 @@ py::dict describe(const Schema& schema) {
   out["doctest"] = schema.doctest;
   out["fields"] = fields;
   out["examples"] = examples;
-  out["traits"] = py::cast(schema.traits);
+  out["traits"] = to_dict(schema.traits);
   return out;
 }
 
@@ -214,7 +214,7 @@ py::object to_python(const Value& value) {
       return out;
     }
   };
-  return std::visit(Converter{}, value);
+  return std::visit(Converter{}, static_cast<const ValueVariant&>(value));
 }
 
 void bind_registry(py::module_& m) {

@@ -25,4 +25,8 @@ struct WeightAndBias {
 };
 WeightAndBias weight_and_bias(const Args& args);
 
+namespace rule {
+Rule initializer();  ///< None, an initialiser or the name of one
+}
+
 }  // namespace nncore

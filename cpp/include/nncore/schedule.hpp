@@ -39,4 +39,9 @@ class Schedule {
 /// A schedule from a rate argument: a number stands for itself, an object for what it computes.
 std::unique_ptr<Schedule> make_schedule(const Value& rate);
 
+namespace rule {
+Rule schedule();
+Rule rate();  ///< a positive number or a schedule
+}  // namespace rule
+
 }  // namespace nncore

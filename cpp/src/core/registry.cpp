@@ -1,12 +1,6 @@
 #include "nncore/registry.hpp"
 
 #include "nncore/error.hpp"
-#include "nncore/initializer.hpp"
-#include "nncore/layer.hpp"
-#include "nncore/loss.hpp"
-#include "nncore/objective.hpp"
-#include "nncore/optimizer.hpp"
-#include "nncore/schedule.hpp"
 
 namespace nncore {
 namespace {
@@ -20,77 +14,64 @@ std::map<std::pair<std::string, std::string>, Schema>& all_schemas() {
 
 const std::map<std::pair<std::string, std::string>, Schema>& schemas() { return all_schemas(); }
 
-const Schema& find_schema(const std::string& kind, const std::string& name) {
-  const auto found = all_schemas().find({kind, name});
+const Schema& find_schema(std::string_view kind, std::string_view name) {
+  const auto found = all_schemas().find({std::string(kind), std::string(name)});
   if (found != all_schemas().end()) return found->second;
   std::string names;
   for (const auto& [key, schema] : all_schemas()) {
     if (key.first == kind) names += (names.empty() ? "" : ", ") + key.second;
   }
-  throw ConfigError("no " + kind + " is called '" + name + "'; there are: " + names);
+  throw ConfigError("no " + std::string(kind) + " is called '" + std::string(name) + "'; there are: " + names);
 }
 
-template <class Base>
-Factories<Base>& factories() {
-  static Factories<Base> all;
-  return all;
-}
-template Factories<Layer<float>>& factories();
-template Factories<Layer<double>>& factories();
-template Factories<Loss<float>>& factories();
-template Factories<Loss<double>>& factories();
-template Factories<Optimizer<float>>& factories();
-template Factories<Optimizer<double>>& factories();
-template Factories<Initializer>& factories();
-template Factories<Schedule>& factories();
-template Factories<Objective>& factories();
-
-Registration::Registration(const std::string& kind, const std::string& name) : schema_(all_schemas()[{kind, name}]) {
+Registration::Registration(const char* kind, const char* name) : schema_(all_schemas()[{kind, name}]) {
   schema_.kind = kind;
   schema_.name = name;
 }
-Registration& Registration::summary(std::string text) {
-  schema_.summary = std::move(text);
+Registration& Registration::summary(const char* text) {
+  schema_.summary = text;
   return *this;
 }
-Registration& Registration::formula(std::string text) {
-  schema_.formula = std::move(text);
+Registration& Registration::formula(const char* text) {
+  schema_.formula = text;
   return *this;
 }
-Registration& Registration::shapes(std::string text) {
-  schema_.shapes = std::move(text);
+Registration& Registration::shapes(const char* text) {
+  schema_.shapes = text;
   return *this;
 }
-Registration& Registration::notes(std::string text) {
-  schema_.notes = std::move(text);
+Registration& Registration::notes(const char* text) {
+  schema_.notes = text;
   return *this;
 }
-Registration& Registration::source(std::string text) {
-  schema_.source = std::move(text);
+Registration& Registration::source(const char* text) {
+  schema_.source = text;
   return *this;
 }
-Registration& Registration::doctest(std::string text) {
-  schema_.doctest = std::move(text);
+Registration& Registration::doctest(const char* text) {
+  schema_.doctest = text;
   return *this;
 }
-Registration& Registration::required(std::string name, Rule rule, std::string doc) {
-  schema_.fields.push_back({std::move(name), std::move(rule), std::nullopt, std::move(doc), false});
+Registration& Registration::required(const char* name, const Rule& rule, const char* doc) {
+  schema_.fields.push_back({name, rule, std::nullopt, doc, false});
   return *this;
 }
-Registration& Registration::field(std::string name, Value fallback, Rule rule, std::string doc) {
-  schema_.fields.push_back({std::move(name), std::move(rule), std::move(fallback), std::move(doc), false});
+Registration& Registration::field(const char* name, const Value& fallback, const Rule& rule, const char* doc) {
+  schema_.fields.push_back({name, rule, fallback, doc, false});
   return *this;
 }
-Registration& Registration::keyword(std::string name, Value fallback, Rule rule, std::string doc) {
-  schema_.fields.push_back({std::move(name), std::move(rule), std::move(fallback), std::move(doc), true});
+Registration& Registration::keyword(const char* name, const Value& fallback, const Rule& rule, const char* doc) {
+  schema_.fields.push_back({name, rule, fallback, doc, true});
   return *this;
 }
-Registration& Registration::example(std::map<std::string, Value> args, Shape sample) {
-  schema_.examples.push_back({std::move(args), sample});
+Registration& Registration::example(std::initializer_list<Argument> args, const Shape& sample) {
+  Example& example = schema_.examples.emplace_back();
+  for (const Argument& argument : args) example.args[argument.name] = argument.value;
+  example.sample = sample;
   return *this;
 }
-Registration& Registration::trait(const std::string& name) {
-  schema_.traits[name] = true;
+Registration& Registration::trait(const char* name, const Value& value) {
+  schema_.traits[name] = value;
   return *this;
 }
 

@@ -36,7 +36,55 @@ struct Writer {
 
 }  // namespace
 
-std::string to_string(const Value& value) { return std::visit(Writer{}, value); }
+Value::Value() = default;
+Value::Value(bool x) : ValueVariant(x) {}
+Value::Value(int x) : ValueVariant(int64_t{x}) {}
+Value::Value(long x) : ValueVariant(int64_t{x}) {}
+Value::Value(long long x) : ValueVariant(int64_t{x}) {}
+Value::Value(double x) : ValueVariant(x) {}
+Value::Value(const char* x) : ValueVariant(std::string(x)) {}
+Value::Value(std::string x) : ValueVariant(std::move(x)) {}
+Value::Value(std::vector<double> x) : ValueVariant(std::move(x)) {}
+Value::Value(std::vector<int64_t> x) : ValueVariant(std::move(x)) {}
+Value::Value(std::shared_ptr<const Spec> x) : ValueVariant(std::move(x)) {}
+Value::Value(std::vector<std::shared_ptr<const Spec>> x) : ValueVariant(std::move(x)) {}
+Value::Value(std::shared_ptr<const IndexFunction> x) : ValueVariant(std::move(x)) {}
+Value::Value(const Value&) = default;
+Value::Value(Value&&) noexcept = default;
+Value& Value::operator=(const Value&) = default;
+Value& Value::operator=(Value&&) noexcept = default;
+Value::~Value() = default;
+
+const Value& Args::at(std::string_view name) const { return values_.at(std::string(name)); }
+bool Args::is_none(std::string_view name) const { return std::holds_alternative<std::monostate>(at(name)); }
+
+template <class V>
+V Args::get(std::string_view name) const {
+  return std::get<V>(at(name));
+}
+template <>
+float Args::get<float>(std::string_view name) const {
+  return static_cast<float>(std::get<double>(at(name)));
+}
+template bool Args::get(std::string_view) const;
+template int64_t Args::get(std::string_view) const;
+template double Args::get(std::string_view) const;
+template std::string Args::get(std::string_view) const;
+template std::vector<double> Args::get(std::string_view) const;
+template std::vector<int64_t> Args::get(std::string_view) const;
+template std::vector<std::shared_ptr<const Spec>> Args::get(std::string_view) const;
+template std::shared_ptr<const IndexFunction> Args::get(std::string_view) const;
+
+Rule::Rule(std::string wanted, std::string python_type, std::shared_ptr<const Check> check)
+    : expected(std::move(wanted)), annotation(std::move(python_type)), check_(std::move(check)) {}
+Rule::Rule(const Rule&) = default;
+Rule::Rule(Rule&&) noexcept = default;
+Rule& Rule::operator=(const Rule&) = default;
+Rule& Rule::operator=(Rule&&) noexcept = default;
+Rule::~Rule() = default;
+std::optional<Value> Rule::accept(const Value& given) const { return check_->accept(given); }
+
+std::string to_string(const Value& value) { return std::visit(Writer{}, static_cast<const ValueVariant&>(value)); }
 
 Args bind_arguments(const Schema& schema, const std::map<std::string, Value>& given) {
   const std::string where = "[" + schema.name + "]";

@@ -81,37 +81,47 @@ Registration& add_gain(Registration& initializer) {
 
 Registration& add_nonlinearity(Registration& initializer) {
   return initializer.field("a", 0.0, rule::number(), "slope of the leaky ReLU that follows")
-      .field("mode", std::string("fan_in"), rule::one_of({"fan_in", "fan_out"}),
+      .field("mode", "fan_in", rule::one_of({"fan_in", "fan_out"}),
              "keep the spread in the forward or in the backward direction")
-      .field("nonlinearity", std::string("leaky_relu"),
+      .field("nonlinearity", "leaky_relu",
              rule::one_of({"leaky_relu", "relu", "tanh", "sigmoid", "selu", "linear", "conv1d", "conv2d", "conv3d"}), "what follows, for the gain")
       .source("He, Zhang, Ren, Sun, Delving Deep into Rectifiers, 2015")
       .example({})
-      .example({{"mode", std::string("fan_out")}, {"nonlinearity", std::string("tanh")}});
+      .example({{"mode", "fan_out"}, {"nonlinearity", "tanh"}});
 }
 
-const auto xavier_uniform = add_gain(initializer<Xavier<false>>("xavier_uniform")
-                                         .summary("Glorot's uniform scheme.")
-                                         .formula("w ~ U(-b, b),  b = gain sqrt(6 / (fan_in + fan_out))"));
-const auto xavier_normal = add_gain(initializer<Xavier<true>>("xavier_normal")
-                                        .summary("Glorot's normal scheme.")
-                                        .formula("w ~ N(0, gain^2 2 / (fan_in + fan_out))"));
-const auto kaiming_uniform = add_nonlinearity(initializer<Kaiming<false>>("kaiming_uniform")
-                                                  .summary("He's uniform scheme.")
-                                                  .formula("w ~ U(-b, b),  b = gain sqrt(3 / fan)"));
-const auto kaiming_normal = add_nonlinearity(initializer<Kaiming<true>>("kaiming_normal")
-                                                 .summary("He's normal scheme.")
-                                                 .formula("w ~ N(0, gain^2 / fan)"));
-const auto lecun_normal = initializer<LecunNormal>("lecun_normal")
-                              .summary("LeCun's normal scheme, for SELU and tanh.")
-                              .formula("w ~ N(0, 1 / fan_in)")
-                              .source("LeCun, Bottou, Orr, Müller, Efficient BackProp, 1998, section 4.6")
-                              .example({});
-const auto fan_in_uniform = initializer<FanInUniform>("fan_in_uniform")
-                                .summary("PyTorch's default for Linear and Conv2d.")
-                                .formula("w ~ U(-b, b),  b = 1 / sqrt(fan_in)")
-                                .source("LeCun, Bottou, Orr, Müller, Efficient BackProp, 1998, section 4.6, up to a factor")
-                                .example({});
+const auto registered_xavier_uniform =
+    initializer<Xavier<false>>("xavier_uniform")
+        .summary("Glorot's uniform scheme.")
+        .formula("w ~ U(-b, b),  b = gain sqrt(6 / (fan_in + fan_out))")
+        .also(add_gain);
+const auto registered_xavier_normal =
+    initializer<Xavier<true>>("xavier_normal")
+        .summary("Glorot's normal scheme.")
+        .formula("w ~ N(0, gain^2 2 / (fan_in + fan_out))")
+        .also(add_gain);
+const auto registered_kaiming_uniform =
+    initializer<Kaiming<false>>("kaiming_uniform")
+        .summary("He's uniform scheme.")
+        .formula("w ~ U(-b, b),  b = gain sqrt(3 / fan)")
+        .also(add_nonlinearity);
+const auto registered_kaiming_normal =
+    initializer<Kaiming<true>>("kaiming_normal")
+        .summary("He's normal scheme.")
+        .formula("w ~ N(0, gain^2 / fan)")
+        .also(add_nonlinearity);
+const auto registered_LecunNormal =
+    initializer<LecunNormal>("lecun_normal")
+        .summary("LeCun's normal scheme, for SELU and tanh.")
+        .formula("w ~ N(0, 1 / fan_in)")
+        .source("LeCun, Bottou, Orr, Müller, Efficient BackProp, 1998, section 4.6")
+        .example({});
+const auto registered_FanInUniform =
+    initializer<FanInUniform>("fan_in_uniform")
+        .summary("PyTorch's default for Linear and Conv2d.")
+        .formula("w ~ U(-b, b),  b = 1 / sqrt(fan_in)")
+        .source("LeCun, Bottou, Orr, Müller, Efficient BackProp, 1998, section 4.6, up to a factor")
+        .example({});
 
 }  // namespace
 }  // namespace nncore

@@ -2,6 +2,9 @@
 
 #include <map>
 
+#include "core/factories.hpp"
+#include "core/make_rule.hpp"
+
 namespace nncore {
 namespace {
 
@@ -17,6 +20,9 @@ std::string full_name(const std::string& name) {
 }
 
 }  // namespace
+
+template void add_factory(const char*, Factory<Initializer>);
+template std::unique_ptr<Initializer> make(const Spec&);
 
 bool is_initializer(const std::string& name) { return schemas().count({"initializer", full_name(name)}) > 0; }
 
@@ -36,6 +42,17 @@ WeightAndBias weight_and_bias(const Args& args) {
   const bool zero_bias = name != nullptr && short_names().count(*name) > 0;
   return {or_else(args.at("weight_init"), standard),
           or_else(args.at("bias_init"), zero_bias ? initializer_spec("zeros") : standard)};
+}
+
+Rule rule::initializer() {
+  return make_rule("an initialiser of nncore.init or the name of one", "str | Initializer | None",
+                   [](const Value& v) -> std::optional<Value> {
+                     if (std::holds_alternative<std::monostate>(v)) return v;
+                     const auto* given = std::get_if<std::shared_ptr<const Spec>>(&v);
+                     if (given != nullptr) return (*given)->kind == "initializer" ? std::optional<Value>(v) : std::nullopt;
+                     const auto* name = std::get_if<std::string>(&v);
+                     return name != nullptr && is_initializer(*name) ? std::optional<Value>(v) : std::nullopt;
+                   });
 }
 
 }  // namespace nncore

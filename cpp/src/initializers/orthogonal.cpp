@@ -66,15 +66,16 @@ class Orthogonal final : public Initializer {
   double gain_;
 };
 
-const auto registered = initializer<Orthogonal>("orthogonal")
-                            .summary("A random matrix with orthonormal rows or columns, whichever are fewer.")
-                            .formula("w = gain Q,  A = QR,  A ~ N(0, 1),  diag(R) > 0")
-                            .field("gain", 1.0, rule::positive(), "factor")
-                            .notes("Weights of more than two dimensions are flattened to (shape[0], the rest).")
-                            .source("Saxe, McClelland, Ganguli, Exact solutions to the nonlinear dynamics of learning "
-                                    "in deep linear neural networks, 2014")
-                            .example({})
-                            .example({{"gain", 2.0}});
+const auto registered_Orthogonal =
+    initializer<Orthogonal>("orthogonal")
+        .summary("A random matrix with orthonormal rows or columns, whichever are fewer.")
+        .formula("w = gain Q,  A = QR,  A ~ N(0, 1),  diag(R) > 0")
+        .field("gain", 1.0, rule::positive(), "factor")
+        .notes("Weights of more than two dimensions are flattened to (shape[0], the rest).")
+        .source("Saxe, McClelland, Ganguli, Exact solutions to the nonlinear dynamics of learning "
+                "in deep linear neural networks, 2014")
+        .example({})
+        .example({{"gain", 2.0}});
 
 }  // namespace
 }  // namespace nncore

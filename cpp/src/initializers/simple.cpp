@@ -53,28 +53,39 @@ class Normal final : public Initializer {
   double mean_, std_;
 };
 
-const auto constant = initializer<Constant>("constant")
-                          .summary("Every element the same number.")
-                          .formula("w = v")
-                          .required("v", rule::number(), "the number")
-                          .example({{"v", 0.25}});
-const auto zeros = initializer<Zeros>("zeros").summary("Every element 0.").formula("w = 0").example({});
-const auto ones = initializer<Ones>("ones").summary("Every element 1.").formula("w = 1").example({});
-const auto uniform = initializer<Uniform>("uniform")
-                         .summary("Uniform numbers between a and b.")
-                         .formula("w ~ U(a, b)")
-                         .field("a", 0.0, rule::number(), "lower end")
-                         .field("b", 1.0, rule::number(), "upper end")
-                         .example({})
-                         .example({{"a", -0.5}, {"b", 0.25}});
-const auto normal = initializer<Normal>("normal")
-                        .summary("Normal numbers.")
-                        .formula("w ~ N(mean, std^2)")
-                        .field("mean", 0.0, rule::number(), "expected value")
-                        .field("std", 1.0, rule::non_negative(), "standard deviation")
-                        .source("Box, Muller, 1958, for the numbers")
-                        .example({})
-                        .example({{"mean", 1.0}, {"std", 0.01}});
+const auto registered_Constant =
+    initializer<Constant>("constant")
+        .summary("Every element the same number.")
+        .formula("w = v")
+        .required("v", rule::number(), "the number")
+        .example({{"v", 0.25}});
+const auto registered_Zeros =
+    initializer<Zeros>("zeros")
+        .summary("Every element 0.")
+        .formula("w = 0")
+        .example({});
+const auto registered_Ones =
+    initializer<Ones>("ones")
+        .summary("Every element 1.")
+        .formula("w = 1")
+        .example({});
+const auto registered_Uniform =
+    initializer<Uniform>("uniform")
+        .summary("Uniform numbers between a and b.")
+        .formula("w ~ U(a, b)")
+        .field("a", 0.0, rule::number(), "lower end")
+        .field("b", 1.0, rule::number(), "upper end")
+        .example({})
+        .example({{"a", -0.5}, {"b", 0.25}});
+const auto registered_Normal =
+    initializer<Normal>("normal")
+        .summary("Normal numbers.")
+        .formula("w ~ N(mean, std^2)")
+        .field("mean", 0.0, rule::number(), "expected value")
+        .field("std", 1.0, rule::non_negative(), "standard deviation")
+        .source("Box, Muller, 1958, for the numbers")
+        .example({})
+        .example({{"mean", 1.0}, {"std", 0.01}});
 
 }  // namespace
 }  // namespace nncore

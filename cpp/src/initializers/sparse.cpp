@@ -29,15 +29,16 @@ class Sparse final : public Initializer {
   double sparsity_, std_;
 };
 
-const auto registered = initializer<Sparse>("sparse")
-                            .summary("Normal numbers, and in every column the same number of zeros, in random rows.")
-                            .formula("w ~ N(0, std^2), then ceil(sparsity rows) elements of each column are 0")
-                            .required("sparsity", rule::in_closed(0.0, 1.0), "share of each column that is 0")
-                            .field("std", 0.01, rule::non_negative(), "standard deviation of the others")
-                            .notes("Weights of more than two dimensions are flattened to (shape[0], the rest).")
-                            .source("Martens, Deep learning via Hessian-free optimization, 2010, section 5")
-                            .example({{"sparsity", 0.5}})
-                            .example({{"sparsity", 0.1}, {"std", 1.0}});
+const auto registered_Sparse =
+    initializer<Sparse>("sparse")
+        .summary("Normal numbers, and in every column the same number of zeros, in random rows.")
+        .formula("w ~ N(0, std^2), then ceil(sparsity rows) elements of each column are 0")
+        .required("sparsity", rule::in_closed(0.0, 1.0), "share of each column that is 0")
+        .field("std", 0.01, rule::non_negative(), "standard deviation of the others")
+        .notes("Weights of more than two dimensions are flattened to (shape[0], the rest).")
+        .source("Martens, Deep learning via Hessian-free optimization, 2010, section 5")
+        .example({{"sparsity", 0.5}})
+        .example({{"sparsity", 0.1}, {"std", 1.0}});
 
 }  // namespace
 }  // namespace nncore

@@ -29,7 +29,7 @@ class Dropout final : public Layer<T> {
   DropoutMask<T> mask_;
 };
 
-const auto registered =
+const auto registered_Dropout =
     layer<Dropout>("Dropout")
         .summary("Drops each element with probability p in training; passes everything on in inference.")
         .formula("y = x * mask / (1 - p),  mask ~ Bernoulli(1 - p)")

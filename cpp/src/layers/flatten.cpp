@@ -29,13 +29,14 @@ class Flatten final : public Layer<T> {
   Shape in_;
 };
 
-const auto registered = layer<Flatten>("Flatten")
-                            .summary("Lays all features of a sample in one row.")
-                            .formula("y[n] = x[n].ravel()")
-                            .shapes("(N, *) -> (N, D), D the product of *")
-                            .doctest(">>> nc.Flatten()(np.zeros((5, 1, 28, 28))).shape\n(5, 784)")
-                            .example({}, {3})
-                            .example({}, {2, 5, 7});
+const auto registered_Flatten =
+    layer<Flatten>("Flatten")
+        .summary("Lays all features of a sample in one row.")
+        .formula("y[n] = x[n].ravel()")
+        .shapes("(N, *) -> (N, D), D the product of *")
+        .doctest(">>> nc.Flatten()(np.zeros((5, 1, 28, 28))).shape\n(5, 784)")
+        .example({}, {3})
+        .example({}, {2, 5, 7});
 
 }  // namespace
 }  // namespace nncore

@@ -308,26 +308,26 @@ std::shared_ptr<const Spec> example_layer(const std::string& name, std::map<std:
 }
 using Layers = std::vector<std::shared_ptr<const Spec>>;
 Value linear_and_tanh() {
-  return Layers{example_layer("Linear", {{"in_features", int64_t{3}}, {"out_features", int64_t{3}}}),
+  return Layers{example_layer("Linear", {{"in_features", 3}, {"out_features", 3}}),
                 example_layer("Tanh")};
 }
 Value with_more_inside() {
-  return Layers{example_layer("Linear", {{"in_features", int64_t{4}}, {"out_features", int64_t{6}}, {"bias", false}}),
-                example_layer("BatchNorm1d", {{"num_features", int64_t{6}}}),
+  return Layers{example_layer("Linear", {{"in_features", 4}, {"out_features", 6}, {"bias", false}}),
+                example_layer("BatchNorm1d", {{"num_features", 6}}),
                 example_layer("SiLU"),
-                example_layer("Linear", {{"in_features", int64_t{6}}, {"out_features", int64_t{4}}})};
+                example_layer("Linear", {{"in_features", 6}, {"out_features", 4}})};
 }
 Value convolutions() {
-  return Layers{example_layer("BatchNorm2d", {{"num_features", int64_t{2}}}),
+  return Layers{example_layer("BatchNorm2d", {{"num_features", 2}}),
                 example_layer("SiLU"),
-                example_layer("Conv2d", {{"in_channels", int64_t{2}}, {"out_channels", int64_t{3}},
-                                         {"kernel_size", int64_t{3}}, {"padding", int64_t{1}}, {"bias", false}}),
+                example_layer("Conv2d", {{"in_channels", 2}, {"out_channels", 3},
+                                         {"kernel_size", 3}, {"padding", 1}, {"bias", false}}),
                 example_layer("Tanh"),
-                example_layer("Conv2d", {{"in_channels", int64_t{3}}, {"out_channels", int64_t{2}},
-                                         {"kernel_size", int64_t{1}}})};
+                example_layer("Conv2d", {{"in_channels", 3}, {"out_channels", 2},
+                                         {"kernel_size", 1}})};
 }
 
-const auto registered =
+const auto registered_Residual =
     layer<Residual>("Residual")
         .summary("Layers with a way around them.")
         .formula("y = x + f(x), f the layers one after the other")

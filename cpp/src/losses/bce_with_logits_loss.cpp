@@ -62,12 +62,13 @@ class BCEWithLogitsLoss final : public Loss<T> {
   bool mean_;
 };
 
-const auto registered =
-    add_reduction(loss<BCEWithLogitsLoss>("BCEWithLogitsLoss")
-                      .summary("Binary cross-entropy of the sigmoid of raw outputs (logits), over all elements.")
-                      .formula("L = -sum (p y log s + (1 - y) log(1 - s)) / n,  s = sigmoid(z),  n the number of elements")
-                      .field("pos_weight", Value(), rule::optional(rule::one_or_more_numbers()),
-                             "weight p of y = 1: one number, or one for each output; None: 1"))
+const auto registered_BCEWithLogitsLoss =
+    loss<BCEWithLogitsLoss>("BCEWithLogitsLoss")
+        .summary("Binary cross-entropy of the sigmoid of raw outputs (logits), over all elements.")
+        .formula("L = -sum (p y log s + (1 - y) log(1 - s)) / n,  s = sigmoid(z),  n the number of elements")
+        .field("pos_weight", Value(), rule::optional(rule::one_or_more_numbers()),
+               "weight p of y = 1: one number, or one for each output; None: 1")
+        .also(add_reduction)
         .shapes("z (N, *), y (N, *) of numbers from 0 to 1 -> a number and dz (N, *)")
         .notes("Computed so that no output is too large for it. Labels 0 and 1 may be integers.")
         .source("Cox, The Regression Analysis of Binary Sequences, 1958")
@@ -75,7 +76,7 @@ const auto registered =
                  ">>> round(value, 6), dz\n(0.693147, array([[-0.5]]))")
         .example({}, {1})
         .example({{"pos_weight", std::vector<double>{1.0, 2.0, 0.5}}}, {3})
-        .example({{"pos_weight", 3.0}, {"reduction", std::string("sum")}}, {2, 2})
+        .example({{"pos_weight", 3.0}, {"reduction", "sum"}}, {2, 2})
         .trait("probabilities");
 
 }  // namespace

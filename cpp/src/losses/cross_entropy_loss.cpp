@@ -117,13 +117,14 @@ class CrossEntropyLoss final : public Loss<T> {
   Buffer<double> u_;
 };
 
-const auto registered =
-    add_reduction(loss<CrossEntropyLoss>("CrossEntropyLoss")
-                      .summary("Cross-entropy of the softmax of raw outputs (logits) with labels or probabilities.")
-                      .formula("L = -sum_n w[y_n] log softmax(z_n)[y_n] / sum_n w[y_n]")
-                      .field("weight", Value(), rule::optional(rule::numbers()), "weight w of each class; None: 1")
-                      .field("ignore_index", int64_t{-100}, rule::integer(INT64_MIN, INT64_MAX),
-                             "label of samples that do not count"))
+const auto registered_CrossEntropyLoss =
+    loss<CrossEntropyLoss>("CrossEntropyLoss")
+        .summary("Cross-entropy of the softmax of raw outputs (logits) with labels or probabilities.")
+        .formula("L = -sum_n w[y_n] log softmax(z_n)[y_n] / sum_n w[y_n]")
+        .field("weight", Value(), rule::optional(rule::numbers()), "weight w of each class; None: 1")
+        .field("ignore_index", -100, rule::integer(INT64_MIN, INT64_MAX),
+               "label of samples that do not count")
+        .also(add_reduction)
         .field("label_smoothing", 0.0, rule::in_closed(0.0, 1.0), "share of the target spread evenly over the classes")
         .shapes("z (N, C), y (N,) integers or (N, C) probabilities -> a number and dz (N, C)")
         .notes("\"mean\" divides by the sum of the labels' weights, as PyTorch does; ignored labels do not count.")
@@ -132,7 +133,7 @@ const auto registered =
                  ">>> round(value, 6), dz\n(0.693147, array([[-0.5,  0.5]]))")
         .example({}, {3})
         .example({{"weight", std::vector<double>{1.0, 2.0, 0.5}}, {"label_smoothing", 0.1}}, {3})
-        .example({{"ignore_index", int64_t{1}}, {"reduction", std::string("sum")}}, {4});
+        .example({{"ignore_index", 1}, {"reduction", "sum"}}, {4});
 
 }  // namespace
 }  // namespace nncore

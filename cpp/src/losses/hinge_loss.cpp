@@ -61,12 +61,13 @@ class HingeLoss final : public Loss<T> {
   bool mean_;
 };
 
-const auto registered =
-    add_reduction(loss<HingeLoss>("HingeLoss")
-                      .summary("How far samples are from lying on their side by a margin: what a support vector machine minimises.")
-                      .formula("one output:  L = sum max(0, margin - y z) / N,  y in {-1, 1}\n"
-                               "classes:     L = sum max(0, margin + max_{j != y} z_j - z_y) / N")
-                      .field("margin", 1.0, rule::non_negative(), "how far is far enough"))
+const auto registered_HingeLoss =
+    loss<HingeLoss>("HingeLoss")
+        .summary("How far samples are from lying on their side by a margin: what a support vector machine minimises.")
+        .formula("one output:  L = sum max(0, margin - y z) / N,  y in {-1, 1}\n"
+                 "classes:     L = sum max(0, margin + max_{j != y} z_j - z_y) / N")
+        .field("margin", 1.0, rule::non_negative(), "how far is far enough")
+        .also(add_reduction)
         .shapes("z (N, 1), y (N,) of -1 and 1, or z (N, C), y (N,) integers -> a number and dz like z")
         .notes("The derivative at the kink is taken as 0; of several largest outputs the first counts. With one output "
                "predict gives -1 or 1.")
@@ -79,7 +80,7 @@ const auto registered =
         .example({}, {1})
         .example({{"margin", 0.5}}, {1})
         .example({}, {3})
-        .example({{"margin", 2.0}, {"reduction", std::string("sum")}}, {4})
+        .example({{"margin", 2.0}, {"reduction", "sum"}}, {4})
         .trait("signs");
 
 }  // namespace

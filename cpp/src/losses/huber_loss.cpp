@@ -22,18 +22,20 @@ class HuberLoss final : public ElementwiseLoss<T, HuberLoss<T>> {
   double delta_;
 };
 
-const auto registered = add_reduction(loss<HuberLoss>("HuberLoss")
-                                          .summary("Squared error near the target, absolute error far from it.")
-                                          .formula("L = sum l(z - y) / n,  n the number of elements\n"
-                                                   "l(d) = d^2 / 2 where |d| <= delta,  delta (|d| - delta / 2) elsewhere")
-                                          .field("delta", 1.0, rule::positive(), "where the one becomes the other"))
-                            .shapes("z (N, *), y (N, *) -> a number and dz (N, *)")
-                            .source("Huber, Robust Estimation of a Location Parameter, 1964")
-                            .doctest(">>> nc.HuberLoss(delta=2.0)(np.array([[1.0, 4.0]]), np.array([[0.0, 0.0]]))\n"
-                                     "(3.25, array([[0.5, 1. ]]))")
-                            .example({}, {3})
-                            .example({{"delta", 0.3}}, {2, 2})
-                            .example({{"delta", 2.0}, {"reduction", std::string("sum")}}, {3});
+const auto registered_HuberLoss =
+    loss<HuberLoss>("HuberLoss")
+        .summary("Squared error near the target, absolute error far from it.")
+        .formula("L = sum l(z - y) / n,  n the number of elements\n"
+                 "l(d) = d^2 / 2 where |d| <= delta,  delta (|d| - delta / 2) elsewhere")
+        .field("delta", 1.0, rule::positive(), "where the one becomes the other")
+        .also(add_reduction)
+        .shapes("z (N, *), y (N, *) -> a number and dz (N, *)")
+        .source("Huber, Robust Estimation of a Location Parameter, 1964")
+        .doctest(">>> nc.HuberLoss(delta=2.0)(np.array([[1.0, 4.0]]), np.array([[0.0, 0.0]]))\n"
+                 "(3.25, array([[0.5, 1. ]]))")
+        .example({}, {3})
+        .example({{"delta", 0.3}}, {2, 2})
+        .example({{"delta", 2.0}, {"reduction", "sum"}}, {3});
 
 }  // namespace
 }  // namespace nncore

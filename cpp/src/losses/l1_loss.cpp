@@ -15,16 +15,18 @@ class L1Loss final : public ElementwiseLoss<T, L1Loss<T>> {
   double slope(double d) const { return sign(d); }
 };
 
-const auto registered = add_reduction(loss<L1Loss>("L1Loss")
-                                          .summary("Mean absolute error over all elements.")
-                                          .formula("L = sum |z - y| / n,  n the number of elements"))
-                            .shapes("z (N, *), y (N, *) -> a number and dz (N, *)")
-                            .notes("The derivative at z = y is taken as 0.")
-                            .source("Boscovich, 1757; Laplace, 1793")
-                            .doctest(">>> nc.L1Loss()(np.array([[1.0, 3.0]]), np.array([[1.0, 1.0]]))\n"
-                                     "(1.0, array([[0. , 0.5]]))")
-                            .example({}, {3})
-                            .example({{"reduction", std::string("sum")}}, {2, 2});
+const auto registered_L1Loss =
+    loss<L1Loss>("L1Loss")
+        .summary("Mean absolute error over all elements.")
+        .formula("L = sum |z - y| / n,  n the number of elements")
+        .also(add_reduction)
+        .shapes("z (N, *), y (N, *) -> a number and dz (N, *)")
+        .notes("The derivative at z = y is taken as 0.")
+        .source("Boscovich, 1757; Laplace, 1793")
+        .doctest(">>> nc.L1Loss()(np.array([[1.0, 3.0]]), np.array([[1.0, 1.0]]))\n"
+                 "(1.0, array([[0. , 0.5]]))")
+        .example({}, {3})
+        .example({{"reduction", "sum"}}, {2, 2});
 
 }  // namespace
 }  // namespace nncore

@@ -33,15 +33,17 @@ class MSELoss final : public Loss<T> {
   bool mean_;
 };
 
-const auto registered = add_reduction(loss<MSELoss>("MSELoss")
-                                          .summary("Mean squared error over all elements.")
-                                          .formula("L = sum (z - y)^2 / n,  n the number of elements"))
-                            .shapes("z (N, *), y (N, *) -> a number and dz (N, *)")
-                            .source("Legendre, 1805")
-                            .doctest(">>> nc.MSELoss()(np.array([[1.0, 3.0]]), np.array([[1.0, 1.0]]))\n"
-                                     "(2.0, array([[0., 2.]]))")
-                            .example({}, {3})
-                            .example({{"reduction", std::string("sum")}}, {2, 2});
+const auto registered_MSELoss =
+    loss<MSELoss>("MSELoss")
+        .summary("Mean squared error over all elements.")
+        .formula("L = sum (z - y)^2 / n,  n the number of elements")
+        .also(add_reduction)
+        .shapes("z (N, *), y (N, *) -> a number and dz (N, *)")
+        .source("Legendre, 1805")
+        .doctest(">>> nc.MSELoss()(np.array([[1.0, 3.0]]), np.array([[1.0, 1.0]]))\n"
+                 "(2.0, array([[0., 2.]]))")
+        .example({}, {3})
+        .example({{"reduction", "sum"}}, {2, 2});
 
 }  // namespace
 }  // namespace nncore

@@ -55,18 +55,19 @@ class NLLLoss final : public Loss<T> {
   bool mean_;
 };
 
-const auto registered =
-    add_reduction(loss<NLLLoss>("NLLLoss")
-                      .summary("Negative log-likelihood of labels under log-probabilities, the output of LogSoftmax.")
-                      .formula("L = -sum_n w[y_n] z[n, y_n] / sum_n w[y_n]")
-                      .field("weight", Value(), rule::optional(rule::numbers()), "weight w of each class; None: 1")
-                      .field("ignore_index", int64_t{-100}, rule::integer(INT64_MIN, INT64_MAX),
-                             "label of samples that do not count"))
+const auto registered_NLLLoss =
+    loss<NLLLoss>("NLLLoss")
+        .summary("Negative log-likelihood of labels under log-probabilities, the output of LogSoftmax.")
+        .formula("L = -sum_n w[y_n] z[n, y_n] / sum_n w[y_n]")
+        .field("weight", Value(), rule::optional(rule::numbers()), "weight w of each class; None: 1")
+        .field("ignore_index", -100, rule::integer(INT64_MIN, INT64_MAX),
+               "label of samples that do not count")
+        .also(add_reduction)
         .shapes("z (N, C), y (N,) integers -> a number and dz (N, C)")
         .source("Fisher, On the Mathematical Foundations of Theoretical Statistics, 1922")
         .doctest(">>> nc.NLLLoss()(np.log([[0.25, 0.75]]), np.array([1]))[0].__round__(6)\n0.287682")
         .example({}, {3})
-        .example({{"weight", std::vector<double>{1.0, 2.0, 0.5}}, {"ignore_index", int64_t{1}}}, {3});
+        .example({{"weight", std::vector<double>{1.0, 2.0, 0.5}}, {"ignore_index", 1}}, {3});
 
 }  // namespace
 }  // namespace nncore

@@ -30,10 +30,11 @@ class PerceptronLoss final : public Loss<T> {
   bool mean_;
 };
 
-const auto registered =
-    add_reduction(loss<PerceptronLoss>("PerceptronLoss")
-                      .summary("Rosenblatt's criterion: how far misclassified samples lie on the wrong side.")
-                      .formula("L = sum max(0, -y z) / N,  y in {-1, 1}"))
+const auto registered_PerceptronLoss =
+    loss<PerceptronLoss>("PerceptronLoss")
+        .summary("Rosenblatt's criterion: how far misclassified samples lie on the wrong side.")
+        .formula("L = sum max(0, -y z) / N,  y in {-1, 1}")
+        .also(add_reduction)
         .shapes("z (N, 1), y (N,) of -1 and 1 -> a number and dz (N, 1)")
         .notes("The derivative at z = 0 is taken as 0.")
         .source("Rosenblatt, The Perceptron, 1958")

@@ -8,7 +8,7 @@ namespace nncore {
 inline bool takes_mean(const Args& args) { return args.get<std::string>("reduction") == "mean"; }
 
 inline Registration& add_reduction(Registration& loss) {
-  return loss.field("reduction", std::string("mean"), rule::one_of({"mean", "sum"}), "over the batch");
+  return loss.field("reduction", "mean", rule::one_of({"mean", "sum"}), "over the batch");
 }
 
 }  // namespace nncore

@@ -22,12 +22,13 @@ class SmoothL1Loss final : public ElementwiseLoss<T, SmoothL1Loss<T>> {
   double beta_;
 };
 
-const auto registered =
-    add_reduction(loss<SmoothL1Loss>("SmoothL1Loss")
-                      .summary("Absolute error with a round bottom of slope 1 at its rim.")
-                      .formula("L = sum l(z - y) / n,  n the number of elements\n"
-                               "l(d) = d^2 / (2 beta) where |d| < beta,  |d| - beta / 2 elsewhere")
-                      .field("beta", 1.0, rule::non_negative(), "where the bottom ends; 0 gives L1Loss"))
+const auto registered_SmoothL1Loss =
+    loss<SmoothL1Loss>("SmoothL1Loss")
+        .summary("Absolute error with a round bottom of slope 1 at its rim.")
+        .formula("L = sum l(z - y) / n,  n the number of elements\n"
+                 "l(d) = d^2 / (2 beta) where |d| < beta,  |d| - beta / 2 elsewhere")
+        .field("beta", 1.0, rule::non_negative(), "where the bottom ends; 0 gives L1Loss")
+        .also(add_reduction)
         .shapes("z (N, *), y (N, *) -> a number and dz (N, *)")
         .notes("HuberLoss with delta = beta, divided by beta.")
         .source("Girshick, Fast R-CNN, 2015, equation 3")
@@ -35,7 +36,7 @@ const auto registered =
                  "(1.3125, array([[0.25, 0.5 ]]))")
         .example({}, {3})
         .example({{"beta", 0.3}}, {2, 2})
-        .example({{"beta", 0.0}, {"reduction", std::string("sum")}}, {3});
+        .example({{"beta", 0.0}, {"reduction", "sum"}}, {3});
 
 }  // namespace
 }  // namespace nncore

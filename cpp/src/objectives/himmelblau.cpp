@@ -21,10 +21,11 @@ class Himmelblau final : public PlaneObjective<Himmelblau> {
   }
 };
 
-const auto registered = objective<Himmelblau>("himmelblau")
-                            .summary("Four equal minima around one maximum.")
-                            .formula("f = (x^2 + y - 11)^2 + (x + y^2 - 7)^2")
-                            .source("Himmelblau, Applied Nonlinear Programming, 1972");
+const auto registered_Himmelblau =
+    objective<Himmelblau>("himmelblau")
+        .summary("Four equal minima around one maximum.")
+        .formula("f = (x^2 + y - 11)^2 + (x + y^2 - 7)^2")
+        .source("Himmelblau, Applied Nonlinear Programming, 1972");
 
 }  // namespace
 }  // namespace nncore

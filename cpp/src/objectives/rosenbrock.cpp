@@ -15,10 +15,11 @@ class Rosenbrock final : public PlaneObjective<Rosenbrock> {
   }
 };
 
-const auto registered = objective<Rosenbrock>("rosenbrock")
-                            .summary("A long, bent, flat valley.")
-                            .formula("f = (1 - x)^2 + 100 (y - x^2)^2")
-                            .source("Rosenbrock, An Automatic Method for Finding the Greatest or Least Value of a Function, 1960");
+const auto registered_Rosenbrock =
+    objective<Rosenbrock>("rosenbrock")
+        .summary("A long, bent, flat valley.")
+        .formula("f = (1 - x)^2 + 100 (y - x^2)^2")
+        .source("Rosenbrock, An Automatic Method for Finding the Greatest or Least Value of a Function, 1960");
 
 }  // namespace
 }  // namespace nncore

@@ -15,10 +15,11 @@ class Saddle final : public PlaneObjective<Saddle> {
   std::vector<std::vector<double>> minima() const override { return {}; }  // f falls without end
 };
 
-const auto registered = objective<Saddle>("saddle")
-                            .summary("A saddle: down along y without end, up along x.")
-                            .formula("f = x^2 - y^2")
-                            .source("Dauphin et al., Identifying and attacking the saddle point problem, 2014, for why it matters");
+const auto registered_Saddle =
+    objective<Saddle>("saddle")
+        .summary("A saddle: down along y without end, up along x.")
+        .formula("f = x^2 - y^2")
+        .source("Dauphin et al., Identifying and attacking the saddle point problem, 2014, for why it matters");
 
 }  // namespace
 }  // namespace nncore

@@ -69,19 +69,22 @@ class Ackley final : public OriginObjective {
   }
 };
 
-const auto quadratic = objective<Quadratic>("quadratic")
-                           .summary("The round bowl, in any number of dimensions.")
-                           .formula("f = sum_i x_i^2 / 2")
-                           .source("Cauchy, Méthode générale pour la résolution des systèmes d'équations simultanées, "
-                                   "1847, for the descent on it");
-const auto rastrigin = objective<Rastrigin>("rastrigin")
-                           .summary("A bowl with a grid of local minima, in any number of dimensions.")
-                           .formula("f = 10 d + sum_i (x_i^2 - 10 cos(2 pi x_i))")
-                           .source("Rastrigin, Systems of extremal control, 1974");
-const auto ackley = objective<Ackley>("ackley")
-                        .summary("A flat outer region and one deep hole, in any number of dimensions.")
-                        .formula("f = 20 + e - 20 exp(-0.2 sqrt(sum x^2 / d)) - exp(sum cos(2 pi x) / d)")
-                        .source("Ackley, A Connectionist Machine for Genetic Hillclimbing, 1987");
+const auto registered_Quadratic =
+    objective<Quadratic>("quadratic")
+        .summary("The round bowl, in any number of dimensions.")
+        .formula("f = sum_i x_i^2 / 2")
+        .source("Cauchy, Méthode générale pour la résolution des systèmes d'équations simultanées, "
+                "1847, for the descent on it");
+const auto registered_Rastrigin =
+    objective<Rastrigin>("rastrigin")
+        .summary("A bowl with a grid of local minima, in any number of dimensions.")
+        .formula("f = 10 d + sum_i (x_i^2 - 10 cos(2 pi x_i))")
+        .source("Rastrigin, Systems of extremal control, 1974");
+const auto registered_Ackley =
+    objective<Ackley>("ackley")
+        .summary("A flat outer region and one deep hole, in any number of dimensions.")
+        .formula("f = 20 + e - 20 exp(-0.2 sqrt(sum x^2 / d)) - exp(sum cos(2 pi x) / d)")
+        .source("Ackley, A Connectionist Machine for Genetic Hillclimbing, 1987");
 
 }  // namespace
 }  // namespace nncore

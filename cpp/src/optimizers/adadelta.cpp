@@ -23,7 +23,7 @@ class Adadelta final : public Optimizer<T> {
   double rho_, eps_, weight_decay_;
 };
 
-const auto registered =
+const auto registered_Adadelta =
     optimizer<Adadelta>("Adadelta")
         .summary("Steps of the size of earlier steps, relative to the size of earlier gradients.")
         .formula("g = dL/dw + weight_decay w          v = rho v + (1 - rho) g^2\n"

@@ -29,7 +29,7 @@ class Adagrad final : public Optimizer<T> {
   double lr_decay_, weight_decay_, start_, eps_;
 };
 
-const auto registered =
+const auto registered_Adagrad =
     optimizer<Adagrad>("Adagrad")
         .summary("Divides the gradient by the root of the sum of all its squares so far.")
         .formula("g = dL/dw + weight_decay w          s = s + g^2\n"

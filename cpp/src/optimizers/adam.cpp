@@ -118,12 +118,12 @@ const char* const kState =
     "State per parameter: exp_avg (m), exp_avg_sq (v), and max_exp_avg_sq with amsgrad. One step count t serves all "
     "parameters.";
 
-const auto adam =
-    add_fields(optimizer<Adam>("Adam")
-                   .summary("Adaptive moment estimation.")
-                   .formula("m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g^2\n"
-                            "w = w - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)"),
-               0.0, "L2 penalty added to the gradient of every parameter")
+const auto registered_Adam =
+    optimizer<Adam>("Adam")
+        .summary("Adaptive moment estimation.")
+        .formula("m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g^2\n"
+                 "w = w - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)")
+        .also(add_fields, 0.0, "L2 penalty added to the gradient of every parameter")
         .notes(kState)
         .source("Kingma, Ba, Adam, 2015, algorithm 1; Reddi, Kale, Kumar, On the Convergence of Adam and Beyond, 2018")
         .doctest(">>> nc.minimize(\"quadratic\", [1.0, 1.0], nc.Adam(lr=0.1), 500).fun < 1e-6\nTrue")
@@ -133,12 +133,12 @@ const auto adam =
         .example({{"eps", 1e-3}, {"eps_inside_sqrt", true}})
         .example({{"bias_correction", false}});
 
-const auto adamw =
-    add_fields(optimizer<AdamW>("AdamW")
-                   .summary("Adam with weight decay that does not pass through the averages.")
-                   .formula("m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g^2\n"
-                            "w = (1 - lr weight_decay) w - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)"),
-               0.01, "share of every parameter taken off, times lr")
+const auto registered_AdamW =
+    optimizer<AdamW>("AdamW")
+        .summary("Adam with weight decay that does not pass through the averages.")
+        .formula("m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g^2\n"
+                 "w = (1 - lr weight_decay) w - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)")
+        .also(add_fields, 0.01, "share of every parameter taken off, times lr")
         .notes(kState)
         .source("Loshchilov, Hutter, Decoupled Weight Decay Regularization, 2019, algorithm 2; its schedule multiplier "
                 "is lr here, as in PyTorch")

@@ -30,7 +30,7 @@ class Adamax final : public Optimizer<T> {
   double beta1_, beta2_, eps_, weight_decay_;
 };
 
-const auto registered =
+const auto registered_Adamax =
     optimizer<Adamax>("Adamax")
         .summary("Adam with the largest gradient so far in place of the root of the squares.")
         .formula("g = dL/dw + weight_decay w\n"

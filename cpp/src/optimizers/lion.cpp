@@ -23,7 +23,7 @@ class Lion final : public Optimizer<T> {
   double beta1_, beta2_, weight_decay_;
 };
 
-const auto registered =
+const auto registered_Lion =
     optimizer<Lion>("Lion")
         .summary("Steps of one size, along the sign of a mixture of gradient and momentum.")
         .formula("c = beta1 m + (1 - beta1) g\n"

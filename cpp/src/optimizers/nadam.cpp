@@ -59,7 +59,7 @@ class NAdam final : public Optimizer<T> {
   bool decoupled_;
 };
 
-const auto registered =
+const auto registered_NAdam =
     optimizer<NAdam>("NAdam")
         .summary("Adam with Nesterov's look ahead.")
         .formula("m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g^2\n"

@@ -2,10 +2,16 @@
 
 #include <algorithm>
 
+#include "core/factories.hpp"
 #include "nncore/error.hpp"
 #include "objectives/update_rule.hpp"
 
 namespace nncore {
+
+template void add_factory(const char*, Factory<Optimizer<float>>);
+template void add_factory(const char*, Factory<Optimizer<double>>);
+template std::unique_ptr<Optimizer<float>> make(const Spec&);
+template std::unique_ptr<Optimizer<double>> make(const Spec&);
 
 template <class T>
 void Optimizer<T>::attach(const std::vector<Parameter<T>*>& parameters) {

@@ -45,7 +45,7 @@ class RAdam final : public Optimizer<T> {
   bool decoupled_;
 };
 
-const auto registered =
+const auto registered_RAdam =
     optimizer<RAdam>("RAdam")
         .summary("Adam that begins as momentum, until its average of squares is worth dividing by.")
         .formula("m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g^2\n"

@@ -33,7 +33,7 @@ class RMSprop final : public Optimizer<T> {
   bool centered_;
 };
 
-const auto registered =
+const auto registered_RMSprop =
     optimizer<RMSprop>("RMSprop")
         .summary("Divides the gradient by the root of an average of its squares.")
         .formula("g = dL/dw + weight_decay w\n"

@@ -55,7 +55,7 @@ class SGD final : public Optimizer<T> {
   bool nesterov_;
 };
 
-const auto registered =
+const auto registered_SGD =
     optimizer<SGD>("SGD")
         .summary("Stochastic gradient descent, with momentum if wanted.")
         .formula("g = dL/dw + weight_decay w\n"

@@ -28,21 +28,22 @@ class CosineAnnealingLR final : public Schedule {
   int64_t t_max_;
 };
 
-const auto registered = add_period(schedule<CosineAnnealingLR>("CosineAnnealingLR")
-                                       .summary("Half a cosine wave from lr down to eta_min.")
-                                       .formula("rate(i) = eta_min + (lr - eta_min) (1 + cos(pi i / t_max)) / 2")
-                                       .required("lr", rule::positive(), "rate at index 0")
-                                       .required("t_max", rule::integer(1), "index of the smallest rate")
-                                       .field("eta_min", 0.0, rule::non_negative(), "smallest rate"),
-                                   "epoch")
-                            .notes("Beyond t_max the wave goes on, up again: PyTorch's closed form.")
-                            .source("Loshchilov, Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, 2017, "
-                                    "equation 5, without the restarts")
-                            .doctest(">>> schedule = nc.CosineAnnealingLR(1.0, t_max=4)\n"
-                                     ">>> [round(schedule(i), 3) for i in range(6)]\n"
-                                     "[1.0, 0.854, 0.5, 0.146, 0.0, 0.146]")
-                            .example({{"lr", 0.1}, {"t_max", int64_t{7}}})
-                            .example({{"lr", 0.1}, {"t_max", int64_t{3}}, {"eta_min", 0.01}});
+const auto registered_CosineAnnealingLR =
+    schedule<CosineAnnealingLR>("CosineAnnealingLR")
+        .summary("Half a cosine wave from lr down to eta_min.")
+        .formula("rate(i) = eta_min + (lr - eta_min) (1 + cos(pi i / t_max)) / 2")
+        .required("lr", rule::positive(), "rate at index 0")
+        .required("t_max", rule::integer(1), "index of the smallest rate")
+        .field("eta_min", 0.0, rule::non_negative(), "smallest rate")
+        .also(add_period, "epoch")
+        .notes("Beyond t_max the wave goes on, up again: PyTorch's closed form.")
+        .source("Loshchilov, Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, 2017, "
+                "equation 5, without the restarts")
+        .doctest(">>> schedule = nc.CosineAnnealingLR(1.0, t_max=4)\n"
+                 ">>> [round(schedule(i), 3) for i in range(6)]\n"
+                 "[1.0, 0.854, 0.5, 0.146, 0.0, 0.146]")
+        .example({{"lr", 0.1}, {"t_max", 7}})
+        .example({{"lr", 0.1}, {"t_max", 3}, {"eta_min", 0.01}});
 
 }  // namespace
 }  // namespace nncore

@@ -17,14 +17,15 @@ class ExponentialLR final : public Schedule {
   double lr_, gamma_;
 };
 
-const auto registered = add_period(schedule<ExponentialLR>("ExponentialLR")
-                                       .summary("Multiplies the rate by gamma every epoch (or step).")
-                                       .formula("rate(i) = lr * gamma^i")
-                                       .required("lr", rule::positive(), "rate at index 0")
-                                       .required("gamma", rule::positive(), "factor"),
-                                   "epoch")
-                            .doctest(">>> nc.ExponentialLR(1.0, gamma=0.5)(3)\n0.125")
-                            .example({{"lr", 0.1}, {"gamma", 0.95}});
+const auto registered_ExponentialLR =
+    schedule<ExponentialLR>("ExponentialLR")
+        .summary("Multiplies the rate by gamma every epoch (or step).")
+        .formula("rate(i) = lr * gamma^i")
+        .required("lr", rule::positive(), "rate at index 0")
+        .required("gamma", rule::positive(), "factor")
+        .also(add_period, "epoch")
+        .doctest(">>> nc.ExponentialLR(1.0, gamma=0.5)(3)\n0.125")
+        .example({{"lr", 0.1}, {"gamma", 0.95}});
 
 }  // namespace
 }  // namespace nncore

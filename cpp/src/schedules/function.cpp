@@ -32,18 +32,18 @@ class Halves final : public IndexFunction {
   double at(int64_t index) const override { return std::exp2(-static_cast<double>(index)); }
 };
 
-const auto registered =
-    add_period(schedule<FunctionSchedule>("Schedule")
-                   .summary("A schedule from a function: lr times what it returns. Base of all schedules.")
-                   .formula("rate(i) = lr * fn(i)")
-                   .required("lr", rule::positive(), "rate where fn gives 1")
-                   .required("fn", rule::index_function(), "gives a factor >= 0 for index 0, 1, ..."),
-               "step")
+const auto registered_FunctionSchedule =
+    schedule<FunctionSchedule>("Schedule")
+        .summary("A schedule from a function: lr times what it returns. Base of all schedules.")
+        .formula("rate(i) = lr * fn(i)")
+        .required("lr", rule::positive(), "rate where fn gives 1")
+        .required("fn", rule::index_function(), "gives a factor >= 0 for index 0, 1, ...")
+        .also(add_period, "step")
         .notes("PyTorch's LambdaLR. fn is called once for each index, by whichever thread trains; an exception in it "
                "ends the training before the step, and the model can be used.")
         .doctest(">>> schedule = nc.Schedule(0.5, lambda i: 1 / (1 + i))\n>>> [schedule(i) for i in (0, 1, 4)]\n"
                  "[0.5, 0.25, 0.1]")
-        .example({{"lr", 0.1}, {"fn", std::make_shared<const Halves>()}});
+        .example({{"lr", 0.1}, {"fn", Value(std::make_shared<const Halves>())}});
 
 }  // namespace
 }  // namespace nncore

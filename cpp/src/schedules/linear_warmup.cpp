@@ -43,22 +43,22 @@ class LinearWarmup final : public Schedule {
   std::unique_ptr<Schedule> then_;
 };
 
-const auto registered =
-    add_period(schedule<LinearWarmup>("LinearWarmup")
-                   .summary("Grows in equal steps from lr / steps to lr; then stays, or follows another schedule.")
-                   .formula("rate(i) = lr (i + 1) / steps where i < steps,  then(i - steps) or lr afterwards")
-                   .required("lr", rule::positive(), "rate at the end of the warm-up")
-                   .required("steps", rule::integer(1), "steps (or epochs) it takes")
-                   .field("then", Value(), rule::optional(rule::schedule()), "what follows; None: lr"),
-               "step")
+const auto registered_LinearWarmup =
+    schedule<LinearWarmup>("LinearWarmup")
+        .summary("Grows in equal steps from lr / steps to lr; then stays, or follows another schedule.")
+        .formula("rate(i) = lr (i + 1) / steps where i < steps,  then(i - steps) or lr afterwards")
+        .required("lr", rule::positive(), "rate at the end of the warm-up")
+        .required("steps", rule::integer(1), "steps (or epochs) it takes")
+        .field("then", Value(), rule::optional(rule::schedule()), "what follows; None: lr")
+        .also(add_period, "step")
         .notes("Where the warm-up counts steps and what follows counts epochs (or the other way round), each keeps its "
                "own count, and that of the schedule that follows begins with the training. PyTorch: "
                "LinearLR(start_factor=1/steps, total_iters=steps-1), then SequentialLR.")
         .source("Goyal et al., Accurate, Large Minibatch SGD, 2017, section 2.2")
         .doctest(">>> schedule = nc.LinearWarmup(1.0, 4, then=nc.ExponentialLR(1.0, 0.5))\n"
                  ">>> [schedule(i) for i in range(7)]\n[0.25, 0.5, 0.75, 1.0, 1.0, 0.5, 0.25]")
-        .example({{"lr", 0.1}, {"steps", int64_t{1}}})
-        .example({{"lr", 0.1}, {"steps", int64_t{4}}});
+        .example({{"lr", 0.1}, {"steps", 1}})
+        .example({{"lr", 0.1}, {"steps", 4}});
 
 }  // namespace
 }  // namespace nncore

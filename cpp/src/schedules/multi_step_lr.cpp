@@ -25,17 +25,18 @@ class MultiStepLR final : public Schedule {
   std::vector<int64_t> milestones_;
 };
 
-const auto registered = add_period(schedule<MultiStepLR>("MultiStepLR")
-                                       .summary("Multiplies the rate by gamma at each milestone.")
-                                       .formula("rate(i) = lr * gamma^(number of milestones <= i)")
-                                       .required("lr", rule::positive(), "rate at index 0")
-                                       .required("milestones", rule::milestones(), "indices of the changes")
-                                       .field("gamma", 0.1, rule::positive(), "factor"),
-                                   "epoch")
-                            .doctest(">>> schedule = nc.MultiStepLR(1.0, milestones=[2, 3], gamma=0.5)\n"
-                                     ">>> [schedule(i) for i in range(5)]\n[1.0, 1.0, 0.5, 0.25, 0.25]")
-                            .example({{"lr", 0.1}, {"milestones", std::vector<int64_t>{1, 4}}})
-                            .example({{"lr", 0.1}, {"milestones", std::vector<int64_t>{3}}, {"gamma", 0.5}});
+const auto registered_MultiStepLR =
+    schedule<MultiStepLR>("MultiStepLR")
+        .summary("Multiplies the rate by gamma at each milestone.")
+        .formula("rate(i) = lr * gamma^(number of milestones <= i)")
+        .required("lr", rule::positive(), "rate at index 0")
+        .required("milestones", rule::milestones(), "indices of the changes")
+        .field("gamma", 0.1, rule::positive(), "factor")
+        .also(add_period, "epoch")
+        .doctest(">>> schedule = nc.MultiStepLR(1.0, milestones=[2, 3], gamma=0.5)\n"
+                 ">>> [schedule(i) for i in range(5)]\n[1.0, 1.0, 0.5, 0.25, 0.25]")
+        .example({{"lr", 0.1}, {"milestones", std::vector<int64_t>{1, 4}}})
+        .example({{"lr", 0.1}, {"milestones", std::vector<int64_t>{3}}, {"gamma", 0.5}});
 
 }  // namespace
 }  // namespace nncore

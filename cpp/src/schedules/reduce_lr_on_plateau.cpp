@@ -86,21 +86,21 @@ class ReduceLROnPlateau final : public Schedule {
   double rate_, best_, bad_epochs_ = 0, cooling_ = 0;
 };
 
-const auto registered =
+const auto registered_ReduceLROnPlateau =
     schedule<ReduceLROnPlateau>("ReduceLROnPlateau")
         .summary("Multiplies the rate by factor when a number has not become better for more than patience epochs.")
         .formula("better: value < best (1 - threshold),  for mode \"max\": value > best (1 + threshold)\n"
                  "bad epochs > patience:  rate = max(factor rate, min_lr)")
         .required("lr", rule::positive(), "rate at first")
-        .field("monitor", std::string("val_loss"), rule::name(), "name of the number in the record of an epoch")
+        .field("monitor", "val_loss", rule::name(), "name of the number in the record of an epoch")
         .field("factor", 0.1, rule::in_range(0.0, 1.0), "factor")
-        .field("patience", int64_t{10}, rule::integer(0), "epochs in a row without a better value that are borne")
-        .keyword("mode", std::string("auto"), rule::one_of({"auto", "min", "max"}),
+        .field("patience", 10, rule::integer(0), "epochs in a row without a better value that are borne")
+        .keyword("mode", "auto", rule::one_of({"auto", "min", "max"}),
                  "what is better: less, or more; auto: more for accuracy, top5 and r2, less for all others")
         .keyword("threshold", 1e-4, rule::non_negative(), "what counts as better")
-        .keyword("threshold_mode", std::string("rel"), rule::one_of({"rel", "abs"}),
+        .keyword("threshold_mode", "rel", rule::one_of({"rel", "abs"}),
                  "threshold as a share of the best, or as it stands")
-        .keyword("cooldown", int64_t{0}, rule::integer(0), "epochs after a change that are not counted")
+        .keyword("cooldown", 0, rule::integer(0), "epochs after a change that are not counted")
         .keyword("min_lr", 0.0, rule::non_negative(), "smallest rate")
         .keyword("eps", 1e-8, rule::non_negative(), "smaller changes are left out")
         .notes("The Trainer tells it the numbers of every epoch; a monitor that is not measured is an error there. "
@@ -109,7 +109,7 @@ const auto registered =
         .source("PyTorch's ReduceLROnPlateau")
         .doctest(">>> nc.ReduceLROnPlateau(0.1, patience=3)(0)\n0.1")
         .example({{"lr", 0.1}})
-        .example({{"lr", 0.1}, {"monitor", std::string("loss")}, {"factor", 0.5}, {"patience", int64_t{2}}});
+        .example({{"lr", 0.1}, {"monitor", "loss"}, {"factor", 0.5}, {"patience", 2}});
 
 }  // namespace
 }  // namespace nncore

@@ -18,7 +18,7 @@ class ELU final : public ElementwiseLayer<T> {
   T alpha_;
 };
 
-const auto registered =
+const auto registered_ELU =
     layer<ELU>("ELU")
         .summary("Exponential linear unit.")
         .formula("y = x for x > 0, alpha * (exp(x) - 1) for x <= 0")
@@ -28,7 +28,8 @@ const auto registered =
         .source("Clevert, Unterthiner, Hochreiter, Fast and Accurate Deep Network Learning by Exponential Linear Units, 2015")
         .doctest(">>> nc.ELU()(np.array([[-1.0, 2.0]])).round(3)\narray([[-0.632,  2.   ]])")
         .example({}, {3})
-        .example({{"alpha", 0.5}}, {2, 5, 7});
+        .example({{"alpha", 0.5}}, {2, 5, 7})
+        .trait("activation", "elu");
 
 }  // namespace
 }  // namespace nncore

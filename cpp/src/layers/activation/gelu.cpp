@@ -22,17 +22,18 @@ class GELU final : public ElementwiseLayer<T> {
   bool with_tanh_;
 };
 
-const auto registered =
+const auto registered_GELU =
     layer<GELU>("GELU")
         .summary("Gaussian error linear unit.")
         .formula("y = x * (1 + erf(x / sqrt(2))) / 2\n"
                  "y = x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2 with approximate=\"tanh\"")
-        .field("approximate", std::string("none"), rule::one_of({"none", "tanh"}), "the first formula or the second")
+        .field("approximate", "none", rule::one_of({"none", "tanh"}), "the first formula or the second")
         .shapes("(N, *) -> (N, *)")
         .source("Hendrycks, Gimpel, Gaussian Error Linear Units, 2016")
         .doctest(">>> nc.GELU()(np.array([[-1.0, 2.0]])).round(3)\narray([[-0.159,  1.954]])")
         .example({}, {3})
-        .example({{"approximate", std::string("tanh")}}, {2, 5, 7});
+        .example({{"approximate", "tanh"}}, {2, 5, 7})
+        .trait("activation", "gelu");
 
 }  // namespace
 }  // namespace nncore

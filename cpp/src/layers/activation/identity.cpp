@@ -22,13 +22,15 @@ class Identity final : public ElementwiseLayer<T> {
   }
 };
 
-const auto registered = layer<Identity>("Identity")
-                            .summary("Passes its input on unchanged.")
-                            .formula("y = x")
-                            .shapes("(N, *) -> (N, *)")
-                            .doctest(">>> nc.Identity()(np.array([[1.0, 2.0]]))\narray([[1., 2.]])")
-                            .example({}, {3})
-                            .example({}, {2, 5, 7});
+const auto registered_Identity =
+    layer<Identity>("Identity")
+        .summary("Passes its input on unchanged.")
+        .formula("y = x")
+        .shapes("(N, *) -> (N, *)")
+        .doctest(">>> nc.Identity()(np.array([[1.0, 2.0]]))\narray([[1., 2.]])")
+        .example({}, {3})
+        .example({}, {2, 5, 7})
+        .trait("activation", "identity");
 
 }  // namespace
 }  // namespace nncore

@@ -17,7 +17,7 @@ class LeakyReLU final : public ElementwiseLayer<T> {
   T slope_;
 };
 
-const auto registered =
+const auto registered_LeakyReLU =
     layer<LeakyReLU>("LeakyReLU")
         .summary("Leaky rectified linear unit.")
         .formula("y = max(x, 0) + negative_slope * min(x, 0)")
@@ -26,7 +26,8 @@ const auto registered =
         .source("Maas, Hannun, Ng, Rectifier Nonlinearities Improve Neural Network Acoustic Models, 2013")
         .doctest(">>> nc.LeakyReLU(0.1)(np.array([[-2.0, 3.0]]))\narray([[-0.2,  3. ]])")
         .example({}, {3})
-        .example({{"negative_slope", 0.2}}, {2, 5, 7});
+        .example({{"negative_slope", 0.2}}, {2, 5, 7})
+        .trait("activation", "leaky_relu");
 
 }  // namespace
 }  // namespace nncore

@@ -10,16 +10,19 @@ class LogSoftmax final : public RowsOfLastAxis<T> {
   explicit LogSoftmax(const Args& args) : RowsOfLastAxis<T>(args, kernels<T>().log_softmax, kernels<T>().log_softmax_backward) {}
 };
 
-const auto registered =
+const auto registered_LogSoftmax =
     layer<LogSoftmax>("LogSoftmax")
         .summary("Logarithm of the softmax over the last axis, without its overflow.")
         .formula("y_i = x_i - log(sum_j exp(x_j))")
-        .field("dim", int64_t{-1}, rule::integer(-1, Shape::kMaxRank), "the axis, which has to be the last")
+        .field("dim", -1, rule::integer(-1, Shape::kMaxRank), "the axis, which has to be the last")
         .shapes("(N, *, C) -> (N, *, C)")
         .source("Bridle, 1990; computed with the maximum subtracted")
         .doctest(">>> nc.LogSoftmax()(np.zeros((1, 1)))\narray([[0.]])")
         .example({}, {3})
-        .example({}, {2, 5, 7});
+        .example({}, {2, 5, 7})
+        .trait("function", "log_softmax")
+        .trait("outputs", "log_probabilities")
+        .trait("link", "softmax");
 
 }  // namespace
 }  // namespace nncore

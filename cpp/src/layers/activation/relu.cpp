@@ -12,15 +12,17 @@ class ReLU final : public ElementwiseLayer<T> {
   Elementwise<T> elementwise() const override { return {kernels<T>().relu, kernels<T>().relu_backward, nullptr}; }
 };
 
-const auto registered = layer<ReLU>("ReLU")
-                            .summary("Rectified linear unit.")
-                            .formula("y = max(x, 0)")
-                            .shapes("(N, *) -> (N, *)")
-                            .notes("The derivative at 0 is taken as 0.")
-                            .source("Nair, Hinton, Rectified Linear Units Improve Restricted Boltzmann Machines, 2010")
-                            .doctest(">>> nc.ReLU()(np.array([[-1.0, 2.0]]))\narray([[0., 2.]])")
-                            .example({}, {3})
-                            .example({}, {2, 5, 7});
+const auto registered_ReLU =
+    layer<ReLU>("ReLU")
+        .summary("Rectified linear unit.")
+        .formula("y = max(x, 0)")
+        .shapes("(N, *) -> (N, *)")
+        .notes("The derivative at 0 is taken as 0.")
+        .source("Nair, Hinton, Rectified Linear Units Improve Restricted Boltzmann Machines, 2010")
+        .doctest(">>> nc.ReLU()(np.array([[-1.0, 2.0]]))\narray([[0., 2.]])")
+        .example({}, {3})
+        .example({}, {2, 5, 7})
+        .trait("activation", "relu");
 
 }  // namespace
 }  // namespace nncore

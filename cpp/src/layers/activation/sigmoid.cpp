@@ -15,14 +15,18 @@ class Sigmoid final : public ElementwiseLayer<T> {
   Bounds saturation_bounds() const override { return {0.01, 0.99}; }
 };
 
-const auto registered = layer<Sigmoid>("Sigmoid")
-                            .summary("Logistic function, to 2 units in the last place.")
-                            .formula("y = 1 / (1 + e^-x)")
-                            .shapes("(N, *) -> (N, *)")
-                            .source("Rumelhart, Hinton, Williams, 1986")
-                            .doctest(">>> nc.Sigmoid()(np.array([[0.0]]))\narray([[0.5]])")
-                            .example({}, {3})
-                            .example({}, {2, 5, 7});
+const auto registered_Sigmoid =
+    layer<Sigmoid>("Sigmoid")
+        .summary("Logistic function, to 2 units in the last place.")
+        .formula("y = 1 / (1 + e^-x)")
+        .shapes("(N, *) -> (N, *)")
+        .source("Rumelhart, Hinton, Williams, 1986")
+        .doctest(">>> nc.Sigmoid()(np.array([[0.0]]))\narray([[0.5]])")
+        .example({}, {3})
+        .example({}, {2, 5, 7})
+        .trait("activation", "sigmoid")
+        .trait("outputs", "probabilities")
+        .trait("link", "sigmoid");
 
 }  // namespace
 }  // namespace nncore

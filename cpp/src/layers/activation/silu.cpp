@@ -15,15 +15,17 @@ class SiLU final : public ElementwiseLayer<T> {
   }
 };
 
-const auto registered = layer<SiLU>("SiLU")
-                            .summary("Sigmoid linear unit, also called swish.")
-                            .formula("y = x / (1 + exp(-x))")
-                            .shapes("(N, *) -> (N, *)")
-                            .source("Elfwing, Uchibe, Doya, Sigmoid-Weighted Linear Units for Neural Network Function "
-                                    "Approximation in Reinforcement Learning, 2018")
-                            .doctest(">>> nc.SiLU()(np.array([[-1.0, 2.0]])).round(3)\narray([[-0.269,  1.762]])")
-                            .example({}, {3})
-                            .example({}, {2, 5, 7});
+const auto registered_SiLU =
+    layer<SiLU>("SiLU")
+        .summary("Sigmoid linear unit, also called swish.")
+        .formula("y = x / (1 + exp(-x))")
+        .shapes("(N, *) -> (N, *)")
+        .source("Elfwing, Uchibe, Doya, Sigmoid-Weighted Linear Units for Neural Network Function "
+                "Approximation in Reinforcement Learning, 2018")
+        .doctest(">>> nc.SiLU()(np.array([[-1.0, 2.0]])).round(3)\narray([[-0.269,  1.762]])")
+        .example({}, {3})
+        .example({}, {2, 5, 7})
+        .trait("activation", "silu");
 
 }  // namespace
 }  // namespace nncore

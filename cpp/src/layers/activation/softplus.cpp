@@ -18,17 +18,19 @@ class Softplus final : public ElementwiseLayer<T> {
   T constants_[2];
 };
 
-const auto registered = layer<Softplus>("Softplus")
-                            .summary("A smooth max(x, 0).")
-                            .formula("y = log(1 + exp(beta * x)) / beta for beta * x <= threshold, x beyond")
-                            .field("beta", 1.0, rule::positive(), "the larger, the closer to max(x, 0)")
-                            .field("threshold", 20.0, rule::number(), "y = x where beta * x is larger")
-                            .shapes("(N, *) -> (N, *)")
-                            .source("Dugas, Bengio, Belisle, Nadeau, Garcia, Incorporating Second-Order Functional "
-                                    "Knowledge for Better Option Pricing, 2000")
-                            .doctest(">>> nc.Softplus()(np.array([[0.0, 30.0]])).round(3)\narray([[ 0.693, 30.   ]])")
-                            .example({}, {3})
-                            .example({{"beta", 2.0}, {"threshold", 3.0}}, {2, 5, 7});
+const auto registered_Softplus =
+    layer<Softplus>("Softplus")
+        .summary("A smooth max(x, 0).")
+        .formula("y = log(1 + exp(beta * x)) / beta for beta * x <= threshold, x beyond")
+        .field("beta", 1.0, rule::positive(), "the larger, the closer to max(x, 0)")
+        .field("threshold", 20.0, rule::number(), "y = x where beta * x is larger")
+        .shapes("(N, *) -> (N, *)")
+        .source("Dugas, Bengio, Belisle, Nadeau, Garcia, Incorporating Second-Order Functional "
+                "Knowledge for Better Option Pricing, 2000")
+        .doctest(">>> nc.Softplus()(np.array([[0.0, 30.0]])).round(3)\narray([[ 0.693, 30.   ]])")
+        .example({}, {3})
+        .example({{"beta", 2.0}, {"threshold", 3.0}}, {2, 5, 7})
+        .trait("activation", "softplus");
 
 }  // namespace
 }  // namespace nncore

@@ -103,7 +103,7 @@ class Linear final : public Layer<T> {
 
 constexpr int64_t kMaxFeatures = int64_t{1} << 31;
 
-const auto registered =
+const auto registered_Linear =
     layer<Linear>("Linear")
         .summary("Affine map, also called a fully connected or dense layer.")
         .formula("y = x W^T + b")
@@ -118,9 +118,11 @@ const auto registered =
         .notes("Parameters: weight (out_features, in_features), bias (out_features,).")
         .source("Rumelhart, Hinton, Williams, Learning representations by back-propagating errors, 1986")
         .doctest(">>> nc.Linear(2, 20)(np.zeros((5, 2))).shape\n(5, 20)")
-        .example({{"in_features", int64_t{3}}, {"out_features", int64_t{2}}}, {3})
-        .example({{"in_features", int64_t{5}}, {"out_features", int64_t{37}}, {"bias", false}}, {5})
-        .example({{"in_features", int64_t{4}}, {"out_features", int64_t{3}}}, {2, 4});
+        .example({{"in_features", 3}, {"out_features", 2}}, {3})
+        .example({{"in_features", 5}, {"out_features", 37}, {"bias", false}}, {5})
+        .example({{"in_features", 4}, {"out_features", 3}}, {2, 4})
+        .trait("observed_as", "net input")
+        .trait("input_size", "in_features");
 
 }  // namespace
 }  // namespace nncore

@@ -18,15 +18,16 @@ class BatchNorm1d final : public BatchNorm<T> {
   }
 };
 
-const auto registered =
+const auto registered_BatchNorm1d =
     layer<BatchNorm1d>("BatchNorm1d")
         .summary("Normalises each channel over the batch.")
         .also(batch_norm_fields)
         .shapes("(N, C) -> (N, C), (N, C, L) -> (N, C, L)")
         .doctest(">>> nc.BatchNorm1d(1).forward(np.array([[1.0], [3.0]])).round(4)\narray([[-1.],\n       [ 1.]])")
-        .example({{"num_features", int64_t{3}}}, {3})
-        .example({{"num_features", int64_t{21}}, {"affine", false}, {"momentum", Value()}}, {21})
-        .example({{"num_features", int64_t{2}}, {"eps", 0.1}, {"track_running_stats", false}}, {2, 5});
+        .example({{"num_features", 3}}, {3})
+        .example({{"num_features", 21}, {"affine", false}, {"momentum", Value()}}, {21})
+        .example({{"num_features", 2}, {"eps", 0.1}, {"track_running_stats", false}}, {2, 5})
+        .trait("observed_as", "net input");
 
 }  // namespace
 }  // namespace nncore

@@ -65,15 +65,16 @@ class BatchNorm2d final : public BatchNorm<T> {
   int64_t pixels_ = 1;
 };
 
-const auto registered =
+const auto registered_BatchNorm2d =
     layer<BatchNorm2d>("BatchNorm2d")
         .summary("Normalises each channel of images over the batch and the pixels.")
         .also(batch_norm_fields)
         .shapes("(N, C, H, W) -> (N, C, H, W)")
         .doctest(">>> nc.BatchNorm2d(1).forward(np.array([[[[1.0, 3.0]]]])).round(4)\narray([[[[-1.,  1.]]]])")
-        .example({{"num_features", int64_t{3}}}, {3, 2, 4})
-        .example({{"num_features", int64_t{2}}, {"affine", false}, {"momentum", Value()}}, {2, 3, 3})
-        .example({{"num_features", int64_t{1}}, {"eps", 0.1}, {"track_running_stats", false}}, {1, 5, 1});
+        .example({{"num_features", 3}}, {3, 2, 4})
+        .example({{"num_features", 2}, {"affine", false}, {"momentum", Value()}}, {2, 3, 3})
+        .example({{"num_features", 1}, {"eps", 0.1}, {"track_running_stats", false}}, {1, 5, 1})
+        .trait("observed_as", "net input");
 
 }  // namespace
 }  // namespace nncore

@@ -83,7 +83,7 @@ class LayerNorm final : public Layer<T> {
   Buffer<T> center_, inverse_, slope_, level_, h_, g_, zeros_;
 };
 
-const auto registered =
+const auto registered_LayerNorm =
     layer<LayerNorm>("LayerNorm")
         .summary("Normalises each sample over its last axes.")
         .formula("y = (x - mean) / sqrt(var + eps) * weight + bias")
@@ -94,9 +94,10 @@ const auto registered =
                "bias of shape normalized_shape, both free of the Trainer's l1 and l2.")
         .source("Ba, Kiros, Hinton, Layer Normalization, 2016")
         .doctest(">>> nc.LayerNorm(2)(np.array([[1.0, 3.0]])).round(4)\narray([[-1.,  1.]])")
-        .example({{"normalized_shape", int64_t{3}}}, {3})
+        .example({{"normalized_shape", 3}}, {3})
         .example({{"normalized_shape", std::vector<int64_t>{5, 7}}, {"eps", 0.1}}, {2, 5, 7})
-        .example({{"normalized_shape", int64_t{37}}}, {37});
+        .example({{"normalized_shape", 37}}, {37})
+        .trait("observed_as", "net input");
 
 }  // namespace
 }  // namespace nncore

@@ -85,7 +85,7 @@ class AvgPool2d final : public Pool<T> {
   Buffer<T> shares_;
 };
 
-const auto registered =
+const auto registered_AvgPool2d =
     layer<AvgPool2d>("AvgPool2d")
         .summary("The mean of each window.")
         .formula("y[n, c, u, v] = mean over the window of x[n, c]")
@@ -94,11 +94,12 @@ const auto registered =
         .shapes("(N, C, H, W) -> (N, C, U, V), U = floor((H + 2 padding - kernel) / stride) + 1, ceil with ceil_mode")
         .source("LeCun, Bottou, Bengio, Haffner, Gradient-based learning applied to document recognition, 1998")
         .doctest(">>> nc.AvgPool2d(2)(np.arange(16.0).reshape(1, 1, 4, 4))\narray([[[[ 2.5,  4.5],\n         [10.5, 12.5]]]])")
-        .example({{"kernel_size", int64_t{2}}}, {2, 4, 6})
+        .example({{"kernel_size", 2}}, {2, 4, 6})
         .example({{"kernel_size", std::vector<int64_t>{3, 2}}, {"stride", std::vector<int64_t>{1, 2}},
-                  {"padding", int64_t{1}}, {"count_include_pad", false}},
+                  {"padding", 1}, {"count_include_pad", false}},
                  {2, 5, 4})
-        .example({{"kernel_size", int64_t{3}}, {"stride", int64_t{2}}, {"padding", int64_t{1}}, {"ceil_mode", true}}, {1, 6, 4});
+        .example({{"kernel_size", 3}, {"stride", 2}, {"padding", 1}, {"ceil_mode", true}}, {1, 6, 4})
+        .trait("observed_as", "pooled activation");
 
 }  // namespace
 }  // namespace nncore

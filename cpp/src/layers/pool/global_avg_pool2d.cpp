@@ -71,14 +71,16 @@ class GlobalAvgPool2d final : public Layer<T> {
   Buffer<double> sums_;
 };
 
-const auto registered = layer<GlobalAvgPool2d>("GlobalAvgPool2d")
-                            .summary("The mean of each channel.")
-                            .formula("y[n, c] = mean of x[n, c]")
-                            .shapes("(N, C, H, W) -> (N, C)")
-                            .source("Lin, Chen, Yan, Network In Network, 2013")
-                            .doctest(">>> nc.GlobalAvgPool2d()(np.arange(8.0).reshape(1, 2, 2, 2))\narray([[1.5, 5.5]])")
-                            .example({}, {2, 3, 5})
-                            .example({}, {3, 1, 1});
+const auto registered_GlobalAvgPool2d =
+    layer<GlobalAvgPool2d>("GlobalAvgPool2d")
+        .summary("The mean of each channel.")
+        .formula("y[n, c] = mean of x[n, c]")
+        .shapes("(N, C, H, W) -> (N, C)")
+        .source("Lin, Chen, Yan, Network In Network, 2013")
+        .doctest(">>> nc.GlobalAvgPool2d()(np.arange(8.0).reshape(1, 2, 2, 2))\narray([[1.5, 5.5]])")
+        .example({}, {2, 3, 5})
+        .example({}, {3, 1, 1})
+        .trait("observed_as", "pooled activation");
 
 }  // namespace
 }  // namespace nncore

@@ -88,7 +88,7 @@ class MaxPool2d final : public Pool<T> {
   Buffer<int32_t> at_;  // where in its plane each output comes from
 };
 
-const auto registered =
+const auto registered_MaxPool2d =
     layer<MaxPool2d>("MaxPool2d")
         .summary("The largest number of each window.")
         .formula("y[n, c, u, v] = max over the window of x[n, c]")
@@ -98,11 +98,12 @@ const auto registered =
                "all numbers.")
         .source("Ranzato, Huang, Boureau, LeCun, Unsupervised Learning of Invariant Feature Hierarchies, 2007")
         .doctest(">>> nc.MaxPool2d(2)(np.arange(16.0).reshape(1, 1, 4, 4))\narray([[[[ 5.,  7.],\n         [13., 15.]]]])")
-        .example({{"kernel_size", int64_t{2}}}, {2, 4, 6})
+        .example({{"kernel_size", 2}}, {2, 4, 6})
         .example({{"kernel_size", std::vector<int64_t>{3, 2}}, {"stride", std::vector<int64_t>{1, 2}},
-                  {"padding", int64_t{1}}},
+                  {"padding", 1}},
                  {2, 5, 4})
-        .example({{"kernel_size", int64_t{2}}, {"stride", int64_t{3}}, {"ceil_mode", true}}, {1, 6, 7});
+        .example({{"kernel_size", 2}, {"stride", 3}, {"ceil_mode", true}}, {1, 6, 7})
+        .trait("observed_as", "pooled activation");
 
 }  // namespace
 }  // namespace nncore

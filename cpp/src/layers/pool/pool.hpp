@@ -172,7 +172,7 @@ inline Registration& pool_fields(Registration& registration) {
   return registration.required("kernel_size", rule::pair(1, kMaxWindow), "rows and columns of a window")
       .field("stride", Value(), rule::optional(rule::pair(1, kMaxWindow)),
              "pixels from one window to the next; None: kernel_size, so that windows do not overlap")
-      .field("padding", int64_t{0}, rule::pair(0, kMaxWindow), "pixels around the image, at most half a window")
+      .field("padding", 0, rule::pair(0, kMaxWindow), "pixels around the image, at most half a window")
       .field("ceil_mode", false, rule::boolean(),
              "count windows that hang over the end, too, unless they start in the padding behind");
 }
