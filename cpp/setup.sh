@@ -2,8 +2,10 @@
 # Sets up everything the README's commands need: compiler and headers from the system's package manager, a virtual
 # environment in .venv, nncore in it with what its demo and tests use. Repeat it at will: it does only what is missing.
 #
-#   PYTHON=<interpreter>          the Python to use; default: python3, python3.13, 3.12, 3.11, the first that is >= 3.11
+#   PYTHON=<interpreter>          the Python to use; default: that of a .venv that works, else the first >= 3.11 of
+#                                 python3, python3.15 … python3.11
 #   CXX, CXXFLAGS, CMAKE_ARGS …   reach CMake; so do NNCORE_WERROR, NNCORE_SANITIZE, NNCORE_BLAS (ON or OFF)
+#   CMAKE_BUILD_PARALLEL_LEVEL=1  one compiler at a time, for machines with little memory
 set -eu
 CDPATH='' cd -- "$(dirname -- "$0")/.."
 
@@ -27,7 +29,8 @@ find_python() {
     python=$(base_python "$PYTHON") || fail "PYTHON=$PYTHON does not run or is older than Python 3.11."
     return
   fi
-  for name in python3 python3.13 python3.12 python3.11; do
+  if python=$(base_python "$venv"); then return; fi
+  for name in python3 python3.15 python3.14 python3.13 python3.12 python3.11; do
     if have "$name" && python=$(base_python "$name"); then return; fi
   done
   python=
@@ -43,11 +46,16 @@ find_compiler() {
 
 preprocess() { printf '%s\n' "$1" | $compiler -std=c++20 -x c++ -E -I "${CMAKE_PREFIX_PATH:-.}/include" \
   -I /opt/homebrew/include - >/dev/null 2>&1; }
+# GCC 12 is the first with __builtin_shufflevector.
 has_compiler() { [ -n "$compiler" ] && preprocess '#include <concepts>
-#include <span>'; }
+#include <span>
+#if !__has_builtin(__builtin_shufflevector) || (defined(__clang__) && __clang_major__ < 14)
+#error
+#endif'; }
 has_headers() { "$python" -c 'import os, sysconfig as s; os.stat(s.get_path("include") + "/Python.h")' 2>/dev/null; }
 has_venv() { "$python" -c 'import ensurepip, venv' 2>/dev/null; }
-has_xtensor() { preprocess '#if !__has_include(<xtl/xsequence.hpp>) || !__has_include(<xtensor-blas/xlinalg.hpp>)
+has_xtensor() { preprocess '#if !__has_include(<xtl/xsequence.hpp>) || !__has_include(<xtensor-blas/xlinalg.hpp>) || \
+  !__has_include(<xflens/cxxblas/cxxblas.cxx>)
 #error
 #endif'; }
 
@@ -141,7 +149,7 @@ bring_system() {
 
   lacking=
   has_compiler || lacking="$lacking
-  - a C++20 compiler (Debian, Ubuntu: g++; Fedora: gcc-c++; macOS: xcode-select --install)"
+  - a C++20 compiler, GCC 12 or clang 14 or later (Debian, Ubuntu: g++; Fedora: gcc-c++; macOS: xcode-select --install)"
   has_headers || lacking="$lacking
   - the headers of $python (Debian, Ubuntu: $name-dev; Fedora: python3-devel)"
   has_venv || lacking="$lacking

@@ -89,7 +89,28 @@ bool is_plain(const py::array& array) {
          (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
 }
 
-/// Without NumPy's warning of numbers that become infinite, which may be an error somewhere.
+/// While it lives NumPy does not warn of numbers that become infinite; its warnings may be errors somewhere.
+class WithoutWarnings {
+ public:
+  WithoutWarnings()
+      : state_(py::module_::import("numpy").attr("errstate")(py::arg("over") = "ignore", py::arg("invalid") = "ignore")) {
+    state_.attr("__enter__")();
+  }
+  ~WithoutWarnings() {
+    const py::error_scope pending;  // an exception on its way stays as it is
+    try {
+      state_.attr("__exit__")(py::none(), py::none(), py::none());
+    } catch (const py::error_already_set&) {
+    }
+  }
+  WithoutWarnings(const WithoutWarnings&) = delete;
+  WithoutWarnings& operator=(const WithoutWarnings&) = delete;
+
+ private:
+  py::object state_;
+};
+
+/// Numbers too large for T become infinite.
 template <class T>
 py::array_t<T> convert(const py::array& array) {
   if constexpr (std::is_same_v<T, float>) {
@@ -101,8 +122,8 @@ py::array_t<T> convert(const py::array& array) {
       return out;
     }
   }
-  const py::object converted = py::module_::import("nncore._support.checks").attr("cast")(array, py::dtype::of<T>());
-  return py::reinterpret_borrow<py::array_t<T>>(converted);
+  const WithoutWarnings quiet;
+  return plain<T, py::array::forcecast>(array);
 }
 
 template <class T>

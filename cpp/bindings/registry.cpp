@@ -186,7 +186,7 @@ std::optional<Value> to_value(const py::handle& given) {
       return std::nullopt;
     }
     if (PyCallable_Check(given.ptr())) {
-      return std::make_shared<const PythonFunction>(py::reinterpret_borrow<py::object>(given));
+      return Value(std::make_shared<const PythonFunction>(py::reinterpret_borrow<py::object>(given)));
     }
   } catch (const std::exception&) {
     // too large, not text, not numbers: refused

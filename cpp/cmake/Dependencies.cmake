@@ -3,14 +3,14 @@
 # that cannot be, the build stops at once and says what to install.
 set(NNCORE_HEADERS_HELP "Install them (Debian, Ubuntu: apt-get install libxtensor-dev libxtensor-blas-dev; Fedora: \
 dnf install xtensor-devel xtensor-blas-devel; Homebrew: brew install xtensor xtensor-blas; conda: conda install -c \
-conda-forge xtensor xtensor-blas), or run sh cpp/setup.sh, or give -DCMAKE_PREFIX_PATH=<where they are>.")
+conda-forge xtensor xtensor-blas), or say where they are: CMAKE_PREFIX_PATH=<folder> pip install .")
 set(NNCORE_HEADERS_URL "https://github.com/xtensor-stack" CACHE STRING "where archives come from")
 
 add_library(nncore_tensor INTERFACE)
 
 find_path(NNCORE_xtl_DIR NAMES xtl/xsequence.hpp)
 find_path(NNCORE_xtensor_DIR NAMES xtensor/xtensor.hpp xtensor/containers/xtensor.hpp)
-find_path(NNCORE_xtensor-blas_DIR NAMES xtensor-blas/xlinalg.hpp)
+find_path(NNCORE_xtensor-blas_DIR NAMES xflens/cxxblas/cxxblas.cxx)  # what xtensor-blas/ stands on, and lies beside it
 
 # nncore_download(<project> <version> <sha256 of its archive>)
 function(nncore_download name version sha256)
