@@ -11,6 +11,7 @@
 #include "nncore/initializer.hpp"
 #include "nncore/layer.hpp"
 #include "nncore/loss.hpp"
+#include "nncore/metric_names.hpp"
 #include "nncore/model.hpp"
 #include "nncore/objective.hpp"
 #include "nncore/optimizer.hpp"
@@ -289,6 +290,7 @@ void bind_registry(py::module_& m) {
         return n;
       },
       py::arg("spec"), "How many numbers a layer keeps, found without memory for them.");
+  m.attr("growing_metrics") = py::cast(std::vector<std::string>(kGrowingMetrics.begin(), kGrowingMetrics.end()));
   m.def("schedule_rate", [](const Spec& spec, int64_t index) { return make<Schedule>(spec)->at(index); },
         py::arg("spec"), py::arg("index"));
   m.def("schedule_per_epoch", [](const Spec& spec) { return make<Schedule>(spec)->per_epoch(); }, py::arg("spec"));

@@ -23,7 +23,7 @@ import peers
 import nncore as nc
 from nncore.cli._machine import Steal, cpu_model, fma_rate
 from nncore.cli._workloads import NETS, ROSENBROCK_START, WORKLOADS, Descent, Net
-from nncore.sweeps._model_batch import fit_side_by_side, lanes_of
+from nncore.sweeps._model_batch import fit_model_batch, models_at_once
 
 CHECKED_STEPS = 50
 TOLERANCE = {"net": 1e-5, "descent": 1e-7}  # relative: float32 in different orders of sums, and float64
@@ -52,11 +52,11 @@ class OursMany:
 
     def run(self, steps: int) -> float:
         self._trainers = [self._work.net.trainer(seed, threads=1) for seed in range(self._work.count)]
-        data, lanes = self._work.net.data(), max(map(lanes_of, self._trainers))
+        data, lanes = self._work.net.data(), max(map(models_at_once, self._trainers))
         groups = [self._trainers[i : i + lanes] for i in range(0, len(self._trainers), lanes)]
         with ThreadPoolExecutor(self._threads) as pool:
             start = time.perf_counter()
-            for histories in pool.map(lambda group: fit_side_by_side(group, data, None, 0, steps, ()), groups):
+            for histories in pool.map(lambda group: fit_model_batch(group, data, None, 0, steps, ()), groups):
                 assert all(history is not None for history in histories)
             return (time.perf_counter() - start) / self._work.count
 

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "nncore/error.hpp"
+#include "nncore/metric_names.hpp"
 #include "nncore/schedule.hpp"
 
 namespace nncore {
@@ -10,11 +11,7 @@ namespace {
 
 /// Does more of it mean better?
 bool grows(const std::string& mode, const std::string& monitor) {
-  if (mode != "auto") return mode == "max";
-  for (const char* good : {"accuracy", "top5", "r2"}) {
-    if (monitor.find(good) != std::string::npos) return true;
-  }
-  return false;
+  return mode == "auto" ? larger_is_better(monitor) : mode == "max";
 }
 
 class ReduceLROnPlateau final : public Schedule {

@@ -25,7 +25,7 @@ class Registered:
         given = self._by_name(*args, **kwargs)
         self._spec = _core.Spec(self._kind, type(self).__name__, given)
         checked = self._spec.args
-        # Rows of numbers as the core holds them: what was given may change later.
+        # Sequences of numbers as the core has them: the caller may change its own later.
         self._config = {key: checked[key] if isinstance(checked[key], tuple) else given[key] for key in given}
 
     def _by_name(self, *args: Any, **kwargs: Any) -> dict[str, Any]:

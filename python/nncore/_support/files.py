@@ -1,4 +1,4 @@
-"""Files appear whole or not at all: what every writer of the package uses."""
+"""Files that appear whole or not at all: what every writer of the package uses."""
 
 from __future__ import annotations
 

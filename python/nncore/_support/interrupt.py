@@ -1,6 +1,6 @@
 """Ctrl-C during a fit: the first ends it at a step boundary, a second within a second raises KeyboardInterrupt.
 
-Fits in other threads never see Ctrl-C; whoever started them ends them by the guard of `stopped_by`.
+Fits in other threads never see Ctrl-C; the code that started them ends them by the guard of `stopped_by`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class InterruptGuard:
 
     @property
     def requested(self) -> bool:
-        """Has somebody asked for the end?"""
+        """Is the end asked for, here or outside?"""
         return self._seen or (self._outer is not None and self._outer.requested)
 
     def request(self) -> None:
@@ -49,7 +49,7 @@ class InterruptGuard:
         self._seen = True
 
     def check(self) -> None:
-        """KeyboardInterrupt, where the caller can bear it."""
+        """KeyboardInterrupt when the end is asked for; called where nothing is half done."""
         if self.requested:
             raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""The progress bar of fit: at most ten updates a second, silent when nobody watches."""
+"""The progress bar of fit: at most ten updates a second, none without a terminal or notebook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`nncore demo`: a look at everything, in seconds."""
+"""`nncore demo`: something of everything, in seconds."""
 
 from __future__ import annotations
 

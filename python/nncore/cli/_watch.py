@@ -1,4 +1,4 @@
-"""What every command that trains has to watch a training: flags, the callbacks they ask for, where to look then."""
+"""What every command that trains has to observe it: flags, their callbacks, where the results are."""
 
 from __future__ import annotations
 

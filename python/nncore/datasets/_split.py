@@ -1,4 +1,4 @@
-"""Splitting a data set into a part to learn from and a part to judge by."""
+"""Splitting a data set into a part to train on and a part to test on."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _MOST_ROWS = 60
 
 
 class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
-    """Writes down, every so often, what every tensor of a net looks like: a callback for fit.
+    """Records, at intervals, statistics of every tensor of a net: a callback for fit.
 
     Before one step in `every` the same batch goes through the net once more, layer by layer with the same Dropout
     masks, and back. Looking changes nothing: training has the same bits with and without it. `monitor[name]` is then a
@@ -46,7 +46,7 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
     histograms : bool, default True
     bins : int, default 64
     per : {"step", "epoch"}, keyword only
-        What `every` counts; "epoch": the first step of every so manyeth epoch.
+        What `every` counts; "epoch": the first step of each `every`-th epoch.
     max_records : int, default 1000, keyword only
         Observations to keep: beyond them every second is dropped, and from then on only every second kept, so that
         memory stays bounded however long the training. `most`, its old name, still works and warns.

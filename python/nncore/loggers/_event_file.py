@@ -51,7 +51,7 @@ class EventFile:
     def _append(self, content: bytes) -> None:
         record = framed(_real(1, time.time()) + content)
         try:
-            with open(self.path, "r+b") as file:  # not "a", which would make a file anew that somebody deleted
+            with open(self.path, "r+b") as file:  # not "a", which would make a deleted file anew
                 file.seek(self._length)
                 file.write(record)
         except OSError:

@@ -41,7 +41,7 @@ class TensorBoard(Callback):
     | tag | what |
     |---|---|
     | epoch/loss, epoch/val_accuracy, … | each number of the epoch's record |
-    | step/loss, step/grad_norm, step/lr | of the step that was looked at |
+    | step/loss, step/grad_norm, step/lr | of the observed step |
     | fc1/weight, fc1/net_input, act1/activation_gradient, … | histograms, one group of charts a layer |
     | fc1/weight/mean, act1/activation/dead, … | the numbers of the same tensors, as Monitor has them |
     | conv1/filters | of the first convolution: a picture, at the begin and after each epoch |
@@ -55,7 +55,7 @@ class TensorBoard(Callback):
     logdir : path
         Folder of all runs. It is made when a fit begins.
     every : int, default 100
-        Steps from one look to the next; the first is at the very beginning.
+        Steps from one observation to the next; the first is at the very beginning.
     histograms : bool, default True, keyword only
     bins : int, default 64, keyword only
     run : str, optional, keyword only
@@ -78,7 +78,8 @@ class TensorBoard(Callback):
 
     Notes
     -----
-    All curves lie over the number of updates done: a look's over those before it, an epoch's over those up to its end.
+    All curves lie over the number of updates done: an observation's over those before it, an epoch's over those up to
+    its end.
     A fit that goes on with the same callback and trainer is written further; another trainer's is a run of its own.
     Numbers that a tensor does not have (`dead` of weights, `mean` where all are NaN) have no curve.
 
@@ -147,7 +148,7 @@ class TensorBoard(Callback):
         self.folder, self._file, self._trainer, self._settings, self._compared = folder, file, trainer, settings, False
 
     def on_observation(self, observation: Observation) -> None:
-        """Writes one look."""
+        """Writes one observation."""
         values = [
             events.scalar("step/loss", observation.loss),
             events.scalar("step/grad_norm", observation.grad_norm),
@@ -332,7 +333,7 @@ def _new_folder(logdir: str) -> str:
 
 
 def _own_folder(logdir: str, run: str) -> str:
-    """That of a name, where nobody has written yet."""
+    """The folder of a name, which must have no event files."""
     folder = os.path.join(logdir, run)
     os.makedirs(folder, exist_ok=True)
     if _events_in(folder):
@@ -341,7 +342,7 @@ def _own_folder(logdir: str, run: str) -> str:
 
 
 def _alone(folder: str) -> EventFile:
-    """A new file in a folder that had none. Two that begin at once may see each other's; then both give way."""
+    """A new file in a folder that had none. Two runs that begin at once may see each other's: both are refused then."""
     try:
         file = EventFile(folder)
     except FileExistsError:

@@ -105,7 +105,7 @@ class Sequential:
         return self
 
     def _replace_core(self, dtype: str) -> None:
-        """A new compiled model with the same numbers, all in one new piece of memory; the caller holds the old one."""
+        """A new compiled model with the same numbers, in one new piece of memory; the caller has the old one's access guard."""
         handles = [handle for handle in map(handle_of, self._layers.values()) if handle.dtype is not None]
         for handle in handles:
             handle.provisional = True

@@ -1,4 +1,4 @@
-"""filters: what the first layers of a net look for."""
+"""filters: the filters of the first convolution."""
 
 from __future__ import annotations
 

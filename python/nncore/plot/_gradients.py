@@ -53,8 +53,8 @@ def gradient_flow(
         Or what `nc.gradient_flow` returned, or a Monitor, or a dict of those; loss, X and y are not needed then.
     loss, X, y : as in `nc.gradient_flow`
     steps : integers or None, default None
-        Of a Monitor: draw its looks that are nearest to these; None: five from the first to the last, dark to light,
-        or of several monitors the last.
+        Of a Monitor: draw its observations that are nearest to these; None: five from the first to the last, dark to
+        light, or of several monitors the last.
     ax : matplotlib Axes or None, default None
         Draw here instead of in a new figure.
     title : str or None, default None
@@ -89,7 +89,7 @@ def gradient_flow(
         else:
             flows[str(label)] = one if isinstance(one, GradientFlow) else measure(one, loss, X, y)
     longest = max(flows.values(), key=lambda flow: len(flow.norms))
-    in_order = len(given) == 1 < len(flows)  # the looks of one monitor
+    in_order = len(given) == 1 < len(flows)  # observations of one monitor
     with canvas(_WHERE, ax, (6.4, 3.5)) as (on,):
         tints = _shades(len(flows)) if in_order else list(map(colour, range(len(flows))))
         lines = {}
@@ -106,19 +106,21 @@ def gradient_flow(
 
 
 def _seen(label: str, monitor: Monitor, steps: Any, *, alone: bool) -> dict[str, GradientFlow]:
-    """label -> flow for some looks of a monitor, in the order of training."""
+    """label -> flow for some observations of a monitor, in the order of training."""
     check_seen(monitor)
     weights = matrices_of(monitor)
     if not weights:
         raise ConfigError(f"[{_WHERE}] model: expected a model with weights, got one without")
-    looks = monitor.steps
+    observed = monitor.steps
     if steps is None:
-        chosen = np.linspace(0, len(looks) - 1, min(5, len(looks))).round() if alone else np.array([len(looks) - 1])
+        chosen = (
+            np.linspace(0, len(observed) - 1, min(5, len(observed))).round() if alone else np.array([len(observed) - 1])
+        )
     else:
         asked = as_list([steps] if np.ndim(steps) == 0 else steps) or []
         if not asked:
             raise ConfigError(f"[{_WHERE}] steps: expected numbers of steps, got {describe(steps)}")
-        chosen = np.array([np.abs(looks - integer(_WHERE, "steps", step, 0, 2**62)).argmin() for step in asked])
+        chosen = np.array([np.abs(observed - integer(_WHERE, "steps", step, 0, 2**62)).argmin() for step in asked])
     flows = {}
     for i in np.unique(chosen.astype(np.int64)):
         squares: dict[str, float] = {}
@@ -126,7 +128,7 @@ def _seen(label: str, monitor: Monitor, steps: Any, *, alone: bool) -> dict[str,
             layer = name.split(".", 1)[0]
             squares[layer] = squares.get(layer, 0.0) + monitor.records[i][f"{name}.grad"]["norm"] ** 2
         flow = GradientFlow({layer: float(np.sqrt(square)) for layer, square in squares.items()})
-        flows[", ".join(filter(None, [label, f"step {looks[i]}"]))] = flow
+        flows[", ".join(filter(None, [label, f"step {observed[i]}"]))] = flow
     return flows
 
 

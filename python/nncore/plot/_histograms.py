@@ -39,8 +39,8 @@ def histograms(
 ) -> HistogramsDisplay:
     """Distributions over the steps: the darker, the more of the tensor's elements lie there.
 
-    The bins of each look are laid onto one scale that holds all but the outermost thousandth at either end. One axes
-    for each tensor; with several runs a row for each tensor, a column for each run.
+    The bins of each observation are laid onto one scale that holds all but the outermost thousandth at either end. One
+    axes for each tensor; with several runs a row for each tensor, a column for each run.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def histograms(
 
 
 def _scale(tables: list[dict[str, Any]]) -> Floats:
-    """Edges of the rows: from the least to the largest quantile of any look."""
+    """Edges of the rows: from the least to the largest quantile of any observation."""
     ends = [
         np.interp((_TAIL, 1 - _TAIL), np.append(0.0, np.cumsum(counts) / counts.sum()), edges)
         for of in tables

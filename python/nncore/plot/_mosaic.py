@@ -48,7 +48,7 @@ def finite(where: str, name: str, array: NDArray[Any]) -> Floats:
 
 
 def at_most(where: str, name: str, count: int, hint: str) -> None:
-    """ConfigError for more pictures than one can look at."""
+    """ConfigError for more pictures than one figure takes."""
     if count > MOST:
         raise ConfigError(f"[{where}] {name}: expected at most {MOST} pictures, got {count}; {hint}")
 

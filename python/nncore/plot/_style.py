@@ -1,4 +1,4 @@
-"""One look for all pictures, applied per figure: colours, fonts, axes, legends. Nothing here outlives a call."""
+"""One style for all pictures, applied per figure: colours, fonts, axes, legends. Nothing here outlives a call."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def plain(name: str) -> str:
 
 
 def thinned(x: Floats, y: Floats, most: int, *, log_x: bool = False) -> tuple[Floats, Floats]:
-    """The curve with about `most` points that looks the same: the lowest and the highest of each stretch, in order."""
+    """The curve with about `most` points that looks the same: the lowest and the highest of each interval, in order."""
     if len(x) <= most:
         return x, y
     place = np.log1p(x - x[0]) if log_x else x - x[0]

@@ -47,7 +47,7 @@ def tensors_of(where: str, runs: dict[str, Monitor], tensors: Any, kinds: Sequen
 
 
 def at_most(where: str, count: int) -> int:
-    """`count` axes, unless nobody could read them."""
+    """`count`, the axes of a figure; ConfigError beyond 64."""
     if count > _MOST:
         raise ConfigError(f"[{where}] tensors: expected at most {_MOST} pictures, got {count}; choose some by name")
     return count

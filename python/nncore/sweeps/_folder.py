@@ -1,4 +1,4 @@
-"""The finished runs of sweeps in a folder: one small file each, written whole, believed only when it reads well."""
+"""The finished runs of sweeps in a folder: one small file each, written whole, and checked when it is read."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Folder:
         self._path.mkdir(parents=True, exist_ok=True)
 
     def read(self, key: str) -> Outcome | None:
-        """The run of this key; a warning when there is a file that does not hold it."""
+        """The run of this key; a warning when there is a file with something else in it."""
         path = self._path / f"{key}.json"
         if not os.path.lexists(path):
             return None
@@ -47,7 +47,7 @@ class Folder:
             return None
 
     def write(self, key: str, point: Point, seed: int, outcome: Outcome) -> None:
-        """The file of a run; point, version and kernel set are there for people."""
+        """The file of a run; point, version and kernel set are for readers, not for the sweep."""
         numbers = {name: value if math.isfinite(value) else None for name, value in outcome.numbers.items()}
         content = {
             "key": key,

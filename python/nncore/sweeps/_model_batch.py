@@ -1,6 +1,7 @@
-"""Small trainers that are alike train side by side, one in each vector lane.
+"""Batches of small models that are alike: they train side by side, one model in each lane of a vector register.
 
-Sizes and kinds alone decide, never how many there are: a trainer's numbers are the same with any neighbours, or none.
+Sizes and kinds alone decide which trainers may, never how many there are: a trainer's numbers are the same with any
+neighbours, or none.
 """
 
 from __future__ import annotations
@@ -21,24 +22,24 @@ from nncore.train._trainer import Trainer, bound, take_over
 
 #: A net of more weights, or more samples a step, keeps vector units busy by itself: a full group gains less than
 #: twofold. For steps of a single sample there is a kernel of its own.
-MOST_WEIGHTS = 512
-MOST_SAMPLES = 32
+_MAX_WEIGHTS = 512
+_MAX_SAMPLES = 32
 
 _ACTIVATIONS = ("ReLU", "LeakyReLU", "Tanh", "Sigmoid")
 _LOSSES = ("CrossEntropyLoss", "MSELoss", "BCEWithLogitsLoss")
-#: Arguments that each lane has for itself; the others, and all arguments of other optimizers, are those of the group.
-_BY_LANE = {
+#: Arguments that each model has for itself; all others are those of the batch.
+_PER_MODEL = {
     "SGD": ("lr", "momentum", "dampening", "weight_decay"),
     "Adam": ("lr", "betas", "eps", "weight_decay", "bias_correction"),
     "AdamW": ("lr", "betas", "eps", "weight_decay", "bias_correction"),
 }
-_OWN_OPTIONS = ("seed", "l1", "l2", "num_threads")
+_PER_MODEL_OPTIONS = ("seed", "l1", "l2", "num_threads")
 
 
-def kind_of(trainer: Trainer, samples: int, metrics: Sequence[Metric]) -> tuple[Any, ...] | None:
-    """What trainers on so many samples must have in common to go side by side; None: this one trains alone."""
+def batch_key(trainer: Trainer, samples: int, metrics: Sequence[Metric]) -> tuple[Any, ...] | None:
+    """What trainers on so many samples have in common when one batch can hold them; None: this one trains alone."""
     options, net, loss = trainer.options, _net_of(trainer), spec_of_loss(trainer.loss)
-    if not 1 < min(options["batch_size"] or samples, samples) <= MOST_SAMPLES:
+    if not 1 < min(options["batch_size"] or samples, samples) <= _MAX_SAMPLES:
         return None
     if type(trainer) is not Trainer or "fit" in vars(trainer) or net is None:
         return None
@@ -50,7 +51,7 @@ def kind_of(trainer: Trainer, samples: int, metrics: Sequence[Metric]) -> tuple[
         return None
     if not all(isinstance(metric, str) for metric in metrics) or not _new(trainer):
         return None
-    common = tuple(value for name, value in options.items() if name not in _OWN_OPTIONS)
+    common = tuple(value for name, value in options.items() if name not in _PER_MODEL_OPTIONS)
     penalized = bool(options["l1"] or options["l2"])
     return trainer.model.dtype, net, _facts(loss), _optimizer_of(trainer), common, penalized
 
@@ -74,7 +75,7 @@ def _net_of(trainer: Trainer) -> tuple[Any, ...] | None:
         else:
             return None
         before = spec.name
-    if not facts or weights > MOST_WEIGHTS:
+    if not facts or weights > _MAX_WEIGHTS:
         return None
     return *facts, None if model.input is None else repr(numbers_of(model.input))
 
@@ -89,18 +90,18 @@ def _new(trainer: Trainer) -> bool:
 
 def _optimizer_of(trainer: Trainer) -> tuple[Any, ...]:
     spec = spec_of(trainer.optimizer)
-    own = _BY_LANE.get(spec.name, ())
+    own = _PER_MODEL.get(spec.name, ())
     rate = () if own else (trainer.optimizer.lr,)
     return *_facts(spec, own), bool(spec.args.get("momentum")), *rate
 
 
-def lanes_of(trainer: Trainer) -> int:
-    """How many go side by side."""
+def models_at_once(trainer: Trainer) -> int:
+    """How many models a batch holds: the lanes of a register."""
     lanes: int = type(bound(trainer)).lanes
     return lanes
 
 
-def fit_side_by_side(
+def fit_model_batch(
     trainers: Sequence[Trainer],
     data: tuple[Any, Any],
     held: tuple[Any, Any] | None,

@@ -20,7 +20,7 @@ from nncore.errors import ConfigError, NumericError
 from nncore.optim._optimizer import building
 from nncore.sweeps._folder import Folder, Outcome
 from nncore.sweeps._grid import Point, key_of, points_of, seeds_of, text_of, with_own_copies
-from nncore.sweeps._model_batch import fit_side_by_side, kind_of, lanes_of
+from nncore.sweeps._model_batch import batch_key, fit_model_batch, models_at_once
 from nncore.sweeps._plan import Plan
 from nncore.sweeps._table import SweepTable
 from nncore.train._history import History
@@ -177,10 +177,10 @@ class _Sweeper:
                 pair.convert(trainer.model.dtype)
         return trainer
 
-    def kind_of(self, trainer: Trainer) -> Any:
+    def batch_key(self, trainer: Trainer) -> Any:
         """What a trainer has in common with those it may train beside; None: it trains alone."""
         samples = self._plan.train.arrays[0]
-        return kind_of(trainer, len(samples) if samples.ndim else 0, self._plan.metrics)
+        return batch_key(trainer, len(samples) if samples.ndim else 0, self._plan.metrics)
 
     def train(self, batch: _Batch) -> list[Outcome]:
         """The fits, in any thread."""
@@ -189,7 +189,7 @@ class _Sweeper:
         if batch.together:
             trainers = [trainer for trainer, _ in batch.members]
             data, held = self._data(trainers[0])
-            histories = fit_side_by_side(trainers, data, held, plan.epochs, plan.steps, plan.metrics)
+            histories = fit_model_batch(trainers, data, held, plan.epochs, plan.steps, plan.metrics)
         pairs = zip(batch.members, histories, strict=True)
         return [self._outcome(*member, history) if history else self._fit(*member) for member, history in pairs]
 
@@ -281,14 +281,14 @@ def _batches(sweeper: _Sweeper, outcomes: _Outcomes) -> Iterator[_Batch]:
         for at in outcomes.missing():
             run = outcomes.runs[at]
             trainer = sweeper.build(run)
-            kind = sweeper.kind_of(trainer)
+            kind = sweeper.batch_key(trainer)
             if kind is None:
                 alone.append(_Batch([at], [(trainer, run)], together=False))
             else:
                 group = groups.setdefault(kind, _Batch([], [], together=True))
                 group.places.append(at)
                 group.members.append((trainer, run))
-                if len(group.members) == lanes_of(trainer):
+                if len(group.members) == models_at_once(trainer):
                     yield groups.pop(kind)
             if len(alone) > 2:
                 yield alone.popleft()
@@ -301,7 +301,7 @@ def _batches(sweeper: _Sweeper, outcomes: _Outcomes) -> Iterator[_Batch]:
 
 
 def _is_parallel(n_jobs: Any) -> bool:
-    """Who has one has imported joblib."""
+    """A joblib.Parallel? Only when joblib is loaded can it be one."""
     joblib = sys.modules.get("joblib")
     return joblib is not None and isinstance(n_jobs, joblib.Parallel)
 

@@ -119,7 +119,7 @@ def is_number(value: Any) -> bool:
 
 
 def checked_rows(where: str, table: Any) -> list[dict[str, Any]]:
-    """The rows of a table, which anyone can change; ConfigError where one is no run."""
+    """The rows of a table, a list that users may have changed; ConfigError where one is no run."""
     if not isinstance(table, (list, tuple)) or not all(map(_is_run, table)):
         raise ConfigError(f"[{where}] table: expected the runs of a sweep, got {describe(table)}")
     return list(table)

@@ -47,14 +47,14 @@ class Fit(Protocol):
 class Callback:
     """Base of all callbacks: a subclass replaces what it needs.
 
-    The model may be looked at, evaluated and changed at the begin and the end of a fit and after each epoch, by the
+    The model may be read, evaluated and changed at the begin and the end of a fit and after each epoch, by the
     thread of the fit; others are refused (StateError) for as long as the fit lasts. What a callback raises arrives at
     the caller of fit; the model then stands at the end of that epoch.
     """
 
     #: The number that the callback watches, if it watches one.
     monitor: str | None = None
-    #: When it wants to look inside; None: never.
+    #: When it gets observations; None: never.
     observing: Observing | None = None
     #: Whose fit it serves, if it keeps that: no other's at the same time.
     _trainer: Fit | None = None
@@ -66,7 +66,7 @@ class Callback:
         """After each epoch, with its numbers, the row that the history gets; True ends the fit."""
 
     def on_observation(self, observation: Observation) -> None:
-        """After each step that was looked at, within the epoch: the model cannot be used here."""
+        """After each observed step, within the epoch: the model cannot be used here."""
 
     def on_fit_end(self, history: History) -> None:
         """After the last epoch, however the fit ended, unless it raised."""
@@ -118,7 +118,7 @@ def as_callbacks(given: Iterable[Any]) -> list[Callback]:
 
 
 def begin_fit(callbacks: Sequence[Callback], trainer: Fit) -> list[tuple[Callback, Observing]]:
-    """Begins a fit with all of them; those that look inside, with when."""
+    """Begins a fit with all of them; returns those that observe, each with its interval."""
     for callback in callbacks:
         other = callback._trainer
         if other is not None and other is not trainer and other.fitting:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from nncore import _core
 from nncore._support.checks import as_list, describe, encodable
 from nncore.errors import ConfigError
 
 Metric = str | Callable[[Any, Any], float]
 _BUILT_IN = ("accuracy", "top5", "mse", "mae", "r2")
-_LARGER_IS_BETTER = ("accuracy", "top5", "r2")
+_GROWING = tuple(_core.growing_metrics)
 
 #: Columns of a history, and of a run, that measure nothing.
 FACTS = ("epoch", "lr", "seconds")
@@ -66,4 +67,4 @@ def is_metric(column: str) -> bool:
 
 def larger_is_better(name: str) -> bool:
     """Is a larger value of this number better, as of an accuracy, or a smaller one, as of a loss?"""
-    return name.endswith(_LARGER_IS_BETTER)
+    return name.endswith(_GROWING)

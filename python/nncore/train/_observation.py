@@ -1,4 +1,4 @@
-"""What a training step looked like from within: the record that the compiled trainer hands to callbacks."""
+"""Observations: the numbers of every tensor at one training step, as the compiled trainer gives them to callbacks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STATISTICS = ("min", "max", "mean", "std", "norm", "zeros", "nonfinite", "dead",
 
 
 class Observing(NamedTuple):
-    """When a callback wants to look inside, and in how many bins: none without histograms."""
+    """The interval of a callback's observations, and the bins of their histograms: 0 without histograms."""
 
     every: int
     per: str = "step"
@@ -24,7 +24,7 @@ class Observing(NamedTuple):
 
 
 def observing_of(where: str, every: object, per: object, histograms: object, bins: object) -> Observing:
-    """The arguments of a callback that looks inside, checked."""
+    """The arguments of a callback that observes, checked."""
     if not isinstance(per, str) or per not in ("step", "epoch"):
         raise ConfigError(f"[{where}] per: expected 'step' or 'epoch', got {describe(per)}")
     often = integer(where, "every", every, 1, 2**62)
@@ -44,7 +44,7 @@ def checked(given: object) -> Observing:
 
 
 class Observation(Mapping[str, dict[str, Any]]):
-    """One look inside: a mapping from tensors to their numbers.
+    """A mapping from tensors to their numbers at one step.
 
     Attributes
     ----------

@@ -184,7 +184,7 @@ class Trainer:
         callbacks : nc.callbacks, functions
             A function is called with the record of each epoch, a dict; True ends the fit.
         progress : "auto", True or False
-            A bar: where somebody may watch, always, never.
+            A bar: in terminals and notebooks, always, never.
 
         Returns
         -------
@@ -202,7 +202,7 @@ class Trainer:
         epochs = integer("fit", "epochs", epochs, 0, 2**31)
         length = -1 if steps is None else integer("fit", "steps", steps, 0, 2**62, or_none=True)
         wanted = metrics_of("fit", metrics)
-        watchers = as_callbacks(callbacks)
+        active = as_callbacks(callbacks)
         if progress not in (True, False, "auto"):
             raise ConfigError(f"[fit] progress: expected 'auto', True or False, got {describe(progress)}")
         given = {"validation_data": validation_data, "test_data": test_data}
@@ -212,7 +212,7 @@ class Trainer:
         elif validation_split:
             raise ConfigError("[fit] validation_split: expected 0 beside validation_data, got both")
         with core_of(self.model).access_guard("Trainer.fit", write=True):
-            return self._fit(X, y, pairs, epochs, length, wanted, watchers, progress)
+            return self._fit(X, y, pairs, epochs, length, wanted, active, progress)
 
     def _fit(
         self,
@@ -222,16 +222,16 @@ class Trainer:
         epochs: int,
         length: int,
         wanted: Metrics,
-        watchers: list[Callback],
+        active: list[Callback],
         progress: bool | str,
     ) -> History:
         """fit with checked arguments, while no other thread may use the model."""
         prefixes = ["", *(p for p, pair in zip(("val_", "test_"), pairs, strict=True) if pair is not None)]
         columns = wanted.columns(has_classes(self.loss, y), prefixes)
-        check_monitors(watchers, columns)
+        check_monitors(active, columns)
         check_monitor("ReduceLROnPlateau", monitor_of(self.optimizer), columns)
         self._metrics = wanted
-        onlookers = begin_fit(watchers, self)
+        observers = begin_fit(active, self)
         core = self._bind()
         before = core.state
         with InterruptGuard() as guard, Progress(progress, before["epoch"], before["step"]) as bar:
@@ -241,25 +241,25 @@ class Trainer:
                 return guard.requested
 
             def epoch_done(record: dict[str, Any]) -> bool:
-                stops = [bool(watcher.on_epoch_end(dict(record))) for watcher in watchers]
+                stops = [bool(callback.on_epoch_end(dict(record))) for callback in active]
                 return any(stops) or guard.requested
 
             def observed(number: int, raw: dict[str, Any]) -> None:
-                onlookers[number][0].on_observation(Observation(raw))
+                observers[number][0].on_observation(Observation(raw))
 
-            watched = epoch_done if watchers else None
-            looks = [observing for _, observing in onlookers]
+            per_epoch = epoch_done if active else None
+            intervals = [observing for _, observing in observers]
             result = self._run(
-                core, X, y, *pairs, epochs, length, wanted.accuracy, wanted.others, poll, watched, looks, observed
+                core, X, y, *pairs, epochs, length, wanted.accuracy, wanted.others, poll, per_epoch, intervals, observed
             )
             set_link(self.model, core.link)  # some losses know it when they see the targets
             bar.close(f"loss {result['epochs']['loss'][-1]:.4f}" if len(result["epochs"]["loss"]) else "")
         result["interrupted"] = result["interrupted"] or guard.requested
         if result["nonfinite"]:
             warnings.warn(f"training stopped: {result['nonfinite']}", RuntimeWarning, stacklevel=3)
-        history = History(result, origin=Origin(self, watchers, pairs[1] or pairs[0], np.shape(X)[1:]))
-        for watcher in watchers:
-            watcher.on_fit_end(history)
+        history = History(result, origin=Origin(self, active, pairs[1] or pairs[0], np.shape(X)[1:]))
+        for callback in active:
+            callback.on_fit_end(history)
         return history
 
     def _run(self, core: Any, *arguments: Any) -> dict[str, Any]:
