@@ -27,7 +27,7 @@ def imports(path, known):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: expected whole names in imports"
             inner = [f"{node.module}.{alias.name}" for alias in node.names]
-            yield from (name if name in known else node.module for name in inner if name != "nncore._core")
+            yield from (name if name in known | {"nncore._core": None} else node.module for name in inner)
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
 
@@ -36,7 +36,9 @@ def arrows():
     """module -> the modules of nncore that it imports; the compiled core, below all of them, is left out."""
     known = modules()
     found = {name: set(imports(path, known)) for name, path in known.items()}
-    return {name: {of for of in names if of.split(".")[0] == "nncore"} for name, names in found.items()}
+    return {
+        name: {of for of in names if of.split(".")[0] == "nncore" and of != "nncore._core"} for name, names in found.items()
+    }
 
 
 def package_of(module):
