@@ -4,47 +4,23 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import nncore as nc
+from support.programs import command, run_program
 
 pytest.importorskip("safetensors")
 
-RUN = """
-import os, pathlib, sys, threading, time
-import numpy as np, nncore as nc
-path, mode, steps = pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-rng = np.random.default_rng(0)
-X, y = rng.normal(size=(410, 20)), rng.integers(0, 3, 410)
-def make():
-    net = nc.Sequential(nc.Linear(20, 30), nc.Tanh(), nc.Dropout(0.2), nc.Linear(30, 3), seed=0)
-    return nc.Trainer(net, nc.CrossEntropyLoss(), nc.Adam(lr=nc.ExponentialLR(0.01, 0.9)), batch_size=10, seed=3)
-def run(path, mode):
-    trainer = nc.Trainer.resume(path) if path.exists() else make()
-    done = trainer.history.n_steps
-    if mode == "steps":
-        while done < steps:
-            done += trainer.fit(X, y, steps=min(37, steps - done), validation_data=(X[:50], y[:50])).n_steps
-            trainer.save(path)
-            print("saved", flush=True)
-    elif done < steps:
-        save = lambda record: trainer.save(path)
-        trainer.fit(X, y, steps=steps - done, validation_data=(X[:50], y[:50]), callbacks=[save])
-        trainer.save(path)
-    return trainer
-print("ready", flush=True)
-run(path, mode)
-print("done", flush=True)
-"""
+PROGRAMS = Path(__file__).parent / "programs"
 
 
 def one_run(path, mode, steps, lifetime=None, saves=0):
     """Starts or continues the run; killed after `saves` saves and `lifetime` seconds, True when it came to its end."""
-    with subprocess.Popen([sys.executable, "-c", RUN, str(path), mode, str(steps)], stdout=subprocess.PIPE,
+    with subprocess.Popen(command(PROGRAMS / "killed_run.py", path, mode, steps), stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True) as child:  # fmt: skip
         assert child.stdout.readline() == "ready\n", child.stderr.read()[-800:]
         if lifetime is not None:
@@ -91,55 +67,17 @@ def test_killed_fifty_times(mode, tmp_path):
     kills(tmp_path / "run", mode, 25, 4000, seed=1)
 
 
-INTERRUPTS = RUN.split('print("ready"', maxsplit=1)[0] + """
-import random, signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-source = random.Random(int(sys.argv[4]))
-interrupted = []
-def fits(count):
-    for i in range(count):
-        trainer = make()
-        timer = threading.Timer(source.uniform(0, 0.03), os.kill, (os.getpid(), signal.SIGINT))
-        if i % 2:
-            nc._interrupt._last_interrupt = -10.0  # else it is the second within a second
-        try:
-            timer.start()
-            history = trainer.fit(X, y, epochs=10**6)
-            interrupted.append(history.interrupted)
-        except KeyboardInterrupt:
-            history = trainer.history
-        timer.join()
-        yield trainer, history
-for trainer, history in fits(steps):
-    flat = trainer.model.flat_parameters
-    assert np.isfinite(flat).all() and np.isfinite(trainer.model(X)).all()
-    taken = trainer.optimizer.state_dict()["step"]
-    assert taken == trainer.history.n_steps == history.n_steps
-    reference = make()
-    reference.fit(X, y, steps=taken)
-    assert np.array_equal(reference.model.flat_parameters, flat)
-    for both in (reference, trainer):
-        both.fit(X, y, steps=50)
-    assert np.array_equal(reference.model.flat_parameters, flat)
-    assert reference.history["loss"].tolist() == trainer.history["loss"].tolist()
-assert len(interrupted) >= steps // 4 and all(interrupted)
-print("done", flush=True)
-"""
+def interrupts(count, seed):
+    assert run_program(PROGRAMS / "interrupted_fits.py", count, seed, timeout=600) == ["done"]
 
 
-def interrupts(path, count, seed):
-    done = subprocess.run([sys.executable, "-c", INTERRUPTS, str(path), "", str(count), str(seed)], capture_output=True,
-                          text=True, timeout=600, check=False)  # fmt: skip
-    assert done.stdout == "done\n", done.stderr[-1500:]
-
-
-def test_interrupted_at_random_times_it_stands_at_a_step_and_goes_on(tmp_path):
-    interrupts(tmp_path / "run", 20, 1)
+def test_interrupted_at_random_times_it_stands_at_a_step_and_goes_on():
+    interrupts(20, 1)
 
 
 @pytest.mark.slow
-def test_interrupted_a_hundred_times(tmp_path):
-    interrupts(tmp_path / "run", 100, 2)
+def test_interrupted_a_hundred_times():
+    interrupts(100, 2)
 
 
 def test_a_killed_run_leaves_no_more_than_its_checkpoint_and_one_part(tmp_path):

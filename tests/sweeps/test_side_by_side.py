@@ -6,12 +6,15 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import nncore as nc
+from support.programs import command
 
+PROGRAMS = Path(__file__).parent / "programs"
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 NETS = {
     "relu": lambda: [nc.Linear(3, 20), nc.ReLU(), nc.Linear(20, 4)],
@@ -297,23 +300,10 @@ def test_many_kinds_wait_for_each_other(no_single_fits):
     assert all(trainer.epoch == 1 for trainer in made)
 
 
-SCRIPT = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-import nncore as nc
-X, y = nc.datasets.make_moons(60, noise=0.1, seed=0)
-def build(hidden, seed):
-    model = nc.Sequential(nc.Linear(2, hidden), nc.ReLU(), nc.Linear(hidden, 2), seed=seed)
-    print("built", flush=True)
-    return nc.Trainer(model, nc.CrossEntropyLoss(), nc.SGD(lr=0.01), batch_size=2, seed=seed)
-nc.sweep(build, {"hidden": [2, 3]}, X, y, epochs=10**8, seeds=2, n_jobs=int(sys.argv[1]), folder=sys.argv[2])
-"""
-
-
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_one_ctrl_c_stops_them(jobs, tmp_path):
-    command = [sys.executable, "-c", SCRIPT, jobs, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    program = command(PROGRAMS / "interrupted_batch.py", jobs, tmp_path)
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         for _ in range(4):
             assert process.stdout.readline() == "built\n"
         time.sleep(0.5)

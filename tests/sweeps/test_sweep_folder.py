@@ -4,13 +4,15 @@ import json
 import os
 import signal
 import subprocess
-import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import nncore as nc
+from support.programs import command
 
+PROGRAMS = Path(__file__).parent / "programs"
 CALLS = []
 
 
@@ -158,29 +160,10 @@ def test_what_was_finished_before_an_error_is_there(moons, tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-SCRIPT = """
-import os, pathlib, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-import nncore as nc
-X, y = nc.datasets.make_moons(60, noise=0.1, seed=0)
-told = []
-def tell(record):
-    if not told and len(list(pathlib.Path(sys.argv[2]).glob("*.json"))) == 2:
-        told.append(os.write(1, b"the short ones are done\\n"))  # whole, whatever the other thread writes
-def build(epochs, seed):
-    model = nc.Sequential(nc.Linear(2, 4), nc.ReLU(), nc.Linear(4, 2), seed=seed)
-    trainer = nc.Trainer(model, nc.CrossEntropyLoss(), nc.SGD(lr=0.01), batch_size=1, seed=seed)
-    if epochs == "long":
-        fit, trainer.fit = trainer.fit, lambda *a, **k: fit(a[0], a[1], 10**9, callbacks=[tell], progress=False)
-    return trainer
-nc.sweep(build, {"epochs": ["short", "short2", "long", "long"]}, X, y, epochs=1, n_jobs=int(sys.argv[1]), folder=sys.argv[2])
-"""
-
-
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_one_ctrl_c_stops_the_sweep_and_keeps_what_is_finished(jobs, tmp_path):
-    command = [sys.executable, "-c", SCRIPT, jobs, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    program = command(PROGRAMS / "interrupted_sweep.py", jobs, tmp_path)
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "the short ones are done\n"
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
