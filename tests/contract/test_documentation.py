@@ -14,11 +14,11 @@ ALL = [pytest.param(kind, name, id=f"{kind}-{name}") for kind, name in SCHEMAS i
 
 
 @pytest.mark.parametrize(("kind", "name"), [key for key in SCHEMAS if key[0] in ("layer", "loss", "optimizer", "schedule")])
-def test_it_has_a_numpy_twin(kind, name):
+def test_it_has_reference_implementation(kind, name):
     assert reference_of(kind, name)
 
 
-def test_a_missing_twin_says_what_to_add():
+def test_a_missing_reference_says_what_to_add():
     with pytest.raises(pytest.fail.Exception, match="'NoSuchLayer' has no reference implementation: add one to tests/support/reference_layers.py"):
         reference_of("layer", "NoSuchLayer")
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from support.cases import examples, in_model, layer_reference, make, sample_input, values_of
+from support.cases import examples, in_model, layer_reference, make, sample_input, traits, values_of
 
 SEED = 11
 N = 8
@@ -16,7 +16,7 @@ N = 8
 @pytest.mark.parametrize(("name", "args", "sample"), examples("layer"))
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-5)])
-def test_forward_equals_the_twin(name, args, sample, training, dtype, tolerance, rng):
+def test_forward_equals_the_reference(name, args, sample, training, dtype, tolerance, rng):
     net = in_model(name, args, dtype)
     x = sample_input(rng, (N, *sample), dtype)
     y = net.forward(x, training=training, seed=SEED)
@@ -34,6 +34,19 @@ def test_calling_is_forward_in_inference(name, args, sample, rng):
     assert np.array_equal(net(x), net.forward(x, training=False))
     layer = make("layer", name, args)
     assert np.array_equal(layer(x), layer.forward(x, training=False))
+
+
+@pytest.mark.parametrize(("name", "args", "sample"), examples("layer"))
+def test_what_is_one_function_of_each_number_is_registered_as_activation(name, args, sample, rng):
+    """Its trait makes it one in nc.mlp and in the tests of what is fused; numbers that change places tell who is one."""
+    net = in_model(name, args, "float64")
+    x = sample_input(rng, (N, *sample))
+    order = rng.permutation(x.size)
+    y = net.forward(x, training=True, seed=SEED)
+    moved = net.forward(x.ravel()[order].reshape(x.shape), training=True, seed=SEED)
+    alone = y.shape == x.shape and np.array_equal(moved.ravel(), y.ravel()[order])
+    if not np.array_equal(y, x):  # Identity is one, Flatten of one axis is none
+        assert alone == ("activation" in traits("layer", name))
 
 
 @pytest.mark.parametrize(("name", "args", "sample"), examples("layer"))

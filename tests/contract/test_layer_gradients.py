@@ -68,7 +68,7 @@ def test_whole_jacobian_from_unit_gradients(name, args, sample, rng):
 
 @pytest.mark.parametrize(("name", "args", "sample"), examples("layer"))
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-5)])
-def test_backward_equals_the_twin(name, args, sample, dtype, tolerance, rng):
+def test_backward_equals_the_reference(name, args, sample, dtype, tolerance, rng):
     net = in_model(name, args, dtype)
     x = sample_input(rng, (N, *sample), dtype)
     dy = rng.normal(size=net.forward(x, seed=SEED).shape).astype(dtype)

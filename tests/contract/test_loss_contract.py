@@ -21,7 +21,7 @@ def case(name, args, sample, rng, n=8):
 
 @pytest.mark.parametrize(("name", "args", "sample"), LOSSES)
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-5)])
-def test_value_and_gradient_equal_the_twin(name, args, sample, dtype, tolerance, rng):
+def test_value_and_gradient_equal_the_reference(name, args, sample, dtype, tolerance, rng):
     loss, a, z, y = case(name, args, sample, rng)
     z = z.astype(dtype)
     if y.dtype == np.float64:

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from support.cases import activations, arguments
+from support.cases import activations, arguments, with_trait
 from support.reference import reference_of
 
 F = nc.functional
 ACTIVATIONS = activations()
 ELEMENT_BY_ELEMENT = {name: layer for name, layer in ACTIVATIONS.items() if name != "identity"}  # which is no function there
-FUNCTIONS = {**ELEMENT_BY_ELEMENT, "softmax": "Softmax", "log_softmax": "LogSoftmax"}
+FUNCTIONS = {**ELEMENT_BY_ELEMENT, **with_trait("function")}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -1,7 +1,5 @@
 """The registry of the core as test cases: every registered thing with every example in its schema."""
 
-import functools
-
 import numpy as np
 import pytest
 
@@ -45,31 +43,14 @@ def traits(kind, name):
     return SCHEMAS[kind, name]["traits"]
 
 
-def acts_on_each_element(name):
-    """Whether a layer is one function of each number, whatever the numbers beside it and whatever the shape."""
-    if traits("layer", name).get("stochastic") or any("default" not in f for f in SCHEMAS["layer", name]["fields"]):
-        return False
-    layer, x = make("layer", name, {}), np.linspace(-2, 2, 12).reshape(2, 3, 2)
-    if layer.parameters():
-        return False
-    try:
-        y, parts = layer(x), [layer(x[:, i]) for i in range(3)]
-        return y.shape == x.shape and np.array_equal(y, np.stack(parts, axis=1)) and np.array_equal(y[:, :, :1], layer(x[:, :, :1]))
-    except nc.ShapeError:  # a layer of images
-        return False
+def with_trait(trait):
+    """{value of the trait: name} of the layers that have it."""
+    return {traits("layer", name)[trait]: name for name in names("layer") if trait in traits("layer", name)}
 
 
-@functools.cache
 def activations():
-    """{its name in nc.functional and nc.mlp: layer} of the layers that act on each element."""
-    return {_function_name(layer): layer for layer in names("layer") if acts_on_each_element(layer)}
-
-
-def _function_name(layer):
-    named = {name.replace("_", ""): name for name in [*nc.functional.__all__, "identity"]}
-    if layer.lower() not in named:
-        pytest.fail(f"{layer} acts on each element alone: nc.functional has no function of its name")
-    return named[layer.lower()]
+    """{its name in nc.functional and nc.mlp: layer} of the layers that are one function of each number."""
+    return with_trait("activation")
 
 
 def layer_reference(name, args, sample, n, seed=None):

@@ -110,7 +110,7 @@ def test_steps_by_hand_through_the_trainer_are_those_of_the_reference(make, rng)
         np.testing.assert_allclose(p.value, w, rtol=1e-9, atol=1e-11)
 
 
-def test_float32_stays_near_the_twin(data):
+def test_float32_stays_near_the_reference(data):
     X, y = data
     net, optimizer = build(dtype="float32"), nc.SGD(lr=0.1)
     reference = ReferenceTraining(net, optimizer, seed=0)
