@@ -9,8 +9,7 @@ from support.reference import reference_of
 
 F = nc.functional
 ACTIVATIONS = activations()
-ELEMENT_BY_ELEMENT = {name: layer for name, layer in ACTIVATIONS.items() if name != "identity"}  # which is no function there
-FUNCTIONS = {**ELEMENT_BY_ELEMENT, **with_trait("function")}
+FUNCTIONS = {**ACTIVATIONS, **with_trait("function")}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -44,7 +43,7 @@ def test_numbers_and_lists_are_taken():
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activation_by_name_is_the_function(name, rng):
     z = rng.normal(size=(3, 5))
-    assert np.array_equal(F.activation(z, name), z if name == "identity" else getattr(F, name)(z))
+    assert np.array_equal(F.activation(z, name), getattr(F, name)(z))
     assert np.array_equal(F.activation(z, name.upper()), F.activation(z, name))
 
 
@@ -53,6 +52,16 @@ def test_activation_by_name_is_the_function(name, rng):
 def test_unknown_names_are_refused(call, name):
     with pytest.raises(nc.ConfigError, match=r"name: expected one of \['elu', 'gelu', "):
         call([1.0], name)
+
+
+def test_arguments_are_the_layers_own():
+    z = np.array([[-1.0, 2.0]])
+    assert np.array_equal(F.leaky_relu(z, negative_slope=0.5), nc.LeakyReLU(0.5)(z))
+    assert np.array_equal(F.softmax(z=z, dim=-1), nc.Softmax()(z)) and not np.shares_memory(F.identity(z), z)
+    with pytest.raises(TypeError, match=r"^elu\(z.*unexpected keyword argument 'slope'"):
+        F.elu(z, slope=1.0)
+    with pytest.raises(nc.ConfigError, match=r"negative_slope: expected a number in \[0, 1\)"):
+        F.leaky_relu(z, 2.0)
 
 
 def test_linear_by_hand():

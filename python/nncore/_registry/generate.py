@@ -62,6 +62,11 @@ def _indented(text: str) -> str:
     return "\n".join("    " + line for line in text.splitlines())
 
 
+def function_names(schema: Schema) -> list[str]:
+    """The name of the function that a layer is in nncore.functional, if it is one."""
+    return [schema["traits"][trait] for trait in ("activation", "function") if trait in schema["traits"]]
+
+
 def make_classes(
     kind: str,
     base: type[_Class],
@@ -85,6 +90,7 @@ def make_classes(
             "__qualname__": name,
             "__signature__": signature_of(schema, types or {}),
             "_kind": kind,
+            "_traits": schema["traits"],
         }
         if name == base.__name__:  # the base is one of them
             for key, value in namespace.items():

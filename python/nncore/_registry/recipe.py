@@ -14,7 +14,7 @@ from nncore._support.checks import describe
 from nncore.errors import ConfigError, FormatError
 
 _SAVED = ("layer", "loss", "optimizer", "schedule", "initializer")  # the kinds that files hold
-_DEEPEST = 50
+_MAX_DEPTH = 50
 
 
 def class_of(kind: object, name: object) -> type[Registered]:
@@ -79,13 +79,13 @@ class Writer:
 
 
 class Reader:
-    """Makes registered things from JSON; `most` layers, each counted in every place it stands in."""
+    """Makes registered things from JSON; `max_layers` of them, each layer counted in every place it stands in."""
 
-    def __init__(self, layers: Any = (), most: int = 0) -> None:
+    def __init__(self, layers: Any = (), max_layers: int = 0) -> None:
         self.layers: list[Any] = []
         self._sizes: list[tuple[int, int]] = []  # of each: how many layers it is made of, and how deep they lie
         self._inside: list[tuple[int, int]] = []
-        self._most = most
+        self._max_layers = max_layers
         for recipe in _of(list, layers, "a list of layers") if layers else []:
             self._inside = []
             made = self.make("layer", recipe)
@@ -99,7 +99,7 @@ class Reader:
         if type(number) is not int or not 0 <= number < len(self.layers):
             raise FormatError(f"expected the number of a layer before this one, got {describe(number)}")
         self._inside.append(self._sizes[number])
-        if sum(size for size, _ in self._inside) > self._most or self._sizes[number][1] > _DEEPEST:
+        if sum(size for size, _ in self._inside) > self._max_layers or self._sizes[number][1] > _MAX_DEPTH:
             raise FormatError("expected fewer layers inside each other")  # each level could double their number
         return self.layers[number]
 
@@ -114,8 +114,8 @@ class Reader:
 
     def value(self, given: Any, depth: int = 0) -> Any:
         """Any argument."""
-        if depth > _DEEPEST:
-            raise FormatError(f"expected at most {_DEEPEST} levels of arguments")
+        if depth > _MAX_DEPTH:
+            raise FormatError(f"expected at most {_MAX_DEPTH} levels of arguments")
         if isinstance(given, list):
             return [self.value(item, depth + 1) for item in given]
         if not isinstance(given, dict):

@@ -17,6 +17,7 @@ class Registered:
 
     __signature__: inspect.Signature
     _kind: str
+    _traits: dict[str, Any]
     _spec: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -79,6 +80,11 @@ def spec_of(given: Registered) -> Any:
 def kind_of(given: Registered) -> str:
     """ "layer", "loss", "optimizer", "schedule", "initializer" or "objective"."""
     return given._kind
+
+
+def traits_of(given: object) -> dict[str, Any]:
+    """The facts that its schema states, {"activation": "silu"}; of what is written in Python none."""
+    return given._traits if isinstance(given, Registered) else {}
 
 
 def parts_of(given: Registered) -> dict[str, Any]:

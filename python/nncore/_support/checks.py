@@ -42,20 +42,20 @@ def integer(where: str, name: str, value: object, low: int, high: int, *, or_non
 
 
 def extents(where: str, name: str, value: object, high: int) -> tuple[int, ...]:
-    """`value`, an integer or a row of them, as a shape of at most 64 extents in [0, high]."""
-    row = [value] if hasattr(value, "__index__") else as_list(value, 64)
-    if row is None:
+    """`value`, one integer or several, as a shape of at most 64 extents in [0, high]."""
+    items = [value] if hasattr(value, "__index__") else as_list(value, 64)
+    if items is None:
         raise ConfigError(f"[{where}] {name}: expected a shape, got {describe(value)}")
-    return tuple(integer(where, name, n, 0, high) for n in row)
+    return tuple(integer(where, name, n, 0, high) for n in items)
 
 
-def as_list(value: object, most: int = 10_000) -> list[Any] | None:
-    """The items of an iterable; None for what is none, and for one of more than `most`, which may have no end."""
+def as_list(value: object, max_items: int = 10_000) -> list[Any] | None:
+    """The items of an iterable; None for what is none, and for one of more than `max_items`, which may have no end."""
     try:
-        row = list(itertools.islice(value, most + 1))  # type: ignore[call-overload]
+        items = list(itertools.islice(value, max_items + 1))  # type: ignore[call-overload]
     except (TypeError, NotImplementedError):  # the latter: a memoryview with more than one axis
         return None
-    return row if len(row) <= most else None
+    return items if len(items) <= max_items else None
 
 
 def number(where: str, name: str, value: object, low: float = -math.inf, below: float = math.inf) -> float:

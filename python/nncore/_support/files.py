@@ -58,14 +58,14 @@ def write_file(path: str | os.PathLike[str], content: bytes) -> None:
         file.write(content)
 
 
-def read_file(path: str | os.PathLike[str], most: int) -> bytes:
+def read_file(path: str | os.PathLike[str], max_bytes: int) -> bytes:
     """The content of a file of at most so many bytes; ValueError for what is larger, or no file: a pipe never ends."""
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with open(handle, "rb") as file:
         status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > most:
-            raise ValueError(f"no file of at most {most} bytes")
-        return file.read(most)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > max_bytes:
+            raise ValueError(f"no file of at most {max_bytes} bytes")
+        return file.read(max_bytes)
 
 
 def _rights(target: str, path: str) -> int | None:

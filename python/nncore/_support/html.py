@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 _INK = "#0072B2"
-_MOST_POINTS = 200
+_MAX_POINTS = 200
 
 
 class Markup(str):
@@ -49,7 +49,7 @@ def curve(values: Any, *, width: int = 120, height: int = 24, about: str = "") -
     A range of more than two decades is shown logarithmically.
     """
     y = np.asarray(values, np.float64)
-    y = y[:: -(-len(y) // _MOST_POINTS) or 1]
+    y = y[:: -(-len(y) // _MAX_POINTS) or 1]
     x = np.linspace(2.0, width - 2.0, len(y)) if len(y) > 1 else np.full(len(y), width / 2)
     there = np.isfinite(y)
     if not there.any():

@@ -11,7 +11,7 @@ from nncore.cli._report import Report, use_file_backend
 from nncore.cli._watch import add_report, add_watching, watchers
 from nncore.datasets import load_mnist
 from nncore.errors import ConfigError
-from nncore.nn.functional import ACTIVATIONS
+from nncore.nn.activations import ACTIVATIONS
 from nncore.optim import Optimizer
 
 NAME = "mnist-cnn"

@@ -18,7 +18,7 @@ from nncore.errors import FormatError
 
 _SHAPE = (3, 32, 32)
 _RECORD = 1 + 3 * 32 * 32
-_MOST = 10_000  # records in one file
+_MAX_RECORDS = 10_000  # records in one file
 _CLASSES = 10
 _FOLDER = "cifar-10-batches-bin"
 _FILES = {"train": tuple(f"data_batch_{i}.bin" for i in range(1, 6)), "test": ("test_batch.bin",)}
@@ -100,8 +100,10 @@ def _count(where: str, path: Path) -> int:
     """Records in the file."""
     size = os.stat(path).st_size
     count, rest = divmod(size, _RECORD)
-    if rest or not 1 <= count <= _MOST:
-        raise FormatError(f"[{where}] {path}: expected 1 to {_MOST} records of {_RECORD} bytes, got {size} bytes")
+    if rest or not 1 <= count <= _MAX_RECORDS:
+        raise FormatError(
+            f"[{where}] {path}: expected 1 to {_MAX_RECORDS} records of {_RECORD} bytes, got {size} bytes"
+        )
     return count
 
 
@@ -126,7 +128,7 @@ def _download(where: str, folder: Path) -> None:
     try:
         with tarfile.open(archive, "r:gz") as tar:
             for member in tar:
-                if member.name in wanted and member.isfile() and member.size <= _MOST * _RECORD:
+                if member.name in wanted and member.isfile() and member.size <= _MAX_RECORDS * _RECORD:
                     content = tar.extractfile(member)
                     assert content is not None  # it is a file
                     write_file(wanted.pop(member.name), content.read())

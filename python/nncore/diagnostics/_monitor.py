@@ -17,7 +17,7 @@ from nncore.nn._sequential import Sequential
 from nncore.train._callback import Callback, Fit
 from nncore.train._observation import Observation, Observing, observing_of
 
-_MOST_ROWS = 60
+_MAX_ROWS = 60
 
 
 class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
@@ -175,12 +175,12 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
     def _repr_html_(self) -> str:
         keys = ("min", "max", "mean", "std", "norm", "zeros")
         rows = []
-        for name in list(self)[:_MOST_ROWS]:
+        for name in list(self)[:_MAX_ROWS]:
             norms = [record[name]["norm"] for record in self.records]
             last = self.records[-1][name]
             drawn = curve(norms, about=f"norm of {name} over the steps")
             rows.append((name, self.kinds[name], *(number(last[key]) for key in keys), drawn))
-        if len(self) > _MOST_ROWS:
+        if len(self) > _MAX_ROWS:
             rows.append(("…", *[""] * (len(keys) + 2)))
         caption = f"{self!r}" + (f"; step {self.steps[-1]}:" if rows else "")
         return table(("", "kind", *keys, "norm over the steps"), rows, caption=caption, left=2)

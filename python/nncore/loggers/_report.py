@@ -27,7 +27,7 @@ from nncore.train._metrics import is_metric
 from nncore.train._trainer import Origin
 
 _REFUSED = (ConfigError, ShapeError, StateError, NumericError)
-_MOST_TENSORS = 6  # of a monitor, in one picture
+_MAX_TENSORS = 6  # of a monitor, in one picture
 _STYLE = """
 body { margin: 0 auto; max-width: 76rem; padding: 1rem; font: 16px/1.5 system-ui, sans-serif; color: #222 }
 body { background: #fff }
@@ -193,7 +193,7 @@ def _monitors(origin: Origin) -> list[Monitor]:
 def _some(monitor: Monitor, kind: str) -> list[str]:
     """Some tensors of a kind, from the first to the last."""
     names = [name for name in monitor if monitor.kinds[name] == kind]
-    chosen = np.linspace(0, len(names) - 1, min(len(names), _MOST_TENSORS)).round().astype(int)
+    chosen = np.linspace(0, len(names) - 1, min(len(names), _MAX_TENSORS)).round().astype(int)
     return [names[i] for i in chosen]
 
 

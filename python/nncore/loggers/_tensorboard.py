@@ -23,7 +23,7 @@ from nncore.loggers._event_file import EventFile, Setting
 from nncore.nn._sequential import Sequential, layers_of
 from nncore.optim._optimizer import follows_schedule, steps_done
 from nncore.optim._schedule import Schedule
-from nncore.plot._mosaic import MOST, Mosaic, brightness, pictures
+from nncore.plot._mosaic import MAX_PICTURES, Mosaic, brightness, pictures
 from nncore.train._callback import Callback, Fit, Record
 from nncore.train._metrics import FACTS
 from nncore.train._observation import STATISTICS, Observation, Observing, observing_of
@@ -300,7 +300,7 @@ def _sheet(kernels: NDArray[np.float64]) -> NDArray[np.uint8] | None:
     """Filters (O, C, H, W) from black, the least weight, to white; in colours when they have three channels."""
     if kernels.shape[1] not in (1, 3):
         kernels = kernels[:, :1]
-    if len(kernels) > MOST or not np.isfinite(kernels).all():
+    if len(kernels) > MAX_PICTURES or not np.isfinite(kernels).all():
         return None
     tiles = pictures(brightness(kernels, float(kernels.min()), float(kernels.max())))
     zoom = max(1, _SIDE // (max(kernels.shape[2:]) * math.isqrt(len(kernels))))

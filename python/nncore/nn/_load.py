@@ -60,7 +60,7 @@ def load(path: Any) -> Sequential:
 def read_model(file: TensorFile, facts: Mapping[str, Any], prefix: str) -> Sequential:
     """A model from the facts, with the arrays called `prefix` and their name."""
     names = {name.removeprefix(prefix) for name in file.shapes if name.startswith(prefix)}
-    reader = Reader(facts["layers"], most=file.size // 256)
+    reader = Reader(facts["layers"], max_layers=file.size // 256)
     leaves = [layer for layer in reader.layers if not isinstance(layer, Container)]
     places = {str(name): reader.layer(number) for name, number in facts["places"]}
     if len(places) != len(facts["places"]):

@@ -12,7 +12,7 @@ from nncore.nn._initializer import Initializer
 from nncore.nn._layer import Layer
 from nncore.nn._normalize import Normalize
 from nncore.nn._sequential import Sequential
-from nncore.nn.functional import activation_class
+from nncore.nn.activations import activation_class
 from nncore.nn.layers import BatchNorm1d, Conv2d, Dropout, Flatten, Linear, MaxPool2d
 
 
@@ -34,7 +34,7 @@ def mlp(
     sizes : two or more integers >= 1
         Inputs, each hidden layer, outputs.
     activation : str, default "relu"
-        "elu", "gelu", "identity", "leaky_relu", "relu", "sigmoid", "silu", "softplus" or "tanh".
+        "relu", "tanh" or any other function of `nc.functional` that acts on each element.
     init : str or Initializer, optional
         Of the weights; the biases start at zero then. None: PyTorch's default for both.
     dropout : float in [0, 1), default 0
@@ -90,7 +90,7 @@ def mnist_cnn(
     Parameters
     ----------
     activation : str, default "relu"
-        "elu", "gelu", "identity", "leaky_relu", "relu", "sigmoid", "silu", "softplus" or "tanh".
+        "relu", "tanh" or any other function of `nc.functional` that acts on each element.
     init : str or Initializer, optional
         Of the weights; the biases start at zero then. None: PyTorch's default for both.
     dropout : float in [0, 1), default 0.5

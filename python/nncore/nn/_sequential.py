@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore import _core
+from nncore._registry.registered import traits_of
 from nncore._support.checks import LARGEST_SEED, describe, flag, integer, is_name
 from nncore.errors import ConfigError, StateError
 from nncore.nn._layer import Layer, handle_of, renewed
@@ -18,8 +19,6 @@ from nncore.nn._parameter import Parameter, parameters_of
 from nncore.nn._save import ModelParts, save_model
 from nncore.nn._state_dict import checked_state, model_state
 from nncore.nn._summary import Summary, html_of
-
-_ENDS = {"Softmax": "probabilities", "LogSoftmax": "log_probabilities", "Sigmoid": "probabilities"}
 
 
 class Sequential:
@@ -105,7 +104,7 @@ class Sequential:
         return self
 
     def _replace_core(self, dtype: str) -> None:
-        """A new compiled model with the same numbers, in one new piece of memory; the caller has the old one's access guard."""
+        """A new compiled model with the same numbers in one new piece of memory; the caller has access to the old one."""
         handles = [handle for handle in map(handle_of, self._layers.values()) if handle.dtype is not None]
         for handle in handles:
             handle.provisional = True
@@ -185,8 +184,8 @@ class Sequential:
         return z
 
     def _end(self) -> str | None:
-        last = next(reversed(self._layers.values()), None)
-        return _ENDS.get(type(last).__name__)
+        """What the last layer gives: "probabilities", "log_probabilities"; None: raw outputs."""
+        return traits_of(next(reversed(self._layers.values()), None)).get("outputs")
 
     def activations(self, x: Any) -> dict[str, Any]:
         """The output of every layer in inference, by the layer's name."""

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nncore._registry.registered import traits_of
 from nncore._support.checks import extents
 from nncore._support.html import facts, table
 from nncore.errors import ConfigError
@@ -71,9 +72,9 @@ def html_of(core: Any, layers: Mapping[str, Layer], seed: int) -> str:
 
 def _guess(layers: Iterable[Layer]) -> tuple[int, ...]:
     for layer in layers:
-        config: dict[str, Any] = layer.config
-        if "in_features" in config:
-            return (config["in_features"],)
+        size = traits_of(layer).get("input_size")
+        if size is not None:
+            return (layer.config[size],)
     raise ConfigError("[summary] input_shape: expected the shape of one sample, got None and no layer that tells it")
 
 

@@ -11,37 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core
-from nncore._support.checks import describe, integer, real_array
+from nncore._support.checks import integer, real_array
 from nncore.errors import ConfigError, ShapeError
-from nncore.nn import layers
-from nncore.nn._layer import Layer
-
-Array = NDArray[Any]
-
-#: The layers that activation, mlp and others take by name.
-ACTIVATIONS = {
-    "elu": "ELU",
-    "gelu": "GELU",
-    "identity": "Identity",
-    "leaky_relu": "LeakyReLU",
-    "relu": "ReLU",
-    "sigmoid": "Sigmoid",
-    "silu": "SiLU",
-    "softplus": "Softplus",
-    "tanh": "Tanh",
-}
-
-
-def activation_class(where: str, argument: str, name: object) -> type[Layer]:
-    """The layer behind a name."""
-    if not isinstance(name, str) or name.lower() not in ACTIVATIONS:
-        raise ConfigError(f"[{where}] {argument}: expected one of {list(ACTIVATIONS)}, got {describe(name)}")
-    made: type[Layer] = getattr(layers, ACTIVATIONS[name.lower()])
-    return made
-
-def _apply(layer: str, z: ArrayLike, dy: Array | None = None, **config: Any) -> Array:
-    result: Array = _core.apply(_core.Spec("layer", layer, config), z, dy)
-    return result
+from nncore.nn import activations
+from nncore.nn.activations import *  # noqa: F403
+from nncore.nn.activations import Array, activation_class, apply
 
 
 def _run(name: str, layer: str, x: ArrayLike, parameters: tuple[Array, ...] = (), **config: Any) -> Array:
@@ -49,63 +23,13 @@ def _run(name: str, layer: str, x: ArrayLike, parameters: tuple[Array, ...] = ()
     return result
 
 
-def tanh(z: ArrayLike) -> Array:
-    """tanh z, element by element."""
-    return _apply("Tanh", z)
-
-
-def sigmoid(z: ArrayLike) -> Array:
-    """1 / (1 + e^-z), element by element."""
-    return _apply("Sigmoid", z)
-
-
-def relu(z: ArrayLike) -> Array:
-    """max(z, 0), element by element."""
-    return _apply("ReLU", z)
-
-
-def leaky_relu(z: ArrayLike, negative_slope: float = 0.01) -> Array:
-    """max(z, 0) + negative_slope min(z, 0), element by element."""
-    return _apply("LeakyReLU", z, negative_slope=negative_slope)
-
-
-def elu(z: ArrayLike, alpha: float = 1.0) -> Array:
-    """z for z > 0, alpha (e^z - 1) elsewhere, element by element."""
-    return _apply("ELU", z, alpha=alpha)
-
-
-def gelu(z: ArrayLike, approximate: str = "none") -> Array:
-    """z (1 + erf(z / √2)) / 2, element by element; approximate="tanh": the formula with tanh."""
-    return _apply("GELU", z, approximate=approximate)
-
-
-def silu(z: ArrayLike) -> Array:
-    """z / (1 + e^-z), element by element."""
-    return _apply("SiLU", z)
-
-
-def softplus(z: ArrayLike, beta: float = 1.0, threshold: float = 20.0) -> Array:
-    """log(1 + e^(beta z)) / beta, or z where beta z > threshold, element by element."""
-    return _apply("Softplus", z, beta=beta, threshold=threshold)
-
-
-def softmax(z: ArrayLike) -> Array:
-    """e^z / Σ e^z over the last axis."""
-    return _apply("Softmax", z)
-
-
-def log_softmax(z: ArrayLike) -> Array:
-    """z - log Σ e^z over the last axis."""
-    return _apply("LogSoftmax", z)
-
-
 def activation(z: ArrayLike, name: str) -> Array:
-    """An activation by name: "elu", "gelu", "identity", "leaky_relu", "relu", "sigmoid", "silu", "softplus", "tanh".
+    """An activation by name, "relu" or any other of this module that acts on each element, with its usual arguments.
 
     >>> nc.functional.activation([-1.0, 2.0], "relu")
     array([0., 2.])
     """
-    return _apply(activation_class("activation", "name", name).__name__, z)
+    return apply(activation_class("activation", "name", name).__name__, z)
 
 
 def activation_derivative(z: ArrayLike, name: str) -> Array:
@@ -116,9 +40,8 @@ def activation_derivative(z: ArrayLike, name: str) -> Array:
     """
     array = real_array("activation_derivative", "z", z)
     dtype = np.float32 if array.dtype == np.float32 else np.float64
-    return _apply(
-        activation_class("activation_derivative", "name", name).__name__, z, np.ones(array.shape, dtype)
-    )
+    layer = activation_class("activation_derivative", "name", name)
+    return apply(layer.__name__, z, np.ones(array.shape, dtype))
 
 
 def linear(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> Array:
@@ -233,19 +156,10 @@ __all__ = [
     "activation_derivative",
     "avg_pool2d",
     "conv2d",
-    "elu",
-    "gelu",
-    "leaky_relu",
     "linear",
-    "log_softmax",
     "max_pool2d",
     "one_hot",
-    "relu",
-    "sigmoid",
-    "silu",
-    "softmax",
-    "softplus",
-    "tanh",
+    *activations.__all__,
 ]
 
 for _name in __all__:

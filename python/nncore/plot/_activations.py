@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _WHERE = "plot.activations"
-_MOST_CHANNELS = 64
-_MOST_BARS = 128
+_MAX_CHANNELS = 64
+_MAX_BARS = 128
 _UNCHANGED = (Dropout, Flatten, Identity)  # show what the layer before has shown
 
 
@@ -119,11 +119,11 @@ def _outputs(model: Any, x: Any) -> dict[str, Any]:
 def _draw(ax: Axes, values: Floats) -> None:
     largest = float(np.abs(values).max(initial=0.0))
     if values.ndim == 3:
-        shown = values[:_MOST_CHANNELS]
+        shown = values[:_MAX_CHANNELS]
         Mosaic(_WHERE, len(shown), shown.shape[1:], None).draw(ax, red_and_blue(shown, largest))
         return
     row = values.ravel()
-    if row.size > _MOST_BARS:
+    if row.size > _MAX_BARS:
         ax.imshow(red_and_blue(row[None], largest), aspect="auto", interpolation="nearest")
         ax.set_yticks([])
     else:

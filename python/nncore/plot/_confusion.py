@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 _WHERE = "plot.confusion_matrix"
-_MOST = 200  # classes
-_MOST_WITH_NUMBERS = 30
+_MAX_CLASSES = 200  # classes
+_MAX_WITH_NUMBERS = 30
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ def confusion_matrix(
         labels_for(_WHERE, "y", truth, len(samples) if samples.ndim else None)
         said = predicted(_WHERE, model, samples)
     classes = np.union1d(truth, said)
-    if len(classes) > _MOST:
-        raise ConfigError(f"[{_WHERE}] y: expected at most {_MOST} classes, got {len(classes)}")
+    if len(classes) > _MAX_CLASSES:
+        raise ConfigError(f"[{_WHERE}] y: expected at most {_MAX_CLASSES} classes, got {len(classes)}")
     texts = [str(c) for c in classes] if names is None else _named(names, len(classes))
     matrix = np.zeros((len(classes), len(classes)), np.int64)
     np.add.at(matrix, (np.searchsorted(classes, truth), np.searchsorted(classes, said)), 1)
@@ -109,7 +109,7 @@ def _draw(ax: Axes, matrix: NDArray[np.int64], texts: list[str]) -> AxesImage:
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     image = ax.imshow(share**0.5, cmap="Blues", vmin=0.0, vmax=1.0)  # the root: one in a hundred is seen
     count = len(texts)
-    every = -(-count // _MOST_WITH_NUMBERS)
+    every = -(-count // _MAX_WITH_NUMBERS)
     ticks = list(range(0, count, every))
     wide = max(map(len, texts)) > 3
     ax.set_xticks(ticks, texts[::every], rotation=45 if wide else 0, ha="right" if wide else "center", parse_math=False)
@@ -118,7 +118,7 @@ def _draw(ax: Axes, matrix: NDArray[np.int64], texts: list[str]) -> AxesImage:
     ax.tick_params(length=0)
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
-    if count <= _MOST_WITH_NUMBERS:
+    if count <= _MAX_WITH_NUMBERS:
         for i, j in zip(*np.nonzero(matrix), strict=True):
             tint = "white" if share[i, j] > 0.35 else INK
             ax.text(j, i, str(matrix[i, j]), ha="center", va="center", color=tint, fontsize=7.5)

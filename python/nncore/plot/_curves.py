@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _WHERE = "plot.error_curves"
 _LEAST = 1e-16
-_MOST_POINTS = 4_000
+_MAX_POINTS = 4_000
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def _draw(ax: Axes, path: Path, error: Floats, label: str, number: int, top: flo
     logarithmic = ax.get_yscale() == "log"
     x, y = _up_to(path.step, error, top, logarithmic)
     style: Any = {"color": colour(number), "label": path.named(label), "linewidth": 1.3}
-    x, y = thinned(x, y, _MOST_POINTS, log_x=ax.get_xscale() != "linear")
+    x, y = thinned(x, y, _MAX_POINTS, log_x=ax.get_xscale() != "linear")
     rough = float(np.nanmean(np.abs(np.diff(np.log10(y))))) if logarithmic and len(y) > 1 else 0.0
     line = ax.plot(x, y, marker="o" if len(x) == 1 else "", zorder=3 - min(rough, 0.9), **style)[0]  # smooth over rough
     if path.diverged and np.isfinite(y).any():

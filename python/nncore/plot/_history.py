@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 _WHERE = "plot.history"
 _SPLITS = {"": "training", "val_": "validation", "test_": "test"}
 _STYLES = {"": "-", "val_": "--", "test_": ":"}
-_MOST_STEPS = 20_000  # more would paint the background solid
-_MOST_POINTS = 4_000
+_MAX_STEPS = 20_000  # more would paint the background solid
+_MAX_POINTS = 4_000
 
 
 @dataclass(frozen=True)
@@ -148,9 +148,9 @@ def _draw_run(ax: Axes, run: _Run, key: str, label: str, number: int, *, alone: 
             label=_SPLITS[prefix],
             zorder=3,
         )[0]
-    few = len(run.epoch) < len(run.step_loss) <= _MOST_STEPS
+    few = len(run.epoch) < len(run.step_loss) <= _MAX_STEPS
     if key == "loss" and (len(run.epoch) == 0 or (alone and few)):
-        x, y = thinned(run.step_epoch, run.step_loss, _MOST_POINTS)
+        x, y = thinned(run.step_epoch, run.step_loss, _MAX_POINTS)
         behind: Any = {"linewidth": 0.6, "alpha": 0.30, "zorder": 1} if len(run.epoch) else {"linewidth": 1.2}
         drawn[label, "steps"] = ax.plot(x, y, color=colour(number), label="single steps", **behind)[0]
     return drawn

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
 
-MOST = 2048  # pictures in one mosaic
+MAX_PICTURES = 2048  # pictures in one mosaic
 _GREY = 205
 _INCHES = 0.9  # width of a picture
-_WIDEST, _TALLEST = 11.0, 9.0  # inches of a figure
+_MAX_WIDTH, _TALLEST = 11.0, 9.0  # inches of a figure
 
 Bytes = NDArray[np.uint8]
 
@@ -49,8 +49,8 @@ def finite(where: str, name: str, array: NDArray[Any]) -> Floats:
 
 def at_most(where: str, name: str, count: int, hint: str) -> None:
     """ConfigError for more pictures than one figure takes."""
-    if count > MOST:
-        raise ConfigError(f"[{where}] {name}: expected at most {MOST} pictures, got {count}; {hint}")
+    if count > MAX_PICTURES:
+        raise ConfigError(f"[{where}] {name}: expected at most {MAX_PICTURES} pictures, got {count}; {hint}")
 
 
 def brightness(values: Floats, low: float, high: float) -> Floats:
@@ -98,7 +98,7 @@ class Mosaic:
         wide = self.columns * (self.width + self._gap)
         tall = self.rows * (self.height + self._gap + self._head)
         inch = max(_INCHES, 2.4 / max(self.columns, self.rows)) / self.width
-        inch = min(inch, _WIDEST / wide, _TALLEST / tall)
+        inch = min(inch, _MAX_WIDTH / wide, _TALLEST / tall)
         return max(wide * inch, 1.2), max(tall * inch, 1.2) + 0.3
 
     def sheet(self, tiles: Bytes) -> Bytes:

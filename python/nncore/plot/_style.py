@@ -181,12 +181,12 @@ def plain(name: str) -> str:
     return name.replace("$", r"\$")
 
 
-def thinned(x: Floats, y: Floats, most: int, *, log_x: bool = False) -> tuple[Floats, Floats]:
-    """The curve with about `most` points that looks the same: the lowest and the highest of each interval, in order."""
-    if len(x) <= most:
+def thinned(x: Floats, y: Floats, max_points: int, *, log_x: bool = False) -> tuple[Floats, Floats]:
+    """About `max_points` points of a curve that look the same: the lowest and highest of each interval, in order."""
+    if len(x) <= max_points:
         return x, y
     place = np.log1p(x - x[0]) if log_x else x - x[0]
-    bins = np.minimum((place / place[-1] * (most // 2)).astype(np.int64), most // 2 - 1)
+    bins = np.minimum((place / place[-1] * (max_points // 2)).astype(np.int64), max_points // 2 - 1)
     order = np.lexsort((y, bins))  # NaN comes last, as the highest: a gap stays a gap
     first = np.flatnonzero(np.diff(bins[order], prepend=-1))
     last = np.append(first[1:], len(order)) - 1

@@ -15,7 +15,7 @@ from nncore.plot._style import Floats, runs_of, tidy
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MOST = 64  # axes in one figure
+_MAX_AXES = 64  # axes in one figure
 
 
 def monitors_of(where: str, monitor: Any) -> dict[str, Monitor]:
@@ -48,14 +48,14 @@ def tensors_of(where: str, runs: dict[str, Monitor], tensors: Any, kinds: Sequen
 
 def at_most(where: str, count: int) -> int:
     """`count`, the axes of a figure; ConfigError beyond 64."""
-    if count > _MOST:
-        raise ConfigError(f"[{where}] tensors: expected at most {_MOST} pictures, got {count}; choose some by name")
+    if count > _MAX_AXES:
+        raise ConfigError(f"[{where}] tensors: expected at most {_MAX_AXES} pictures, got {count}; choose some by name")
     return count
 
 
 def grid_width(where: str, columns: Any, count: int) -> int:
     """Axes in a row; None: up to three."""
-    return min(count, 3 if columns is None else checks.integer(where, "columns", columns, 1, _MOST, or_none=True))
+    return min(count, 3 if columns is None else checks.integer(where, "columns", columns, 1, _MAX_AXES, or_none=True))
 
 
 def head(axes: Sequence[Axes], own: bool, title: str | None) -> None:

@@ -14,7 +14,7 @@ from nncore import _core
 from nncore._support.files import path_of, read_file, write_file
 from nncore.sweeps._grid import Point, to_text
 
-_LARGEST_FILE = 1_000_000  # bytes
+_MAX_FILE_SIZE = 1_000_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Folder:
         if not os.path.lexists(path):
             return None
         try:
-            return _checked(json.loads(read_file(path, _LARGEST_FILE)), key)
+            return _checked(json.loads(read_file(path, _MAX_FILE_SIZE)), key)
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError, RecursionError) as error:
             text = f"[sweep] {path}: expected a finished run, got something else ({error}); it is run again"
             warnings.warn(text, RuntimeWarning, stacklevel=3)

@@ -27,7 +27,7 @@ from nncore.train._history import History
 from nncore.train._metrics import FACTS, Metric
 from nncore.train._trainer import Trainer, set_options
 
-_MOST_WAITING = 1000  # trainers that wait for others like them
+_MAX_WAITING = 1000  # trainers that wait for others like them
 
 
 def sweep(
@@ -292,7 +292,7 @@ def _batches(sweeper: _Sweeper, outcomes: _Outcomes) -> Iterator[_Batch]:
                     yield groups.pop(kind)
             if len(alone) > 2:
                 yield alone.popleft()
-            if sum(len(group.members) for group in groups.values()) > _MOST_WAITING:
+            if sum(len(group.members) for group in groups.values()) > _MAX_WAITING:
                 yield groups.pop(max(groups, key=lambda kind: len(groups[kind].members)))
     except Exception:  # of build: what was built before is trained first
         yield from (*groups.values(), *alone)

@@ -16,8 +16,8 @@ from nncore.sweeps._grid import to_text
 from nncore.train._metrics import larger_is_better
 
 _AFTER = ("seconds", "status", "message")  # the columns after the numbers
-_MOST_ROWS = 60
-_WIDEST = 50  # characters of a cell
+_MAX_ROWS = 60
+_MAX_WIDTH = 50  # characters of a cell
 
 
 class SweepTable(list[dict[str, Any]]):
@@ -68,8 +68,8 @@ class SweepTable(list[dict[str, Any]]):
         says = any(to_text(row.get("message", "")) for row in rows)
         columns = [name for name in _union(rows) if name != "message" or says]
         cells = [list(map(to_text, columns)), *([_cell(name, row.get(name, "")) for name in columns] for row in rows)]
-        if len(rows) > _MOST_ROWS:
-            half = _MOST_ROWS // 2
+        if len(rows) > _MAX_ROWS:
+            half = _MAX_ROWS // 2
             cells[half + 1 : -half] = [["…"] * len(columns)]
         return cells
 
@@ -100,7 +100,7 @@ def _cell(name: str, value: Any) -> str:
     if name == "seconds" and is_number(value):
         return f"{value:.3g}"
     text = to_text(value)
-    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+    return text if len(text) <= _MAX_WIDTH else text[: _MAX_WIDTH - 1] + "…"
 
 
 def _union(rows: Iterable[dict[str, Any]]) -> list[str]:

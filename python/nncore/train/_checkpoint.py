@@ -47,9 +47,9 @@ def checked_state(state: Any) -> tuple[dict[str, Any], History]:
 def _checked_progress(given: Any) -> dict[str, Any]:
     if not isinstance(given, Mapping) or set(given) != {*_COUNTERS, *_SUMS, "calls"}:
         raise ConfigError(f"[Trainer] progress: expected counters and sums by name, got {describe(given)}")
-    most = {"hand_steps": 2**32 - 1, "step": 2**32 - 1, "epoch": 2**32 - 1}
+    largest = {"hand_steps": 2**32 - 1, "step": 2**32 - 1, "epoch": 2**32 - 1}
     progress: dict[str, Any] = {
-        key: integer("Trainer", key, given[key], 0, most.get(key, 2**62)) for key in (*_COUNTERS, "calls")
+        key: integer("Trainer", key, given[key], 0, largest.get(key, 2**62)) for key in (*_COUNTERS, "calls")
     }
     for key in _SUMS:
         if not isinstance(given[key], float):

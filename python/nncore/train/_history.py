@@ -17,7 +17,7 @@ from nncore._support.html import curve, number, table
 from nncore.errors import ConfigError
 from nncore.train._metrics import FACTS, larger_is_better
 
-_MOST_STEPS = 1_000_000
+_MAX_STEPS = 1_000_000
 
 #: What history_state gives beside the columns.
 STATE_FACTS = ("stride", "interrupted", "n_steps", "seconds")
@@ -176,7 +176,7 @@ def joined(parts: Sequence[History], *, origin: Any = None) -> History:
     whole.steps = _stacked([part.steps for part in parts])
     whole._stride = max(part._stride for part in parts)
     whole._thin_out()
-    while len(whole.steps["step"]) > _MOST_STEPS:
+    while len(whole.steps["step"]) > _MAX_STEPS:
         whole._stride *= 2
         whole._thin_out()
     whole.interrupted = parts[-1].interrupted

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nncore._registry.registered import traits_of
 from nncore._support.checks import LARGEST_SEED, describe, flag, integer, number, positive
 from nncore.errors import ConfigError
 from nncore.nn._loss import CompiledLoss, Loss
 from nncore.nn._sequential import Sequential
 from nncore.train._augment import Augment
-
-#: Losses that apply a link of their own, and the last layers that would apply it a second time.
-_TWICE = {"CrossEntropyLoss": ("Softmax", "LogSoftmax"), "BCEWithLogitsLoss": ("Sigmoid",)}
 
 _NONE = ("batch_size", "clip_grad_norm", "clip_grad_value", "num_threads")  # the compiled trainer has 0 for None
 
@@ -50,8 +48,9 @@ def core_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_end(model: Sequential, loss: Loss) -> None:
     """Refuses a model whose last layer applies what the loss applies anyway."""
-    last = type(model[len(model) - 1]).__name__ if len(model) else ""
-    if isinstance(loss, CompiledLoss) and last in _TWICE.get(type(loss).__name__, ()):
+    end = model[len(model) - 1] if len(model) else None
+    if isinstance(loss, CompiledLoss) and traits_of(end).get("link", "none") == loss.link:
+        last = type(end).__name__
         other = ", or use NLLLoss after LogSoftmax" if last == "LogSoftmax" else ""
         raise ConfigError(
             f"[Trainer] model: expected raw outputs for {type(loss).__name__}, got a model that ends in {last} "

@@ -22,7 +22,7 @@ from nncore.cli._report import plain
 from nncore.errors import FormatError
 
 _SAVE_EVERY = 1.0  # seconds
-_LARGEST_FILE = 2**30  # bytes
+_MAX_FILE_SIZE = 2**30  # bytes
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Records:
 
     def _read(self) -> list[dict[str, Any]]:
         try:
-            content = json.loads(read_file(self._path, _LARGEST_FILE))
+            content = json.loads(read_file(self._path, _MAX_FILE_SIZE))
             found: list[dict[str, Any]] = content.pop("runs")
             if not all(_is_whole(run) for run in found):
                 raise ValueError
