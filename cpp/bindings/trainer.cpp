@@ -135,6 +135,9 @@ class Bound {
     return ModelBatch<T>(cores, train.data).fit(dataset(val), {epochs, steps}, requested, observer);
   }
 
+  /// ModelBatch::key: text, or None.
+  std::optional<std::string> model_batch_key(int64_t samples) { return ModelBatch<T>::key(trainer_, samples); }
+
   /// What the last fit, or in a callback the one under way, has brought; `take`: it is gone afterwards.
   py::dict result(bool take) {
     refuse_while_running();
@@ -308,6 +311,7 @@ void bind_trainer_of(py::module_& m, const char* name) {
       .def_static("fit_model_batch", &Bound<T>::fit_model_batch, py::arg("trainers"), py::arg("X"), py::arg("y"),
                   py::arg("validation"), py::arg("epochs"), py::arg("steps"), py::arg("accuracy"), py::arg("metrics"),
                   py::arg("poll"))
+      .def("model_batch_key", &Bound<T>::model_batch_key, py::arg("samples"))
       .def_property_readonly_static("lanes", [](const py::object&) { return kernels<T>().lanes; })
       .def("result", &Bound<T>::result, py::arg("take"))
       .def("step", &Bound<T>::step, py::arg("X"), py::arg("y"))

@@ -28,9 +28,8 @@ template <class T>
 class Optimizer {
  public:
   static constexpr int kMaxStates = 3;
-  static constexpr int64_t kMaxLanes = 64 / sizeof(T);
 
-  explicit Optimizer(const Args& args) : schedule_(make_schedule(args.at("lr"))) {}
+  explicit Optimizer(const Args& args) : arguments_(args), schedule_(make_schedule(args.at("lr"))) {}
   virtual ~Optimizer() = default;
 
   /// Names of the arrays of the state kept for each parameter, PyTorch's where it has them.
@@ -47,13 +46,18 @@ class Optimizer {
   virtual UpdateRule update_rule() const;
 
   /// The rule for a model batch, one model in each vector lane: element i of all models lies together. One optimizer and
-  /// one set of constants, not prepared yet, for each lane. The default is for optimizers with the same arguments.
+  /// one set of constants, not prepared yet, for each lane of Kernels::lanes. The default is for optimizers with the same
+  /// arguments.
   virtual void update_model_batch(const Optimizer* const* /*lanes*/, const StepConstants* steps, int64_t n, T* w,
                                   const T* g, T* const* state) const {
     StepConstants step = *steps;
     prepare(step);
     update(step, n, w, g, state);
   }
+
+  /// The arguments that update_model_batch takes from each lane's optimizer; the others are the same in all lanes.
+  virtual std::vector<std::string> per_model_arguments() const { return {}; }
+  const Args& arguments() const { return arguments_; }
 
   /// Allocates the state of these parameters; done once.
   void attach(const std::vector<Parameter<T>*>& parameters);
@@ -78,6 +82,7 @@ class Optimizer {
   void set_epoch(int64_t epoch) { epoch_ = epoch; }
 
  private:
+  Args arguments_;
   std::unique_ptr<Schedule> schedule_;
   int64_t t_ = 0, epoch_ = 0;
   bool attached_ = false;

@@ -1,6 +1,7 @@
 /// Trainer: the epoch loop.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -9,8 +10,9 @@
 #include <vector>
 
 #include "nncore/data.hpp"
+#include "nncore/fit_result.hpp"
 #include "nncore/metric.hpp"
-#include "nncore/monitor.hpp"
+#include "nncore/observer.hpp"
 #include "nncore/plan.hpp"
 
 namespace nncore {
@@ -26,13 +28,14 @@ struct TrainerOptions {
   int num_threads = 0;  ///< 0: as many as nncore uses
   GradientOptions gradient;
   Augmentation augmentation;
-};
 
-/// A loss and, where outputs stand for classes, the fraction classified right.
-struct Evaluation {
-  double loss = 0;
-  double accuracy = -1;  ///< -1: the loss has no notion of it
-  std::vector<double> metrics;
+  /// How many of N samples one step takes.
+  int64_t batch_of(int64_t N) const { return batch_size == 0 ? N : std::min(batch_size, N); }
+  /// How many steps go through N samples once.
+  int64_t steps_per_epoch(int64_t N) const {
+    const int64_t batch = batch_of(N);
+    return drop_last ? N / batch : (N + batch - 1) / batch;
+  }
 };
 
 /// What is measured beside the loss: the accuracy, if there are classes, and others.
@@ -41,18 +44,6 @@ struct RequestedMetrics {
   bool accuracy = false;
   std::vector<Metric<T>> metrics;
 };
-
-/// One epoch. train.loss is the mean over its steps, each before its update, weighted by the batch's size, and
-/// train.accuracy that of the same outputs; train.metrics are measured after the epoch.
-struct EpochRecord {
-  int64_t epoch = 0, steps = 0;
-  Evaluation train;
-  std::optional<Evaluation> validation, test;
-  double rate = 0, seconds = 0;
-};
-
-/// The names of the metrics beside loss and accuracy.
-using Names = std::vector<std::string>;
 template <class T>
 Names names_of(const RequestedMetrics<T>& requested) {
   Names names;
@@ -60,74 +51,14 @@ Names names_of(const RequestedMetrics<T>& requested) {
   return names;
 }
 
-/// f(name, value) for each number of an evaluation.
-template <class F>
-void for_each_number(const std::string& prefix, const Names& names, const Evaluation& e, F f) {
-  f(prefix + "loss", e.loss);
-  if (e.accuracy >= 0) f(prefix + "accuracy", e.accuracy);
-  for (std::size_t i = 0; i < e.metrics.size(); ++i) f(prefix + names[i], e.metrics[i]);
-}
-
-/// f(name, value) for each number of a record that was measured.
-template <class F>
-void for_each_number(const EpochRecord& r, const Names& names, F f) {
-  for_each_number("", names, r.train, f);
-  if (r.validation) for_each_number("val_", names, *r.validation, f);
-  if (r.test) for_each_number("test_", names, *r.test, f);
-  f("lr", r.rate);
-  f("seconds", r.seconds);
-}
-
-/// Numbers by step: all of them up to a million, then those of every second, every fourth … step.
-class Trace {
- public:
-  explicit Trace(int64_t first = 0) : first_(first), count_(first) {}
-  void add(double value) {
-    if (stride_ == 1 && values_.size() < kMaxValues) {
-      ++count_;
-      values_.push_back(value);
-    } else {
-      thin(value);
-    }
-  }
-  /// Makes the next `count` calls of add ones that cannot fail.
-  void make_room(int64_t count) {
-    const std::size_t wanted = values_.size() + static_cast<std::size_t>(count);
-    if (wanted > values_.capacity()) values_.reserve(2 * wanted + 16);
-  }
-  void cut(int64_t count);  ///< forgets all but the numbers of the first `count` steps
-  const std::vector<double>& values() const { return values_; }
-  int64_t stride() const { return stride_; }
-  /// The step, counted from 0, that the first number belongs to; they are multiples of the stride, so that the parts
-  /// of a training thin out to the same steps as the whole.
-  int64_t first() const { return (first_ + stride_ - 1) / stride_ * stride_; }
-
- private:
-  void thin(double value);
-
-  static constexpr std::size_t kMaxValues = 1000000;
-  std::vector<double> values_;
-  int64_t first_, count_, stride_ = 1;
-};
-
-struct FitResult {
-  explicit FitResult(int64_t first_step = 0) : losses(first_step), rates(first_step), grad_norms(first_step) {}
-  std::vector<EpochRecord> epochs;
-  Trace losses, rates, grad_norms;
-  int64_t steps = 0;
-  double seconds = 0;
-  bool interrupted = false;
-  std::string nonfinite;  ///< what was not finite, with on_nonfinite = stop
-};
-
 /// How many samples were classified right, of how many that have a class; counted is 0 where the loss has none.
 struct Score {
   int64_t correct = 0, counted = 0;
   double accuracy() const { return counted == 0 ? -1 : static_cast<double>(correct) / static_cast<double>(counted); }
 };
 
-/// The epoch under way: the steps of it that are done, and the sums its record is made of. A fit may end anywhere in
-/// an epoch; the next one goes on from here, and the record is that of an epoch done in one go.
+/// The epoch under way: its steps done and the sums its record is made of. A fit may end within an epoch; the next one
+/// goes on from here, and the record is that of an epoch done in one go.
 struct Cursor {
   int64_t samples = 0;  ///< of the data the epoch goes through
   int64_t step = 0;     ///< steps done
@@ -139,10 +70,10 @@ struct Cursor {
   double loss() const { return seen == 0 ? 0 : loss_sum / static_cast<double>(seen); }
 };
 
-/// All a trainer remembers from one call to the next, beside the model and the optimizer.
+/// All that a trainer keeps from one call to the next, beside the model and the optimizer.
 struct TrainerState {
-  int64_t epoch = 0;        ///< epochs done
-  Cursor cursor;            ///< of the one that comes after them
+  int64_t epoch = 0;          ///< epochs done
+  Cursor cursor;              ///< of the one that comes after them
   uint32_t manual_steps = 0;  ///< calls of step() since the last epoch
 };
 
@@ -151,26 +82,16 @@ struct FitLength {
   int64_t epochs = 0, steps = -1;
 };
 
-/// Where a fit stands, for those who watch it.
-struct Progress {
-  int64_t epoch, epochs, step, steps_per_epoch;
-  double loss;
-};
-
-/// Watches a fit from outside the step. Every method may throw: the fit then ends with a usable model.
-class Observer {
- public:
-  virtual ~Observer() = default;
-  virtual bool poll(const Progress&) = 0;            ///< at a step boundary, some 20 ms apart; true: stop
-  virtual bool wants_epochs() const = 0;             ///< is epoch_done to be called?
-  virtual bool epoch_done(const EpochRecord&) = 0;   ///< true: stop
-  virtual std::vector<SamplingInterval> sampling_intervals() const { return {}; }  ///< when it wants observations
-  /// Within an epoch: the model is not to be used.
-  virtual void observed(const Observation&, const std::vector<std::string>& /*names*/) {}
-};
-
+/// The parts of a trainer that a ModelBatch reads and, at the end of its fit, writes.
 template <class T>
-class ModelBatch;
+struct TrainerView {
+  Model<T>& model;
+  Loss<T>& loss;
+  Optimizer<T>& optimizer;
+  const TrainerOptions& options;
+  TrainerState& state;
+  FitResult& result;
+};
 
 template <class T>
 class Trainer {
@@ -182,7 +103,7 @@ class Trainer {
   void fit(const Dataset<T>& train, const std::optional<Dataset<T>>& validation,
            const std::optional<Dataset<T>>& test, const FitLength& length, const RequestedMetrics<T>& requested,
            Observer& observer);
-  /// What the last fit, or the one under way, has brought so far; whatever ended it.
+  /// What the last fit, or the one under way, has brought so far, however it ended.
   const FitResult& result() const { return result_; }
   void clear_result() { result_ = FitResult(); }
   /// One update on one batch; the loss with penalties before it. Throws NumericError.
@@ -193,14 +114,16 @@ class Trainer {
   const Plan<T>* plan() const { return plan_.get(); }  ///< null before the first step
   const TrainerState& state() const { return state_; }
   void set_state(const TrainerState& state) { state_ = state; }
+  TrainerView<T> view() { return {model_, *loss_, optimizer_, options_, state_, result_}; }
 
  private:
-  friend class ModelBatch<T>;
   static constexpr int64_t kSnapshotEvery = 1000;
 
-  struct Run;  ///< what one fit or one step works on
+  struct Run;  ///< what one fit or one step works on: train/run.hpp
+  Run start_run(const Dataset<T>& train, const FitLength& length, const RequestedMetrics<T>& requested);
   Plan<T>& plan_for(const Shape& sample, int64_t batch);
   void run_epoch(Run& run, Observer& observer);
+  void finish_epoch(Run& run, Observer& observer);
   void poll(Run& run, Observer& observer, double loss);
   void begin_epoch(const Run& run);
   void end_epoch(const Run& run);
@@ -211,9 +134,10 @@ class Trainer {
   void notify(const Run& run, Observer& observer);
   Pass pass_of(uint32_t step) const;
   void run_steps(const Run& run, uint32_t step, int64_t steps);
+  bool count_steps(const Run& run, int64_t steps, bool observed);
   void count_step(int64_t samples, double loss);
   void count_score(const Run& run);
-  void notify_schedule(Run& run, const EpochRecord& record, const RequestedMetrics<T>& requested);
+  void notify_schedule(Run& run, const EpochRecord& record);
   void save_snapshot();
   void guarded_steps(const Run& run, uint32_t step, int64_t steps);
   int64_t rewind();
@@ -221,7 +145,6 @@ class Trainer {
   std::string replay(const Run& run, int64_t steps);
   std::string repeat_step(const Run& run, uint32_t step);
   std::string name_nonfinite(uint32_t step);
-  int64_t batch_size(int64_t N) const;
 
   Model<T>& model_;
   std::unique_ptr<Loss<T>> loss_;
@@ -232,7 +155,7 @@ class Trainer {
   TargetBatch<T> targets_;
   const T* x_ = nullptr;  ///< samples and targets of the steps under way
   Target<T> y_;
-  /// All that a step changes, at a step boundary.
+  /// All that a step changes, as it was between two steps.
   struct Snapshot {
     Buffer<T> values;
     int64_t t = 0, steps = 0;  ///< the optimizer's count; steps of the fit before it
@@ -240,7 +163,7 @@ class Trainer {
     std::map<std::string, double> schedule;
   };
   Snapshot snapshot_;
-  std::vector<StepResult> steps_;  ///< what they came to
+  std::vector<StepResult> steps_;  ///< results of the steps under way
   Buffer<T> previous_, outputs_;
   std::vector<int64_t> order_;
   TrainerState state_;

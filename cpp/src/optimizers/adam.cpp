@@ -53,20 +53,23 @@ class AnyAdam : public Optimizer<T> {
 
   void update_model_batch(const Optimizer<T>* const* lanes, const StepConstants* steps, int64_t n, T* w, const T* g,
                           T* const* state) const override {
-    AdamStep each[Optimizer<T>::kMaxLanes];
+    batch_steps_.clear();
     const AnyAdam* before = nullptr;
     for (int64_t l = 0; l < kernels<T>().lanes; ++l) {
       const auto* own = static_cast<const AnyAdam*>(lanes[l]);
       StepConstants step = steps[l];
-      if (before != nullptr && before->corrects_as(*own)) {  // powers cost more than the update of a small net
-        step.correction1 = each[l - 1].correction1, step.correction2 = each[l - 1].correction2;
+      if (before != nullptr && before->corrects_as(*own)) {  // std::pow costs more than the update of a small net
+        step.correction1 = batch_steps_.back().correction1, step.correction2 = batch_steps_.back().correction2;
       } else {
         own->prepare(step);
       }
-      each[l] = own->constants(step);
+      batch_steps_.push_back(own->constants(step));
       before = own;
     }
-    kernels<T>().models_adam(n, each, w, g, state[0], state[1], state[2]);
+    kernels<T>().models_adam(n, batch_steps_.data(), w, g, state[0], state[1], state[2]);
+  }
+  std::vector<std::string> per_model_arguments() const override {
+    return {"lr", "betas", "eps", "weight_decay", "bias_correction"};
   }
 
   UpdateRule update_rule() const override {
@@ -89,6 +92,7 @@ class AnyAdam : public Optimizer<T> {
   Correction first_, second_;
   double eps_, weight_decay_;
   bool amsgrad_, eps_inside_sqrt_, bias_correction_;
+  mutable std::vector<AdamStep> batch_steps_;  ///< of update_model_batch, by lane
 };
 
 template <class T>

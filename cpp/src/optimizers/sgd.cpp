@@ -34,9 +34,14 @@ class SGD final : public Optimizer<T> {
 
   void update_model_batch(const Optimizer<T>* const* lanes, const StepConstants* steps, int64_t n, T* w, const T* g,
                           T* const* state) const override {
-    SgdStep each[Optimizer<T>::kMaxLanes];
-    for (int64_t l = 0; l < kernels<T>().lanes; ++l) each[l] = static_cast<const SGD*>(lanes[l])->constants(steps[l]);
-    kernels<T>().models_sgd(n, each, w, g, state[0]);
+    batch_steps_.clear();
+    for (int64_t l = 0; l < kernels<T>().lanes; ++l) {
+      batch_steps_.push_back(static_cast<const SGD*>(lanes[l])->constants(steps[l]));
+    }
+    kernels<T>().models_sgd(n, batch_steps_.data(), w, g, state[0]);
+  }
+  std::vector<std::string> per_model_arguments() const override {
+    return {"lr", "momentum", "dampening", "weight_decay"};
   }
 
   UpdateRule update_rule() const override {
@@ -53,6 +58,7 @@ class SGD final : public Optimizer<T> {
 
   double momentum_, dampening_, weight_decay_;
   bool nesterov_;
+  mutable std::vector<SgdStep> batch_steps_;  ///< of update_model_batch, by lane
 };
 
 const auto registered_SGD =

@@ -1,4 +1,4 @@
-/// Wall time of a fit and of its epochs.
+/// Time spent, by the clock that never jumps.
 #pragma once
 
 #include <chrono>
@@ -7,8 +7,9 @@ namespace nncore {
 
 using Clock = std::chrono::steady_clock;
 
-inline double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
+inline double seconds_between(Clock::time_point start, Clock::time_point end) {
+  return std::chrono::duration<double>(end - start).count();
 }
+inline double seconds_since(Clock::time_point start) { return seconds_between(start, Clock::now()); }
 
 }  // namespace nncore

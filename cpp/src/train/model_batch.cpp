@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
-#include <typeinfo>
 
 #include "kernels/table.hpp"
 #include "nncore/rng.hpp"
@@ -19,54 +18,20 @@ void require(bool condition, const char* what) {
 
 }  // namespace
 
-/// Linear layers, each with at most one activation behind it.
-template <class T>
-std::vector<typename ModelBatch<T>::Stage> ModelBatch<T>::stages_of(Model<T>& model) {
-  std::vector<Stage> stages;
-  int64_t first = 0;
-  for (std::size_t i = 0; i < model.n_layers(); ++i) {
-    const Spec& spec = model.places()[i].handle->spec;
-    if (spec.name == "Linear" && !spec.user_defined) {
-      const Shape& weight = model.layer(i).parameters()[0].shape;
-      const int64_t C = weight[0], K = weight[1], columns = K + (model.layer(i).parameters().size() > 1 ? 1 : 0);
-      require(stages.empty() || stages.back().C == K, "layers that fit");
-      stages.push_back({K, C, columns, {}, first});
-      first += C * columns;
-    } else {
-      require(!stages.empty() && !stages.back().after && model.layer(i).elementwise(), "Linear layers and activations");
-      stages.back().after = model.layer(i).elementwise();
-    }
-  }
-  require(!stages.empty(), "a Linear layer");
-  return stages;
-}
-
-template <class T>
-bool ModelBatch<T>::alike(const Trainer<T>& a, const Trainer<T>& b) {
-  const auto same = [](const Stage& s, const Stage& t) {
-    return s.K == t.K && s.C == t.C && s.columns == t.columns && s.after.forward == t.after.forward;
-  };
-  const auto left = stages_of(a.model_), right = stages_of(b.model_);
-  return std::equal(left.begin(), left.end(), right.begin(), right.end(), same) &&
-         a.options_.batch_size == b.options_.batch_size && a.options_.shuffle == b.options_.shuffle &&
-         a.options_.drop_last == b.options_.drop_last && a.loss_->batched() == b.loss_->batched() &&
-         typeid(a.optimizer_) == typeid(b.optimizer_) && a.optimizer_.n_states() == b.optimizer_.n_states();
-}
-
 template <class T>
 ModelBatch<T>::ModelBatch(std::vector<Trainer<T>*> trainers, const Dataset<T>& data)
     : trainers_(std::move(trainers)), data_(data), models_(static_cast<int64_t>(trainers_.size())),
       lanes_(kernels<T>().lanes), N_(data.size()) {
   require(models_ >= 1 && models_ <= lanes_, "a trainer for each lane");
   check();
-  Trainer<T>& first = *trainers_.front();
-  batch_ = first.batch_size(N_);
-  shuffled_ = first.options_.shuffle && batch_ < N_;
+  const TrainerView<T> first = of_lane(0);
+  batch_ = first.options.batch_of(N_);
+  shuffled_ = first.options.shuffle && batch_ < N_;
   constexpr int64_t kBlock = 8;
   const int64_t blocks = (batch_ + kBlock - 1) / kBlock;
   block_ = (batch_ + blocks - 1) / blocks;
-  loss_ = first.loss_->batched();
-  stages_ = stages_of(first.model_);
+  loss_ = first.loss.batched();
+  stages_ = stages_of(first.model);
   check_labels();
   for (const Stage& stage : stages_) {
     const int weight = places_.empty() ? 0 : places_.back().parameter + 1;
@@ -75,13 +40,13 @@ ModelBatch<T>::ModelBatch(std::vector<Trainer<T>*> trainers, const Dataset<T>& d
       if (stage.columns > stage.K) places_.push_back({weight + 1, c});
     }
   }
-  rows_ = samples_.gather(first.model_, data.x, {nullptr, 0, N_});
+  rows_ = samples_.gather(first.model, data.x, {nullptr, 0, N_});
   for (int64_t l = 0; l < lanes_; ++l) {
-    const Trainer<T>& trainer = of_lane(l);
-    optimizers_.push_back(&trainer.optimizer_);
-    constants_.push_back({.rate = trainer.optimizer_.rate()});
-    l1_.push_back(trainer.options_.gradient.l1);
-    l2_.push_back(trainer.options_.gradient.l2);
+    const TrainerView<T> trainer = of_lane(l);
+    optimizers_.push_back(&trainer.optimizer);
+    constants_.push_back({.rate = trainer.optimizer.rate()});
+    l1_.push_back(trainer.options.gradient.l1);
+    l2_.push_back(trainer.options.gradient.l2);
     penalized_ = penalized_ || l1_.back() > 0 || l2_.back() > 0;
   }
   place_buffers();
@@ -89,14 +54,12 @@ ModelBatch<T>::ModelBatch(std::vector<Trainer<T>*> trainers, const Dataset<T>& d
 
 template <class T>
 void ModelBatch<T>::check() const {
+  const auto wanted = key(*trainers_.front(), N_);
+  require(wanted.has_value(), "trainers that have a key");
   std::set<const T*> memory;
-  for (const Trainer<T>* trainer : trainers_) {
-    const TrainerState& state = trainer->state_;
-    require(state.epoch == 0 && state.cursor.step == 0 && trainer->optimizer_.t() == 0, "trainers that are new");
-    require(trainer->options_.on_nonfinite == OnNonfinite::raise, "on_nonfinite='raise'");
-    require(trainer->loss_->batched().kernel != nullptr, "a loss that has a kernel for it");
-    require(alike(*trainers_.front(), *trainer), "trainers that are alike");
-    for (const Parameter<T>* p : trainer->model_.parameters()) {
+  for (Trainer<T>* trainer : trainers_) {
+    require(key(*trainer, N_) == wanted, "trainers with one key");
+    for (const Parameter<T>* p : trainer->view().model.parameters()) {
       require(memory.insert(p->value).second, "models that share nothing");
     }
   }
@@ -115,7 +78,7 @@ void ModelBatch<T>::check_labels() const {
 /// where a bias takes them; two gradients in turn.
 template <class T>
 void ModelBatch<T>::place_buffers() {
-  const int64_t P = static_cast<int64_t>(places_.size()), states = trainers_.front()->optimizer_.n_states();
+  const int64_t P = static_cast<int64_t>(places_.size()), states = of_lane(0).optimizer.n_states();
   const int64_t C = stages_.back().C, targets = loss_.labels ? 1 : C;
   int64_t widest = C, rows = targets + C;
   for (const Stage& stage : stages_) widest = std::max(widest, stage.K), rows += stage.columns;
@@ -138,24 +101,28 @@ void ModelBatch<T>::place_buffers() {
 template <class T>
 void ModelBatch<T>::pack() {
   for (int64_t l = 0; l < lanes_; ++l) {
-    Trainer<T>& trainer = of_lane(l);
+    const TrainerView<T> trainer = of_lane(l);
     for (std::size_t i = 0; i < places_.size(); ++i) {
       const auto [parameter, element] = places_[i];
       const std::size_t at = i * static_cast<std::size_t>(lanes_) + static_cast<std::size_t>(l);
-      w_[at] = trainer.model_.parameters()[static_cast<std::size_t>(parameter)]->value[element];
-      for (int k = 0; k < trainer.optimizer_.n_states(); ++k) state_[k][at] = trainer.optimizer_.state(parameter, k)[element];
+      w_[at] = trainer.model.parameters()[static_cast<std::size_t>(parameter)]->value[element];
+      for (int k = 0; k < trainer.optimizer.n_states(); ++k) {
+        state_[k][at] = trainer.optimizer.state(parameter, k)[element];
+      }
     }
   }
 }
 
 template <class T>
 void ModelBatch<T>::unpack(int64_t model) {
-  Trainer<T>& trainer = of_lane(model);
+  const TrainerView<T> trainer = of_lane(model);
   for (std::size_t i = 0; i < places_.size(); ++i) {
     const auto [parameter, element] = places_[i];
     const std::size_t at = i * static_cast<std::size_t>(lanes_) + static_cast<std::size_t>(model);
-    trainer.model_.parameters()[static_cast<std::size_t>(parameter)]->value[element] = w_[at];
-    for (int k = 0; k < trainer.optimizer_.n_states(); ++k) trainer.optimizer_.state(parameter, k)[element] = state_[k][at];
+    trainer.model.parameters()[static_cast<std::size_t>(parameter)]->value[element] = w_[at];
+    for (int k = 0; k < trainer.optimizer.n_states(); ++k) {
+      trainer.optimizer.state(parameter, k)[element] = state_[k][at];
+    }
   }
 }
 
@@ -240,7 +207,7 @@ void ModelBatch<T>::update() {
 /// is dropped.
 template <class T>
 void ModelBatch<T>::count_step(int64_t count, double scale) {
-  const bool classes = trainers_.front()->loss_->link() != Link::identity;
+  const bool classes = of_lane(0).loss.link() != Link::identity;
   const int64_t judged = loss_.labels ? count : count * stages_.back().C;
   for (std::size_t i = 0; i < cursors_.size(); ++i) {
     const double loss = step_loss_[i] * scale + penalty_[i];
@@ -269,7 +236,7 @@ void ModelBatch<T>::begin_epoch() {
     cursor.samples = N_;
     cursor.rate = constants_[static_cast<std::size_t>(i)].rate;
     if (!shuffled_) continue;
-    shuffle(Stream(of_lane(i).options_.seed, "shuffle", static_cast<uint32_t>(epoch_)), N_, order_.data() + i * N_);
+    shuffle(Stream(of_lane(i).options.seed, "shuffle", static_cast<uint32_t>(epoch_)), N_, order_.data() + i * N_);
   }
 }
 
@@ -287,21 +254,22 @@ void ModelBatch<T>::end_epoch(double seconds) {
 /// Parameters, optimizer state, history and cursor go to the trainer.
 template <class T>
 void ModelBatch<T>::end(int64_t model, const std::optional<Dataset<T>>& validation, const RequestedMetrics<T>& requested) {
-  Trainer<T>& trainer = of_lane(model);
+  Trainer<T>& trainer = *trainers_[model_of(model)];
+  const TrainerView<T> view = trainer.view();
   FitResult& result = results_[static_cast<std::size_t>(model)];
   unpack(model);
-  trainer.model_.zero_grad();
-  trainer.optimizer_.set_t(steps_);
-  trainer.optimizer_.set_epoch(epoch_);
-  trainer.state_ = {epoch_, cursors_[static_cast<std::size_t>(model)], 0};
-  trainer.state_.cursor.step = trainer.state_.cursor.seen > 0 ? step_ : 0;
+  view.model.zero_grad();
+  view.optimizer.set_t(steps_);
+  view.optimizer.set_epoch(epoch_);
+  view.state = {epoch_, cursors_[static_cast<std::size_t>(model)], 0};
+  view.state.cursor.step = view.state.cursor.seen > 0 ? step_ : 0;
   if (!result.epochs.empty() && !result.interrupted) {
     EpochRecord& record = result.epochs.back();
     if (!requested.metrics.empty()) record.train.metrics = trainer.evaluate(data_, {false, requested.metrics}).metrics;
     if (validation) record.validation = trainer.evaluate(*validation, requested);
   }
   result.steps = steps_;
-  trainer.result_ = std::move(result);
+  view.result = std::move(result);
 }
 
 template <class T>
@@ -309,7 +277,7 @@ std::vector<bool> ModelBatch<T>::fit(const std::optional<Dataset<T>>& validation
                                      const RequestedMetrics<T>& requested, Observer& observer) {
   const auto start = Clock::now();
   const auto models = static_cast<std::size_t>(models_);
-  const int64_t per_epoch = trainers_.front()->options_.drop_last ? N_ / batch_ : (N_ + batch_ - 1) / batch_;
+  const int64_t per_epoch = of_lane(0).options.steps_per_epoch(N_);
   const int64_t last = length.steps < 0 ? length.epochs : (length.steps + per_epoch - 1) / per_epoch;
   int64_t left = length.steps < 0 ? INT64_MAX : length.steps;
   order_.resize(static_cast<std::size_t>(shuffled_ ? models_ * N_ : 0));
@@ -341,7 +309,7 @@ std::vector<bool> ModelBatch<T>::fit(const std::optional<Dataset<T>>& validation
     if (!broken_[i]) end(static_cast<int64_t>(i), validation, requested);
   }
   const double seconds = seconds_since(start) / static_cast<double>(models_);
-  for (Trainer<T>* trainer : trainers_) trainer->result_.seconds = seconds;
+  for (Trainer<T>* trainer : trainers_) trainer->view().result.seconds = seconds;
   return broken_;
 }
 

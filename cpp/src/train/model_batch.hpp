@@ -3,6 +3,8 @@
 /// lanes, so the other models change no bit.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "kernels/small_nets/batched_loss.hpp"
@@ -13,7 +15,16 @@ namespace nncore {
 template <class T>
 class ModelBatch {
  public:
-  /// Throws StateError for trainers that cannot be one batch, on these data or at all; nothing has changed then.
+  /// A net of more weights, or more samples a step, keeps the vector units busy by itself: a full batch of models gains
+  /// less than twofold. Steps of a single sample have the online executor.
+  static constexpr int64_t kMaxWeights = 512, kMaxSamples = 32;
+
+  /// What trainers on so many samples must have in common to be one batch; nothing: this one trains alone. Sizes and
+  /// kinds alone decide, never how many there are, so a trainer's numbers are the same with any others, or none.
+  static std::optional<std::string> key(Trainer<T>& trainer, int64_t samples);
+
+  /// For trainers with the same key on these data, up to one for each lane. Throws StateError for targets that have no
+  /// kernel and for models that share parameters; nothing has changed then.
   ModelBatch(std::vector<Trainer<T>*> trainers, const Dataset<T>& data);
 
   /// As Trainer::fit for each, but validation data and metrics are measured after the last epoch alone. Returns whose
@@ -36,9 +47,10 @@ class ModelBatch {
     int64_t element;
   };
 
-  Trainer<T>& of_lane(int64_t lane) const { return *trainers_[static_cast<std::size_t>(std::min(lane, models_ - 1))]; }
+  /// Lanes without a model compute the last one.
+  std::size_t model_of(int64_t lane) const { return static_cast<std::size_t>(std::min(lane, models_ - 1)); }
+  TrainerView<T> of_lane(int64_t lane) const { return trainers_[model_of(lane)]->view(); }
   static std::vector<Stage> stages_of(Model<T>& model);
-  static bool alike(const Trainer<T>& a, const Trainer<T>& b);
   void check() const;
   void check_labels() const;
   void place_buffers();

@@ -13,26 +13,6 @@
 namespace nncore {
 namespace {
 
-/// Parameters are either in the plan or in its model: whatever ends a fit, they go back.
-template <class T>
-class InPlan {
- public:
-  explicit InPlan(Plan<T>& plan) : plan_(plan) { plan_.enter(); }
-  ~InPlan() { leave(); }
-  InPlan(const InPlan&) = delete;
-  InPlan& operator=(const InPlan&) = delete;
-  void enter() {
-    if (!std::exchange(inside_, true)) plan_.enter();
-  }
-  void leave() {
-    if (std::exchange(inside_, false)) plan_.leave();
-  }
-
- private:
-  Plan<T>& plan_;
-  bool inside_ = true;
-};
-
 double number_of(const EpochRecord& record, const Names& metrics, const std::string& monitor) {
   std::string names;
   std::optional<double> found;
@@ -46,36 +26,11 @@ double number_of(const EpochRecord& record, const Names& metrics, const std::str
 
 }  // namespace
 
-/// Adds a number of which there may be too many.
-void Trace::thin(double value) {
-  const int64_t index = count_++;
-  if (index % stride_ != 0) return;
-  if (values_.size() == kMaxValues) {
-    const std::size_t odd = static_cast<std::size_t>(first() / stride_ % 2);  // the first number goes, too
-    for (std::size_t i = odd; i < kMaxValues; i += 2) values_[i / 2] = values_[i];
-    values_.resize(kMaxValues / 2);
-    stride_ *= 2;
-    if (index % stride_ != 0) return;
-  }
-  values_.push_back(value);
-}
-
-void Trace::cut(int64_t count) {
-  count_ = first_ + count;
-  const int64_t kept = std::max<int64_t>(0, (count_ + stride_ - 1) / stride_ - first() / stride_);
-  values_.resize(std::min(values_.size(), static_cast<std::size_t>(kept)));
-}
-
 template <class T>
 Trainer<T>::Trainer(Model<T>& model, std::unique_ptr<Loss<T>> loss, Optimizer<T>& optimizer,
                     const TrainerOptions& options)
     : model_(model), loss_(std::move(loss)), optimizer_(optimizer), options_(options) {
   options_.gradient.check_finite = options_.on_nonfinite != OnNonfinite::ignore;
-}
-
-template <class T>
-int64_t Trainer<T>::batch_size(int64_t N) const {
-  return options_.batch_size == 0 ? N : std::min(options_.batch_size, N);
 }
 
 template <class T>
@@ -118,7 +73,7 @@ bool Trainer<T>::observation_due(const Run& run) const {
   return run.monitor != nullptr && run.monitor->due(optimizer_.t(), state_.epoch, state_.cursor.step);
 }
 
-/// Brings the samples and targets of so many steps together; how many samples.
+/// Gathers the samples and targets of so many steps and returns how many samples they are.
 template <class T>
 int64_t Trainer<T>::gather(const Run& run, uint32_t step, int64_t steps) {
   const int64_t first = (step - run.first_step) * run.batch;
@@ -139,7 +94,7 @@ Pass Trainer<T>::pass_of(uint32_t step) const {
   return {true, true, options_.seed, static_cast<uint32_t>(state_.epoch), step};
 }
 
-/// Takes so many steps of the epoch from `step` on; what they came to is in steps_.
+/// Takes so many steps of the epoch from `step` on; their results are in steps_.
 template <class T>
 void Trainer<T>::run_steps(const Run& run, uint32_t step, int64_t steps) {
   const int64_t count = gather(run, step, steps);
@@ -174,21 +129,18 @@ void Trainer<T>::count_step(int64_t samples, double loss) {
 /// Counts what the steps just taken classified right.
 template <class T>
 void Trainer<T>::count_score(const Run& run) {
-  if (run.accuracy) add_score(loss_->link(), plan_->outputs(y_.shape[0]), y_, state_.cursor.score);
+  if (run.requested.accuracy) add_score(loss_->link(), plan_->outputs(y_.shape[0]), y_, state_.cursor.score);
 }
 
+/// The plan and the cursor for a fit; throws before anything of the training has changed.
 template <class T>
-void Trainer<T>::fit(const Dataset<T>& train, const std::optional<Dataset<T>>& validation,
-                     const std::optional<Dataset<T>>& test, const FitLength& length, const RequestedMetrics<T>& requested,
-                     Observer& observer) {
-  const ThreadLimit threads(options_.num_threads);
-  const auto start = Clock::now();
-  const int64_t N = train.size(), batch = batch_size(N);
-  Run run{train, batch, options_.drop_last ? N / batch : (N + batch - 1) / batch};
-  run.accuracy = requested.accuracy;
+typename Trainer<T>::Run Trainer<T>::start_run(const Dataset<T>& train, const FitLength& length,
+                                               const RequestedMetrics<T>& requested) {
+  const int64_t N = train.size(), batch = options_.batch_of(N);
+  Run run{train, requested, batch, options_.steps_per_epoch(N)};
   run.shuffled = options_.shuffle && batch < N;  // a full batch is the same in any order
   order_.resize(static_cast<std::size_t>(run.shuffled ? N : 0));
-  Plan<T>& plan = plan_for(train.x.shape.sample(), batch);
+  plan_for(train.x.shape.sample(), batch);
   const int64_t rest = options_.drop_last ? 0 : N % batch;
   for (const int64_t size : {batch, rest}) {
     if (size > 0) model_.check_training(size);
@@ -204,34 +156,33 @@ void Trainer<T>::fit(const Dataset<T>& train, const std::optional<Dataset<T>>& v
     run.last_epoch = state_.epoch + (cursor.step + length.steps + run.steps_per_epoch - 1) / run.steps_per_epoch;
   }
   result_ = FitResult(optimizer_.t());
+  return run;
+}
+
+template <class T>
+void Trainer<T>::fit(const Dataset<T>& train, const std::optional<Dataset<T>>& validation,
+                     const std::optional<Dataset<T>>& test, const FitLength& length,
+                     const RequestedMetrics<T>& requested, Observer& observer) {
+  const ThreadLimit threads(options_.num_threads);
+  const auto start = Clock::now();
+  Run run = start_run(train, length, requested);
+  run.validation = validation ? &*validation : nullptr;
+  run.test = test ? &*test : nullptr;
   Monitor<T> monitor(model_, observer.sampling_intervals(), options_.gradient);
   if (!monitor.empty()) run.monitor = &monitor;
-  InPlan<T> in_plan(plan);
+  InPlan<T> in_plan(*plan_);
+  run.in_plan = &in_plan;
   while (state_.epoch < run.last_epoch && !run.stop) {
     const auto epoch_start = Clock::now();
     in_plan.enter();
     if (result_.epochs.size() == result_.epochs.capacity()) result_.epochs.reserve(2 * result_.epochs.size() + 16);
     begin_epoch(run);
     run_epoch(run, observer);
-    cursor.seconds += seconds_since(epoch_start);
-    if (cursor.step < run.steps_per_epoch) break;  // an epoch that is not whole is not reported
-    EpochRecord& record = result_.epochs.emplace_back(EpochRecord{
-        state_.epoch + 1, cursor.step, {cursor.loss(), cursor.score.accuracy(), {}}, {}, {}, cursor.rate, cursor.seconds});
-    const auto trained = Clock::now();
-    end_epoch(run);
-    if (validation || test || !requested.metrics.empty() || observer.wants_epochs()) in_plan.leave();
-    if (!requested.metrics.empty()) record.train.metrics = evaluate(train, {false, requested.metrics}).metrics;
-    if (validation) record.validation = evaluate(*validation, requested);
-    if (test) record.test = evaluate(*test, requested);
-    if (validation || test || !requested.metrics.empty()) record.seconds += seconds_since(trained);
-    notify_schedule(run, record, requested);
-    if (observer.wants_epochs()) {
-      run.touched = true;  // a callback may change parameters or the rate: a replay has to begin after it
-      if (observer.epoch_done(record)) run.stop = true;
-    }
-    if (!run.stop) poll(run, observer, record.train.loss);
+    state_.cursor.seconds += seconds_since(epoch_start);
+    if (state_.cursor.step < run.steps_per_epoch) break;  // an epoch that is not whole is not reported
+    finish_epoch(run, observer);
   }
-  // What the last step broke no later step has met.
+  // Each step checks its gradients alone: parameters that the last update broke are found here.
   if (options_.gradient.check_finite && result_.steps > 0 && result_.nonfinite.empty() &&
       !plan_->nonfinite_parameter().empty()) {
     in_plan.enter();
@@ -240,13 +191,36 @@ void Trainer<T>::fit(const Dataset<T>& train, const std::optional<Dataset<T>>& v
   result_.seconds = seconds_since(start);
 }
 
+/// Adds the record of a whole epoch, measures what was requested and calls the observer.
 template <class T>
-void Trainer<T>::notify_schedule(Run& run, const EpochRecord& record, const RequestedMetrics<T>& requested) {
+void Trainer<T>::finish_epoch(Run& run, Observer& observer) {
+  const Cursor& cursor = state_.cursor;
+  const Evaluation trained{cursor.loss(), cursor.score.accuracy(), {}};
+  EpochRecord& record = result_.epochs.emplace_back(
+      EpochRecord{state_.epoch + 1, cursor.step, trained, {}, {}, cursor.rate, cursor.seconds});
+  const auto start = Clock::now();
+  end_epoch(run);
+  const RequestedMetrics<T>& requested = run.requested;
+  if (run.evaluates() || observer.wants_epochs()) run.in_plan->leave();
+  if (!requested.metrics.empty()) record.train.metrics = evaluate(run.data, {false, requested.metrics}).metrics;
+  if (run.validation != nullptr) record.validation = evaluate(*run.validation, requested);
+  if (run.test != nullptr) record.test = evaluate(*run.test, requested);
+  if (run.evaluates()) record.seconds += seconds_since(start);
+  notify_schedule(run, record);
+  if (observer.wants_epochs()) {
+    run.touched = true;
+    if (observer.epoch_done(record)) run.stop = true;
+  }
+  if (!run.stop) poll(run, observer, record.train.loss);
+}
+
+template <class T>
+void Trainer<T>::notify_schedule(Run& run, const EpochRecord& record) {
   Schedule& schedule = optimizer_.schedule();
   const std::string monitor = schedule.monitor();
   if (monitor.empty()) return;
-  schedule.observe(number_of(record, names_of(requested), monitor));
-  run.touched = true;  // the rate may be another: a replay has to begin after it
+  schedule.observe(number_of(record, names_of(run.requested), monitor));
+  run.touched = true;
 }
 
 template <class T>
@@ -264,27 +238,34 @@ void Trainer<T>::run_epoch(Run& run, Observer& observer) {
     if (observed) observe(run);
     guarded_steps(run, static_cast<uint32_t>(cursor.step), steps);
     if (observed && steps_.front().finite) run.monitor->measure_update(*plan_);
-    const int64_t samples = y_.shape[0] / steps;
-    for (int64_t k = 0; k < steps; ++k) {
-      const StepResult& step = steps_[static_cast<std::size_t>(k)];
-      if (!step.finite) return fail(run, observer);
-      count_step(samples, step.loss);
-      result_.losses.add(step.loss);
-      result_.rates.add(step.rate);
-      if (options_.gradient.clip_norm > 0) {
-        result_.grad_norms.add(step.grad_norm);
-      } else if (run.monitor != nullptr) {
-        result_.grad_norms.add(observed ? run.monitor->grad_norm() : std::numeric_limits<double>::quiet_NaN());
-      }
-      ++result_.steps;
-    }
+    if (!count_steps(run, steps, observed)) return fail(run, observer);
     count_score(run);
     run.steps_left -= steps;
     notify(run, observer);
-    // At the end of an epoch fit does it, when the epoch is in the books: poll may throw.
+    // After the last step of an epoch finish_epoch polls, when the epoch is in the record: poll may throw.
     if (cursor.step < run.steps_per_epoch) poll(run, observer, cursor.loss());
     if (run.stop) return;
   }
+}
+
+/// Adds the steps just taken to the cursor and the result, up to one that was not finite; false: there was one.
+template <class T>
+bool Trainer<T>::count_steps(const Run& run, int64_t steps, bool observed) {
+  const int64_t samples = y_.shape[0] / steps;
+  for (int64_t k = 0; k < steps; ++k) {
+    const StepResult& step = steps_[static_cast<std::size_t>(k)];
+    if (!step.finite) return false;
+    count_step(samples, step.loss);
+    result_.losses.add(step.loss);
+    result_.rates.add(step.rate);
+    if (options_.gradient.clip_norm > 0) {
+      result_.grad_norms.add(step.grad_norm);
+    } else if (run.monitor != nullptr) {
+      result_.grad_norms.add(observed ? run.monitor->grad_norm() : std::numeric_limits<double>::quiet_NaN());
+    }
+    ++result_.steps;
+  }
+  return true;
 }
 
 template <class T>
@@ -298,11 +279,12 @@ template <class T>
 double Trainer<T>::step(const Dataset<T>& batch) {
   const ThreadLimit threads(options_.num_threads);
   const int64_t N = batch.size();
-  Plan<T>& plan = plan_for(batch.x.shape.sample(), std::max(N, batch_size(N)));
+  Plan<T>& plan = plan_for(batch.x.shape.sample(), std::max(N, options_.batch_of(N)));
   model_.check_training(N);
   const InPlan<T> in_plan(plan);
   save_snapshot();
-  Run run{batch, N, 1};
+  const RequestedMetrics<T> requested;
+  Run run{batch, requested, N, 1};
   run.first_step = state_.manual_steps;
   guarded_steps(run, state_.manual_steps, 1);
   const StepResult result = steps_.front();

@@ -132,7 +132,7 @@ class _Run(NamedTuple):
 
 
 class _Batch(NamedTuple):
-    """Runs that are trained by one call: side by side, or one alone."""
+    """Runs that are trained by one call: as one batch of models, or one alone."""
 
     places: list[int]  # among all runs
     members: list[tuple[Trainer, _Run]]
@@ -178,7 +178,7 @@ class _Sweeper:
         return trainer
 
     def batch_key(self, trainer: Trainer) -> Any:
-        """What a trainer has in common with those it may train beside; None: it trains alone."""
+        """What trainers of one batch of models have in common; None: this one trains alone."""
         samples = self._plan.train.arrays[0]
         return batch_key(trainer, len(samples) if samples.ndim else 0, self._plan.metrics)
 
@@ -274,26 +274,26 @@ class _Outcomes:
 
 
 def _batches(sweeper: _Sweeper, outcomes: _Outcomes) -> Iterator[_Batch]:
-    """Builds run by run; trainers that are alike wait until they fill the vector lanes, and two others beside them."""
+    """Builds run by run; trainers with one key wait until they fill the vector lanes, and two without one meanwhile."""
     groups: dict[Any, _Batch] = {}
     alone: deque[_Batch] = deque()
     try:
         for at in outcomes.missing():
             run = outcomes.runs[at]
             trainer = sweeper.build(run)
-            kind = sweeper.batch_key(trainer)
-            if kind is None:
+            key = sweeper.batch_key(trainer)
+            if key is None:
                 alone.append(_Batch([at], [(trainer, run)], together=False))
             else:
-                group = groups.setdefault(kind, _Batch([], [], together=True))
+                group = groups.setdefault(key, _Batch([], [], together=True))
                 group.places.append(at)
                 group.members.append((trainer, run))
                 if len(group.members) == models_at_once(trainer):
-                    yield groups.pop(kind)
+                    yield groups.pop(key)
             if len(alone) > 2:
                 yield alone.popleft()
             if sum(len(group.members) for group in groups.values()) > _MAX_WAITING:
-                yield groups.pop(max(groups, key=lambda kind: len(groups[kind].members)))
+                yield groups.pop(max(groups, key=lambda key: len(groups[key].members)))
     except Exception:  # of build: what was built before is trained first
         yield from (*groups.values(), *alone)
         raise

@@ -22,6 +22,7 @@ const auto registered_LeakyReLU =
         .summary("Leaky rectified linear unit.")
         .formula("y = max(x, 0) + negative_slope * min(x, 0)")
         .field("negative_slope", 0.01, rule::in_range(0.0, 1.0), "slope for x < 0")
+        .trait("model_batch")
         .shapes("(N, *) -> (N, *)")
         .source("Maas, Hannun, Ng, Rectifier Nonlinearities Improve Neural Network Acoustic Models, 2013")
         .doctest(">>> nc.LeakyReLU(0.1)(np.array([[-2.0, 3.0]]))\narray([[-0.2,  3. ]])")

@@ -22,7 +22,8 @@ const auto registered_ReLU =
         .doctest(">>> nc.ReLU()(np.array([[-1.0, 2.0]]))\narray([[0., 2.]])")
         .example({}, {3})
         .example({}, {2, 5, 7})
-        .trait("activation", "relu");
+        .trait("activation", "relu")
+        .trait("model_batch");
 
 }  // namespace
 }  // namespace nncore

@@ -25,6 +25,7 @@ const auto registered_Sigmoid =
         .example({}, {3})
         .example({}, {2, 5, 7})
         .trait("activation", "sigmoid")
+        .trait("model_batch")
         .trait("outputs", "probabilities")
         .trait("link", "sigmoid");
 

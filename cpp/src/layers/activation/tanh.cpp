@@ -22,7 +22,8 @@ const auto registered_Tanh =
         .doctest(">>> nc.Tanh()(np.array([[0.0]]))\narray([[0.]])")
         .example({}, {3})
         .example({}, {2, 5, 7})
-        .trait("activation", "tanh");
+        .trait("activation", "tanh")
+        .trait("model_batch");
 
 }  // namespace
 }  // namespace nncore

@@ -1,4 +1,4 @@
-"""Small nets of a sweep train side by side, one in each vector lane: as fits of their own do, whoever the neighbours are."""
+"""Small nets of a sweep train as one batch of models: as fits of their own do, whatever the other models are."""
 
 import json
 import os
