@@ -5,7 +5,7 @@ import pytest
 
 import nncore as nc
 from nncore.sweeps._model_batch import batch_key
-from support.cases import acts_on_each_element, examples, make, names
+from support.cases import activations, examples, make
 
 ACTIVATIONS = {"ReLU", "LeakyReLU", "Tanh", "Sigmoid"}
 LOSSES = {"CrossEntropyLoss", "MSELoss", "BCEWithLogitsLoss"}
@@ -25,7 +25,7 @@ def key(layers=None, loss=None, optimizer=None, *, samples=30, metrics=("accurac
     return batch_key(trainer, samples, metrics)
 
 
-@pytest.mark.parametrize("name", [name for name in names("layer") if acts_on_each_element(name)])
+@pytest.mark.parametrize("name", sorted({*activations().values(), "Identity"}))
 def test_activations(name):
     found = key([nc.Linear(2, 10), make("layer", name, {}), nc.Linear(10, 3)])
     assert (found is not None) == (name in ACTIVATIONS)
