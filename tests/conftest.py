@@ -64,9 +64,13 @@ def pytest_collection_finish():
 def pytest_terminal_summary(terminalreporter):
     """Whether the comparisons with PyTorch ran: a skip among thousands of tests is easily overlooked."""
     stats = terminalreporter.stats
-    ran = sum("pytorch" in r.keywords and r.when == "call" for kind in ("passed", "failed") for r in stats.get(kind, []))
+    ran = sum(
+        "pytorch" in r.keywords and r.when == "call" for kind in ("passed", "failed") for r in stats.get(kind, [])
+    )
     without = sorted({r.nodeid.split("::")[0] for r in stats.get("skipped", []) if "import 'torch'" in str(r.longrepr)})
     if without:
-        terminalreporter.write_line("PyTorch parity: NOT RUN, for want of torch, in " + " ".join(without), yellow=True, bold=True)
+        terminalreporter.write_line(
+            "PyTorch parity: NOT RUN, for want of torch, in " + " ".join(without), yellow=True, bold=True
+        )
     if ran:
         terminalreporter.write_line(f"PyTorch parity: {ran} tests ran")

@@ -37,7 +37,8 @@ def arrows():
     known = modules()
     found = {name: set(imports(path, known)) for name, path in known.items()}
     return {
-        name: {of for of in names if of.split(".")[0] == "nncore" and of != "nncore._core"} for name, names in found.items()
+        name: {of for of in names if of.split(".")[0] == "nncore" and of != "nncore._core"}
+        for name, names in found.items()
     }
 
 
@@ -67,5 +68,7 @@ def test_there_is_no_circle():
 
 
 def test_folders_can_be_taken_in_at_a_glance():
-    sizes = {folder: len([*folder.glob("*.py")]) for folder in PACKAGE.rglob("*") if folder.is_dir()}  # stubs are generated
+    sizes = {
+        folder: len([*folder.glob("*.py")]) for folder in PACKAGE.rglob("*") if folder.is_dir()
+    }  # stubs are generated
     assert {str(folder): n for folder, n in sizes.items() if n > 20} == {}

@@ -58,7 +58,11 @@ def test_only_the_agreed_entries_lie_at_the_top():
 
 def test_stubs_are_fresh():
     done = subprocess.run(
-        [sys.executable, "-m", "nncore._registry.stubs", "--check"], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "nncore._registry.stubs", "--check"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -69,7 +73,9 @@ def test_names_of_test_files_differ():
     assert sorted(names) == sorted(set(names))
 
 
-@pytest.mark.parametrize("module", ["matplotlib", "sklearn", "scipy", "IPython", "pandas", "torch", "safetensors", "tensorboard"])
+@pytest.mark.parametrize(
+    "module", ["matplotlib", "sklearn", "scipy", "IPython", "pandas", "torch", "safetensors", "tensorboard"]
+)
 def test_importing_nncore_loads_only_what_it_needs(module):
     code = f"import sys, nncore; sys.exit(any(name.split('.')[0] == {module!r} for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
@@ -77,5 +83,7 @@ def test_importing_nncore_loads_only_what_it_needs(module):
 
 def test_importing_nncore_warns_of_nothing():
     code = "import nncore"
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -1,8 +1,8 @@
 """Two builds of nncore beside each other: `python tests/benchmarks/builds.py OLD NEW`, each the folder of a package.
 
-Each build trains and predicts in a process of its own; the two take turns, A, B, B, A, A, B, …, one at a time, and the
-other sleeps. Printed in Markdown: the best time of each, and the median of the rounds' ratios, old to new: above 1 the new
-build is faster. Exit code 1 when a ratio is below --least.
+Each build trains and predicts in a process of its own; the two take turns, A, B, B, A, A, B, …, one at a time, and
+the other sleeps. Printed in Markdown: the best time of each, and the median of the rounds' ratios, old to new: above
+1 the new build is faster. Exit code 1 when a ratio is below --least.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""nncore beside other libraries, in one process: `python tests/benchmarks/compare.py --peers torch,numba --workloads moons1`.
+"""nncore beside other libraries, in one process: `python tests/benchmarks/compare.py --peers torch,numba --workloads
+moons1`.
 
-All train the same net from the same weights on the same batches, in turn: A, B, C, A, B, C, … The loss of the nets on all
-data, and the point that a descent reaches, must agree after the same steps before a time is quoted, wherever the peer can
-train the same net. Printed in Markdown: the best and the median time of a step, and the median of the rounds' ratios.
+All train the same net from the same weights on the same batches, in turn: A, B, C, A, B, C, … The loss of the nets on
+all data, and the point that a descent reaches, must agree after the same steps before a time is quoted, wherever the
+peer can train the same net. Printed in Markdown: the best and the median time of a step, and the median of the
+rounds' ratios.
 """
 
 from __future__ import annotations
@@ -213,7 +215,9 @@ def compare(args: argparse.Namespace) -> tuple[list[str], bool]:
     modules, missing = available(args.peers, args.threads)
     steal = Steal()
     table = [
-        "| µs a step: best (median), ratio to nncore | nncore, of FMA | " + " | ".join(m.title() for m in modules.values()) + " |",
+        "| µs a step: best (median), ratio to nncore | nncore, of FMA | "
+        + " | ".join(m.title() for m in modules.values())
+        + " |",
         "|---|---" + "|---" * len(modules) + "|",
     ]
     print(*table, sep="\n", flush=True)
@@ -236,7 +240,8 @@ def compare(args: argparse.Namespace) -> tuple[list[str], bool]:
         f"{today}, {cpu_model()}, nncore {nc.__version__}, kernel set {nc.info()['kernel set']}.",
         f"Threads: {args.threads}; {args.rounds} rounds of {1000 * args.seconds:.0f} ms each.",
         *([f"FMA probe: {statistics.median(rates) / 1e9:.0f} Gflop/s in float32."] if rates else []),
-        "Stolen by other guests of the machine: " + ("not known." if stolen is None else f"{100 * stolen:.1f} % of the time."),
+        "Stolen by other guests of the machine: "
+        + ("not known." if stolen is None else f"{100 * stolen:.1f} % of the time."),
         "A star: the peer cannot train the same net, so no losses were compared.",
         *missing,
         *different,
@@ -271,7 +276,9 @@ def main() -> int:
     if args.readme:
         path = Path(__file__).with_name("README.md")
         before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-        path.write_text(before + BEGIN + "\n".join(["", *lines, "", ""]) + END + rest.partition(END)[2], encoding="utf-8")
+        path.write_text(
+            before + BEGIN + "\n".join(["", *lines, "", ""]) + END + rest.partition(END)[2], encoding="utf-8"
+        )
     return 1 if differs else 0
 
 

@@ -1,8 +1,9 @@
 """Networks of images beside PyTorch, in one process: `python tests/benchmarks/images.py --threads 1,2 --readme`.
 
-PyTorch is eager with channels_last, fused optimizers and batches that are tensors already. Both train in turn: A, B, A, B,
-… Before a time is quoted both have come to the same loss from the same weights on the same batches, without dropout; at
-inference, to the same outputs. Printed in Markdown: the best time of either, and the median of the rounds' ratios.
+PyTorch is eager with channels_last, fused optimizers and batches that are tensors already. Both train in turn: A, B,
+A, B, … Before a time is quoted both have come to the same loss from the same weights on the same batches, without
+dropout; at inference, to the same outputs. Printed in Markdown: the best time of either, and the median of the
+rounds' ratios.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ class Pair:
         self._loss = torch.nn.CrossEntropyLoss()
         if work.optimizer:
             optimizer = getattr(nc, work.optimizer)(lr=1e-3)
-            self._trainer = nc.Trainer(self.ours, nc.CrossEntropyLoss(), optimizer, batch_size=work.batch, shuffle=False)
+            self._trainer = nc.Trainer(
+                self.ours, nc.CrossEntropyLoss(), optimizer, batch_size=work.batch, shuffle=False
+            )
             self._optimizer = getattr(torch.optim, work.optimizer)(self.theirs.parameters(), lr=1e-3, fused=True)
         else:
             self.theirs.eval()
@@ -123,15 +126,20 @@ def table(args: argparse.Namespace) -> Iterator[str]:
     today = datetime.datetime.now(tz=datetime.UTC).date()
     share = "not known" if stolen is None else f"{100 * stolen:.1f} % of the time"
     yield ""
-    yield f"{today}, {cpu_model()}, PyTorch {torch.__version__}, kernel set {nc.info()['kernel set']}; {args.rounds} rounds."
+    kernels = nc.info()["kernel set"]
+    yield f"{today}, {cpu_model()}, PyTorch {torch.__version__}, kernel set {kernels}; {args.rounds} rounds."
     yield f"Stolen by other guests of the machine: {share}."
 
 
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--workloads", type=lambda text: text.split(","), default=list(WORKS), help=f"some of {','.join(WORKS)}")
-    parser.add_argument("--threads", type=lambda text: [int(n) for n in text.split(",")], default=[2], help="such as 1,2")
+    parser.add_argument(
+        "--workloads", type=lambda text: text.split(","), default=list(WORKS), help=f"some of {','.join(WORKS)}"
+    )
+    parser.add_argument(
+        "--threads", type=lambda text: [int(n) for n in text.split(",")], default=[2], help="such as 1,2"
+    )
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=0.3, help="of a round")
     parser.add_argument("--readme", action="store_true", help="put the table into the README beside this file")
@@ -143,7 +151,9 @@ def main() -> int:
     if args.readme:
         path = Path(__file__).with_name("README.md")
         before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-        path.write_text(before + BEGIN + "\n".join(["", *lines, "", ""]) + END + rest.partition(END)[2], encoding="utf-8")
+        path.write_text(
+            before + BEGIN + "\n".join(["", *lines, "", ""]) + END + rest.partition(END)[2], encoding="utf-8"
+        )
     return 0
 
 

@@ -1,5 +1,5 @@
-"""The peak memory of a process that trains mnist_cnn and predicts with it, nncore beside PyTorch, each in a process of its
-own: `python tests/benchmarks/memory.py`. Batches of 50, two threads, float32; predictions in batches of 256.
+"""The peak memory of a process that trains mnist_cnn and predicts with it, nncore beside PyTorch, each in a process
+of its own: `python tests/benchmarks/memory.py`. Batches of 50, two threads, float32; predictions in batches of 256.
 """
 
 from __future__ import annotations
@@ -52,7 +52,11 @@ def main() -> int:
         return 0
     for optimizer in ("SGD", "Adam"):
         peak = {
-            library: int(subprocess.run([sys.executable, __file__, library, optimizer], check=True, stdout=subprocess.PIPE).stdout)
+            library: int(
+                subprocess.run(
+                    [sys.executable, __file__, library, optimizer], check=True, stdout=subprocess.PIPE
+                ).stdout
+            )
             for library in ("PyTorch", "nncore")
         }
         megabytes = ", ".join(f"{library} {size / 1024:.0f} MB" for library, size in peak.items())

@@ -12,13 +12,28 @@ BATCHES = 4  # of the data of a training
 
 def course(m: Any, p: float) -> list[Any]:
     """mnist_cnn: 3.3 million parameters, with a share p to drop."""
-    first = [m.Conv2d(1, 32, 5, padding=2), m.ReLU(), m.MaxPool2d(2), m.Conv2d(32, 64, 5, padding=2), m.ReLU(), m.MaxPool2d(2)]
+    first = [
+        m.Conv2d(1, 32, 5, padding=2),
+        m.ReLU(),
+        m.MaxPool2d(2),
+        m.Conv2d(32, 64, 5, padding=2),
+        m.ReLU(),
+        m.MaxPool2d(2),
+    ]
     return [*first, m.Flatten(), m.Linear(3136, 1024), m.ReLU(), m.Dropout(p), m.Linear(1024, 10)]
 
 
 def lenet(m: Any, _: float) -> list[Any]:
     """LeNet-5 with ReLU and max-pooling."""
-    first = [m.Conv2d(1, 6, 5, padding=2), m.ReLU(), m.MaxPool2d(2), m.Conv2d(6, 16, 5), m.ReLU(), m.MaxPool2d(2), m.Flatten()]
+    first = [
+        m.Conv2d(1, 6, 5, padding=2),
+        m.ReLU(),
+        m.MaxPool2d(2),
+        m.Conv2d(6, 16, 5),
+        m.ReLU(),
+        m.MaxPool2d(2),
+        m.Flatten(),
+    ]
     return [*first, m.Linear(400, 120), m.ReLU(), m.Linear(120, 84), m.ReLU(), m.Linear(84, 10)]
 
 
@@ -60,8 +75,12 @@ WORKS = {
     "3x3": Work("3x3: 32-32-64-64 on 32x32, batch 64, SGD", *SMALL, 64, "SGD"),
     "3x3-f64": Work("3x3: 32-32-64-64 on 32x32, batch 64, SGD, float64", *SMALL, 64, "SGD", "float64"),
     "stride": Work("3x3, stride 2, 32-64 on 32x32, batch 32", *one(32, 64, 32, 3, stride=2, padding=1), 32, "SGD"),
-    "stride-deep": Work("3x3, stride 2, 64-128 on 16x16, batch 32", *one(64, 128, 16, 3, stride=2, padding=1), 32, "SGD"),
-    "dilation": Work("3x3, dilation 2, 32-32 on 28x28, batch 32", *one(32, 32, 28, 3, dilation=2, padding=2), 32, "SGD"),
+    "stride-deep": Work(
+        "3x3, stride 2, 64-128 on 16x16, batch 32", *one(64, 128, 16, 3, stride=2, padding=1), 32, "SGD"
+    ),
+    "dilation": Work(
+        "3x3, dilation 2, 32-32 on 28x28, batch 32", *one(32, 32, 28, 3, dilation=2, padding=2), 32, "SGD"
+    ),
     "groups": Work("3x3, 4 groups, 64-64 on 16x16, batch 32", *one(64, 64, 16, 3, groups=4, padding=1), 32, "SGD"),
     "depthwise": Work("3x3, depthwise, 64 on 16x16, batch 32", *one(64, 64, 16, 3, groups=64, padding=1), 32, "SGD"),
     "cnn-1": Work("`mnist_cnn`, inference of 1", *COURSE, 1),

@@ -114,7 +114,9 @@ def test_every_workload_comes_out_the_same_in_numpy(module, monkeypatch, capsys,
     names = ["moons1", "moons16", "mnist-sgd", "mnist-adam", *DESCENTS]
     assert compare(module, monkeypatch, "--peers", "numpy", "--workloads", ",".join(names)) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split("|")[1].strip() for line in lines[2 : 2 + len(names)]] == [WORKLOADS[name].title for name in names]
+    assert [line.split("|")[1].strip() for line in lines[2 : 2 + len(names)]] == [
+        WORKLOADS[name].title for name in names
+    ]
     assert all("x " in line and "*" not in line for line in lines[2 : 2 + len(names)])
     assert "NumPy" in lines[0] and any("FMA probe" in line for line in lines)
 

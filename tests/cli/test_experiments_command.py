@@ -20,7 +20,9 @@ def runs_of(path):
 
 
 def test_the_comparison_by_hand():
-    runs = [{"table": "perceptron", "values": {CASE_2: {"test_accuracy": value, "epochs": 7}}} for value in (0.2, 0.3, 1.0)]
+    runs = [
+        {"table": "perceptron", "values": {CASE_2: {"test_accuracy": value, "epochs": 7}}} for value in (0.2, 0.3, 1.0)
+    ]
     first, second = compare("E1", runs)
     assert (first.table, first.setting, first.metric) == ("perceptron", CASE_2, "test_accuracy")
     assert first.reported == 0.525 and second.reported is None
@@ -98,7 +100,9 @@ def test_resume_does_only_what_is_missing(tmp_path, capsys):
     assert (tmp_path / "E1-quick.csv").read_bytes() == table
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"runs": 3}', '{"runs": [{"table": "mlp"}]}', '{"experiment": "E1", "runs": []}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"runs": 3}', '{"runs": [{"table": "mlp"}]}', '{"experiment": "E1", "runs": []}']
+)
 def test_a_file_that_cannot_be_resumed_is_refused_and_kept(tmp_path, capsys, content):
     (tmp_path / "E1-quick.json").write_text(content)
     assert main(["experiments", "E1", "--quick", "--resume", "--out", str(tmp_path)]) == 1

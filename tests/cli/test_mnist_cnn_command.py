@@ -23,7 +23,9 @@ def few_images(n, seed):
 @pytest.fixture
 def data(monkeypatch):
     monkeypatch.setattr(_mnist_cnn, "VALIDATION", 8)
-    monkeypatch.setattr(_mnist_cnn, "load_mnist", lambda split, **_: few_images(48 if split == "train" else 12, len(split)))
+    monkeypatch.setattr(
+        _mnist_cnn, "load_mnist", lambda split, **_: few_images(48 if split == "train" else 12, len(split))
+    )
 
 
 def row_of(capsys):
@@ -32,7 +34,18 @@ def row_of(capsys):
 
 
 def test_the_row_says_what_was_trained(data, capsys):
-    flags = ["--optimizer", "rmsprop", "--momentum", "0.5", "--activation", "leaky_relu", "--init", "xavier", "--lr", "1e-4"]
+    flags = [
+        "--optimizer",
+        "rmsprop",
+        "--momentum",
+        "0.5",
+        "--activation",
+        "leaky_relu",
+        "--init",
+        "xavier",
+        "--lr",
+        "1e-4",
+    ]
     assert main(["mnist-cnn", *FEW, *flags]) == 0
     row = row_of(capsys)
     assert row["steps"] == 4  # 40 of 48 images, in batches of 10
@@ -65,7 +78,13 @@ def test_the_flags_make_the_optimizer_they_name():
     parser = _mnist_cnn.argparse.ArgumentParser()
     _mnist_cnn.add_arguments(parser)
     plain = parser.parse_args([])
-    assert (plain.optimizer, plain.activation, plain.init, plain.epochs, plain.batch_size) == ("adam", "relu", "kaiming", 8, 50)
+    assert (plain.optimizer, plain.activation, plain.init, plain.epochs, plain.batch_size) == (
+        "adam",
+        "relu",
+        "kaiming",
+        8,
+        50,
+    )
     given = parser.parse_args(["--optimizer", "sgd", "--momentum", "0.9", "--lr", "0.01", "--weight-decay", "0.1"])
     optimizer = _mnist_cnn.make_optimizer(given)
     assert isinstance(optimizer, nc.SGD)

@@ -38,7 +38,10 @@ def test_moons_writes_a_run_each_time_and_says_how_to_see_it(tmp_path, capsys):
         assert main([*MOONS, "--logdir", str(runs), "--monitor-every", "5", "--json"]) == 0
         shown = json.loads(capsys.readouterr().out)
         assert shown["rows"][0]["train"] == plain["rows"][0]["train"]
-    assert shown["notes"] == [f"to look inside (pip install tensorboard): tensorboard --logdir '{runs}'"] and plain["notes"] == []
+    assert (
+        shown["notes"] == [f"to look inside (pip install tensorboard): tensorboard --logdir '{runs}'"]
+        and plain["notes"] == []
+    )
     assert sorted(os.listdir(runs)) == ["run-1", "run-2"]
     assert main([*MOONS, "--logdir", str(runs)]) == 0
     sizes = [sum(path.stat().st_size for path in (runs / name).iterdir()) for name in ("run-1", "run-3")]
@@ -77,7 +80,10 @@ def test_moons_writes_a_report_of_the_same_training(tmp_path, capsys):
 def test_a_report_that_cannot_be_written_is_named_before_training(path, capsys):
     assert main([*MOONS, "--report", path]) == 1
     captured = capsys.readouterr()
-    assert f"ConfigError: [nncore] --report: expected a file in a folder that can be written to, got {path!r}" in captured.err
+    assert (
+        f"ConfigError: [nncore] --report: expected a file in a folder that can be written to, got {path!r}"
+        in captured.err
+    )
     assert captured.out == ""
 
 
@@ -119,6 +125,8 @@ def test_experiments_that_nothing_watches_say_so_before_they_run(tmp_path, capsy
     assert "ConfigError: [experiments] --report: expected with E0, got it with E4" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
     (tmp_path / "file").write_text("")
-    assert main(["experiments", "E0", "--quick", "--out", str(tmp_path / "out"), "--report", str(tmp_path / "file")]) == 1
+    assert (
+        main(["experiments", "E0", "--quick", "--out", str(tmp_path / "out"), "--report", str(tmp_path / "file")]) == 1
+    )
     assert "ConfigError: [nncore] --report: expected a folder, got" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -1,4 +1,5 @@
-"""What a user reads about every registered thing: signature, docstring, example; and that it has a reference implementation."""
+"""What a user reads about every registered thing: signature, docstring, example; and that it has a reference
+implementation."""
 
 import doctest
 import inspect
@@ -13,13 +14,18 @@ from support.reference import reference_of
 ALL = [pytest.param(kind, name, id=f"{kind}-{name}") for kind, name in SCHEMAS if kind != "objective"]
 
 
-@pytest.mark.parametrize(("kind", "name"), [key for key in SCHEMAS if key[0] in ("layer", "loss", "optimizer", "schedule")])
+@pytest.mark.parametrize(
+    ("kind", "name"), [key for key in SCHEMAS if key[0] in ("layer", "loss", "optimizer", "schedule")]
+)
 def test_it_has_reference_implementation(kind, name):
     assert reference_of(kind, name)
 
 
 def test_a_missing_reference_says_what_to_add():
-    with pytest.raises(pytest.fail.Exception, match="'NoSuchLayer' has no reference implementation: add one to tests/support/reference_layers.py"):
+    with pytest.raises(
+        pytest.fail.Exception,
+        match="'NoSuchLayer' has no reference implementation: add one to tests/support/reference_layers.py",
+    ):
         reference_of("layer", "NoSuchLayer")
 
 
@@ -96,7 +102,9 @@ def test_all_names_are_there_and_none_twice():
 
 
 def test_doctests_of_layers_losses_and_optimizers_exist():
-    without = [name for (kind, name), s in SCHEMAS.items() if kind in ("layer", "loss", "optimizer") and not s["doctest"]]
+    without = [
+        name for (kind, name), s in SCHEMAS.items() if kind in ("layer", "loss", "optimizer") and not s["doctest"]
+    ]
     assert without == []
 
 

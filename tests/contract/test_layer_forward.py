@@ -1,4 +1,4 @@
-"""Every layer's forward pass: the formula, either dtype, any memory layout, copies, and inference that leaves no trace."""
+"""Every layer's forward pass: the formula, either dtype, any memory layout, copies, inference without a trace."""
 
 import copy
 import pickle
@@ -37,8 +37,8 @@ def test_calling_is_forward_in_inference(name, args, sample, rng):
 
 
 @pytest.mark.parametrize(("name", "args", "sample"), examples("layer"))
-def test_what_is_one_function_of_each_number_is_registered_as_activation(name, args, sample, rng):
-    """Its trait makes it one in nc.mlp and in the tests of what is fused; numbers that change places tell who is one."""
+def test_one_function_of_each_number_is_an_activation(name, args, sample, rng):
+    """Its trait makes it one in nc.mlp and in the tests of what is fused. Numbers that change places tell."""
     net = in_model(name, args, "float64")
     x = sample_input(rng, (N, *sample))
     order = rng.permutation(x.size)

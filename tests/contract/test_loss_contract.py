@@ -99,7 +99,16 @@ def test_an_empty_batch_is_refused(name, args, sample, rng):
 @pytest.mark.parametrize(("name", "args", "sample"), LOSSES)
 def test_what_is_no_array_of_real_numbers_is_refused(name, args, sample, rng):
     loss, _, z, y = case(name, args, sample, rng)
-    for bad in (None, "x", object(), {}, z.astype(complex), [[1.0], [1.0, 2.0]], np.array(["a"]), np.ma.masked_array(z)):
+    for bad in (
+        None,
+        "x",
+        object(),
+        {},
+        z.astype(complex),
+        [[1.0], [1.0, 2.0]],
+        np.array(["a"]),
+        np.ma.masked_array(z),
+    ):
         with pytest.raises((nc.ShapeError, nc.ConfigError), match=rf"^\[{name}\] z"):
             loss(bad, y)
     for bad in (None, "x", object(), {}, y.astype(complex), [[1.0], [1.0, 2.0]], np.array(["a"])):

@@ -28,9 +28,7 @@ def random_state(a, name, net, rng, t):
     """A state at step t with random slots; squares are positive, and an average's square is below that of squares."""
     slots = reference_of("optimizer", name).slots(a)
     highest = {"grad_avg": 0.3}
-    state = {
-        p.name: {s: rng.uniform(0.1, highest.get(s, 1.0), size=p.shape) for s in slots} for p in net.parameters()
-    }
+    state = {p.name: {s: rng.uniform(0.1, highest.get(s, 1.0), size=p.shape) for s in slots} for p in net.parameters()}
     return {"step": t, "state": state}
 
 

@@ -1,4 +1,5 @@
-"""load_mnist and load_fashion_mnist: where they look, what they refuse, and the real files when they are on this machine."""
+"""load_mnist and load_fashion_mnist: where they look, what they refuse, and the real files when they are on this
+machine."""
 
 import hashlib
 

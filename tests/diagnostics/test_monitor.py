@@ -48,7 +48,13 @@ def test_numbers_are_numpys_on_the_same_tensors(dtype, layers):
         X = np.random.default_rng(1).normal(size=(12, 1, 8, 8)).astype(np.float32)
         y = y[:12]
         net = nc.Sequential(
-            nc.Conv2d(1, 5, 3, padding=1), nc.ReLU(), nc.MaxPool2d(2), nc.Flatten(), nc.Linear(80, 2), dtype=dtype, seed=1
+            nc.Conv2d(1, 5, 3, padding=1),
+            nc.ReLU(),
+            nc.MaxPool2d(2),
+            nc.Flatten(),
+            nc.Linear(80, 2),
+            dtype=dtype,
+            seed=1,
         )
     else:
         net = make_net(dtype)
@@ -85,7 +91,8 @@ def test_numbers_are_numpys_on_the_same_tensors(dtype, layers):
 def test_layers_inside_of_others_are_seen():
     X, y = data()
     net = nc.Sequential(
-        nc.Linear(X.shape[1], 4), nc.Residual(nc.Linear(4, 4), nc.Residual(nc.Tanh(), nc.Linear(4, 4)), nc.ReLU()), nc.Linear(4, 2),
+        nc.Linear(X.shape[1], 4), nc.Residual(nc.Linear(4, 4), nc.Residual(nc.Tanh(), nc.Linear(4, 4)), nc.ReLU()),
+        nc.Linear(4, 2),
         dtype="float64", seed=1,
     )  # fmt: skip
     W0, b0, W1, b1, W2, b2, W3, b3 = (p.value.copy() for p in net.parameters())
@@ -267,7 +274,14 @@ def test_a_callback_that_raises_in_an_observation_leaves_a_usable_model():
 
 
 def test_errors():
-    for arguments in ({"every": 0}, {"bins": 0}, {"per": "batch"}, {"histograms": 2}, {"max_records": 1}, {"every": 1.5}):
+    for arguments in (
+        {"every": 0},
+        {"bins": 0},
+        {"per": "batch"},
+        {"histograms": 2},
+        {"max_records": 1},
+        {"every": 1.5},
+    ):
         with pytest.raises(nc.ConfigError, match=r"\[Monitor\]"):
             nc.Monitor(**arguments)
     monitor = nc.Monitor()

@@ -1,4 +1,5 @@
-"""Monitors, TensorBoard and other callbacks where users go wrong: shared, copied, doubled, odd names, bad `observing`."""
+"""Monitors, TensorBoard and other callbacks where users go wrong: shared, copied, doubled, odd names, bad
+`observing`."""
 
 import copy
 import pickle
@@ -41,7 +42,8 @@ NETS = {
     "one layer": (lambda: [nc.Linear(3, 2)], ["0.weight", "0.bias", "0.output"]),
     "residual": (
         lambda: [nc.Linear(3, 4), block(), nc.Linear(4, 2)],
-        ["0.weight", "0.bias", "0.output", "1.0.weight", "1.0.bias", "1.0.output", "1.1.output", "1.2.weight", "1.2.bias",
+        ["0.weight", "0.bias", "0.output", "1.0.weight", "1.0.bias", "1.0.output", "1.1.output", "1.2.weight",
+         "1.2.bias",
          "1.2.output", "1.output", "2.weight", "2.bias", "2.output"],
     ),
     "python": (lambda: [Twice(), nc.Linear(3, 2), Twice()], ["0.output", "1.weight", "1.bias", "1.output", "2.output"]),
@@ -63,12 +65,16 @@ def test_every_kind_of_net_is_seen_without_a_change(kind, tmp_path):
     assert all(len(monitor[name]["mean"]) == 3 and np.isfinite(monitor[name]["norm"]).all() for name in monitor)
 
 
-@pytest.mark.parametrize("make", [lambda folder: nc.Monitor(every=1), nc.TensorBoard, lambda _: nc.EarlyStopping("loss")])
+@pytest.mark.parametrize(
+    "make", [lambda folder: nc.Monitor(every=1), nc.TensorBoard, lambda _: nc.EarlyStopping("loss")]
+)
 def test_two_fits_at_once_need_a_callback_each(make, tmp_path):
     callback, inner, seen = make(tmp_path), trainer(), []
 
     def other(record):
-        with pytest.raises(nc.StateError, match=rf"\[{type(callback).__name__}\] it serves another fit, which is not over"):
+        with pytest.raises(
+            nc.StateError, match=rf"\[{type(callback).__name__}\] it serves another fit, which is not over"
+        ):
             inner.fit(X, Y, 1, callbacks=[callback])
         seen.append(inner.epoch)
 

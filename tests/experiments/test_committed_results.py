@@ -1,4 +1,5 @@
-"""The result files in notebooks/results against the reported figures: what was run once at length and is not run here."""
+"""The result files in notebooks/results against the reported figures: what was run once at length and is not run
+here."""
 
 from pathlib import Path
 

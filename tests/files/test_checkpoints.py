@@ -186,7 +186,9 @@ def test_files_of_format_1_keep_loading():
     """Written by version 0.1.0: weights 1, 2, 3 … / 8 and momentum after one full-batch step at rate 0.5."""
     net = nc.load(GOLDEN / "model-1.safetensors")
     assert list(net._layers) == ["fc", "tanh", "fc_again", "out"] and net["fc"] is net["fc_again"]
-    assert net.dtype == "float64" and net.seed == 7 and net["fc"].config["weight_init"].config == {"mean": 0.0, "std": 0.5}
+    assert (
+        net.dtype == "float64" and net.seed == 7 and net["fc"].config["weight_init"].config == {"mean": 0.0, "std": 0.5}
+    )
     assert np.array_equal(net.flat_parameters, np.arange(1, 10) / 8)
     x = np.array([[3.0, 5.0]])
     W, b, V, c = (np.arange(1, 5) / 8).reshape(2, 2), np.array([5, 6]) / 8, np.array([[7, 8]]) / 8, 9 / 8

@@ -30,7 +30,10 @@ def trainer(seed=0):
 WRITERS = {
     "model": (lambda seed, path: net(seed).save(path), lambda path: nc.load(path).seed),
     "checkpoint": (lambda seed, path: trainer(seed).save(path), lambda path: nc.Trainer.resume(path).model.seed),
-    "table": (lambda seed, path: trainer(seed).history.to_csv(path), lambda path: len(path.read_text().splitlines()) - 2),
+    "table": (
+        lambda seed, path: trainer(seed).history.to_csv(path),
+        lambda path: len(path.read_text().splitlines()) - 2,
+    ),
 }
 each_writer = pytest.mark.parametrize(("write", "read"), WRITERS.values(), ids=WRITERS.keys())
 

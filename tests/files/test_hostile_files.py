@@ -282,7 +282,8 @@ def test_layers_inside_each_other_do_not_multiply(levels, inside, tmp_path):
     layers = [{"name": "Tanh", "args": {}}]
     for i in range(levels):
         layers.append({"name": "Residual", "args": {"layers": [{"layer": i}] * inside}})
-    content = forged(path.read_bytes(), put("model", value={"layers": layers, "places": [["0", levels]], "dtype": "float32",
+    content = forged(path.read_bytes(),
+                     put("model", value={"layers": layers, "places": [["0", levels]], "dtype": "float32",
                                                             "seed": 0, "link": None, "calls": 0}))  # fmt: skip
     if inside == 1 and levels < 50:
         path.write_bytes(content)

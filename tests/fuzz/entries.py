@@ -139,9 +139,13 @@ def _rest():
     for name, schema in kinds("initializer"):
 
         def fill(draw, name=name, schema=schema):
-            shape = draw.choice([values.anything(draw), [draw.choice(values.INTEGERS) for _ in range(draw.randrange(4))], (3, 4)])
+            shape = draw.choice(
+                [values.anything(draw), [draw.choice(values.INTEGERS) for _ in range(draw.randrange(4))], (3, 4)]
+            )
             values.note(draw, shape)
-            out = class_of("initializer", name)(**example(draw, schema)[0])(shape, draw.choice([None, 0, values.scalar(draw)]))
+            out = class_of("initializer", name)(**example(draw, schema)[0])(
+                shape, draw.choice([None, 0, values.scalar(draw)])
+            )
             assert np.isfinite(out).all()
 
         entry(f"initializer.{name}.call")(fill)

@@ -87,7 +87,20 @@ def load_arguments(draw):
 
 
 GENERATORS = [name for name in nc.datasets.__all__ if name.startswith("make_")]
-FIELDS = ["n", "noise", "seed", "random_state", "centers", "std", "factor", "classes", "turns", "n_features", "bias", "coef"]
+FIELDS = [
+    "n",
+    "noise",
+    "seed",
+    "random_state",
+    "centers",
+    "std",
+    "factor",
+    "classes",
+    "turns",
+    "n_features",
+    "bias",
+    "coef",
+]
 
 
 @entry("datasets.make")
@@ -112,13 +125,25 @@ def generate(draw):
 
 @entry("train_test_split")
 def split(draw):
-    options = {key: values.anything(draw) for key in ("test_size", "stratify", "seed", "random_state") if draw.chance(0.15)}
+    options = {
+        key: values.anything(draw) for key in ("test_size", "stratify", "seed", "random_state") if draw.chance(0.15)
+    }
     if draw.chance(0.3):
         plain, strange, verdict = values.numbers(draw, (5, 3))
-        return agree(lambda x: [np.asarray(a, np.float64) for a in nc.datasets.train_test_split(x, Y, seed=0)], strange, plain, verdict)
+        return agree(
+            lambda x: [np.asarray(a, np.float64) for a in nc.datasets.train_test_split(x, Y, seed=0)],
+            strange,
+            plain,
+            verdict,
+        )
     if draw.chance(0.3):
         plain, strange, verdict = values.labels(draw, 5, 2)
-        return agree(lambda y: [np.asarray(a, np.float64) for a in nc.datasets.train_test_split(X, y, seed=0)], strange, plain, verdict)
+        return agree(
+            lambda y: [np.asarray(a, np.float64) for a in nc.datasets.train_test_split(X, y, seed=0)],
+            strange,
+            plain,
+            verdict,
+        )
     nc.datasets.train_test_split(values.array(draw, [(5, 3)]), values.array(draw, [(5,)]), **options)
 
 

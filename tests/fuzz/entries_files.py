@@ -56,9 +56,41 @@ def _falsify(draw, content):
     return save(arrays, {"nncore": json.dumps(facts)})
 
 
-NUMBERS = [0, 1, 2, 3, -1, 2**31, 2**62, 2**63, 10**30, 0.5, -1e308, True, None, "", "Linear", "x" * 999, [], {}, [0, 0], [[]]]
-NUMBERS += [{"layer": 0}, {"layer": 10**9}, {"number": "nan"}, {"number": "x"}, {"kind": "loss", "name": "MSELoss", "args": {}}]
-NUMBERS += [{"dict": {"a": 1}}, values.deep(40), {"name": "Residual", "args": {"layers": [{"layer": 0}] * 3}}, {"name": "Conv2d"}]
+NUMBERS = [
+    0,
+    1,
+    2,
+    3,
+    -1,
+    2**31,
+    2**62,
+    2**63,
+    10**30,
+    0.5,
+    -1e308,
+    True,
+    None,
+    "",
+    "Linear",
+    "x" * 999,
+    [],
+    {},
+    [0, 0],
+    [[]],
+]
+NUMBERS += [
+    {"layer": 0},
+    {"layer": 10**9},
+    {"number": "nan"},
+    {"number": "x"},
+    {"kind": "loss", "name": "MSELoss", "args": {}},
+]
+NUMBERS += [
+    {"dict": {"a": 1}},
+    values.deep(40),
+    {"name": "Residual", "args": {"layers": [{"layer": 0}] * 3}},
+    {"name": "Conv2d"},
+]
 
 
 def _change(draw, facts):
@@ -134,7 +166,13 @@ def _paths(draw):
     made = trainer(draw)
     net = made.model
     path = draw.choice(["x", "no/x", ".", "\ud800", "a" * 300, "", "a\0b", b"bytes", "/dev/null/x"])
-    path = values.anything(draw) if draw.chance(0.3) else path if isinstance(path, bytes) else os.path.join(draw.folder(), path)
+    path = (
+        values.anything(draw)
+        if draw.chance(0.3)
+        else path
+        if isinstance(path, bytes)
+        else os.path.join(draw.folder(), path)
+    )
     with Untouched(net, X):
         save = draw.choice([net.save, made.save])
         read = nc.load if draw.chance(0.5) else nc.Trainer.resume
@@ -181,7 +219,9 @@ def schedules(draw):
 
 @entry("Schedule of a function")
 def function(draw):
-    fn = draw.choice([lambda i: values.anything(draw), lambda i: values.scalar(draw), values.anything(draw), lambda i: net(X)])
+    fn = draw.choice(
+        [lambda i: values.anything(draw), lambda i: values.scalar(draw), values.anything(draw), lambda i: net(X)]
+    )
     net = small_net(draw)
     made = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=nc.Schedule(0.1, fn, per=draw.choice(["step", "epoch"]))))
     with Untouched(net, X, gradients=False):
@@ -197,11 +237,16 @@ def callbacks(draw):
     """Callbacks that were made well or not, at paths that are good or not."""
     made = trainer(draw)
     folder = draw.folder()
-    name = draw.choice(["x", "no/x", ".", "{epoch}", "{loss:.3f}", "{epoch.real}", "{epoch.no}", "{0}", "{no}", "{", "{epoch:x}"])
+    name = draw.choice(
+        ["x", "no/x", ".", "{epoch}", "{loss:.3f}", "{epoch.real}", "{epoch.no}", "{0}", "{no}", "{", "{epoch:x}"]
+    )
     path = os.path.join(folder, draw.choice([name, "{loss:999999999999}", "{epoch!z}", "\ud800", "a" * 300]))
     path = os.fsencode(path) if draw.chance(0.1) and "\ud800" not in path else path
     if draw.chance(0.3):
-        spoilt = spoil(draw, draw.choice([b"epoch,loss,accuracy,lr,seconds\r\n1,2,3,4,5\r\n", b'"' + b"x" * 200_000, b"\xff\xfe,\0\n"]))
+        spoilt = spoil(
+            draw,
+            draw.choice([b"epoch,loss,accuracy,lr,seconds\r\n1,2,3,4,5\r\n", b'"' + b"x" * 200_000, b"\xff\xfe,\0\n"]),
+        )
         with open(os.path.join(folder, "x"), "wb") as file:
             file.write(spoilt)
     monitor = draw.choice(["loss", "val_loss", "accuracy", values.scalar(draw)])

@@ -7,7 +7,19 @@ from entries import TABLE, entry
 
 import nncore as nc
 
-MODULES = ("", "functional", "init", "datasets", "objectives", "callbacks", "plot", "schedules", "optim", "losses", "layers")
+MODULES = (
+    "",
+    "functional",
+    "init",
+    "datasets",
+    "objectives",
+    "callbacks",
+    "plot",
+    "schedules",
+    "optim",
+    "losses",
+    "layers",
+)
 #: What reaches out of the process or takes as long as it is told to; the entries written for them know their bounds.
 BOUNDED = {"load_mnist", "load_fashion_mnist", "load_cifar10", "minimize", "Perceptron", "sweep"}
 #: What nncore gives back; nobody makes them by hand.

@@ -223,7 +223,9 @@ def rogues(draw):
         return given
 
     pool = [whatever, _raises, lambda _: [3, -1], lambda _: (2**40, 2**40), lambda _: None, reenter, resize]
-    answers = {key: draw.choice(pool) for key in ("build", "forward", "backward", "value", "gradient") if draw.chance(0.3)}
+    answers = {
+        key: draw.choice(pool) for key in ("build", "forward", "backward", "value", "gradient") if draw.chance(0.3)
+    }
     draw.note(sorted(answers))
     y = np.zeros((5, 2))
     net = nc.Sequential(Rogue(answers), nc.Linear(3, 2), seed=0, dtype=draw.choice(["float32", "float64"]))

@@ -1,4 +1,5 @@
-"""What is written reads back the same, or is not written at all; folders of finished runs with hostile files in them."""
+"""What is written reads back the same, or is not written at all; folders of finished runs with hostile files in
+them."""
 
 import json
 import os
@@ -92,10 +93,19 @@ def _trainer(draw):
     name, schema = draw.choice(kinds("optimizer"))
     args, _ = example(draw, schema)
     if draw.chance(0.6):
-        rate, rates = draw.choice([pair for pair in kinds("schedule") if pair[0] != "Schedule"])  # which holds a function
+        rate, rates = draw.choice(
+            [pair for pair in kinds("schedule") if pair[0] != "Schedule"]
+        )  # which holds a function
         args["lr"] = class_of("schedule", rate)(**example(draw, rates)[0])
     own = class_of("optimizer", name)(**args)
-    options = {"l2": 0.01, "l1": 0.01, "clip_grad_norm": 0.5, "clip_grad_value": 0.1, "drop_last": True, "shuffle": False}
+    options = {
+        "l2": 0.01,
+        "l1": 0.01,
+        "clip_grad_norm": 0.5,
+        "clip_grad_value": 0.1,
+        "drop_last": True,
+        "shuffle": False,
+    }
     options |= {"seed": 2**64 - 1, "num_threads": 2, "on_nonfinite": "ignore", "batch_size": draw.choice([1, None, 3])}
     chosen = {key: options[key] for key in options if draw.chance(0.3)}
     return nc.Trainer(net, loss, own, **chosen), X[:, :2] if loss in regression else Y
@@ -131,7 +141,21 @@ def _build(lr, seed):
     return nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=lr), batch_size=2, seed=seed)
 
 
-STRANGE = [None, True, -1, 1e308, 10**400, "", "loss", [], {}, {"loss": 1.0}, {"loss": "x"}, {"loss": None}, values.deep(600)]
+STRANGE = [
+    None,
+    True,
+    -1,
+    1e308,
+    10**400,
+    "",
+    "loss",
+    [],
+    {},
+    {"loss": 1.0},
+    {"loss": "x"},
+    {"loss": None},
+    values.deep(600),
+]
 
 
 def _falsify(draw, content):
@@ -192,7 +216,9 @@ def experiments_folder(draw):
     from nncore.cli.experiments._runs import Outcome, Records, Run
 
     path = Path(draw.folder(), "E0.json")
-    runs = [Run("table", "label", seed, lambda seed: Outcome({"a": {"loss": 1.0}}, 3, {"loss": [1.0]})) for seed in (0, 1)]
+    runs = [
+        Run("table", "label", seed, lambda seed: Outcome({"a": {"loss": 1.0}}, 3, {"loss": [1.0]})) for seed in (0, 1)
+    ]
     first = Records("E0", path, seed=0, quick=True, resume=False)
     first.run(runs[: draw.choice([1, 2])])
     first.save()

@@ -27,6 +27,7 @@ def sweep(draw):
     if len(table):
         table.best(draw.choice(["loss", "accuracy", "x", values.anything(draw)]))
 
+
 @entry("SweepTable")
 def sweep_table(draw):
     """A table whose rows were changed by hand."""

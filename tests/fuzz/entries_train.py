@@ -24,7 +24,17 @@ def trainer(draw, **options):
     return nc.Trainer(small_net(draw), nc.CrossEntropyLoss(), optimizer(draw), **{"batch_size": 2, **options})
 
 
-OPTIONS = ("batch_size", "shuffle", "seed", "l2", "l1", "clip_grad_norm", "clip_grad_value", "drop_last", "on_nonfinite")
+OPTIONS = (
+    "batch_size",
+    "shuffle",
+    "seed",
+    "l2",
+    "l1",
+    "clip_grad_norm",
+    "clip_grad_value",
+    "drop_last",
+    "on_nonfinite",
+)
 
 
 @entry("Trainer")
@@ -113,7 +123,9 @@ def hostile_callback(draw):
     """A callback that changes everything it can reach while the fit goes on."""
     made = trainer(draw)
     if draw.chance(0.3):
-        made = nc.Trainer(made.model, draw.choice([nc.NLLLoss([1.0, 2.0]), nc.CrossEntropyLoss([1.0, 2.0])]), optimizer(draw))
+        made = nc.Trainer(
+            made.model, draw.choice([nc.NLLLoss([1.0, 2.0]), nc.CrossEntropyLoss([1.0, 2.0])]), optimizer(draw)
+        )
     net, x, y = made.model, X.copy(), Y.copy()
 
     actions = {
@@ -239,9 +251,13 @@ def minimize(draw):
     start = len(nc.objectives.get(name).start)
     options = {key: values.scalar(draw) for key in ("fun", "jac", "record", "tol") if draw.chance(0.15)}
     steps = draw.choice([0, 1, 5, -1, 2**63, None, 1.5, "x"])
-    objective = draw.choice([name, name, lambda x: (1.0, x), lambda x: values.anything(draw), lambda x: (values.anything(draw), x)])
+    objective = draw.choice(
+        [name, name, lambda x: (1.0, x), lambda x: values.anything(draw), lambda x: (values.anything(draw), x)]
+    )
     if draw.chance(0.2):
-        objective = draw.choice([values.anything(draw), lambda x: (1.0, values.anything(draw)), lambda x: x.resize(9**6, refcheck=False)])
+        objective = draw.choice(
+            [values.anything(draw), lambda x: (1.0, values.anything(draw)), lambda x: x.resize(9**6, refcheck=False)]
+        )
     if draw.chance(0.3):
         plain, strange, verdict = values.numbers(draw, (start,))
         own = optimizer(draw)
@@ -293,7 +309,12 @@ def normalize(draw):
 def functional(draw):
     f = getattr(nc.functional, draw.choice(nc.functional.__all__))
     draw.note(f.__name__)
-    more = {"activation": ["tanh"], "activation_derivative": ["relu"], "linear": [np.ones((2, 3))], "one_hot": [30]}.get(f.__name__, [])
+    more = {
+        "activation": ["tanh"],
+        "activation_derivative": ["relu"],
+        "linear": [np.ones((2, 3))],
+        "one_hot": [30],
+    }.get(f.__name__, [])
     if draw.chance(0.1):
         return f(values.array(draw), *[values.anything(draw) for _ in range(draw.randrange(4))]) is None
     if f.__name__ in (*activations(), "softmax", "log_softmax", "activation", "activation_derivative"):

@@ -16,7 +16,23 @@ def idx(shape, kind=8, content=None, extents=None):
 
 def spoil(draw, good):
     """The bytes of a file that once was right."""
-    how = draw.choice(["same", "cut", "long", "flip", "header", "zeros", "empty", "gzip", "bomb", "twice", "gzip cut", "gzip flip", "noise"])
+    how = draw.choice(
+        [
+            "same",
+            "cut",
+            "long",
+            "flip",
+            "header",
+            "zeros",
+            "empty",
+            "gzip",
+            "bomb",
+            "twice",
+            "gzip cut",
+            "gzip flip",
+            "noise",
+        ]
+    )
     draw.note(how)
     if how == "cut":
         return good[: draw.randrange(len(good))]
@@ -25,7 +41,9 @@ def spoil(draw, good):
     if how in ("flip", "header"):
         spoilt = bytearray(good)
         for _ in range(draw.choice([1, 1, 4])):
-            spoilt[draw.randrange(min(len(good), 16 if how == "header" else 2**30))] = draw.choice([0, 1, 2, 127, 128, 255])
+            spoilt[draw.randrange(min(len(good), 16 if how == "header" else 2**30))] = draw.choice(
+                [0, 1, 2, 127, 128, 255]
+            )
         return bytes(spoilt)
     if how == "zeros":
         return bytes(len(good))

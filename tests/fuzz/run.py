@@ -1,7 +1,7 @@
 """Tries hostile calls of every public entry point, each in a child with bounds on memory and time.
 
-    python tests/fuzz/run.py --cases 20000 --seed 0
-    python tests/fuzz/run.py --seed 0 --entry "Trainer.fit" --index 17        one case again, here
+python tests/fuzz/run.py --cases 20000 --seed 0
+python tests/fuzz/run.py --seed 0 --entry "Trainer.fit" --index 17        one case again, here
 """
 
 import argparse
@@ -107,7 +107,9 @@ class Report:
         for name in sorted(self.counts):
             total.update(self.counts[name])
             lines.append(f"{name:<44} " + ", ".join(f"{k} {v}" for k, v in sorted(self.counts[name].items())))
-        lines.append(f"{sum(total.values())} cases, seed {self.seed}: " + ", ".join(f"{k} {v}" for k, v in total.most_common()))
+        lines.append(
+            f"{sum(total.values())} cases, seed {self.seed}: " + ", ".join(f"{k} {v}" for k, v in total.most_common())
+        )
         return "\n".join([*lines, f"{len(self.failures)} failures"])
 
 
@@ -139,7 +141,9 @@ def run_batch(cases, report):
     watch = Watch(report)
     with (
         tempfile.TemporaryFile() as log,
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment) as process,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment
+        ) as process,
         selectors.DefaultSelector() as selector,
     ):
         process.stdin.write("\n".join(f"{name}\t{index}" for name, index in cases).encode())

@@ -13,11 +13,65 @@ from draw import Draw
 
 import nncore as nc
 
-INTEGERS = [0, 1, 2, 3, -1, 7, 255, 2**31 - 1, 2**31, 2**32, 2**53 + 1, 2**62, 2**63 - 1, 2**63, 2**64, -(2**63), 10**400]
+INTEGERS = [
+    0,
+    1,
+    2,
+    3,
+    -1,
+    7,
+    255,
+    2**31 - 1,
+    2**31,
+    2**32,
+    2**53 + 1,
+    2**62,
+    2**63 - 1,
+    2**63,
+    2**64,
+    -(2**63),
+    10**400,
+]
 FLOATS = [0.0, -0.0, 0.5, 1.0, 1e-3, -2.5, 5e-324, 1e38, 3.5e38, 1e308, -1e308]
 FLOATS += [float("inf"), float("-inf"), float("nan"), 2.0**63, 1e400]
-TEXTS = ["", "x", "relu", "mean", "all", "val_loss", "accuracy", "\ud800", "a\0b", "%s%n{}", "é" * 300, "0.weight", "/", "../..", "~nobody/x"]
-DTYPES = ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", "g", ">f4", ">f8", ">i4", ">i8", ">u2", ">f2"]
+TEXTS = [
+    "",
+    "x",
+    "relu",
+    "mean",
+    "all",
+    "val_loss",
+    "accuracy",
+    "\ud800",
+    "a\0b",
+    "%s%n{}",
+    "é" * 300,
+    "0.weight",
+    "/",
+    "../..",
+    "~nobody/x",
+]
+DTYPES = [
+    "?",
+    "i1",
+    "u1",
+    "i2",
+    "u2",
+    "i4",
+    "u4",
+    "i8",
+    "u8",
+    "f2",
+    "f4",
+    "f8",
+    "g",
+    ">f4",
+    ">f8",
+    ">i4",
+    ">i8",
+    ">u2",
+    ">f2",
+]
 OTHER_DTYPES = ["c8", "c16", "M8[s]", "m8[ns]", "S3", "U2", "V5", "O", [("mask", "f4"), ("b", "i4")], "(2,)f4"]
 
 
@@ -41,14 +95,67 @@ def scalar(draw: Draw):
         lambda: draw.choice(FLOATS),
         lambda: draw.choice(TEXTS),
         lambda: draw.choice([None, True, False, NotImplemented, Ellipsis]),
-        lambda: draw.choice([decimal.Decimal("0.5"), decimal.Decimal("NaN"), fractions.Fraction(1, 3), fractions.Fraction(10**400)]),
-        lambda: draw.choice([1 + 2j, b"x", bytearray(b"12345678"), memoryview(b"1234"), range(4), range(2**62), slice(None)]),
-        lambda: draw.choice([np.float32(0.5), np.float16("nan"), np.int8(-3), np.uint64(2**64 - 1), np.bool_(True), np.longdouble("1e4000")]),
-        lambda: draw.choice([np.datetime64("NaT", "s"), np.str_("relu"), np.array(0.5), np.array(3), np.array([]), np.ma.masked, np.void(b"12")]),
-        lambda: draw.choice([[], (), {}, set(), [1, 2], (0.9, 0.999), [[1], [2, 3]], {"a": 1}, {1: 2}, [None], ["x"], deep(60), deep(500), _cycle()]),
+        lambda: draw.choice(
+            [decimal.Decimal("0.5"), decimal.Decimal("NaN"), fractions.Fraction(1, 3), fractions.Fraction(10**400)]
+        ),
+        lambda: draw.choice(
+            [1 + 2j, b"x", bytearray(b"12345678"), memoryview(b"1234"), range(4), range(2**62), slice(None)]
+        ),
+        lambda: draw.choice(
+            [
+                np.float32(0.5),
+                np.float16("nan"),
+                np.int8(-3),
+                np.uint64(2**64 - 1),
+                np.bool_(True),
+                np.longdouble("1e4000"),
+            ]
+        ),
+        lambda: draw.choice(
+            [
+                np.datetime64("NaT", "s"),
+                np.str_("relu"),
+                np.array(0.5),
+                np.array(3),
+                np.array([]),
+                np.ma.masked,
+                np.void(b"12"),
+            ]
+        ),
+        lambda: draw.choice(
+            [
+                [],
+                (),
+                {},
+                set(),
+                [1, 2],
+                (0.9, 0.999),
+                [[1], [2, 3]],
+                {"a": 1},
+                {1: 2},
+                [None],
+                ["x"],
+                deep(60),
+                deep(500),
+                _cycle(),
+            ]
+        ),
         lambda: draw.choice([int, object, object(), len, lambda *a: 0, lambda *a: None, sys, type("Empty", (), {})()]),
-        lambda: draw.choice([nc.ReLU(), nc.Linear(3, 2), nc.MSELoss(), nc.SGD(), nc.StepLR(0.1, 1), nc.init.zeros(), nc.Sequential(), nc.ReLU]),
-        lambda: draw.choice([iter([1.0, 2.0]), itertools.repeat(1, 3), array_module.array("d", [1.0, 2.0]), zip([1], [2], strict=True)]),
+        lambda: draw.choice(
+            [
+                nc.ReLU(),
+                nc.Linear(3, 2),
+                nc.MSELoss(),
+                nc.SGD(),
+                nc.StepLR(0.1, 1),
+                nc.init.zeros(),
+                nc.Sequential(),
+                nc.ReLU,
+            ]
+        ),
+        lambda: draw.choice(
+            [iter([1.0, 2.0]), itertools.repeat(1, 3), array_module.array("d", [1.0, 2.0]), zip([1], [2], strict=True)]
+        ),
         lambda: hostile_objects.one_of(draw),
     ]
     value = draw.choice(pools)()
@@ -75,7 +182,7 @@ def anything(draw: Draw):
     return scalar(draw) if draw.chance(0.6) else array(draw)
 
 
-# ---- Hostile arrays ---------------------------------------------------------------------------------------------------
+# ---- Hostile arrays -----------------------------------------------------------------------------------------------
 
 
 def array(draw: Draw, shapes=()):
@@ -95,7 +202,18 @@ def enormous(draw: Draw):
     """More elements than there is memory, all in one place, or none of them at all."""
     one = np.zeros((), dtype=draw.choice(["u1", "f4", "f8", "i8", "?"]))
     shape = draw.choice(
-        [(2**34,), (2**31, 8), (8, 2**31), (2**31 + 1, 2**10), (2**40, 2), (2, 2**59), (2**62,), (0, 2**40), (0, 2**59), (2**40, 0)]
+        [
+            (2**34,),
+            (2**31, 8),
+            (8, 2**31),
+            (2**31 + 1, 2**10),
+            (2**40, 2),
+            (2, 2**59),
+            (2**62,),
+            (0, 2**40),
+            (0, 2**59),
+            (2**40, 0),
+        ]
         + [(1, 2**20, 2**20, 2), (2**33, 3), (3, 2**33), (2**16, 2**16, 2**16), (2**35, 1)]
     )
     try:
@@ -139,7 +257,7 @@ def _extremes(dtype):
     return [facts.max, facts.min, facts.tiny, facts.smallest_subnormal, np.nan, np.inf, -np.inf, -0.0, 1, facts.eps]
 
 
-# ---- Harmless values in strange clothes -------------------------------------------------------------------------------
+# ---- Harmless values in odd forms ---------------------------------------------------------------------------
 
 
 class Sub(np.ndarray):
@@ -154,8 +272,31 @@ def dressed(draw: Draw, plain):
     return _dress(draw, plain, how), verdict
 
 
-_CLOTHES = ["same", "reversed", "fortran", "step", "read_only", "memmap", "misaligned", "swapped", "subclass", "list", "tuples"]
-_CLOTHES += ["holder", "fleeting", "masked", "mask_some", "transposed", "matrix", "gaps", "overlap", "rows", "memoryview"]
+_CLOTHES = [
+    "same",
+    "reversed",
+    "fortran",
+    "step",
+    "read_only",
+    "memmap",
+    "misaligned",
+    "swapped",
+    "subclass",
+    "list",
+    "tuples",
+]
+_CLOTHES += [
+    "holder",
+    "fleeting",
+    "masked",
+    "mask_some",
+    "transposed",
+    "matrix",
+    "gaps",
+    "overlap",
+    "rows",
+    "memoryview",
+]
 
 
 def _dress(draw: Draw, a, how):
@@ -174,7 +315,9 @@ def _dress(draw: Draw, a, how):
         a.flags.writeable = False
         return a
     if how == "memmap" and a.size and a.dtype.kind != "O":
-        room = np.memmap(os.path.join(draw.folder(), f"map{draw.getrandbits(64)}"), dtype=a.dtype, mode="w+", shape=a.shape)
+        room = np.memmap(
+            os.path.join(draw.folder(), f"map{draw.getrandbits(64)}"), dtype=a.dtype, mode="w+", shape=a.shape
+        )
         room[...] = a
         return room
     if how == "misaligned" and a.dtype.kind != "O":

@@ -60,7 +60,7 @@ def equal(got, want, path="result"):
 
 
 def agree(f, strange, plain, verdict):
-    """f of harmless values in strange clothes is f of the plain array; `verdict` may be "accept", "either", "refuse"."""
+    """f of harmless values in an odd form is f of the plain array; `verdict` may be "accept", "either", "refuse"."""
     try:
         got = f(strange)
     except REFUSALS as error:

@@ -16,7 +16,8 @@ ARGUMENTS = {  # beside those of the examples in the schema
 }
 OURS = [name for name in activations().values() if hasattr(torch.nn, name)]
 CASES = [(getattr(nc, name), args) for name in OURS
-         for args in ({}, *(args for args, _ in SCHEMAS["layer", name]["examples"] if args), *ARGUMENTS.get(name, []))]  # fmt: skip
+         for args in ({}, *(args for args, _ in SCHEMAS["layer", name]["examples"] if args),
+                      *ARGUMENTS.get(name, []))]  # fmt: skip
 IDS = [f"{cls.__name__}-{i}" for i, (cls, _) in enumerate(CASES)]
 
 
@@ -33,7 +34,9 @@ def both(cls, args, x, dy):
 @pytest.mark.parametrize(("cls", "args"), CASES, ids=IDS)
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-6)])
 def test_equal_to_torch(cls, args, dtype, tolerance, rng):
-    x = np.concatenate([rng.normal(size=999), np.linspace(-12, 25, 997), [0.0, -0.0, 1e-30, -1e-30, 60.0, -60.0, 4e4, -4e4]])
+    x = np.concatenate(
+        [rng.normal(size=999), np.linspace(-12, 25, 997), [0.0, -0.0, 1e-30, -1e-30, 60.0, -60.0, 4e4, -4e4]]
+    )
     x = x.astype(dtype).reshape(4, -1)
     dy = rng.normal(size=x.shape).astype(dtype)
     for got, expected in zip(*both(cls, args, x, dy), strict=True):

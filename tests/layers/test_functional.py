@@ -19,7 +19,9 @@ def test_values_are_those_of_the_reference(name, shape, dtype, rng):
     z = rng.normal(size=shape).astype(dtype)
     y = getattr(F, name)(z)
     assert y.dtype == dtype and y.shape == shape
-    expected = reference_of("layer", FUNCTIONS[name]).forward(arguments("layer", FUNCTIONS[name], {}), {}, z.astype(np.float64))
+    expected = reference_of("layer", FUNCTIONS[name]).forward(
+        arguments("layer", FUNCTIONS[name], {}), {}, z.astype(np.float64)
+    )
     np.testing.assert_allclose(y, expected, rtol=1e-5 if dtype == "float32" else 1e-12, atol=1e-7)
 
 
@@ -69,7 +71,9 @@ def test_linear_by_hand():
     assert F.linear([[1.0, 2.0]], [[3.0, 4.0]]).tolist() == [[11.0]]
 
 
-@pytest.mark.parametrize("arrays", [([1.0], [[1.0]]), ([[1.0]], [[1.0, 2.0]]), ([[1.0]], [[1.0]], [1.0, 2.0]), ("x", [[1.0]])])
+@pytest.mark.parametrize(
+    "arrays", [([1.0], [[1.0]]), ([[1.0]], [[1.0, 2.0]]), ([[1.0]], [[1.0]], [1.0, 2.0]), ("x", [[1.0]])]
+)
 def test_linear_of_shapes_that_do_not_fit(arrays):
     with pytest.raises((nc.ShapeError, nc.ConfigError), match=r"^\[linear\]"):
         F.linear(*arrays)
@@ -80,7 +84,9 @@ def test_one_hot_by_hand():
     assert F.one_hot(np.array([], dtype=int), 3).shape == (0, 3)
 
 
-@pytest.mark.parametrize(("y", "n"), [([3], 3), ([-1], 3), ([[1]], 3), ([0.5], 3), ([0], 0), ([0], -1), ([0], 1.5), ("x", 3), (None, 2)])
+@pytest.mark.parametrize(
+    ("y", "n"), [([3], 3), ([-1], 3), ([[1]], 3), ([0.5], 3), ([0], 0), ([0], -1), ([0], 1.5), ("x", 3), (None, 2)]
+)
 def test_one_hot_of_what_are_no_labels(y, n):
     with pytest.raises((nc.ShapeError, nc.ConfigError), match=r"^\[one_hot\]"):
         F.one_hot(y, n)

@@ -10,41 +10,75 @@ LARGE = 2**30
 
 ARGUMENTS = [
     (lambda: nc.Conv2d(3, 4, 0), "[Conv2d] kernel_size: expected an integer in [1, 1073741824] or two of them, got 0"),
-    (lambda: nc.Conv2d(3, 4, (3, -1)), "[Conv2d] kernel_size: expected an integer in [1, 1073741824] or two of them, got (3.0, -1.0)"),
+    (
+        lambda: nc.Conv2d(3, 4, (3, -1)),
+        "[Conv2d] kernel_size: expected an integer in [1, 1073741824] or two of them, got (3.0, -1.0)",
+    ),
     (lambda: nc.Conv2d(3, 4, (3, 3, 3)), "got (3.0, 3.0, 3.0)"),
     (lambda: nc.Conv2d(3, 4, 2.0), "got 2.0"),
     (lambda: nc.Conv2d(3, 4, (2.5, 1)), "got (2.5, 1.0)"),
     (lambda: nc.Conv2d(3, 4, True), "got True"),
     (lambda: nc.Conv2d(0, 4, 3), "[Conv2d] in_channels: expected an integer in [1, "),
     (lambda: nc.Conv2d(3, 4, 3, stride=0), "[Conv2d] stride: expected an integer in [1, "),
-    (lambda: nc.Conv2d(3, 4, 3, stride=2**31), "[Conv2d] stride: expected an integer in [1, 1073741824] or two of them, got 2147483648"),
+    (
+        lambda: nc.Conv2d(3, 4, 3, stride=2**31),
+        "[Conv2d] stride: expected an integer in [1, 1073741824] or two of them, got 2147483648",
+    ),
     (lambda: nc.Conv2d(3, 4, 3, stride=2**63), "[Conv2d] stride: expected"),
     (lambda: nc.Conv2d(3, 4, 3, stride=(1, 2**62)), "[Conv2d] stride: expected"),
-    (lambda: nc.Conv2d(3, 4, 3, padding=-1), "[Conv2d] padding: expected an integer in [0, 1073741824] or two of them, 'same' or 'valid', got -1"),
+    (
+        lambda: nc.Conv2d(3, 4, 3, padding=-1),
+        "[Conv2d] padding: expected an integer in [0, 1073741824] or two of them, 'same' or 'valid', got -1",
+    ),
     (lambda: nc.Conv2d(3, 4, 3, padding="full"), "'same' or 'valid', got 'full'"),
-    (lambda: nc.Conv2d(3, 4, 3, 2, "same"), "[Conv2d] padding: expected numbers or 'valid' with a stride other than 1, got 'same'"),
+    (
+        lambda: nc.Conv2d(3, 4, 3, 2, "same"),
+        "[Conv2d] padding: expected numbers or 'valid' with a stride other than 1, got 'same'",
+    ),
     (lambda: nc.Conv2d(3, 4, 3, groups=2), "[Conv2d] groups: expected a divisor of in_channels = 3, got 2"),
     (lambda: nc.Conv2d(4, 3, 3, groups=2), "[Conv2d] groups: expected a divisor of out_channels = 3, got 2"),
     (lambda: nc.MaxPool2d(2, padding=2), "[MaxPool2d] padding: expected at most half of kernel_size 2, got 2"),
-    (lambda: nc.AvgPool2d((4, 1), padding=1), "[AvgPool2d] padding: expected at most half of kernel_size (4, 1), got 1"),
-    (lambda: nc.MaxPool2d(2, stride=0), "[MaxPool2d] stride: expected an integer in [1, 1073741824] or two of them or None, got 0"),
+    (
+        lambda: nc.AvgPool2d((4, 1), padding=1),
+        "[AvgPool2d] padding: expected at most half of kernel_size (4, 1), got 1",
+    ),
+    (
+        lambda: nc.MaxPool2d(2, stride=0),
+        "[MaxPool2d] stride: expected an integer in [1, 1073741824] or two of them or None, got 0",
+    ),
     (lambda: nc.MaxPool2d(2, ceil_mode=1), "[MaxPool2d] ceil_mode: expected True or False, got 1"),
 ]
 
 INPUTS = [
     (nc.Conv2d(3, 4, 3), (8, 1, 28, 28), '[Conv2d "0"] x: expected (N, 3, H, W), got (8, 1, 28, 28)'),
     (nc.Conv2d(3, 4, 3), (8, 28, 28, 3), "(channels come first: x.transpose(0, 3, 1, 2))"),
-    (nc.Conv2d(1, 4, 3), (8, 28, 28), "(add the axis that is missing: x[:, None] for one channel, x[None] for a batch of one)"),
+    (
+        nc.Conv2d(1, 4, 3),
+        (8, 28, 28),
+        "(add the axis that is missing: x[:, None] for one channel, x[None] for a batch of one)",
+    ),
     (nc.Conv2d(1, 4, 3), (8, 784), "x.reshape(N, C, H, W)"),
     (nc.Conv2d(1, 4, 3), (8, 1, 2, 2, 2), '[Conv2d "0"] x: expected (N, 1, H, W), got (8, 1, 2, 2, 2)'),
-    (nc.Conv2d(1, 4, (5, 3)), (8, 1, 4, 9), '[Conv2d "0"] x: expected (N, 1, H, W) of at least 5 x 3 pixels, got (8, 1, 4, 9)'),
+    (
+        nc.Conv2d(1, 4, (5, 3)),
+        (8, 1, 4, 9),
+        '[Conv2d "0"] x: expected (N, 1, H, W) of at least 5 x 3 pixels, got (8, 1, 4, 9)',
+    ),
     (nc.Conv2d(1, 4, 5, padding=1, dilation=2), (8, 1, 6, 9), "of at least 7 x 7 pixels, got (8, 1, 6, 9)"),
     (nc.Conv2d(1, 4, 1, padding=1), (8, 1, 0, 3), "got (8, 1, 0, 3)"),
-    (nc.MaxPool2d(3), (8, 1, 2, 9), '[MaxPool2d "0"] x: expected (N, C, H, W) of at least 3 x 3 pixels, got (8, 1, 2, 9)'),
+    (
+        nc.MaxPool2d(3),
+        (8, 1, 2, 9),
+        '[MaxPool2d "0"] x: expected (N, C, H, W) of at least 3 x 3 pixels, got (8, 1, 2, 9)',
+    ),
     (nc.AvgPool2d(2), (8, 4, 4), "x[:, None]"),
     (nc.AvgPool2d(2), (8, 0, 4, 4), "got (8, 0, 4, 4)"),
     (nc.GlobalAvgPool2d(), (8, 4, 4), '[GlobalAvgPool2d "0"] x: expected (N, C, H, W), got (8, 4, 4)'),
-    (nc.BatchNorm2d(3), (8, 4, 4, 3), '[BatchNorm2d "0"] x: expected (N, 3, H, W), got (8, 4, 4, 3) (channels come first'),
+    (
+        nc.BatchNorm2d(3),
+        (8, 4, 4, 3),
+        '[BatchNorm2d "0"] x: expected (N, 3, H, W), got (8, 4, 4, 3) (channels come first',
+    ),
     (nc.BatchNorm2d(3), (8, 3), '[BatchNorm2d "0"] x: expected (N, 3, H, W), got (8, 3)'),
 ]
 
@@ -86,7 +120,9 @@ def test_the_largest_strides_and_dilations_compute(shape, rng):
 
 def test_a_wide_dilation_in_wide_padding_needs_no_memory_for_the_gap():
     wide = 10**6
-    net = nc.Sequential(nc.Conv2d(1, 1, (2, 1), dilation=wide, padding=(wide // 2, 0), bias=False), dtype="float64", seed=0)
+    net = nc.Sequential(
+        nc.Conv2d(1, 1, (2, 1), dilation=wide, padding=(wide // 2, 0), bias=False), dtype="float64", seed=0
+    )
     net.flat_parameters[:] = [1, 10]
     x = np.ones((1, 1, 3, 2))
     assert np.array_equal(net.forward(x), np.zeros_like(x))  # either tap looks beside the image
@@ -117,11 +153,17 @@ def test_nan_images_flow_through():
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda x: F.conv2d(x, np.ones((2, 3, 3))), "[conv2d] weight: expected (K, C / groups, rows, columns), got (2, 3, 3)"),
+        (
+            lambda x: F.conv2d(x, np.ones((2, 3, 3))),
+            "[conv2d] weight: expected (K, C / groups, rows, columns), got (2, 3, 3)",
+        ),
         (lambda x: F.conv2d(x, np.ones((2, 1, 0, 3))), "[conv2d] weight: expected"),
         (lambda x: F.conv2d(x, np.ones((2, 2, 3, 3))), "[conv2d] x: expected (N, 2, H, W), got (1, 1, 4, 4)"),
         (lambda x: F.conv2d(x, np.ones((2, 1, 3, 3)), [1.0]), "[conv2d] bias: expected (2,), got (1,)"),
-        (lambda x: F.conv2d(x, np.ones((2, 1, 5, 5))), "[conv2d] x: expected (N, 1, H, W) of at least 5 x 5 pixels, got (1, 1, 4, 4)"),
+        (
+            lambda x: F.conv2d(x, np.ones((2, 1, 5, 5))),
+            "[conv2d] x: expected (N, 1, H, W) of at least 5 x 5 pixels, got (1, 1, 4, 4)",
+        ),
         (lambda x: F.conv2d(x, np.ones((2, 1, 3, 3)), groups=0), "[conv2d] groups: expected"),
         (lambda x: F.conv2d(x, np.ones((2, 1, 3, 3)), stride=0), "[Conv2d] stride: expected"),
         (lambda x: F.conv2d("x", np.ones((2, 1, 3, 3))), "[conv2d] x: expected an array of real numbers"),

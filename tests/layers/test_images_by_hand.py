@@ -53,7 +53,9 @@ def test_stride_and_dilation_by_hand():
     # corners of 3 x 3 squares, two pixels apart: (0, 2, 10, 12), (2, 4, 12, 14), ...
     assert F.conv2d(x, ones, stride=2, dilation=2).tolist() == [[[[24, 32], [64, 72]]]]
     # neighbours, three rows and two columns apart
-    assert F.conv2d(x, ones, stride=(3, 2)).tolist() == [[[[0 + 1 + 5 + 6, 2 + 3 + 7 + 8], [15 + 16 + 20 + 21, 17 + 18 + 22 + 23]]]]
+    assert F.conv2d(x, ones, stride=(3, 2)).tolist() == [
+        [[[0 + 1 + 5 + 6, 2 + 3 + 7 + 8], [15 + 16 + 20 + 21, 17 + 18 + 22 + 23]]]
+    ]
 
 
 def test_an_even_kernel_with_same_padding_has_its_zeros_behind():

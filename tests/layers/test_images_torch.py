@@ -1,4 +1,5 @@
-"""Layers of images against PyTorch in float64: outputs and every gradient, on shapes drawn at random and on awkward ones."""
+"""Layers of images against PyTorch in float64: outputs and every gradient, on shapes drawn at random and on awkward
+ones."""
 
 import numpy as np
 import pytest
@@ -44,7 +45,12 @@ def pairs(low, high):
 def convolutions(draw):
     groups = draw(st.integers(1, 3))
     channels = tuple(groups * n for n in draw(pairs(1, 4)))
-    args = {"kernel_size": draw(pairs(1, 5)), "dilation": draw(pairs(1, 3)), "groups": groups, "bias": draw(st.booleans())}
+    args = {
+        "kernel_size": draw(pairs(1, 5)),
+        "dilation": draw(pairs(1, 3)),
+        "groups": groups,
+        "bias": draw(st.booleans()),
+    }
     if draw(st.booleans()):
         args["padding"] = draw(st.sampled_from(["same", "valid"]))
     else:
@@ -113,7 +119,11 @@ def test_a_batch_of_several_chunks():
 @st.composite
 def poolings(draw):
     kernel = draw(pairs(1, 5))
-    args = {"kernel_size": kernel, "padding": tuple(draw(st.integers(0, k // 2)) for k in kernel), "ceil_mode": draw(st.booleans())}
+    args = {
+        "kernel_size": kernel,
+        "padding": tuple(draw(st.integers(0, k // 2)) for k in kernel),
+        "ceil_mode": draw(st.booleans()),
+    }
     if draw(st.booleans()):
         args["stride"] = draw(pairs(1, 6))
     return args, (draw(st.integers(0, 4)), draw(st.integers(1, 3)), *draw(pairs(1, 14)))
@@ -159,7 +169,9 @@ def test_avg_pool2d(case):
 @awkward
 def test_avg_pool2d_without_the_padding(case):
     check_pooling(
-        lambda **a: nc.AvgPool2d(**a, count_include_pad=False), lambda **a: torch.nn.AvgPool2d(**a, count_include_pad=False), *case
+        lambda **a: nc.AvgPool2d(**a, count_include_pad=False),
+        lambda **a: torch.nn.AvgPool2d(**a, count_include_pad=False),
+        *case,
     )
 
 
@@ -206,7 +218,9 @@ def test_layer_norm_and_global_average(shape):
 
 def test_float32():
     args = {"kernel_size": 3, "stride": 2, "padding": 1}
-    compare(nc.Conv2d(16, 24, **args), torch.nn.Conv2d(16, 24, **args), (20, 16, 17, 15), tolerance=1e-5, dtype="float32")
+    compare(
+        nc.Conv2d(16, 24, **args), torch.nn.Conv2d(16, 24, **args), (20, 16, 17, 15), tolerance=1e-5, dtype="float32"
+    )
     compare(nc.MaxPool2d(**args), torch.nn.MaxPool2d(**args), (20, 16, 17, 15), tolerance=1e-6, dtype="float32")
 
 
@@ -221,7 +235,9 @@ def test_functional(case):
     x = rng.normal(size=shape)
     options = {key: value for key, value in args.items() if key != "kernel_size"}
     try:
-        expected = torch.nn.functional.conv2d(torch.tensor(x), torch.tensor(w), None if b is None else torch.tensor(b), **options)
+        expected = torch.nn.functional.conv2d(
+            torch.tensor(x), torch.tensor(w), None if b is None else torch.tensor(b), **options
+        )
     except RuntimeError:
         assume(False)
     y = nc.functional.conv2d(x, w, b, **options)

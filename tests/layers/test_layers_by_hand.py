@@ -80,7 +80,13 @@ def test_linear():
     layer = nc.Linear(2, 3)
     weight, bias = layer.parameters()
     weight.value, bias.value = [[1, 2], [3, 4], [5, 6]], [0.5, 0.0, -0.5]
-    check(layer, [[1.0, -1.0], [0.0, 2.0]], [[-0.5, -1, -1.5], [4.5, 8, 11.5]], [[1, 0, 0], [0, 1, 1.0]], [[1, 2], [8, 10.0]])
+    check(
+        layer,
+        [[1.0, -1.0], [0.0, 2.0]],
+        [[-0.5, -1, -1.5], [4.5, 8, 11.5]],
+        [[1, 0, 0], [0, 1, 1.0]],
+        [[1, 2], [8, 10.0]],
+    )
     assert weight.grad.tolist() == [[1, -1], [0, 2], [0, 2]] and bias.grad.tolist() == [1, 1, 1]
 
 
@@ -114,7 +120,9 @@ def test_what_is_not_a_number_is_not_hidden(layer, dtype):
     assert np.isnan(y[0, 1]), layer
 
 
-@pytest.mark.parametrize(("K", "C", "N"), [(1, 1, 1), (1, 33, 5), (31, 1, 57), (64, 65, 56), (129, 127, 113), (3, 260, 2)])
+@pytest.mark.parametrize(
+    ("K", "C", "N"), [(1, 1, 1), (1, 33, 5), (31, 1, 57), (64, 65, 56), (129, 127, 113), (3, 260, 2)]
+)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_linear_of_odd_sizes(K, C, N, dtype, rng):
     """Sizes around the edges of panels, tiles and row blocks against NumPy."""

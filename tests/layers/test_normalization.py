@@ -116,7 +116,9 @@ def test_without_running_statistics_inference_uses_the_batch(rng):
 def test_one_value_per_channel_cannot_be_trained_on_and_changes_nothing(rng):
     net = nc.Sequential(nc.BatchNorm1d(2), nc.Flatten(), nc.BatchNorm1d(8), seed=0)
     before = net.state_dict()
-    with pytest.raises(nc.ShapeError, match=r'^\[BatchNorm1d "2"\] x: expected more than one value per channel in training'):
+    with pytest.raises(
+        nc.ShapeError, match=r'^\[BatchNorm1d "2"\] x: expected more than one value per channel in training'
+    ):
         net.forward(rng.normal(size=(1, 2, 4)))
     assert all(np.array_equal(value, before[key]) for key, value in net.state_dict().items())
     assert net(np.zeros((1, 2, 4))).shape == (1, 8)
@@ -174,7 +176,11 @@ def test_layer_norm_by_hand():
 @pytest.mark.parametrize(
     ("layer", "x", "text"),
     [
-        (nc.BatchNorm1d(3), np.zeros((2, 4)), r'^\[BatchNorm1d "0"\] x: expected \(N, 3\) or \(N, 3, L\), got \(2, 4\)'),
+        (
+            nc.BatchNorm1d(3),
+            np.zeros((2, 4)),
+            r'^\[BatchNorm1d "0"\] x: expected \(N, 3\) or \(N, 3, L\), got \(2, 4\)',
+        ),
         (nc.BatchNorm1d(3), np.zeros((2, 3, 4, 5)), r"got \(2, 3, 4, 5\)"),
         (nc.LayerNorm(3), np.zeros((2, 4)), r'^\[LayerNorm "0"\] x: expected \(N, \*, 3\), got \(2, 4\)'),
         (nc.LayerNorm((2, 3)), np.zeros((2, 3)), r"expected \(N, \*, 2, 3\), got \(2, 3\)"),
@@ -188,7 +194,9 @@ def test_shapes_that_do_not_fit(layer, x, text):
 
 @pytest.mark.parametrize("given", [0, (), (2, 0), (2.5,), "3", None, [[1]]], ids=repr)
 def test_shapes_that_are_none(given):
-    with pytest.raises(nc.ConfigError, match=r"\[LayerNorm\] normalized_shape: expected an integer >= 1 or a row of them"):
+    with pytest.raises(
+        nc.ConfigError, match=r"\[LayerNorm\] normalized_shape: expected an integer >= 1 or a row of them"
+    ):
         nc.LayerNorm(given)
 
 

@@ -63,7 +63,9 @@ def test_batch_norm(shape, dtype, tolerance, args, rng):
     close(ours(x), theirs(torch.tensor(x.astype(dtype))).detach().numpy(), tolerance)
 
 
-@pytest.mark.parametrize(("sample", "normalized"), [((3,), 3), ((200,), (200,)), ((2, 5, 7), (5, 7)), ((6, 5), 5), ((4, 33), (4, 33))])
+@pytest.mark.parametrize(
+    ("sample", "normalized"), [((3,), 3), ((200,), (200,)), ((2, 5, 7), (5, 7)), ((6, 5), 5), ((4, 33), (4, 33))]
+)
 @pytest.mark.parametrize(("dtype", "tolerance"), DTYPES)
 def test_layer_norm(sample, normalized, dtype, tolerance, rng):
     ours = nc.Sequential(nc.LayerNorm(normalized), dtype=dtype, seed=0)

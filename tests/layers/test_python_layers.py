@@ -12,13 +12,19 @@ from support.example_layers import Bare, Dense, Rectifier, SoftMax, data, dense_
 
 def pair(dtype="float64"):
     """A compiled net and one with the same numbers and layers in Python."""
-    compiled = nc.Sequential(nc.Linear(3, 7), nc.ReLU(), nc.Linear(7, 5), nc.Tanh(), nc.Linear(5, 4), dtype=dtype, seed=1)
-    ours = nc.Sequential(dense_like(compiled[0]), Rectifier(), dense_like(compiled[2]), nc.Tanh(), dense_like(compiled[4]), dtype=dtype)
+    compiled = nc.Sequential(
+        nc.Linear(3, 7), nc.ReLU(), nc.Linear(7, 5), nc.Tanh(), nc.Linear(5, 4), dtype=dtype, seed=1
+    )
+    ours = nc.Sequential(
+        dense_like(compiled[0]), Rectifier(), dense_like(compiled[2]), nc.Tanh(), dense_like(compiled[4]), dtype=dtype
+    )
     return compiled, ours
 
 
 @pytest.mark.parametrize(
-    "optimizer", [lambda: nc.SGD(lr=0.3, momentum=0.9, weight_decay=0.01), lambda: nc.Adam(lr=0.01)], ids=["SGD", "Adam"]
+    "optimizer",
+    [lambda: nc.SGD(lr=0.3, momentum=0.9, weight_decay=0.01), lambda: nc.Adam(lr=0.01)],
+    ids=["SGD", "Adam"],
 )
 @pytest.mark.parametrize("options", [{}, {"l2": 0.02, "l1": 0.01}, {"clip_grad_norm": 0.5}, {"clip_grad_value": 0.01}])
 def test_training_follows_the_compiled_layers(optimizer, options, rng):
@@ -53,7 +59,15 @@ def test_float32_layers_get_and_give_float32(rng):
 def test_gradcheck_passes_and_finds_a_wrong_gradient(rng):
     X, y = data(rng, n=5)
     report = nc.gradcheck(pair()[1], nc.CrossEntropyLoss(), X, y)
-    assert report.ok and set(report.per_parameter) == {"0.weight", "0.bias", "2.weight", "2.bias", "4.weight", "4.bias", "x"}
+    assert report.ok and set(report.per_parameter) == {
+        "0.weight",
+        "0.bias",
+        "2.weight",
+        "2.bias",
+        "4.weight",
+        "4.bias",
+        "x",
+    }
     softmax = nc.Sequential(dense_like(nc.Linear(3, 4)), SoftMax(), dtype="float64")
     assert nc.gradcheck(softmax, nc.MSELoss(), X, rng.normal(size=(5, 4))).ok
     assert nc.gradcheck(dense_like(nc.Linear(3, 4)), nc.CrossEntropyLoss(), X, y).ok
@@ -124,7 +138,9 @@ def test_flat_parameters_state_dict_and_initialize(rng):
     assert net[1].bias.value.tolist() == [5.0, 9.0]
 
 
-@pytest.mark.parametrize("copy_of", [lambda n: n.copy(), copy.copy, copy.deepcopy, lambda n: pickle.loads(pickle.dumps(n))])
+@pytest.mark.parametrize(
+    "copy_of", [lambda n: n.copy(), copy.copy, copy.deepcopy, lambda n: pickle.loads(pickle.dumps(n))]
+)
 def test_copies_are_models_of_their_own(copy_of, rng):
     X, y = data(rng)
     net = pair("float32")[1]

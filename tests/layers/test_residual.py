@@ -129,7 +129,8 @@ def test_masks_of_dropout_inside_are_those_of_its_place():
 def test_training_planned_and_by_hand(dtype, rng):
     layers = [
         nc.Residual(nc.Linear(4, 4), nc.GELU()), nc.Linear(4, 6), nc.ReLU(),
-        nc.Residual(nc.Linear(6, 9), nc.BatchNorm1d(9), nc.ReLU(), nc.Dropout(0.2), nc.Linear(9, 6)), nc.SiLU(), nc.Dropout(0.1),
+        nc.Residual(nc.Linear(6, 9), nc.BatchNorm1d(9), nc.ReLU(), nc.Dropout(0.2), nc.Linear(9, 6)), nc.SiLU(),
+        nc.Dropout(0.1),
         nc.Residual(nc.LayerNorm(6), nc.Residual(nc.Linear(6, 6), nc.Softmax()), nc.Dropout(0.3)), nc.Linear(6, 3),
     ]  # fmt: skip
     planned = nc.Sequential(*layers, dtype=dtype, seed=1)
@@ -172,7 +173,9 @@ def test_layers_written_in_python_run_inside(rng):
 
 def test_shape_errors_name_the_place():
     net = nc.Sequential({"block": nc.Residual(nc.Linear(3, 4))}, seed=0)
-    with pytest.raises(nc.ShapeError, match=r'^\[Residual "block"\] f\(x\): expected x\'s shape \(5, 3\), got \(5, 4\)'):
+    with pytest.raises(
+        nc.ShapeError, match=r'^\[Residual "block"\] f\(x\): expected x\'s shape \(5, 3\), got \(5, 4\)'
+    ):
         net(np.zeros((5, 3)))
     with pytest.raises(nc.ShapeError, match=r'^\[Linear "block.0"\] x: expected \(N, 3\), got \(5, 2\)'):
         net(np.zeros((5, 2)))

@@ -1,4 +1,5 @@
-"""Square kernels of 3 and 5 over many channels take fewer multiplications than the formula: the same numbers within rounding."""
+"""Square kernels of 3 and 5 over many channels take fewer multiplications than the formula: the same numbers within
+rounding."""
 
 import numpy as np
 import pytest
@@ -7,8 +8,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 import nncore as nc
 
 SHAPES = [  # N, C, K, H, W, kernel, padding
-    (3, 16, 16, 8, 8, 3, 1), (2, 32, 64, 14, 14, 5, 2), (5, 17, 33, 9, 11, 3, 1), (2, 64, 20, 12, 7, 5, 2), (1, 16, 16, 32, 32, 3, 1),
-    (3, 16, 18, 10, 10, 5, 0), (4, 20, 24, 6, 6, 3, 2), (2, 16, 16, 40, 33, 5, 3), (70, 16, 16, 8, 8, 3, 1), (2, 16, 16, 4, 4, 5, 2),
+    (3, 16, 16, 8, 8, 3, 1), (2, 32, 64, 14, 14, 5, 2), (5, 17, 33, 9, 11, 3, 1), (2, 64, 20, 12, 7, 5, 2),
+    (1, 16, 16, 32, 32, 3, 1),
+    (3, 16, 18, 10, 10, 5, 0), (4, 20, 24, 6, 6, 3, 2), (2, 16, 16, 40, 33, 5, 3), (70, 16, 16, 8, 8, 3, 1),
+    (2, 16, 16, 4, 4, 5, 2),
     (0, 16, 16, 8, 8, 3, 1),
 ]  # fmt: skip
 
@@ -23,7 +26,9 @@ def reference(x, w, b, dy, padding):
     dx = np.zeros_like(padded)
     for i in range(k):
         for j in range(k):
-            dx[:, :, i : i + y.shape[2], j : j + y.shape[3]] += np.einsum("nkhw,kc->nchw", dy, w[:, :, i, j], optimize=True)
+            dx[:, :, i : i + y.shape[2], j : j + y.shape[3]] += np.einsum(
+                "nkhw,kc->nchw", dy, w[:, :, i, j], optimize=True
+            )
     return y, dx[:, :, padding : padding + x.shape[2], padding : padding + x.shape[3]], dw, dy.sum(axis=(0, 2, 3))
 
 
@@ -60,9 +65,18 @@ def test_the_same_bits_for_any_number_of_threads(rng):
     X, y = rng.normal(size=(40, 16, 12, 9)), rng.integers(0, 3, 40)
     found = []
     for threads in (1, 2, 3, 5):
-        layers = [nc.Conv2d(16, 32, 3, padding=1), nc.ReLU(), nc.Conv2d(32, 16, 5), nc.Tanh(), nc.Flatten(), nc.Linear(640, 3)]
+        layers = [
+            nc.Conv2d(16, 32, 3, padding=1),
+            nc.ReLU(),
+            nc.Conv2d(32, 16, 5),
+            nc.Tanh(),
+            nc.Flatten(),
+            nc.Linear(640, 3),
+        ]
         net = nc.Sequential(*layers, seed=0)
-        nc.Trainer(net, nc.CrossEntropyLoss(), nc.Adam(), batch_size=16, seed=1, num_threads=threads).fit(X, y, epochs=2)
+        nc.Trainer(net, nc.CrossEntropyLoss(), nc.Adam(), batch_size=16, seed=1, num_threads=threads).fit(
+            X, y, epochs=2
+        )
         found.append(net.flat_parameters.copy())
     assert all(np.array_equal(found[0], other) for other in found[1:])
 

@@ -1,4 +1,5 @@
-"""Reads event files with nothing of ours and nothing of TensorBoard's: what their specifications say, in the plainest way."""
+"""Reads event files with nothing of ours and nothing of TensorBoard's: what their specifications say, in the plainest
+way."""
 
 import struct
 from collections import defaultdict

@@ -61,7 +61,10 @@ assert one.epoch == 0
 """
     done = run(code, tmp_path / "runs")
     assert done.returncode == 0, done.stderr
-    assert "[TensorBoard] logdir: expected a folder that can be written to" in done.stdout and "File too large" in done.stdout
+    assert (
+        "[TensorBoard] logdir: expected a folder that can be written to" in done.stdout
+        and "File too large" in done.stdout
+    )
     assert list((tmp_path / "runs").iterdir()) == []
 
 
@@ -125,7 +128,9 @@ def test_of_two_runs_of_one_name_at_once_the_later_gives_way(tmp_path, monkeypat
 
 def test_many_processes_at_once_have_a_run_each(tmp_path):
     code = "one.fit(X, y, 2, callbacks=[nc.TensorBoard(sys.argv[1], every=1)])"
-    children = [subprocess.Popen([sys.executable, "-c", HEAD + code, tmp_path], stderr=subprocess.PIPE) for _ in range(3)]
+    children = [
+        subprocess.Popen([sys.executable, "-c", HEAD + code, tmp_path], stderr=subprocess.PIPE) for _ in range(3)
+    ]
     assert [(child.wait(120), child.stderr.read()) for child in children] == [(0, b"")] * 3
     for child in children:
         child.stderr.close()

@@ -67,7 +67,8 @@ def test_everything_is_on_it(tmp_path):
         "Confusion, held-out data", "Decision boundary, held-out data",
     }  # fmt: skip
     assert all(image.startswith(b"\x89PNG") for image in page.images.values())
-    for text in ("A & <i>B</i>", "<b>: Linear", "22 parameters", "Adam(lr=0.125)", "0.0625", "patience=77", nc.__version__,
+    for text in ("A & <i>B</i>", "<b>: Linear", "22 parameters", "Adam(lr=0.125)", "0.0625", "patience=77",
+                 nc.__version__,
                  "Monitor(every=3", "val_accuracy", np.__version__, "seed of the model7"):  # fmt: skip
         assert text in page.text, text
     assert plt.get_fignums() == []
@@ -75,7 +76,9 @@ def test_everything_is_on_it(tmp_path):
 
 def test_images_and_filters_of_a_convolution_without_a_monitor(tmp_path):
     net = nc.Sequential(nc.Conv2d(1, 2, 3), nc.ReLU(), nc.Flatten(), nc.Linear(32, 3), seed=0)
-    history = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD()).fit(IMAGES, LABELS, 1, test_data=(IMAGES[:9], LABELS[:9]))
+    history = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD()).fit(
+        IMAGES, LABELS, 1, test_data=(IMAGES[:9], LABELS[:9])
+    )
     history.report(tmp_path / "run.html")
     page = Page(tmp_path / "run.html")
     assert set(page.images) == {
@@ -178,7 +181,9 @@ def test_odd_names_stand_on_the_page_as_they_are(tmp_path):
     metric.__name__ = "<img src=x>$\\frac{$"
     trainer = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD())
     monitor = nc.Monitor(every=1)
-    history = trainer.fit(X, Y, 2, metrics=[metric], validation_split=0.5, callbacks=[monitor, nc.TensorBoard(tmp_path / "<b>")])
+    history = trainer.fit(
+        X, Y, 2, metrics=[metric], validation_split=0.5, callbacks=[monitor, nc.TensorBoard(tmp_path / "<b>")]
+    )
     history.report(tmp_path / "run.html", title="<script>\ud800")
     page = Page(tmp_path / "run.html")
     assert page.links == [] and "<script" not in page.source and "<img src=x" not in page.source

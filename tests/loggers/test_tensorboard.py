@@ -1,12 +1,11 @@
-"""TensorBoard: files that an independent reader and TensorBoard's own understand, with a Monitor's numbers; bad disks."""
+"""TensorBoard: files that an independent reader and TensorBoard's own understand, with a Monitor's numbers."""
 
-import errno
 import io
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from board_fits import file_of, fit, make
 from event_reader import Events, crc32c, fields, real
 
 import nncore as nc
@@ -16,25 +15,6 @@ from nncore.train._observation import STATISTICS, Observation
 
 ONE_TO_FOUR = {"min": 1.0, "max": 4.0, "mean": 2.5, "std": 1.25**0.5, "norm": 30**0.5}  # of 1, 2, 3, 4
 NAN = float("nan")
-
-
-def make(seed=0, *, net=None, n=40, loss=None, optimizer=None, **options):
-    rng = np.random.default_rng(seed)
-    X, y = rng.normal(size=(n, 3)), rng.integers(0, 2, n)
-    net = nc.Sequential(nc.Linear(3, 4), nc.ReLU(), nc.Linear(4, 2), seed=0) if net is None else net
-    trainer = nc.Trainer(net, loss or nc.CrossEntropyLoss(), optimizer or nc.SGD(lr=0.1), batch_size=10, **options)
-    return trainer, X, y
-
-
-def fit(board, epochs=2, **options):
-    trainer, X, y = make(**options)
-    return trainer, trainer.fit(X, y, epochs, callbacks=[board])
-
-
-def file_of(board):
-    (name,) = os.listdir(board.folder)
-    assert "tfevents" in name
-    return os.path.join(board.folder, name)
 
 
 def seen(names, rows, *, step=0, counts=None):
@@ -72,12 +52,15 @@ def test_a_look_made_by_hand(tmp_path):
     for key in ("min", "max", "mean", "std", "norm", "zeros", "nonfinite", "update_ratio"):
         assert events.scalars[f"layer0_Linear/weight/{key}"] == [(7, np.float32(rows[0][key]))]
     assert "layer0_Linear/weight/dead" not in events.scalars  # a weight is not
-    (_, shown), = events.histograms["layer0_Linear/weight"]
+    ((_, shown),) = events.histograms["layer0_Linear/weight"]
     assert (shown["min"], shown["max"], shown["num"]) == (1.0, 4.0, 4.0)
     assert shown["sum"] == pytest.approx(10) and shown["sum_squares"] == pytest.approx(30)
     assert (shown["limits"], shown["counts"]) == ([2.0, 3.0, 4.0], [2.0, 1.0, 1.0])
     broken = {tag: points for tag, points in events.scalars.items() if tag.startswith("layer1_ReLU/")}
-    assert broken == {"layer1_ReLU/activation_gradient/zeros": [(7, 0.0)], "layer1_ReLU/activation_gradient/nonfinite": [(7, 1.0)]}
+    assert broken == {
+        "layer1_ReLU/activation_gradient/zeros": [(7, 0.0)],
+        "layer1_ReLU/activation_gradient/nonfinite": [(7, 1.0)],
+    }
     assert list(events.histograms) == ["layer0_Linear/weight"]
 
 
@@ -188,7 +171,9 @@ def test_a_second_run_of_one_name_is_refused_before_training(tmp_path):
     content = Path(file_of(board)).read_bytes()
     for again in (board, nc.TensorBoard(tmp_path, run="A")):
         trainer, X, y = make()
-        with pytest.raises(nc.ConfigError, match=r"\[TensorBoard\] run: .*another run \(give it another name, or delete"):
+        with pytest.raises(
+            nc.ConfigError, match=r"\[TensorBoard\] run: .*another run \(give it another name, or delete"
+        ):
             trainer.fit(X, y, callbacks=[again])
         assert trainer.epoch == 0
     assert Path(file_of(board)).read_bytes() == content
@@ -209,82 +194,12 @@ def test_a_folder_that_cannot_be_made_is_told_before_training(tmp_path):
     (tmp_path / "file").write_text("mine")
     for logdir in (tmp_path / "file", tmp_path / "file" / "runs"):
         trainer, X, y = make()
-        with pytest.raises(OSError, match=r"\[TensorBoard\] logdir: expected a folder that can be written to, got '.*file"):
+        with pytest.raises(
+            OSError, match=r"\[TensorBoard\] logdir: expected a folder that can be written to, got '.*file"
+        ):
             trainer.fit(X, y, callbacks=[nc.TensorBoard(logdir)])
         assert trainer.epoch == 0
     assert (tmp_path / "file").read_text() == "mine"
-
-
-class FullDisk(io.BytesIO):
-    def write(self, data):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def half_full(path, mode):
-    """Takes a half of what it is given."""
-
-    class Half(io.FileIO):
-        def write(self, data):
-            super().write(data[: len(data) // 2])
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    return Half(path, mode)
-
-
-def test_a_full_disk_at_the_begin_is_told_before_training(tmp_path, monkeypatch):
-    for allowed in (0, 1):  # not even the head; the head alone
-        calls = []
-
-        def filling(path, mode, calls=calls, allowed=allowed):
-            calls.extend([1] * ("x" not in mode))
-            return FullDisk() if len(calls) > allowed else open(path, mode)
-
-        trainer, X, y = make()
-        with monkeypatch.context() as patched, pytest.raises(OSError, match="No space left") as caught:
-            patched.setattr(_event_file, "open", filling, raising=False)
-            trainer.fit(X, y, callbacks=[nc.TensorBoard(tmp_path / "runs")])
-        assert caught.value.errno == errno.ENOSPC and "[TensorBoard] logdir" in str(caught.value)
-        assert trainer.epoch == 0 and not list((tmp_path / "runs").iterdir())
-    fit(nc.TensorBoard(tmp_path / "runs"))  # when there is room again
-
-
-def test_a_disk_that_fills_up_ends_the_writing_alone(tmp_path, monkeypatch):
-    board, (plain, X, y) = nc.TensorBoard(tmp_path, every=2), make()
-    plain.fit(X, y, 4)
-    trainer, *_ = make()
-    trainer.fit(X, y, 2, callbacks=[board])
-    whole = Path(file_of(board)).read_bytes()
-    told = pytest.warns(RuntimeWarning, match=r"\[TensorBoard\] .*No space left.*goes on")
-    with monkeypatch.context() as patched, told as warned:
-        patched.setattr(_event_file, "open", half_full, raising=False)
-        history = trainer.fit(X, y, 2, callbacks=[board])
-    assert len(warned) == 1 and len(history["loss"]) == 2
-    assert Path(file_of(board)).read_bytes() == whole  # no half of a record
-    assert trainer.model.flat_parameters.tobytes() == plain.model.flat_parameters.tobytes()
-    trainer.fit(X, y, 1, callbacks=[board])  # there is room again
-    assert [step for step, _ in Events(file_of(board)).scalars["epoch/loss"]] == [4, 8, 20]
-
-
-def test_a_file_that_is_gone_does_not_come_back_without_its_head(tmp_path):
-    board = nc.TensorBoard(tmp_path)
-    trainer, X, y = make()
-    trainer.fit(X, y, 1, callbacks=[board])
-    os.unlink(file_of(board))
-    with pytest.warns(RuntimeWarning, match="nothing more is written"):
-        trainer.fit(X, y, 2, callbacks=[board])
-    assert os.listdir(board.folder) == []
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no such device here")
-def test_a_full_device(tmp_path):
-    board = nc.TensorBoard(tmp_path)
-    trainer, X, y = make()
-    trainer.fit(X, y, 1, callbacks=[board])
-    path = file_of(board)
-    os.unlink(path)
-    os.symlink("/dev/full", path)
-    with pytest.warns(RuntimeWarning, match="No space left"):
-        assert len(trainer.fit(X, y, 2, callbacks=[board])["loss"]) == 2
 
 
 def test_layers_that_overflow_are_written(tmp_path):
@@ -332,7 +247,11 @@ def test_settings_and_the_text_of_the_model(tmp_path):
     texts = {name: value[3][0].decode() for name, value in found.items() if value[3]}
     assert (numbers["lr"], numbers["momentum"], numbers["l2"], numbers["batch_size"]) == (0.25, 0.5, 0.125, 10)
     assert numbers["parameters"] == 3 * 4 + 4 + 4 * 2 + 2
-    assert texts["layers"] == "Linear-ReLU-Linear" and texts["loss"] == "CrossEntropyLoss()" and texts["schedule"] == "none"
+    assert (
+        texts["layers"] == "Linear-ReLU-Linear"
+        and texts["loss"] == "CrossEntropyLoss()"
+        and texts["schedule"] == "none"
+    )
     assert texts["weight_init"] == "default"
     columns = fields(events.contents["_hparams_/experiment"][2][0])
     assert {fields(column)[1][0].decode() for column in columns[4]} == set(found)
@@ -341,7 +260,13 @@ def test_settings_and_the_text_of_the_model(tmp_path):
     metrics = [fields(fields(column)[1][0])[2][0].decode() for column in columns[5]]
     assert metrics == ["epoch/val_accuracy", "epoch/val_loss", "epoch/accuracy", "epoch/loss"]
     text = events.texts["model"]
-    for part in ("Linear(in_features=3", "0.weight: (4, 3)", "batch_size=10", nc.__version__, "SGD(lr=0.25, momentum=0.5)"):
+    for part in (
+        "Linear(in_features=3",
+        "0.weight: (4, 3)",
+        "batch_size=10",
+        nc.__version__,
+        "SGD(lr=0.25, momentum=0.5)",
+    ):
         assert part in text
 
 
@@ -356,7 +281,9 @@ def test_tensorboards_own_reader_agrees(tmp_path):
     trainer = nc.Trainer(conv_net(), nc.CrossEntropyLoss(), nc.SGD(lr=0.1), batch_size=8)
     trainer.fit(rng.normal(size=(32, 1, 5, 5)), rng.integers(0, 2, 32), 2, callbacks=[board])
     ours = Events(file_of(board))
-    theirs = EventAccumulator(board.folder, size_guidance={kind: 0 for kind in ("scalars", "histograms", "images", "tensors")})
+    theirs = EventAccumulator(
+        board.folder, size_guidance={kind: 0 for kind in ("scalars", "histograms", "images", "tensors")}
+    )
     theirs.Reload()
     tags = theirs.Tags()
     assert set(tags["scalars"]) == set(ours.scalars) and set(tags["histograms"]) == set(ours.histograms)
@@ -364,9 +291,9 @@ def test_tensorboards_own_reader_agrees(tmp_path):
         np.testing.assert_array_equal([(event.step, event.value) for event in theirs.Scalars(tag)], points)
     for tag, points in ours.histograms.items():
         read = [(event.step, event.histogram_value) for event in theirs.Histograms(tag)]
-        assert [(step, of.min, of.max, of.num, of.sum, of.sum_squares, of.bucket_limit, of.bucket) for step, of in read] == [
-            (step, *row.values()) for step, row in points
-        ]
+        assert [
+            (step, of.min, of.max, of.num, of.sum, of.sum_squares, of.bucket_limit, of.bucket) for step, of in read
+        ] == [(step, *row.values()) for step, row in points]
     (tag,) = tags["images"]
     read = [(event.step, event.height, event.width, event.encoded_image_string) for event in theirs.Images(tag)]
     assert read == ours.images[tag]

@@ -94,12 +94,16 @@ def test_the_weight_of_the_positive_counts_for_them_alone():
     per_output = nc.BCEWithLogitsLoss(pos_weight=[3.0, 1.0])(np.zeros((2, 2)), np.array([[1, 1], [0, 0]]))[1]
     np.testing.assert_allclose(per_output, [[-0.375, -0.125], [0.125, 0.125]])
     for weights, z in (([1.0, 2.0], np.zeros((2, 3))), ([1.0, 2.0], np.zeros(2)), ([1.0, 2.0], np.zeros((2, 1)))):
-        with pytest.raises(nc.ShapeError, match=r"^\[BCEWithLogitsLoss\] pos_weight: expected one number, or one for each of"):
+        with pytest.raises(
+            nc.ShapeError, match=r"^\[BCEWithLogitsLoss\] pos_weight: expected one number, or one for each of"
+        ):
             nc.BCEWithLogitsLoss(pos_weight=weights)(z, np.zeros(z.shape))
 
 
 def test_binary_labels_that_are_no_probabilities_are_refused():
-    with pytest.raises(nc.ConfigError, match=r"y: expected probabilities in \[0, 1\], got -1\.0 \(for labels -1 and 1 use"):
+    with pytest.raises(
+        nc.ConfigError, match=r"y: expected probabilities in \[0, 1\], got -1\.0 \(for labels -1 and 1 use"
+    ):
         nc.BCEWithLogitsLoss()(np.zeros((2, 1)), np.array([[1], [-1]]))
     with pytest.raises(nc.ConfigError, match="probabilities"):
         nc.BCEWithLogitsLoss()(np.zeros((1, 1)), np.array([[np.nan]]))
@@ -117,7 +121,9 @@ def test_losses_of_the_difference():
     assert value == (0.125 + 4 + 2) / 2 and np.array_equal(dz, [[0.25, -1.0, 0.0, 1.0]])
 
 
-@pytest.mark.parametrize("labels", [np.array([1, 1, -1, -1]), np.array([1.0, 1.0, -1.0, -1.0]), np.array([1, 1, -1, -1], dtype=np.int8)])
+@pytest.mark.parametrize(
+    "labels", [np.array([1, 1, -1, -1]), np.array([1.0, 1.0, -1.0, -1.0]), np.array([1, 1, -1, -1], dtype=np.int8)]
+)
 def test_hinge_of_one_output(labels):
     value, dz = nc.HingeLoss()(np.array([[0.25], [1.0], [0.5], [-2.0]]), labels)
     assert value == (0.75 + 0 + 1.5 + 0) / 4 and np.array_equal(dz, [[-0.25], [0.0], [0.25], [0.0]])
@@ -143,7 +149,8 @@ def test_hinge_says_how_to_mend_the_labels():
     ("loss", "y", "labels"),
     [
         (nc.BCEWithLogitsLoss(), lambda side: side[:, None].astype(float), lambda side: side),
-        (nc.BCEWithLogitsLoss(), lambda side: np.stack([side, 1 - side], axis=1), lambda side: np.stack([side, 1 - side], axis=1)),
+        (nc.BCEWithLogitsLoss(), lambda side: np.stack([side, 1 - side], axis=1),
+         lambda side: np.stack([side, 1 - side], axis=1)),
         (nc.HingeLoss(), lambda side: 2 * side - 1, lambda side: 2 * side - 1),
         (nc.HingeLoss(), lambda side: side, lambda side: side),
     ],

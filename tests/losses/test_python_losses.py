@@ -42,7 +42,10 @@ def test_training_follows_the_compiled_loss(dtype, limit, rng):
         histories.append(trainer.fit(X, y, epochs=12, validation_data=(X[:5], y[:5])))
         nets.append(net)
         assert trainer.evaluate(X, y)["accuracy"] > 0.3
-    assert np.abs(nets[0].flat_parameters - nc.Sequential(nc.Linear(3, 6), nc.Linear(6, 4), seed=0).flat_parameters).max() > 0.05
+    assert (
+        np.abs(nets[0].flat_parameters - nc.Sequential(nc.Linear(3, 6), nc.Linear(6, 4), seed=0).flat_parameters).max()
+        > 0.05
+    )
     np.testing.assert_allclose(nets[1].flat_parameters, nets[0].flat_parameters, rtol=0, atol=limit)
     for key in histories[0].epochs:
         if key != "seconds":
@@ -174,7 +177,9 @@ def test_misuse_is_told():
             def forward(self, z, y):
                 return 0.0
 
-    with pytest.raises(nc.ShapeError, match=r"\[CrossEntropy\] y: expected as many as the rows of z, \(3, 1\), got \(2, 1\)"):
+    with pytest.raises(
+        nc.ShapeError, match=r"\[CrossEntropy\] y: expected as many as the rows of z, \(3, 1\), got \(2, 1\)"
+    ):
         CrossEntropy()(np.ones((3, 1)), np.ones((2, 1)))
 
 

@@ -7,7 +7,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 import nncore as nc
 
 NETS = {
-    "conv, pool, flatten": lambda: [nc.Conv2d(2, 5, 3, padding=1), nc.ReLU(), nc.MaxPool2d(2), nc.Flatten(), nc.Linear(80, 3)],
+    "conv, pool, flatten": lambda: [
+        nc.Conv2d(2, 5, 3, padding=1),
+        nc.ReLU(),
+        nc.MaxPool2d(2),
+        nc.Flatten(),
+        nc.Linear(80, 3),
+    ],
     "batch norm, dropout between": lambda: [
         nc.Conv2d(2, 20, 3),
         nc.BatchNorm2d(20),
@@ -30,7 +36,12 @@ NETS = {
     "ways around": lambda: [
         nc.Residual(nc.Conv2d(2, 3, 3, padding=1), nc.Dropout(0.4), nc.Conv2d(3, 2, 1), nc.BatchNorm2d(2)),
         nc.ReLU(),
-        nc.Residual(nc.Linear(8, 8), nc.Conv2d(2, 2, 1), nc.Residual(nc.SiLU(), nc.Conv2d(2, 2, 3, padding=1)), nc.BatchNorm2d(2)),
+        nc.Residual(
+            nc.Linear(8, 8),
+            nc.Conv2d(2, 2, 1),
+            nc.Residual(nc.SiLU(), nc.Conv2d(2, 2, 3, padding=1)),
+            nc.BatchNorm2d(2),
+        ),
         nc.Residual(nc.LayerNorm((2, 8, 8)), nc.Tanh()),
     ],
     "activation first": lambda: [nc.Tanh(), nc.Conv2d(2, 3, 5), nc.Softplus(), nc.ELU(), nc.Flatten(), nc.Dropout(0.2)],
@@ -46,7 +57,9 @@ def test_equals_the_layers_one_by_one(name, dtype, N):
     if N:
         net.forward(x)  # running statistics of their own
     expected = list(net.activations(x).values())[-1]
-    assert_allclose(net(x), expected, rtol=1e-5 if dtype == "float32" else 1e-12, atol=1e-6 if dtype == "float32" else 1e-13)
+    assert_allclose(
+        net(x), expected, rtol=1e-5 if dtype == "float32" else 1e-12, atol=1e-6 if dtype == "float32" else 1e-13
+    )
     assert_array_equal(net(x[:3]), net(x)[:3])  # whatever comes beside a sample
 
 

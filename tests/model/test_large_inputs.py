@@ -35,7 +35,8 @@ def test_ten_thousand_images_need_little_more_than_a_thousand():
 
 def small_cnn():
     net = nc.Sequential(
-        nc.Conv2d(1, 3, 3, padding="same"), nc.BatchNorm2d(3), nc.ReLU(), nc.MaxPool2d(2), nc.Flatten(), nc.Linear(48, 4),
+        nc.Conv2d(1, 3, 3, padding="same"), nc.BatchNorm2d(3), nc.ReLU(), nc.MaxPool2d(2), nc.Flatten(),
+        nc.Linear(48, 4),
         seed=0,
     )  # fmt: skip
     net.forward(np.random.default_rng(1).normal(size=(50, 1, 8, 8)))  # running statistics that are not 0 and 1

@@ -43,7 +43,12 @@ def test_every_activation_by_name(name, layer):
 @pytest.mark.parametrize("init", ["xavier", "kaiming", "orthogonal", nc.init.kaiming_normal()], ids=repr)
 def test_init_fills_the_weights_and_leaves_biases_zero(init):
     net = nc.mlp([30, 50, 20], init=init, seed=0)
-    hand = nc.Sequential(nc.Linear(30, 50, weight_init=init, bias_init="zeros"), nc.ReLU(), nc.Linear(50, 20, weight_init=init, bias_init="zeros"), seed=0)
+    hand = nc.Sequential(
+        nc.Linear(30, 50, weight_init=init, bias_init="zeros"),
+        nc.ReLU(),
+        nc.Linear(50, 20, weight_init=init, bias_init="zeros"),
+        seed=0,
+    )
     for p, q in zip(net.parameters(), hand.parameters(), strict=True):
         assert np.array_equal(p.value, q.value)
         assert np.all(p.value == 0) == p.name.endswith("bias")
@@ -61,7 +66,11 @@ def test_it_trains():
     assert np.mean(net.predict(X) == y) > 0.95
 
 
-@pytest.mark.parametrize("sizes", [None, 3, [], [3], "34", [3, 0], [3, -1, 2], [3, 2.5], [3, True], [3, "4"], [3, None], [3, 2**40]], ids=repr)
+@pytest.mark.parametrize(
+    "sizes",
+    [None, 3, [], [3], "34", [3, 0], [3, -1, 2], [3, 2.5], [3, True], [3, "4"], [3, None], [3, 2**40]],
+    ids=repr,
+)
 def test_sizes_that_are_none(sizes):
     with pytest.raises(nc.ConfigError, match=r"^\[mlp\] sizes"):
         nc.mlp(sizes)

@@ -17,7 +17,8 @@ def test_layers_shapes_and_parameters():
     summary = net.summary((1, 28, 28))
     assert summary.parameters == 3274634 == sum(p.value.size for p in net.parameters())
     assert [row.output_shape for row in summary.rows] == [
-        (32, 28, 28), (32, 28, 28), (32, 14, 14), (64, 14, 14), (64, 14, 14), (64, 7, 7), (3136,), (1024,), (1024,), (1024,), (10,),
+        (32, 28, 28), (32, 28, 28), (32, 14, 14), (64, 14, 14), (64, 14, 14), (64, 7, 7), (3136,), (1024,), (1024,),
+        (1024,), (10,),
     ]  # fmt: skip
     assert [p.shape for p in net.parameters()] == [
         (32, 1, 5, 5), (32,), (64, 32, 5, 5), (64,), (1024, 3136), (1024,), (10, 1024), (10,),

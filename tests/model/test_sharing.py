@@ -3,13 +3,13 @@
 import copy
 import gc
 import pickle
-import subprocess
-import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import nncore as nc
+from support.programs import run_program
 
 
 def tied(dtype="float64"):
@@ -133,52 +133,22 @@ def test_places_keep_their_own_caches(rng):
     assert np.array_equal(net.backward(np.ones_like(x)), y)
 
 
-VIEWS_OUTLIVE = """
-import gc, numpy as np, nncore as nc
-def views(net): return [net.parameters()[0].value, net.parameters()[0].grad, net.flat_parameters]
-def check(kept, numbers):
-    gc.collect()
-    noise = [np.random.default_rng(0).normal(size=600 * 600) for _ in range(8)]
-    assert all(np.array_equal(a, b) for a, b in zip(kept, numbers))
-    for a in kept: a[...] = 1.0
-net = nc.Sequential(nc.Linear(600, 600), seed=0)
-kept = views(net); numbers = [a.copy() for a in kept]
-{change}
-check(kept, numbers)
-print("alive")
-"""
-
-
-@pytest.mark.parametrize(
-    "change",
-    ["del net", "net.to('float64')", "net.append(nc.ReLU())", "net = net[0]; other = nc.Sequential(net, seed=0); del net, other"],
-)
-def test_arrays_outlive_what_gave_them(change):
+def alive(*case):
     """In a child: memory that was given back would end the process."""
-    code = VIEWS_OUTLIVE.replace("{change}", change)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr[-500:]
+    return run_program(Path(__file__).parent / "programs" / "views.py", *case, timeout=60) == ["alive"]
+
+
+@pytest.mark.parametrize("change", ["goes away", "changes its dtype", "grows", "joins another model for a while"])
+def test_arrays_outlive_what_gave_them(change):
+    assert alive("of_a_model_that", change)
 
 
 def test_arrays_of_a_layer_alone_outlive_its_joining_a_model():
-    code = VIEWS_OUTLIVE.split("net = nc.Sequential", maxsplit=1)[0] + (
-        "layer = nc.Linear(600, 600)\nkept = [p.value for p in layer.parameters()]\nnumbers = [a.copy() for a in kept]\n"
-        "net = nc.Sequential(layer, dtype='float32', seed=0)\ncheck(kept, numbers)\nprint('alive')"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr[-500:]
+    assert alive("of_a_layer_that_joins_a_model")
 
 
 def test_a_model_that_changes_dtype_inside_a_callback_is_refused_or_survives():
-    code = (
-        "import numpy as np, nncore as nc\nnet = nc.Sequential(nc.Linear(600, 600), seed=0)\n"
-        "trainer = nc.Trainer(net, nc.MSELoss(), nc.SGD(0.01))\n"
-        "def change(record):\n    try:\n        net.to('float64'); net.append(nc.Tanh())\n    except nc.StateError:\n        pass\n"
-        "trainer.fit(np.zeros((64, 600)), np.zeros((64, 600)), epochs=3, callbacks=[change])\n"
-        "assert np.isfinite(net.flat_parameters).all()\nprint('alive')"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr[-500:]
+    assert alive("changed_inside_a_callback")
 
 
 def test_models_go_away_with_their_last_reference():

@@ -19,7 +19,9 @@ FIRST = {
     "augment.hpp": (["tests/train/test_augment.py"], ""),
     **dict.fromkeys(["statistics", "monitor.cpp"], (["tests/diagnostics/test_monitor.py"], "")),
     "residual": ([GRADIENTS, "tests/layers/test_residual.py"], ""),
-    **dict.fromkeys(["layers/linear", "sparse", "gemm"], ([GRADIENTS, "tests/layers/test_wide_linear.py", *TRAINING], "")),
+    **dict.fromkeys(
+        ["layers/linear", "sparse", "gemm"], ([GRADIENTS, "tests/layers/test_wide_linear.py", *TRAINING], "")
+    ),
     "layers": (LAYERS, None),
     "losses": (LOSSES, None),
     "optimizers": (OPTIMIZERS, None),

@@ -135,7 +135,12 @@ NOTES = {
         "p; one epoch of one net tells little. The report does not say enough of its net and optimizer to repeat it.",
         "p=0.[0-9] 1 epoch",
     ),
-    "E3e": Note("E3", "dropout", "The report gives the same figure for one epoch and for ten; one of the two must be a slip.", "p=0.5 .*"),
+    "E3e": Note(
+        "E3",
+        "dropout",
+        "The report gives the same figure for one epoch and for ten; one of the two must be a slip.",
+        "p=0.5 .*",
+    ),
     "E4a": Note(
         "E4",
         "rosenbrock",

@@ -1,5 +1,5 @@
-"""Writes README's short table of reported and own figures and the full one, notebooks/results/README.md, from the result
-files, and the pictures README takes from notebooks: `python tests/notebooks/readme_figures.py`."""
+"""Writes README's short table of reported and own figures and the full one, notebooks/results/README.md, from the
+result files, and the pictures README takes from notebooks: `python tests/notebooks/readme_figures.py`."""
 
 import base64
 import csv
@@ -150,7 +150,11 @@ def short_table():
     every = lines()
     for experiment, table, setting, metric in SELECTED:
         for found in every:
-            if found.key[:2] == (experiment, table) and re.fullmatch(setting, found.key[2]) and re.fullmatch(metric, found.key[3]):
+            if (
+                found.key[:2] == (experiment, table)
+                and re.fullmatch(setting, found.key[2])
+                and re.fullmatch(metric, found.key[3])
+            ):
                 title = f"{experiment}, {TITLES[experiment, table]}"
                 figure = found.key[3].replace("_", " ")
                 rows.append(row_of((title, found.key[2], figure, found.said or "–", found.mine, str(found.runs))))
@@ -166,7 +170,19 @@ def section(experiment, table, found):
         letters = notes_of(one)
         used.update(letters)
         figure = one.key[3].replace("_", " ")
-        text.append(row_of((one.key[2], figure, one.said or "–", one.mine, one.difference or "–", str(one.runs), ", ".join(letters))))
+        text.append(
+            row_of(
+                (
+                    one.key[2],
+                    figure,
+                    one.said or "–",
+                    one.mine,
+                    one.difference or "–",
+                    str(one.runs),
+                    ", ".join(letters),
+                )
+            )
+        )
     text.append("")
     text += [f"* **{letter}** {note.text}" for letter, note in figure_notes.NOTES.items() if letter in used]
     return "\n".join(text).rstrip() + "\n"

@@ -1,4 +1,4 @@
-"""Runs notebooks and saves them with their outputs: `python tests/notebooks/rerun.py [00_tour …]`; without names, all."""
+"""Runs notebooks and saves their outputs: `python tests/notebooks/rerun.py [00_tour …]`, without names all."""
 
 import base64
 import io
@@ -28,7 +28,8 @@ def read(path):
 
 
 def run(notebook, folder, timeout=120, **variables):
-    """Executes a notebook in a folder that gets what stands beside it, each cell at most `timeout` seconds, with this Python."""
+    """Executes a notebook with this Python, each cell at most `timeout` seconds, in a folder that gets what stands
+    beside it."""
     for name in BESIDE:
         (Path(folder) / name).symlink_to(FOLDER / name)
     manager = AsyncKernelManager(

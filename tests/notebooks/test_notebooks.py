@@ -1,4 +1,5 @@
-"""Every notebook runs, shortened, without a word on stderr; what is committed is the whole of an undisturbed long run."""
+"""Every notebook runs, shortened, without a word on stderr; what is committed is the whole of an undisturbed long
+run."""
 
 import re
 

@@ -1,4 +1,5 @@
-"""README's short table and the full one say what the result files say; every reported figure has one of ours beside it."""
+"""README's short table and the full one say what the result files say; every reported figure has one of ours beside
+it."""
 
 import json
 import re
@@ -30,7 +31,9 @@ def test_links_of_both_pages_lead_somewhere():
 
 def test_readme_lists_every_notebook():
     text = readme_figures.SHORT.read_text(encoding="utf-8")
-    assert re.findall(r"^\| \[(\w+)\]\(notebooks/\1\.ipynb\) \|", text, re.MULTILINE) == [path.stem for path in rerun.paths()]
+    assert re.findall(r"^\| \[(\w+)\]\(notebooks/\1\.ipynb\) \|", text, re.MULTILINE) == [
+        path.stem for path in rerun.paths()
+    ]
 
 
 def test_every_reported_figure_has_ours():
@@ -44,7 +47,11 @@ def test_every_reported_figure_has_ours():
 
 
 def test_a_reported_figure_stands_in_the_result_files_too():
-    said = {(name, *key): value for name in ("E0", "E1", "E2", "E3", "E4") for key, value in _comparison.reported(name).items()}
+    said = {
+        (name, *key): value
+        for name in ("E0", "E1", "E2", "E3", "E4")
+        for key, value in _comparison.reported(name).items()
+    }
     assert len(said) == len(readme_figures.reported()) + 2  # a shape is three figures
     found = {key: row.reported for key, row in readme_figures.own().items() if row.reported is not None}
     assert found == pytest.approx(said, nan_ok=True)

@@ -145,7 +145,14 @@ def test_the_compiled_loop_goes_the_same_way_bit_by_bit(name, rule):
     def function(x):
         return f(x), f.gradient(x)
 
-    for steps, options in [(0, {}), (1, {}), (2, {}), (1300, {"record": 7}), (513, {"record": None}), (600, {"tol": 0.1})]:
+    for steps, options in [
+        (0, {}),
+        (1, {}),
+        (2, {}),
+        (1300, {"record": 7}),
+        (513, {"record": None}),
+        (600, {"tol": 0.1}),
+    ]:
         ours, plain = (nc.minimize(g, f.start, optimizer, steps, **options) for g in (name, function))
         assert_same_way(ours, plain)
 

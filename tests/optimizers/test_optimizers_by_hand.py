@@ -84,7 +84,9 @@ def test_radam_begins_as_momentum():
 
 
 @pytest.mark.parametrize("t", [10**3, 10**6, 10**12, 2**61])
-@pytest.mark.parametrize("args", [{}, {"betas": (0.999999999, 0.999)}, {"momentum_decay": 0.0}, {"momentum_decay": 1e9}])
+@pytest.mark.parametrize(
+    "args", [{}, {"betas": (0.999999999, 0.999)}, {"momentum_decay": 0.0}, {"momentum_decay": 1e9}]
+)
 def test_nadam_of_any_step_count_is_fast_and_finite(t, args):
     state = {"step": t, "state": {"0.weight": {"exp_avg": np.array([[1.0]]), "exp_avg_sq": np.array([[1.0]])}}}
     w, _ = step_of(nc.NAdam(lr=0.1, **args), 1.0, 1.0, state)

@@ -98,7 +98,9 @@ def exact_products():
     torch.set_default_dtype(before)
 
 
-@pytest.mark.parametrize(("name", "args"), [(name, args) for name, all_args in OTHERS.items() for args in all_args], ids=str)
+@pytest.mark.parametrize(
+    ("name", "args"), [(name, args) for name, all_args in OTHERS.items() for args in all_args], ids=str
+)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.usefixtures("exact_products")
 def test_others(name, args, dtype, rng):

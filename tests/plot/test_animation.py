@@ -36,7 +36,9 @@ def test_a_notebook_shows_a_film_of_all_frames():
 
 @pytest.mark.parametrize("models", [{}, [], 3, "nets"])
 def test_no_models_are_refused(models):
-    with pytest.raises(nc.ConfigError, match=r"\[plot\.boundary_animation\] models: expected a dict or a list of models"):
+    with pytest.raises(
+        nc.ConfigError, match=r"\[plot\.boundary_animation\] models: expected a dict or a list of models"
+    ):
         nc.plot.boundary_animation(models, X, Y)
 
 

@@ -7,8 +7,10 @@ import nncore as nc
 
 
 def test_models_and_results_are_drawn_alike():
-    nets = {name: nc.Sequential(nc.Linear(2, 3), act(), nc.Linear(3, 1), seed=0)
-            for name, act in {"tanh": nc.Tanh, "relu": nc.ReLU}.items()}
+    nets = {
+        name: nc.Sequential(nc.Linear(2, 3), act(), nc.Linear(3, 1), seed=0)
+        for name, act in {"tanh": nc.Tanh, "relu": nc.ReLU}.items()
+    }
     X, y = np.array([[1.0, 2.0], [0.5, -1.0]]), np.array([[1.0], [0.0]])
     display = nc.plot.gradient_flow(nets, nc.MSELoss(), X, y)
     for label, net in nets.items():

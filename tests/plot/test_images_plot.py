@@ -120,14 +120,30 @@ WRONG = {
     "titles, three": (lambda: nc.plot.images(IMAGES, [1, 2, 3]), nc.ConfigError, "titles: expected 2 texts"),
     "columns": (lambda: nc.plot.images(IMAGES, columns=0), nc.ConfigError, "columns: expected an integer"),
     "columns, fraction": (lambda: nc.plot.images(IMAGES, columns=1.5), nc.ConfigError, "columns: expected an integer"),
-    "filters, no weight": (lambda: nc.plot.filters(nc.ReLU()), nc.ConfigError, "weights: expected a layer with a weight"),
+    "filters, no weight": (
+        lambda: nc.plot.filters(nc.ReLU()),
+        nc.ConfigError,
+        "weights: expected a layer with a weight",
+    ),
     "filters, none": (lambda: nc.plot.filters(None), nc.ConfigError, "weights: expected"),
-    "filters, many": (lambda: nc.plot.filters(np.zeros((64, 33, 1, 1))), nc.ConfigError, "at most 2048 pictures, got 2112"),
+    "filters, many": (
+        lambda: nc.plot.filters(np.zeros((64, 33, 1, 1))),
+        nc.ConfigError,
+        "at most 2048 pictures, got 2112",
+    ),
     "filters, infinite": (lambda: nc.plot.filters(np.full((1, 1, 2, 2), np.inf)), nc.ConfigError, "expected finite"),
-    "no model": (lambda: nc.plot.misclassified(3, IMAGES, [0, 1]), nc.ConfigError, "model: expected an object with predict"),
+    "no model": (
+        lambda: nc.plot.misclassified(3, IMAGES, [0, 1]),
+        nc.ConfigError,
+        "model: expected an object with predict",
+    ),
     "labels": (lambda: nc.plot.misclassified(NET, IMAGES, [0]), nc.ShapeError, r"y: expected \(2,\), got \(1,\)"),
     "fractions": (lambda: nc.plot.misclassified(NET, IMAGES, [0.5, 1.0]), nc.ConfigError, "y: expected integers"),
-    "count": (lambda: nc.plot.misclassified(NET, IMAGES, [0, 1], count=0), nc.ConfigError, "count: expected an integer"),
+    "count": (
+        lambda: nc.plot.misclassified(NET, IMAGES, [0, 1], count=0),
+        nc.ConfigError,
+        "count: expected an integer",
+    ),
     "shape": (lambda: nc.plot.misclassified(NET, IMAGES, [0, 1], shape=(4, 4)), nc.ShapeError, "shape: expected one"),
 }
 

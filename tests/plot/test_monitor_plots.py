@@ -14,9 +14,11 @@ EVERY = ("statistics", "histograms", "dead_units", "update_ratios")
 
 
 def full(**facts):
-    facts = {"dead": lambda name: 0.25 if name == "1.output" else 0.0 if name == "3.output" else np.nan,
-             "saturated": lambda name: 0.5 if name == "3.output" else np.nan,
-             "update_ratio": lambda name: np.nan if name.endswith((".grad", ".output")) else 2e-3} | facts
+    facts = {
+        "dead": lambda name: 0.25 if name == "1.output" else 0.0 if name == "3.output" else np.nan,
+        "saturated": lambda name: 0.5 if name == "3.output" else np.nan,
+        "update_ratio": lambda name: np.nan if name.endswith((".grad", ".output")) else 2e-3,
+    } | facts
     return observed(NET, **facts)
 
 
@@ -36,7 +38,12 @@ def test_statistics_draws_band_and_mean_of_each_activation():
 def test_tensors_go_by_name_and_by_kind_and_runs_by_colour(legend_of):
     runs = {"a": full(), "b": full(seed=9)}
     display = nc.plot.statistics(runs, ["4.bias", "weight gradient"], columns=2)
-    assert [ax.get_title().split(":")[0] for ax in display.axes_] == ["4.bias", "0.weight.grad", "2.weight.grad", "4.weight.grad"]
+    assert [ax.get_title().split(":")[0] for ax in display.axes_] == [
+        "4.bias",
+        "0.weight.grad",
+        "2.weight.grad",
+        "4.weight.grad",
+    ]
     assert set(display.lines_) == {(run, ax.get_title().split(":")[0]) for run in runs for ax in display.axes_}
     assert display.lines_["a", "4.bias"].get_color() != display.lines_["b", "4.bias"].get_color()
     assert legend_of(display) == ["a", "b"]
@@ -125,7 +132,9 @@ def test_wrong_arguments_are_refused(name):
         draw(3)
     with pytest.raises(nc.ConfigError, match=rf"\[plot\.{name}\] monitor: expected a Monitor"):
         draw({"a": monitor, "b": None})
-    with pytest.raises(nc.ConfigError, match=rf"\[plot\.{name}\] tensors: expected names \('0\.weight', .*'weight'.*'9\.weight'"):
+    with pytest.raises(
+        nc.ConfigError, match=rf"\[plot\.{name}\] tensors: expected names \('0\.weight', .*'weight'.*'9\.weight'"
+    ):
         draw(monitor, "9.weight")
     for tensors in ([], 3):
         with pytest.raises(nc.ConfigError, match=rf"\[plot\.{name}\] tensors: expected names"):
@@ -137,15 +146,25 @@ def test_rates_of_what_has_none_are_refused():
         with pytest.raises(nc.ConfigError, match=rf"\] tensors: expected {measured}, got \['0.weight.grad'\]"):
             draw(full(), "0.weight.grad")
     linear = observed(nc.Sequential(nc.Linear(2, 3), nc.Linear(3, 2), seed=0))
-    with pytest.raises(nc.ConfigError, match=r"monitor: expected one of a net with outputs of activation layers, got .*net input"):
+    with pytest.raises(
+        nc.ConfigError, match=r"monitor: expected one of a net with outputs of activation layers, got .*net input"
+    ):
         nc.plot.dead_units(linear)
 
 
 @pytest.mark.parametrize("name", ["$\\frac{", "$$", "$x^2$", "_a", "%s", "a\nb"])
 def test_odd_names_of_layers_are_drawn_letter_by_letter(name):
     net = nc.Sequential({name: nc.Linear(2, 3), name + "r": nc.ReLU(), "out": nc.Linear(3, 2)}, seed=0)
-    monitor = observed(net, dead=lambda tensor: 0.5 if tensor.endswith("r.output") else np.nan, update_ratio=lambda _: 1e-3)
-    for draw in (nc.plot.statistics, nc.plot.histograms, nc.plot.dead_units, nc.plot.update_ratios, nc.plot.gradient_flow):
+    monitor = observed(
+        net, dead=lambda tensor: 0.5 if tensor.endswith("r.output") else np.nan, update_ratio=lambda _: 1e-3
+    )
+    for draw in (
+        nc.plot.statistics,
+        nc.plot.histograms,
+        nc.plot.dead_units,
+        nc.plot.update_ratios,
+        nc.plot.gradient_flow,
+    ):
         draw(monitor).figure_.canvas.draw()
     titles = [ax.get_title() for ax in nc.plot.histograms(monitor, f"{name}.weight").axes_]
     assert titles == [f"{name}.weight: weight".replace("$", r"\$")]

@@ -95,6 +95,17 @@ def test_without_matplotlib_the_error_says_what_to_install():
 
 
 def test_names():
-    kinds = ("Boundary", "Confusion", "Contour", "Curves", "", "Filters", "GradientFlow", "History", "Images", "Misclassified")
+    kinds = (
+        "Boundary",
+        "Confusion",
+        "Contour",
+        "Curves",
+        "",
+        "Filters",
+        "GradientFlow",
+        "History",
+        "Images",
+        "Misclassified",
+    )
     kinds += ("Activations", "Histograms", "Rates", "Statistics", "Sweep")
     assert set(nc.plot.__all__) == {f"{kind}Display" for kind in kinds} | {"BoundaryAnimation"} | set(CALLS)

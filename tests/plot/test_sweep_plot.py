@@ -26,7 +26,12 @@ def test_a_line_is_the_mean_over_the_seeds():
 
 
 def test_a_line_for_each_other_setting():
-    rows = [row(10.0 * h + lr, name="same", kind=kind, hidden=h, lr=lr) for kind in "ab" for h in (1, 2) for lr in (0.1, 0.2)]
+    rows = [
+        row(10.0 * h + lr, name="same", kind=kind, hidden=h, lr=lr)
+        for kind in "ab"
+        for h in (1, 2)
+        for lr in (0.1, 0.2)
+    ]
     display = nc.plot.sweep(rows)
     assert list(display.lines_) == ["kind a, lr 0.1", "kind a, lr 0.2", "kind b, lr 0.1", "kind b, lr 0.2"]
     np.testing.assert_allclose(display.lines_["kind b, lr 0.2"].get_ydata(), [10.2, 20.2])
@@ -72,6 +77,9 @@ def test_what_is_no_table(table):
 
 
 def test_wrong_columns():
-    for options, match in (({"metric": "lr"}, "metric: expected one of"), ({"x": "loss"}, r"x: expected one of \['lr', 'seed'\]")):
+    for options, match in (
+        ({"metric": "lr"}, "metric: expected one of"),
+        ({"x": "loss"}, r"x: expected one of \['lr', 'seed'\]"),
+    ):
         with pytest.raises(nc.ConfigError, match=rf"\[plot\.sweep\] {match}"):
             nc.plot.sweep([row(1.0, lr=0.1)], **options)

@@ -56,7 +56,13 @@ class Fit:
     """A training; `where` is "step", "callback", or None: it does not stop."""
 
     def __init__(self, where):
-        layers = {"first": nc.Linear(5, 6), "norm": nc.BatchNorm1d(6), "own": Scale(), "drop": nc.Dropout(0.2), "last": nc.Linear(6, 2)}
+        layers = {
+            "first": nc.Linear(5, 6),
+            "norm": nc.BatchNorm1d(6),
+            "own": Scale(),
+            "drop": nc.Dropout(0.2),
+            "last": nc.Linear(6, 2),
+        }
         self.net = nc.Sequential(layers, seed=0)
         self.loss, self.where = Stops(5 if where == "step" else 0), where
         self.optimizer = nc.Adam(lr=0.01)
@@ -82,7 +88,15 @@ class Fit:
         slots = [a.tobytes() for own in state["optimizer"].pop("state").values() for a in own.values()]
         model = [a.tobytes() for a in state["model"].values()]
         progress = {**state["progress"], "seconds": 0, "calls": 0}
-        return model, slots, state["optimizer"], progress, state["history"]["steps"]["loss"].tolist(), self.net.dtype, len(self.net)
+        return (
+            model,
+            slots,
+            state["optimizer"],
+            progress,
+            state["history"]["steps"]["loss"].tolist(),
+            self.net.dtype,
+            len(self.net),
+        )
 
 
 @functools.cache
@@ -145,13 +159,17 @@ REFUSED = {
     "a grad in Python": lambda f: set_grad(f.net["own"].w),
     "a copy in Python": lambda f: copy.copy(f.net["own"]),
     "another model": lambda f: other(f)(np.ones((4, 3))),
-    "another model's fit": lambda f: nc.Trainer(other(f), nc.MSELoss(), nc.SGD()).fit(np.ones((4, 3)), np.ones((4, 6)), 1),
+    "another model's fit": lambda f: nc.Trainer(other(f), nc.MSELoss(), nc.SGD()).fit(
+        np.ones((4, 3)), np.ones((4, 6)), 1
+    ),
     "another model's initialize": lambda f: other(f).initialize(0),
     "lr": set_rate,
     "optimizer's step": lambda f: f.optimizer.step(f.net),
     "optimizer's state_dict": lambda f: f.optimizer.state_dict(),
     "optimizer's load_state_dict": lambda f: f.optimizer.load_state_dict(f.optimizer_state),
-    "fit": lambda f: f.trainer.fit(X, Y, 1, callbacks=[nc.callbacks.LambdaCallback(on_fit_begin=lambda t: t.model.zero_grad())]),
+    "fit": lambda f: f.trainer.fit(
+        X, Y, 1, callbacks=[nc.callbacks.LambdaCallback(on_fit_begin=lambda t: t.model.zero_grad())]
+    ),
     "step": lambda f: f.trainer.step(X, Y),
     "evaluate": lambda f: f.trainer.evaluate(X, Y),
     "trainer's state_dict": lambda f: f.trainer.state_dict(),
@@ -217,7 +235,17 @@ def test_the_callbacks_own_thread_may_do_what_others_may_not():
     fit, seen = Fit(None), []
 
     def change(record):
-        for what in ("call", "state_dict", "copy", "pickle", "zero_grad", "evaluate", "history", "gradcheck", "summary of a shape"):
+        for what in (
+            "call",
+            "state_dict",
+            "copy",
+            "pickle",
+            "zero_grad",
+            "evaluate",
+            "history",
+            "gradcheck",
+            "summary of a shape",
+        ):
             seen.append(REFUSED[what](fit))
         fit.optimizer.lr = fit.optimizer.lr / 2
         fit.net.load_state_dict(fit.net.state_dict())

@@ -83,7 +83,9 @@ def busy():
     return net, trainer, (X, y), stop, thread, errors
 
 
-@pytest.mark.parametrize("what", ["call", "forward", "backward", "activations", "step", "fit", "evaluate", "optimizer", "gradcheck"])
+@pytest.mark.parametrize(
+    "what", ["call", "forward", "backward", "activations", "step", "fit", "evaluate", "optimizer", "gradcheck"]
+)
 def test_a_model_in_use_refuses_another_thread(what):
     net, trainer, (X, y), stop, thread, errors = busy()
     uses = {

@@ -19,21 +19,26 @@ def run(*case, **variables):
     return run_program(PROGRAM, *case, **variables)
 
 
-@pytest.mark.parametrize("n", [0, -1, 257, 10**9, 2**70, -(2**70), True, False, 1.5, 2.0, np.float64(2), "2", [2], float("nan")])
+@pytest.mark.parametrize(
+    "n", [0, -1, 257, 10**9, 2**70, -(2**70), True, False, 1.5, 2.0, np.float64(2), "2", [2], float("nan")]
+)
 def test_numbers_of_threads_that_are_none(n, restore_threads):
     before = nc.get_num_threads()
     with pytest.raises(nc.ConfigError, match=r"^\[set_num_threads\] n: expected an integer in \[1, 256\], got "):
         nc.set_num_threads(n)
     assert nc.get_num_threads() == before
     net = nc.Sequential(nc.Linear(3, 2), seed=0)
-    with pytest.raises(nc.ConfigError, match=r"^\[Trainer\] num_threads: expected an integer in \[1, 256\] or None, got "):
+    with pytest.raises(
+        nc.ConfigError, match=r"^\[Trainer\] num_threads: expected an integer in \[1, 256\] or None, got "
+    ):
         nc.Trainer(net, nc.MSELoss(), nc.SGD(), num_threads=n)
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "x", "257", "99999999999999999999", "1.5.2"])
 def test_an_environment_that_names_no_number_changes_nothing(text):
     plain = {key: value for key, value in environment().items() if key != "NNCORE_NUM_THREADS"}
-    usual = subprocess.run(command(PROGRAM, "number_of_threads"), env=plain, capture_output=True, text=True, timeout=100,
+    usual = subprocess.run(command(PROGRAM, "number_of_threads"), env=plain, capture_output=True, text=True,
+                           timeout=100,
                            check=True).stdout.split()  # fmt: skip
     assert run("number_of_threads", NNCORE_NUM_THREADS=text) == (["1"] if text == "1.5.2" else usual)
 

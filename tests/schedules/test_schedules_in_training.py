@@ -81,7 +81,8 @@ def test_a_falling_loss_is_better(mode, reductions):
 
 
 @pytest.mark.parametrize(
-    ("monitor", "hint"), [("val_loss", r" \(give fit validation_data or validation_split\)"), ("test_loss", ""), ("los", "")]
+    ("monitor", "hint"),
+    [("val_loss", r" \(give fit validation_data or validation_split\)"), ("test_loss", ""), ("los", "")],
 )
 def test_a_monitor_that_is_not_measured_is_found_before_the_training(monitor, hint):
     trainer = trainer_with(nc.LinearWarmup(0.1, 2, then=nc.ReduceLROnPlateau(0.1, monitor)))
@@ -174,7 +175,9 @@ def test_a_function_gives_factors_and_is_called_once_for_each_index():
     assert history.steps["lr"].tolist() == [0.5 / (1 + i) for i in range(6)]
     assert calls == list(range(6))
     calls.clear()
-    assert trainer_with(nc.Schedule(0.5, fn, per="epoch")).fit(X, Y, epochs=3)["lr"] == pytest.approx([0.5, 0.25, 0.5 / 3])
+    assert trainer_with(nc.Schedule(0.5, fn, per="epoch")).fit(X, Y, epochs=3)["lr"] == pytest.approx(
+        [0.5, 0.25, 0.5 / 3]
+    )
     assert sorted(set(calls)) == calls
 
 

@@ -12,13 +12,27 @@ def observation(arrays, step=0, bins=8, **measured):
     """An Observation of arrays by name; `measured` are functions name -> number of dead, saturated, update_ratio."""
     rows, counts = [], []
     for name, x in arrays.items():
-        row = {"min": x.min(), "max": x.max(), "mean": x.mean(), "std": x.std(), "norm": np.sqrt((x**2).sum()),
-               "zeros": (x == 0).mean(), "nonfinite": 0.0}
+        row = {
+            "min": x.min(),
+            "max": x.max(),
+            "mean": x.mean(),
+            "std": x.std(),
+            "norm": np.sqrt((x**2).sum()),
+            "zeros": (x == 0).mean(),
+            "nonfinite": 0.0,
+        }
         row |= {key: measured.get(key, lambda name: np.nan)(name) for key in ("dead", "saturated", "update_ratio")}
         rows.append([row[key] for key in STATISTICS])
         counts.append(bins and np.histogram(x, np.linspace(x.min(), x.max(), bins + 1) if np.ptp(x) else bins)[0])
-    raw = {"step": step, "epoch": 1, "loss": 1.0, "grad_norm": 1.0, "names": list(arrays),
-           "statistics": np.array(rows), "counts": np.array(counts) if bins else None}
+    raw = {
+        "step": step,
+        "epoch": 1,
+        "loss": 1.0,
+        "grad_norm": 1.0,
+        "names": list(arrays),
+        "statistics": np.array(rows),
+        "counts": np.array(counts) if bins else None,
+    }
     return Observation(raw)
 
 

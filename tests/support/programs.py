@@ -30,7 +30,8 @@ def environment(**more):
 
 def run_program(program, *arguments, timeout=150, cwd=None, **more):
     """Runs it to its end, with more variables in its environment; the words it printed. It fails as a test fails."""
-    done = subprocess.run(command(program, *arguments), env=environment(**more), cwd=cwd, capture_output=True, text=True,
+    done = subprocess.run(command(program, *arguments), env=environment(**more), cwd=cwd, capture_output=True,
+                          text=True,
                           timeout=timeout, check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout.split()

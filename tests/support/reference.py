@@ -41,7 +41,9 @@ def reference_of(kind, name):
     _load(kind)
     if (kind, name) not in _FOUND:
         place = f"tests/support/{_MODULES[kind][0]}.py"
-        pytest.fail(f"{kind} {name!r} has no reference implementation: add one to {place}, under @reference({kind!r}, {name!r})")
+        pytest.fail(
+            f"{kind} {name!r} has no reference implementation: add one to {place}, under @reference({kind!r}, {name!r})"
+        )
     return _FOUND[kind, name]
 
 

@@ -28,7 +28,14 @@ class Conv2d:
         padded = [n + sum(p) for n, p in zip(x.shape[2:], padding, strict=True)]
         out = [(n - s) // t + 1 for n, s, t in zip(padded, span, stride, strict=True)]
         windows = [
-            (u, v, np.ix_(u * stride[0] + dilation[0] * np.arange(kernel[0]), v * stride[1] + dilation[1] * np.arange(kernel[1])))
+            (
+                u,
+                v,
+                np.ix_(
+                    u * stride[0] + dilation[0] * np.arange(kernel[0]),
+                    v * stride[1] + dilation[1] * np.arange(kernel[1]),
+                ),
+            )
             for u, v in itertools.product(range(out[0]), range(out[1]))
         ]
         return padding, out, windows

@@ -245,7 +245,11 @@ class Residual:
         for i, spec in enumerate(a.layers):
             own = {key.split(".", 1)[1]: value for key, value in params.items() if key.startswith(f"{i}.")}
             cls = getattr(nc, spec.name)
-            yield reference_of("layer", spec.name), namespace({**cls(**spec.args)._spec.args, "training": a.training}), own
+            yield (
+                reference_of("layer", spec.name),
+                namespace({**cls(**spec.args)._spec.args, "training": a.training}),
+                own,
+            )
 
     @staticmethod
     def forward(a, params, x):

@@ -1,4 +1,5 @@
-"""Reference implementations of the optimizers: rule(args, t, rate, w, g, slots) -> (new w, new slots); t is 1 for the first step.
+"""Reference implementations of the optimizers: rule(args, t, rate, w, g, slots) -> (new w, new slots); t is 1 for the
+first step.
 
 `slots` names the state arrays; they start from 0, or from what `start` says.
 """

@@ -20,7 +20,15 @@ NETS = {
     "relu": lambda: [nc.Linear(3, 20), nc.ReLU(), nc.Linear(20, 4)],
     "deep": lambda: [nc.Linear(3, 7), nc.Tanh(), nc.Linear(7, 6, bias=False), nc.Sigmoid(), nc.Linear(6, 4)],
     "leaky, no bias": lambda: [nc.Linear(3, 5, bias=False), nc.LeakyReLU(0.2), nc.Linear(5, 4, bias=False)],
-    "odd": lambda: [nc.Linear(3, 1), nc.Tanh(), nc.Linear(1, 11), nc.ReLU(), nc.Linear(11, 5), nc.ReLU(), nc.Linear(5, 4)],
+    "odd": lambda: [
+        nc.Linear(3, 1),
+        nc.Tanh(),
+        nc.Linear(1, 11),
+        nc.ReLU(),
+        nc.Linear(11, 5),
+        nc.ReLU(),
+        nc.Linear(5, 4),
+    ],
     "relu at the end": lambda: [nc.Linear(3, 4), nc.ReLU()],
     "one layer": lambda: [nc.Linear(3, 4)],
     "linear, then tanh at the end": lambda: [nc.Linear(3, 9), nc.Linear(9, 4), nc.Tanh()],
@@ -80,10 +88,15 @@ def agree(trainer, own, tolerance):
     for ours, theirs in zip(trainer.model.parameters(), own.model.parameters(), strict=True):
         np.testing.assert_allclose(ours.value, theirs.value, rtol=tolerance, atol=tolerance, err_msg=ours.name)
     ours, theirs = trainer.state_dict(), own.state_dict()
-    assert ours["optimizer"]["step"] == theirs["optimizer"]["step"] and ours["optimizer"]["epoch"] == theirs["optimizer"]["epoch"]
+    assert (
+        ours["optimizer"]["step"] == theirs["optimizer"]["step"]
+        and ours["optimizer"]["epoch"] == theirs["optimizer"]["epoch"]
+    )
     for name, slots in theirs["optimizer"]["state"].items():
         for slot, values in slots.items():
-            np.testing.assert_allclose(ours["optimizer"]["state"][name][slot], values, rtol=10 * tolerance, atol=tolerance)
+            np.testing.assert_allclose(
+                ours["optimizer"]["state"][name][slot], values, rtol=10 * tolerance, atol=tolerance
+            )
     for table in ("epochs", "steps"):
         for name, values in getattr(own.history, table).items():
             if name != "seconds":
@@ -125,7 +138,18 @@ def test_each_is_as_a_fit_of_its_own(net, loss, optimizer, options, dtype, reque
 @pytest.mark.parametrize("isa", [name for name in nc._core.kernel_sets() if name != nc._core.kernel_set()])
 def test_in_every_kernel_set(isa):
     env = {**os.environ, "NNCORE_ISA": isa}
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__, "-k", "own or neighbours"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-p",
+        "no:cacheprovider",
+        __file__,
+        "-k",
+        "own or neighbours",
+    ]
     done = subprocess.run(command, check=False, env=env, capture_output=True, text=True)
     assert done.returncode == 0 and " passed" in done.stdout, done.stdout[-3000:]
 
@@ -142,9 +166,7 @@ def test_neighbours_and_threads_change_no_bit(no_single_fits):
     weights = {row["i"]: bits(trainer) for row, trainer in zip(together, made, strict=True)}
     assert len(set(weights.values())) == 40
     for order, jobs in (([3], 1), ([17, 2], 1), (lanes[::-1], 2), (lanes[5:30], 3)):
-        some, made = side_by_side(
-            order, X, y, optimizer="momentum", sweep={"validation_data": (X, y), "n_jobs": jobs}
-        )
+        some, made = side_by_side(order, X, y, optimizer="momentum", sweep={"validation_data": (X, y), "n_jobs": jobs})
         for row, trainer in zip(some, made, strict=True):
             assert bits(trainer) == weights[row["i"]]
             assert {k: v for k, v in row.items() if k != "seconds"} == rows[row["i"]]
@@ -156,11 +178,15 @@ def test_one_that_breaks_disturbs_nobody_and_is_reported_as_by_its_own_fit(jobs)
     rates = [0.01, 1e25, 0.1]
 
     def of(lr, seed):
-        return nc.Trainer(nc.Sequential(*NETS["relu"](), seed=seed), nc.MSELoss(), nc.SGD(lr=lr), batch_size=10, seed=seed)
+        return nc.Trainer(
+            nc.Sequential(*NETS["relu"](), seed=seed), nc.MSELoss(), nc.SGD(lr=lr), batch_size=10, seed=seed
+        )
 
     def swept(rates):
         made = []
-        rows = nc.sweep(lambda lr, seed: made.append(of(lr, seed)) or made[-1], {"lr": rates}, X, y, epochs=3, n_jobs=jobs)
+        rows = nc.sweep(
+            lambda lr, seed: made.append(of(lr, seed)) or made[-1], {"lr": rates}, X, y, epochs=3, n_jobs=jobs
+        )
         return rows, made
 
     rows, made = swept(rates)
@@ -179,7 +205,11 @@ def test_epochs_metrics_and_validation_are_those_of_the_last_epoch():
     held = data("bce", 20)
     configuration = {"loss": "bce", "net": "deep"}
     rows, made = side_by_side(
-        range(3), X, y, **configuration, sweep={"steps": None, "epochs": 4, "validation_data": held, "metrics": ["accuracy", "mse"]}
+        range(3),
+        X,
+        y,
+        **configuration,
+        sweep={"steps": None, "epochs": 4, "validation_data": held, "metrics": ["accuracy", "mse"]},
     )
     assert rows.metrics == ["loss", "accuracy", "mse", "val_loss", "val_accuracy", "val_mse"]
     for row, trainer in zip(rows, made, strict=True):

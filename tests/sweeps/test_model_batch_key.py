@@ -88,7 +88,12 @@ def test_options_of_which_each_model_has_its_own():
     assert key(l1=0.1) == key(l2=0.3) == key(l1=0.2, l2=0.1) != key()
     for other in ({"batch_size": 16}, {"shuffle": False}, {"drop_last": True}):
         assert key(**other) not in (None, key())
-    for alone in ({"on_nonfinite": "stop"}, {"on_nonfinite": "ignore"}, {"clip_grad_norm": 1.0}, {"clip_grad_value": 1.0}):
+    for alone in (
+        {"on_nonfinite": "stop"},
+        {"on_nonfinite": "ignore"},
+        {"clip_grad_norm": 1.0},
+        {"clip_grad_value": 1.0},
+    ):
         assert key(**alone) is None
     assert key(augment=nc.Augment()) is None
 
@@ -100,7 +105,9 @@ def test_models_of_one_batch_have_one_shape_type_and_input():
     leaky = [key([nc.Linear(2, 10), nc.LeakyReLU(slope), nc.Linear(10, 3)]) for slope in (0.1, 0.1, 0.2)]
     assert leaky[0] == leaky[1] != leaky[2]
     assert key() != key(model={"dtype": "float64"})
-    inputs = [key(model={"input": nc.Normalize(mean, std)}) for mean, std in ((0.0, 1.0), (0.0, 1.0), (0.5, 1.0), (0.0, 2.0))]
+    inputs = [
+        key(model={"input": nc.Normalize(mean, std)}) for mean, std in ((0.0, 1.0), (0.0, 1.0), (0.5, 1.0), (0.0, 2.0))
+    ]
     assert inputs[0] == inputs[1] and len({key(), *inputs}) == 4
 
 

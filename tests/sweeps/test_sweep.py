@@ -87,7 +87,9 @@ def test_the_processes_of_joblib_give_the_same_numbers(options, moons, tmp_path)
     again = nc.sweep(by_closure, grid, **given, folder=tmp_path)
     np.testing.assert_equal(list(again), list(many))
     with pytest.raises(nc.ShapeError, match=r"\[sweep\] hidden=2, lr=0.1, seed=3: "):
-        nc.sweep(by_closure, {"hidden": [2], "lr": [0.1]}, **{**given, "X": X[:, :1]}, n_jobs=joblib.Parallel(2, **options))
+        nc.sweep(
+            by_closure, {"hidden": [2], "lr": [0.1]}, **{**given, "X": X[:, :1]}, n_jobs=joblib.Parallel(2, **options)
+        )
 
 
 def test_a_list_of_points_and_points_that_differ(moons):
@@ -101,7 +103,12 @@ def test_a_list_of_points_and_points_that_differ(moons):
 def test_values_may_come_as_an_array_or_a_range(moons):
     X, y, _ = moons
     table = nc.sweep(build, {"hidden": range(1, 3), "lr": np.array([0.1, 0.2])}, X, y, epochs=1, seeds=np.array([7]))
-    assert [(row["hidden"], row["lr"], row["seed"]) for row in table] == [(1, 0.1, 7), (1, 0.2, 7), (2, 0.1, 7), (2, 0.2, 7)]
+    assert [(row["hidden"], row["lr"], row["seed"]) for row in table] == [
+        (1, 0.1, 7),
+        (1, 0.2, 7),
+        (2, 0.1, 7),
+        (2, 0.2, 7),
+    ]
     assert all(type(row["lr"]) is float and type(row["seed"]) is int for row in table)
 
 
@@ -137,7 +144,9 @@ def test_optimizers_from_outside_are_copied_and_stay_new(moons):
     closed = nc.sweep(by_closure, {}, X, y, epochs=2, seeds=3, n_jobs=2)
     points = nc.sweep(by_point, {"optimizer": listed}, X, y, epochs=2, seeds=2)
     for row in closed:
-        expected = nc.Trainer(net(4, row["seed"]), nc.CrossEntropyLoss(), nc.Adam(lr=0.01), batch_size=16, seed=row["seed"])
+        expected = nc.Trainer(
+            net(4, row["seed"]), nc.CrossEntropyLoss(), nc.Adam(lr=0.01), batch_size=16, seed=row["seed"]
+        )
         assert row["loss"] == near(expected.fit(X, y, 2)["loss"][-1])
     fresh = nc.SGD(lr=0.3, momentum=0.9)
     expected = nc.Trainer(net(4, 1), nc.CrossEntropyLoss(), fresh, batch_size=16, seed=1).fit(X, y, 2)["loss"][-1]
@@ -192,7 +201,9 @@ def test_data_are_converted_once_and_shared(moons, monkeypatch):
     monkeypatch.setattr(nc.Trainer, "fit", observed)
     labels = y.astype(np.int32)
     nc.sweep(clipped, {"lr": [0.1, 0.2]}, X.astype(np.float64), labels, validation_data=held, epochs=1, seeds=2)
-    assert len(given) == 4 and all(ours is first for arrays in given for ours, first in zip(arrays, given[0], strict=True))
+    assert len(given) == 4 and all(
+        ours is first for arrays in given for ours, first in zip(arrays, given[0], strict=True)
+    )
     assert [array.dtype for array in given[0]] == [np.float32, np.int64, np.float32, np.int64]
 
 
@@ -296,7 +307,9 @@ class TestErrors:
         X, y, _ = moons
         kept = build(seed=0)
         model = net(2, 0)
-        with pytest.raises(nc.ConfigError, match=r"build\(seed=1\): expected a new Trainer, got one that build returned"):
+        with pytest.raises(
+            nc.ConfigError, match=r"build\(seed=1\): expected a new Trainer, got one that build returned"
+        ):
             nc.sweep(lambda seed: kept, {}, X, y, epochs=1, seeds=2)
         with pytest.raises(nc.ConfigError, match=r"build\(seed=1\): expected a new Sequential"):
             nc.sweep(lambda seed: nc.Trainer(model, nc.CrossEntropyLoss(), nc.SGD()), {}, X, y, epochs=1, seeds=2)

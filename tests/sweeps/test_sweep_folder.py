@@ -126,7 +126,9 @@ def named(seed):
     return seed
 
 
-@pytest.mark.parametrize("value", [nc.SGD(lr=0.1), [1, (2, None)], {"a": 1.5}, np.ones(3), nc.ReLU, named, "text", nc.Tanh()])
+@pytest.mark.parametrize(
+    "value", [nc.SGD(lr=0.1), [1, (2, None)], {"a": 1.5}, np.ones(3), nc.ReLU, named, "text", nc.Tanh()]
+)
 def test_values_that_another_process_knows(value, moons, tmp_path):
     def any_build(value, seed):
         return build(0.1, seed)
@@ -138,7 +140,9 @@ def test_values_that_another_process_knows(value, moons, tmp_path):
 
 @pytest.mark.parametrize("value", [lambda: 0, object()])
 def test_values_that_another_process_does_not_know(value, moons, tmp_path):
-    with pytest.raises(nc.ConfigError, match=r"\[sweep\] folder: expected values that another process knows again, got f="):
+    with pytest.raises(
+        nc.ConfigError, match=r"\[sweep\] folder: expected values that another process knows again, got f="
+    ):
         nc.sweep(lambda f, seed: build(0.1, seed), [{"f": value}], *moons, epochs=1, folder=tmp_path)
     assert nc.sweep(lambda f, seed: build(0.1, seed), [{"f": value}], *moons, epochs=1)[0]["status"] == "ok"
 

@@ -40,7 +40,9 @@ def test_best_without_validation_is_by_the_loss():
 
 @pytest.mark.parametrize("metric", ["lr", "seconds", "status", "seed", "nonsense", 3, ["loss"]])
 def test_what_is_no_metric(metric):
-    with pytest.raises(nc.ConfigError, match=r"\[sweep\] metric: expected one of \['loss', 'accuracy', 'val_loss', 'val_r2'\]"):
+    with pytest.raises(
+        nc.ConfigError, match=r"\[sweep\] metric: expected one of \['loss', 'accuracy', 'val_loss', 'val_r2'\]"
+    ):
         TABLE.best(metric)
 
 

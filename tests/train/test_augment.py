@@ -35,7 +35,9 @@ def moved(image, augment, words):
 def record(X, augment, *, epochs=1, normalize=None, **options):
     recorder = Recorder()
     net = nc.Sequential(recorder, nc.Flatten(), nc.Linear(X[0].size, 2), dtype="float64", seed=0, input=normalize)
-    trainer = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=1e-300), augment=augment, batch_size=5, seed=7, **options)
+    trainer = nc.Trainer(
+        net, nc.CrossEntropyLoss(), nc.SGD(lr=1e-300), augment=augment, batch_size=5, seed=7, **options
+    )
     trainer.fit(X, np.arange(len(X)) % 2, epochs=epochs, metrics=())
     return recorder.seen
 

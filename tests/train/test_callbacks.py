@@ -59,13 +59,19 @@ def test_early_stopping_by_hand(key, settings, numbers, epochs, best, restore, r
 def test_early_stopping_without_its_number_is_told_before_anything_changes(rng):
     trainer, X, y = make(rng)
     before = trainer.model.flat_parameters.copy()
-    with pytest.raises(nc.ConfigError, match=r"\[EarlyStopping\] monitor: expected one of \['loss', 'accuracy', 'lr', 'seconds'\], got 'val_loss' \(give fit validation_data"):
+    with pytest.raises(
+        nc.ConfigError,
+        match=r"\[EarlyStopping\] monitor: expected one of \['loss', 'accuracy', 'lr', 'seconds'\], got 'val_loss' "
+        r"\(give fit validation_data",
+    ):
         trainer.fit(X, y, callbacks=[nc.EarlyStopping()])
     with pytest.raises(nc.ConfigError, match="got 'val_los'"):
         trainer.fit(X, y, validation_data=(X, y), callbacks=[nc.EarlyStopping("val_los")])
     np.testing.assert_array_equal(trainer.model.flat_parameters, before)
     regression = nc.Trainer(nc.Sequential(nc.Linear(3, 1)), nc.MSELoss(), nc.SGD())
-    with pytest.raises(nc.ConfigError, match=r"expected one of \['loss', 'mse', 'val_loss', 'val_mse', 'lr', 'seconds'\]"):
+    with pytest.raises(
+        nc.ConfigError, match=r"expected one of \['loss', 'mse', 'val_loss', 'val_mse', 'lr', 'seconds'\]"
+    ):
         regression.fit(X, X[:, :1], validation_split=0.5, metrics=["mse"], callbacks=[nc.EarlyStopping("accuracy")])
     stop = nc.EarlyStopping("val_accuracy", patience=1)
     trainer.fit(X, y, validation_split=0.5, epochs=50, callbacks=[stop])

@@ -1,4 +1,5 @@
-"""Convolutional nets: twenty steps are those of the NumPy reference; the same bits by either way and for any threads; files; memory."""
+"""Convolutional nets: twenty steps are those of the NumPy reference; the same bits by either way and for any threads;
+files; memory."""
 
 import subprocess
 import sys
@@ -100,15 +101,18 @@ def test_the_trainer_gives_the_bits_of_the_plain_way(name, dtype, rng):
 
 BLOCKED = {
     "course": lambda: [
-        nc.Conv2d(1, 8, 5, padding=2), nc.ReLU(), nc.MaxPool2d(2), nc.Conv2d(8, 19, 3), nc.Tanh(), nc.Flatten(), nc.Linear(76, 3),
+        nc.Conv2d(1, 8, 5, padding=2), nc.ReLU(), nc.MaxPool2d(2), nc.Conv2d(8, 19, 3), nc.Tanh(), nc.Flatten(),
+        nc.Linear(76, 3),
     ],
     "means": lambda: [
-        nc.Conv2d(1, 33, (3, 2), padding=1), nc.SiLU(), nc.AvgPool2d(3, 2, padding=1, ceil_mode=True, count_include_pad=False),
+        nc.Conv2d(1, 33, (3, 2), padding=1), nc.SiLU(),
+        nc.AvgPool2d(3, 2, padding=1, ceil_mode=True, count_include_pad=False),
         nc.Sigmoid(), nc.Conv2d(33, 5, 1, bias=False), nc.MaxPool2d((2, 3), (1, 2), padding=(1, 0)), nc.Dropout(0.3),
         nc.Conv2d(5, 20, 2), nc.GlobalAvgPool2d(), nc.Linear(20, 3),
     ],
     "norms": lambda: [
-        nc.Conv2d(1, 20, 3, padding=1, bias=False), nc.BatchNorm2d(20), nc.ReLU(), nc.MaxPool2d(2), nc.Conv2d(20, 17, 3, padding=1),
+        nc.Conv2d(1, 20, 3, padding=1, bias=False), nc.BatchNorm2d(20), nc.ReLU(), nc.MaxPool2d(2),
+        nc.Conv2d(20, 17, 3, padding=1),
         nc.BatchNorm2d(17, affine=False), nc.LeakyReLU(), nc.Conv2d(17, 6, 3, stride=2), nc.Flatten(), nc.Linear(6, 3),
     ],
     "tiles": lambda: [
@@ -116,18 +120,24 @@ BLOCKED = {
         nc.Conv2d(20, 17, 5, padding=2), nc.Dropout(0.3), nc.Flatten(), nc.Linear(272, 3),
     ],
     "tiles and windows that overlap": lambda: [
-        nc.Conv2d(1, 16, 3, padding=1), nc.ReLU(), nc.Conv2d(16, 20, 3, padding=1), nc.Tanh(), nc.MaxPool2d(3, 2, padding=1),
+        nc.Conv2d(1, 16, 3, padding=1), nc.ReLU(), nc.Conv2d(16, 20, 3, padding=1), nc.Tanh(),
+        nc.MaxPool2d(3, 2, padding=1),
         nc.Conv2d(20, 17, 5, padding=2), nc.SiLU(), nc.AvgPool2d(2, 1), nc.Flatten(), nc.Linear(204, 3),
     ],
     "ways around": lambda: [
-        nc.Residual(nc.Conv2d(1, 5, 3, padding=1), nc.SiLU(), nc.Conv2d(5, 1, 1)), nc.Tanh(), nc.Conv2d(1, 20, 3), nc.ReLU(),
-        nc.Residual(nc.Residual(nc.Conv2d(20, 3, 1), nc.Dropout(0.2), nc.Conv2d(3, 20, 3, padding=1), nc.Tanh()), nc.Sigmoid()),
-        nc.LeakyReLU(), nc.Dropout(0.3), nc.MaxPool2d(2), nc.Residual(nc.LayerNorm((20, 3, 3)), nc.Linear(3, 3), nc.Conv2d(20, 20, 1)),
-        nc.ELU(), nc.Residual(nc.Tanh()), nc.Flatten(), nc.Residual(nc.Linear(180, 180), nc.Dropout(0.1)), nc.Linear(180, 3),
+        nc.Residual(nc.Conv2d(1, 5, 3, padding=1), nc.SiLU(), nc.Conv2d(5, 1, 1)), nc.Tanh(), nc.Conv2d(1, 20, 3),
+        nc.ReLU(),
+        nc.Residual(nc.Residual(nc.Conv2d(20, 3, 1), nc.Dropout(0.2), nc.Conv2d(3, 20, 3, padding=1), nc.Tanh()),
+                    nc.Sigmoid()),
+        nc.LeakyReLU(), nc.Dropout(0.3), nc.MaxPool2d(2),
+        nc.Residual(nc.LayerNorm((20, 3, 3)), nc.Linear(3, 3), nc.Conv2d(20, 20, 1)),
+        nc.ELU(), nc.Residual(nc.Tanh()), nc.Flatten(), nc.Residual(nc.Linear(180, 180), nc.Dropout(0.1)),
+        nc.Linear(180, 3),
     ],
     "norms with ways around": lambda: [
         nc.Residual(nc.Conv2d(1, 1, 3, padding=1), nc.BatchNorm2d(1)), nc.Conv2d(1, 18, 3, stride=2, padding=1),
-        nc.Residual(nc.BatchNorm2d(18), nc.ReLU(), nc.Conv2d(18, 5, 3, padding=1, bias=False), nc.BatchNorm2d(5), nc.Conv2d(5, 18, 1)),
+        nc.Residual(nc.BatchNorm2d(18), nc.ReLU(), nc.Conv2d(18, 5, 3, padding=1, bias=False), nc.BatchNorm2d(5),
+                    nc.Conv2d(5, 18, 1)),
         nc.Residual(nc.Conv2d(18, 18, 3, padding=1, groups=3)), nc.GlobalAvgPool2d(), nc.Linear(18, 3),
     ],
 }  # fmt: skip
@@ -157,7 +167,10 @@ def test_gradients_inside_a_way_around_meet_what_others_meet(rng):
     plain, loss, bound = net.copy(), nc.CrossEntropyLoss(), 0.05
     X, y = rng.normal(size=(12, 1, 9, 8)), rng.integers(0, 3, 12)
     plain.backward(loss(plain._core.forward(X, True, 23, 0), y)[1])
-    gradients = [p.grad + (0.1 * p.value if p.name.endswith("weight") and p.name != "8.0.weight" else 0) for p in plain.parameters()]
+    gradients = [
+        p.grad + (0.1 * p.value if p.name.endswith("weight") and p.name != "8.0.weight" else 0)
+        for p in plain.parameters()
+    ]
     norm = np.sqrt(sum(np.sum(g**2) for g in gradients))
     assert norm > bound
     for options, factor in (({}, 1.0), ({"clip_grad_norm": bound}, bound / (norm + 1e-6))):
@@ -195,8 +208,12 @@ def test_any_number_of_threads_gives_the_same_bits(dtype, rng, restore_threads):
         out = net.forward(X, seed=5)
         dx = net.backward(np.ones_like(out))
         gradients = net.flat_gradients.tobytes()
-        history = nc.Trainer(net, nc.CrossEntropyLoss(), nc.Adam(), batch_size=25, num_threads=threads).fit(X, y, epochs=2)
-        found.add((out.tobytes(), dx.tobytes(), gradients, net.flat_parameters.tobytes(), history.steps["loss"].tobytes()))
+        history = nc.Trainer(net, nc.CrossEntropyLoss(), nc.Adam(), batch_size=25, num_threads=threads).fit(
+            X, y, epochs=2
+        )
+        found.add(
+            (out.tobytes(), dx.tobytes(), gradients, net.flat_parameters.tobytes(), history.steps["loss"].tobytes())
+        )
     assert len(found) == 1
 
 
@@ -225,7 +242,8 @@ def test_a_batch_gives_the_bits_of_its_images_alone(rng):
 
 def test_gradients_of_a_whole_net(rng):
     net = nc.Sequential(
-        nc.Conv2d(2, 4, 3, stride=2, padding=1), nc.BatchNorm2d(4), nc.Tanh(), nc.AvgPool2d(2, 1), nc.Flatten(), nc.Linear(24, 3),
+        nc.Conv2d(2, 4, 3, stride=2, padding=1), nc.BatchNorm2d(4), nc.Tanh(), nc.AvgPool2d(2, 1), nc.Flatten(),
+        nc.Linear(24, 3),
         dtype="float64", seed=0,
     )  # fmt: skip
     report = nc.gradcheck(net, nc.CrossEntropyLoss(), rng.normal(size=(5, 2, 5, 7)), rng.integers(0, 3, 5))
@@ -244,7 +262,9 @@ def test_files_activations_and_torchs_state(tmp_path, rng, torch):
     again = nc.load(tmp_path / "net.safetensors")
     assert np.array_equal(again(x), net(x)) and repr(again) == repr(net)
     t = torch.nn
-    theirs = t.Sequential(t.Conv2d(3, 24, 5, padding=2), t.BatchNorm2d(24), t.ReLU(), t.MaxPool2d(2), t.Conv2d(24, 6, (1, 2), bias=False))
+    theirs = t.Sequential(
+        t.Conv2d(3, 24, 5, padding=2), t.BatchNorm2d(24), t.ReLU(), t.MaxPool2d(2), t.Conv2d(24, 6, (1, 2), bias=False)
+    )
     theirs = theirs.double().eval()
     theirs.load_state_dict({key: torch.as_tensor(value) for key, value in net.state_dict().items()})
     np.testing.assert_allclose(net(x), theirs(torch.tensor(x)).detach().numpy(), rtol=1e-10, atol=1e-10)

@@ -1,4 +1,5 @@
-"""Same seed, same bits of weights and history: for any number of threads, with and without a progress bar, in any run."""
+"""Same seed, same bits of weights and history: for any number of threads, with and without a progress bar, in any
+run."""
 
 import hashlib
 

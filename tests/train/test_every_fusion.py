@@ -1,5 +1,5 @@
-"""Over the registry: each layer behind a Linear and a Conv2d, each optimizer inside the weights' gradients, and the bits
-are those of the layers one by one."""
+"""Over the registry: each layer behind a Linear and a Conv2d, each optimizer inside the weights' gradients, and the
+bits are those of the layers one by one."""
 
 import numpy as np
 import pytest

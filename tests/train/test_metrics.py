@@ -47,8 +47,13 @@ def test_columns_of_history_records_and_evaluate(rng):
 
     records = []
     history = trainer.fit(
-        X, y, 3, validation_data=(X[:10], y[:10]), test_data=(X[10:30], y[10:30]),
-        metrics=["top5", share_of_zero, "accuracy"], callbacks=[records.append],
+        X,
+        y,
+        3,
+        validation_data=(X[:10], y[:10]),
+        test_data=(X[10:30], y[10:30]),
+        metrics=["top5", share_of_zero, "accuracy"],
+        callbacks=[records.append],
     )
     names = ["loss", "accuracy", "top5", "share_of_zero"]
     expected = ["epoch", *names, *("val_" + n for n in names), *("test_" + n for n in names), "lr", "seconds"]
@@ -75,7 +80,13 @@ def test_measuring_does_not_change_training(rng):
 def test_regression_has_none_by_default(rng):
     X = rng.normal(size=(20, 3))
     trainer = nc.Trainer(nc.Sequential(nc.Linear(3, 1)), nc.MSELoss(), nc.SGD())
-    assert list(trainer.fit(X, X[:, :1], 1, validation_split=0.2).epochs) == ["epoch", "loss", "val_loss", "lr", "seconds"]
+    assert list(trainer.fit(X, X[:, :1], 1, validation_split=0.2).epochs) == [
+        "epoch",
+        "loss",
+        "val_loss",
+        "lr",
+        "seconds",
+    ]
     assert list(trainer.evaluate(X, X[:, :1])) == ["loss"]
 
 
@@ -139,7 +150,9 @@ class Sees(nc.Loss):
 def held_out(y, share, seed=0, fits=1):
     """(training targets, validation targets) that a fit used, sorted."""
     loss = Sees()
-    trainer = nc.Trainer(nc.Sequential(nc.Linear(1, 3), dtype="float64", seed=0), loss, nc.SGD(), batch_size=None, seed=seed)
+    trainer = nc.Trainer(
+        nc.Sequential(nc.Linear(1, 3), dtype="float64", seed=0), loss, nc.SGD(), batch_size=None, seed=seed
+    )
     for _ in range(fits):
         trainer.fit(np.arange(len(y))[:, None], y, 1, validation_split=share)
     return loss.seen

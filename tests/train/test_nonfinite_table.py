@@ -1,4 +1,5 @@
-"""What is not finite is named: every layer × tensor × place in a training; the parameters are those of a step boundary."""
+"""What is not finite is named: every layer × tensor × place in a training; the parameters are those of a step
+boundary."""
 
 import re
 
@@ -85,7 +86,9 @@ def test_the_first_output_that_overflows_is_named(at):
 @pytest.mark.parametrize("use", USES)
 def test_what_belongs_to_no_layer_is_named(name, use):
     X, y, options = np.ones((4, 2)), np.zeros((4, 2)), {}
-    net = nc.Sequential(nc.Linear(2, 2), dtype="float64", seed=0, input=nc.Normalize(0.0, 1e-300 if "x" in name else 1.0))
+    net = nc.Sequential(
+        nc.Linear(2, 2), dtype="float64", seed=0, input=nc.Normalize(0.0, 1e-300 if "x" in name else 1.0)
+    )
     if name == "the input x":
         X = np.full((4, 2), 1e30)
     elif name == "the loss":

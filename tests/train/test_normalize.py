@@ -52,7 +52,10 @@ def test_bytes_and_the_same_numbers_train_to_the_same_bits(mode, dtype, byte_row
         trainer = nc.Trainer(net, nc.CrossEntropyLoss(), nc.Adam(lr=0.01), batch_size=7)
         history = trainer.fit(rows, y, epochs=3, validation_data=(rows, y))
         found.append(
-            net.flat_parameters.tobytes() + history["loss"].tobytes() + history["val_loss"].tobytes() + net(rows).tobytes()
+            net.flat_parameters.tobytes()
+            + history["loss"].tobytes()
+            + history["val_loss"].tobytes()
+            + net(rows).tobytes()
         )
         assert net.predict(rows).shape == (30,)
     assert len(set(found)) == 1
@@ -121,7 +124,19 @@ def test_another_number_of_features_is_refused(byte_rows):
 
 @pytest.mark.parametrize(
     "arguments",
-    [(np.nan,), (np.inf,), (0.0, 0.0), (0.0, -1.0), (0.0, np.nan), ([],), ("x",), (None,), (1j,), ([0.0], [1.0, 0.0]), (object(),)],
+    [
+        (np.nan,),
+        (np.inf,),
+        (0.0, 0.0),
+        (0.0, -1.0),
+        (0.0, np.nan),
+        ([],),
+        ("x",),
+        (None,),
+        (1j,),
+        ([0.0], [1.0, 0.0]),
+        (object(),),
+    ],
     ids=repr,
 )
 def test_wrong_numbers_are_refused(arguments):
@@ -140,7 +155,9 @@ def test_unknown_modes_are_refused(mode):
         nc.Normalize.from_data(np.zeros((2, 2)), mode)
 
 
-@pytest.mark.parametrize("X", [np.zeros(3), np.zeros((0, 3)), np.full((2, 2), np.nan), "x", None, [[1.0], [1.0, 2.0]]], ids=repr)
+@pytest.mark.parametrize(
+    "X", [np.zeros(3), np.zeros((0, 3)), np.full((2, 2), np.nan), "x", None, [[1.0], [1.0, 2.0]]], ids=repr
+)
 def test_data_that_have_no_mean_are_refused(X):
     with pytest.raises((nc.ConfigError, nc.ShapeError), match=r"^\[Normalize\] "):
         nc.Normalize.from_data(X)

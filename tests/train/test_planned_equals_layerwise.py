@@ -17,7 +17,14 @@ NETS = {
     "leaky, flatten": lambda: [nc.Flatten(), nc.Linear(12, 40), nc.LeakyReLU(0.2), nc.Linear(40, 4)],
     "two activations": lambda: [nc.Linear(6, 8), nc.Tanh(), nc.Sigmoid(), nc.Identity(), nc.Linear(8, 3), nc.Tanh()],
     "activation first": lambda: [nc.Tanh(), nc.Linear(6, 8), nc.ReLU(), nc.Linear(8, 3)],
-    "functions of x": lambda: [nc.Linear(6, 37), nc.ELU(0.5), nc.Linear(37, 20), nc.GELU(), nc.SiLU(), nc.Linear(20, 3)],
+    "functions of x": lambda: [
+        nc.Linear(6, 37),
+        nc.ELU(0.5),
+        nc.Linear(37, 20),
+        nc.GELU(),
+        nc.SiLU(),
+        nc.Linear(20, 3),
+    ],
     "softplus, gelu first": lambda: [nc.GELU("tanh"), nc.Linear(6, 8), nc.Softplus(), nc.Linear(8, 3)],
     "layer norm": lambda: [nc.Linear(6, 37), nc.LayerNorm(37), nc.ReLU(), nc.Linear(37, 3), nc.LayerNorm(3)],
     "softmax inside": lambda: [nc.Linear(6, 8), nc.Softmax(), nc.Linear(8, 3)],
@@ -26,7 +33,14 @@ NETS = {
     "dropped gelu": lambda: [nc.Linear(7, 260), nc.GELU(), nc.Dropout(0.4), nc.Dropout(0.1), nc.Linear(260, 5)],
     "all dropped": lambda: [nc.Linear(7, 130), nc.Dropout(1.0), nc.ReLU(), nc.Dropout(0.0), nc.Linear(130, 5)],
     "wide": lambda: [nc.Linear(150, 260), nc.ReLU(), nc.Linear(260, 100), nc.Tanh(), nc.Linear(100, 10)],
-    "many inputs": lambda: [nc.Linear(3, 1030), nc.ReLU(), nc.Linear(1030, 70), nc.ReLU(), nc.Dropout(0.5), nc.Linear(70, 5)],
+    "many inputs": lambda: [
+        nc.Linear(3, 1030),
+        nc.ReLU(),
+        nc.Linear(1030, 70),
+        nc.ReLU(),
+        nc.Dropout(0.5),
+        nc.Linear(70, 5),
+    ],
     "many inputs, dropped gelu": lambda: [nc.Linear(1030, 70), nc.GELU(), nc.Dropout(0.6), nc.Linear(70, 5)],
     "many inputs, all dropped": lambda: [nc.Linear(1024, 66), nc.Sigmoid(), nc.Dropout(1.0), nc.Linear(66, 5)],
     "rows": lambda: [nc.Linear(4, 6), nc.Tanh(), nc.Flatten(), nc.Linear(18, 3)],
@@ -131,7 +145,9 @@ def test_a_fit_is_its_steps(name, rng):
     stepped = fitted.copy()
     ((X, y),) = batches(name, fitted, rng, sizes=(50,))
     make = OPTIMIZERS["Adam"]
-    history = nc.Trainer(fitted, nc.CrossEntropyLoss(), make(), batch_size=16, shuffle=False, seed=SEED).fit(X, y, epochs=1)
+    history = nc.Trainer(fitted, nc.CrossEntropyLoss(), make(), batch_size=16, shuffle=False, seed=SEED).fit(
+        X, y, epochs=1
+    )
     trainer = nc.Trainer(stepped, nc.CrossEntropyLoss(), make(), seed=SEED)
     losses = [trainer.step(X[i : i + 16], y[i : i + 16]) for i in range(0, 50, 16)]
     assert history.steps["loss"].tolist() == losses
@@ -149,7 +165,9 @@ def test_results_that_are_one_more_than_a_piece(rng):
     assert np.array_equal(planned.flat_parameters, plain.flat_parameters)
 
 
-@pytest.mark.parametrize("loss", [nc.MSELoss(), nc.CrossEntropyLoss(label_smoothing=0.1, weight=[1, 2, 3]), nc.NLLLoss()])
+@pytest.mark.parametrize(
+    "loss", [nc.MSELoss(), nc.CrossEntropyLoss(label_smoothing=0.1, weight=[1, 2, 3]), nc.NLLLoss()]
+)
 def test_every_loss_by_either_way(loss, rng):
     layers = [nc.Linear(4, 8), nc.Tanh(), nc.Linear(8, 3)] + ([nc.LogSoftmax()] if isinstance(loss, nc.NLLLoss) else [])
     planned = nc.Sequential(*layers, seed=1)

@@ -50,7 +50,8 @@ def test_hostile_options_are_refused_by_name(option):
 
 
 @pytest.mark.parametrize(
-    ("layer", "hint"), [(nc.Softmax(), "drop the layer"), (nc.LogSoftmax(), "drop the layer, or use NLLLoss after LogSoftmax")]
+    ("layer", "hint"),
+    [(nc.Softmax(), "drop the layer"), (nc.LogSoftmax(), "drop the layer, or use NLLLoss after LogSoftmax")],
 )
 def test_cross_entropy_after_softmax_is_refused(layer, hint):
     net = build()

@@ -1,4 +1,5 @@
-"""Twenty steps of an MLP are those of its NumPy reference: weights, losses, the order of samples, masks, short batches."""
+"""Twenty steps of an MLP are those of its NumPy reference: weights, losses, the order of samples, masks, short
+batches."""
 
 import numpy as np
 import pytest

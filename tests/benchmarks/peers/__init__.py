@@ -1,7 +1,8 @@
 """The libraries nncore is compared with, each in a module of its own at its best setting.
 
 A module has `title() -> str` with the version, `limit_threads(n)`, and makes runners: `net(work, weights, X, y)` and
-`descent(work)`; `many(work, weights of each, X, y)` where it can train many nets at once. It raises `Unsupported` for what the library cannot do; ImportError or OSError when it is not here. `TOLERANCE`, if there is one, is how far its
+`descent(work)`; `many(work, weights of each, X, y)` where it can train many nets at once. It raises `Unsupported` for
+what the library cannot do; ImportError or OSError when it is not here. `TOLERANCE`, if there is one, is how far its
 losses may be off (relative).
 """
 

@@ -1,4 +1,5 @@
-"""FANN 2.2 through ctypes (Debian: libfann2): stepwise sigmoids and squared error, the fastest it has; no ReLU, no softmax.
+"""FANN 2.2 through ctypes (Debian: libfann2): stepwise sigmoids and squared error, the fastest it has; no ReLU, no
+softmax.
 
 Its steps do as much arithmetic as ours on nets of the same sizes, but they are other nets: no losses to compare.
 """

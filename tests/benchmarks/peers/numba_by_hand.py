@@ -97,7 +97,18 @@ def _adam(p: Any, g: Any, m: Any, v: Any, lr: Any, t: int) -> None:
 
 @numba.njit(fastmath=True)
 def _by_products(
-    first: int, steps: int, batch: int, X: Any, y: Any, W: Any, b: Any, V: Any, c: Any, lr: Any, relu: bool, moments: Any
+    first: int,
+    steps: int,
+    batch: int,
+    X: Any,
+    y: Any,
+    W: Any,
+    b: Any,
+    V: Any,
+    c: Any,
+    lr: Any,
+    relu: bool,
+    moments: Any,
 ) -> None:
     """The same with BLAS; ReLU or sigmoid; SGD, or Adam when there are moments."""
     batches = len(X) // batch

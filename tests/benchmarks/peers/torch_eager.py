@@ -27,7 +27,9 @@ class _Net:
         self._net = torch.nn.Sequential(*layers[:-1])
         self._optimizer = getattr(torch.optim, work.optimizer)(self._net.parameters(), lr=work.lr, fused=True)
         self._loss = torch.nn.CrossEntropyLoss()
-        self._batches = list(zip(torch.from_numpy(X).split(work.batch), torch.from_numpy(y).split(work.batch), strict=True))
+        self._batches = list(
+            zip(torch.from_numpy(X).split(work.batch), torch.from_numpy(y).split(work.batch), strict=True)
+        )
         self._done = 0
 
     def run(self, steps: int) -> float:

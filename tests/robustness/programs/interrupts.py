@@ -165,8 +165,10 @@ def changing_the_model_while_another_thread_trains_it():
     thread = threading.Thread(target=fit)
     thread.start()
     for i in range(200):
-        for change in (lambda: net.to("float64"), lambda: net.to("float32"), lambda i=i: net.initialize(i), net.zero_grad,
-                       lambda: net.load_state_dict(net.state_dict()), net.copy, lambda: net.flat_parameters.sum()):  # fmt: skip
+        for change in (lambda: net.to("float64"), lambda: net.to("float32"), lambda i=i: net.initialize(i),
+                       net.zero_grad,
+                       lambda: net.load_state_dict(net.state_dict()), net.copy,
+                       lambda: net.flat_parameters.sum()):  # fmt: skip
             try:
                 change()
             except nc.StateError:

@@ -25,7 +25,9 @@ def run(path, mode, steps):
             trainer.save(path)
             print("saved", flush=True)
     elif done < steps:
-        trainer.fit(X, y, steps=steps - done, validation_data=(X[:50], y[:50]), callbacks=[lambda record: trainer.save(path)])
+        trainer.fit(
+            X, y, steps=steps - done, validation_data=(X[:50], y[:50]), callbacks=[lambda record: trainer.save(path)]
+        )
         trainer.save(path)
 
 

@@ -18,7 +18,9 @@ def status(name):
 
 
 def make():
-    net = nc.Sequential(nc.Linear(784, hidden), nc.ReLU(), nc.Linear(hidden, 10), seed=0, input=nc.Normalize(127.5, 127.5))
+    net = nc.Sequential(
+        nc.Linear(784, hidden), nc.ReLU(), nc.Linear(hidden, 10), seed=0, input=nc.Normalize(127.5, 127.5)
+    )
     return nc.Trainer(net, nc.CrossEntropyLoss(), nc.Adam(), batch_size=batch, num_threads=2)
 
 
