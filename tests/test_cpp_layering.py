@@ -7,7 +7,7 @@ CPP = Path(__file__).parent.parent / "cpp"
 #: From the ground up; each with the public headers that belong to it.
 ORDER = {
     "kernels": "",
-    "core": "access_guard buffer cpu error linalg parameter registry rng schema tensor thread_pool view",
+    "core": "access_guard buffer cpu error linalg metric_names parameter registry rng schema tensor thread_pool view",
     "lowering": "layer",
     "initializers": "initializer",
     "schedules": "schedule",
@@ -17,7 +17,7 @@ ORDER = {
     "layers": "",
     "model": "model",
     "plan": "plan",
-    "train": "data gradcheck metric minimize monitor perceptron trainer",
+    "train": "data fit_result gradcheck metric minimize monitor observer perceptron trainer",
     "bindings": "",
 }
 RANK = {area: rank for rank, area in enumerate(ORDER)}
