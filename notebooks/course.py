@@ -33,7 +33,8 @@ def show(experiment, table, metric, others=(), digits=3):
     """Prints what was reported and what we find, mean ± standard deviation; beside it the means of other metrics."""
     found = rows(experiment, table, metric)
     if not found:
-        print(f"{table} is not in {experiment}.csv: `python -m nncore experiments {experiment} --resume` adds what is missing")
+        missing = f"`python -m nncore experiments {experiment} --resume` adds what is missing"
+        print(f"{table} is not in {experiment}.csv: {missing}")
         return
     rest = {name: rows(experiment, table, name) for name in others}
     width = max(len(setting) for setting in found) + 2
@@ -56,4 +57,5 @@ def mnist():
         X, y = nc.datasets.load_digits()
         X = np.kron(X.reshape(-1, 1, 8, 8) * (255 / X.max()), np.ones((3, 3)))  # 24 x 24, and a margin of 2
         X = np.pad(X, ((0, 0), (0, 0), (2, 2), (2, 2))).astype(np.uint8)
-        return (X[:1400], y[:1400]), (X[1400:], y[1400:]), "scikit-learn's digits, enlarged (MNIST is not on this machine)"
+        name = "scikit-learn's digits, enlarged (MNIST is not on this machine)"
+        return (X[:1400], y[:1400]), (X[1400:], y[1400:]), name

@@ -16,25 +16,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from selection import selection
+from selection import selection, sources
 
 ROOT = Path(__file__).resolve().parents[2]
-GLOBS = [
-    *(f"cpp/src/{folder}/**/*.[ch]pp" for folder in ("layers", "losses", "lowering", "optimizers", "schedules")),
-    "cpp/src/model/inference.hpp",
-    *(f"cpp/src/train/{name}" for name in ("augment.hpp", "monitor.cpp", "statistics.hpp")),
-    *(f"cpp/src/kernels/{name}" for name in ("conv/*.[ch]pp", "elementwise/activations.hpp", "gemm/sparse.cpp",
-                                             "gemm/unpacked.cpp",
-                                             "pool/*.[ch]pp", "reduce/channels.cpp", "reduce/statistics.cpp",
-                                             "simd/transpose.hpp", "softmax/*.[ch]pp", "update/*.[ch]pp")),
-]  # fmt: skip
-
 # ---- Mutants -----------------------------------------------------------------------------------------------------
 
 
@@ -134,7 +125,7 @@ def mutants_of(path):
 def sample(pattern, seed):
     """All mutants, in an order that takes one of each file in turn."""
     queues = []
-    for path in sorted({p for glob in GLOBS for p in ROOT.glob(glob)}):
+    for path in sources():
         if not re.search(pattern, str(path.relative_to(ROOT))):
             continue
         mutants = mutants_of(path)
@@ -323,7 +314,7 @@ def main():
     parser.add_argument("--only", default="", help="regular expression of mutants, as a report names them")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--lock", type=Path, help="file to hold a shared lock on while a mutant is built and tested")
-    parser.add_argument("--scratch", type=Path, default=Path("/tmp/nncore-mutants"))
+    parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir(), "nncore-mutants"))
     parser.add_argument("--unchecked", action="store_true", help="leave out the run without any mutant")
     parser.add_argument("--list", action="store_true", help="list them, run nothing")
     options = parser.parse_args()

@@ -1,9 +1,18 @@
-"""Which tests are asked about a mutant: the few about its file first, then the broad selection."""
+"""Which files are changed, and which tests are asked: the few about the file first, then the broad selection."""
 
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+GLOBS = [
+    *(f"cpp/src/{folder}/**/*.[ch]pp" for folder in ("layers", "losses", "lowering", "optimizers", "schedules")),
+    "cpp/src/model/inference.hpp",
+    *(f"cpp/src/train/{name}" for name in ("augment.hpp", "monitor.cpp", "statistics.hpp")),
+    *(f"cpp/src/kernels/{name}" for name in ("conv/*.[ch]pp", "elementwise/activations.hpp", "gemm/sparse.cpp",
+                                             "gemm/unpacked.cpp",
+                                             "pool/*.[ch]pp", "reduce/channels.cpp", "reduce/statistics.cpp",
+                                             "simd/transpose.hpp", "softmax/*.[ch]pp", "update/*.[ch]pp")),
+]  # fmt: skip
 GRADIENTS, BY_HAND = "tests/contract/test_layer_gradients.py", "tests/layers/test_layers_by_hand.py"
 LAYERS = [GRADIENTS, BY_HAND, *(f"tests/layers/test_normalization{ending}.py" for ending in ("", "_torch"))]
 LOSSES = ["tests/contract/test_loss_contract.py", "tests/losses/test_losses_by_hand.py"]
@@ -35,6 +44,10 @@ FIRST = {
 BROAD = ["tests/contract", "tests/layers", "tests/losses", "tests/optimizers", "tests/schedules", "tests/model",
          "tests/train/test_fit.py", "tests/train/test_penalties_and_clipping.py", *TRAINING, *IMAGES[-2:],
          "tests/diagnostics/test_monitor.py", "tests/train/test_augment.py"]  # fmt: skip
+
+
+def sources():
+    return sorted({path for glob in GLOBS for path in ROOT.glob(glob)})
 
 
 def names_for(mutant):

@@ -104,7 +104,7 @@ class Sequential:
         return self
 
     def _replace_core(self, dtype: str) -> None:
-        """A new compiled model with the same numbers in one new piece of memory; the caller has access to the old one."""
+        """A new compiled model with the same numbers in new memory; the caller has access to the old one."""
         handles = [handle for handle in map(handle_of, self._layers.values()) if handle.dtype is not None]
         for handle in handles:
             handle.provisional = True

@@ -16,9 +16,10 @@ from nncore.train._trainer import Trainer, bound, take_over
 def batch_key(trainer: Trainer, samples: int, metrics: Sequence[Metric]) -> tuple[str, str] | None:
     """What trainers on so many samples must have in common to be one batch; None: this one trains alone.
 
-    The core decides (ModelBatch::key); what only Python can tell comes first: subclasses and metrics that are functions.
+    The core decides (ModelBatch::key); what only Python can tell comes first: subclasses, metrics that are functions.
     """
-    plain = type(trainer) is Trainer and "fit" not in vars(trainer) and all(map(is_generated, (*trainer.model, trainer.loss)))
+    generated = all(map(is_generated, (*trainer.model, trainer.loss)))
+    plain = type(trainer) is Trainer and "fit" not in vars(trainer) and generated
     if not plain or not all(isinstance(metric, str) for metric in metrics):
         return None
     key = bound(trainer).model_batch_key(samples)
