@@ -63,6 +63,20 @@ def test_imports_point_downwards():
     assert upwards == []
 
 
+def test_nothing_inside_uses_the_public_names_of_nncore():
+    """`from nncore import _core` aside, which is below all."""
+    inner = {name: path for name, path in modules().items() if package_of(name) in ORDER[:-1]}
+    found = [
+        f"{name} imports {alias.name} from nncore"
+        for name, path in inner.items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module == "nncore"
+        for alias in node.names
+        if alias.name != "_core"
+    ]
+    assert found == []
+
+
 def test_there_is_no_circle():
     graphlib.TopologicalSorter(arrows()).prepare()
 

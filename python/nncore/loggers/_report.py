@@ -11,7 +11,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from nncore import plot
 from nncore._support import views
 from nncore._support.checks import pair, real_array
 from nncore._support.files import atomic, path_of
@@ -21,6 +20,18 @@ from nncore.diagnostics._monitor import Monitor
 from nncore.errors import ConfigError, NumericError, ShapeError, StateError
 from nncore.nn._loss import has_classes
 from nncore.nn.layers import Conv2d
+from nncore.plot import (
+    Display,
+    confusion_matrix,
+    dead_units,
+    decision_boundary,
+    filters,
+    gradient_flow,
+    histograms,
+    statistics,
+    update_ratios,
+)
+from nncore.plot import history as draw_history
 from nncore.plot._style import canvas
 from nncore.train._history import History, origin_of
 from nncore.train._metrics import is_metric
@@ -158,10 +169,10 @@ def _curves(history: History, pictures: _Pictures) -> Iterator[Markup]:
         def draw(number: int = number) -> Any:
             size = (5.4, 3.4)
             with canvas("report", None, size) as (loss,), canvas("report", None, size) as (metric,):
-                plot.history(history, ax=(loss, metric) if has_metric else loss)
+                draw_history(history, ax=(loss, metric) if has_metric else loss)
                 if number:
                     metric.legend(frameon=False)
-                return plot.Display(((loss, metric)[number],))
+                return Display(((loss, metric)[number],))
 
         yield pictures.of(about, draw)
 
@@ -200,14 +211,14 @@ def _some(monitor: Monitor, kind: str) -> list[str]:
 def _inside(monitor: Monitor, pictures: _Pictures) -> Iterator[Markup]:
     acts, weights = _some(monitor, "activation"), _some(monitor, "weight")
     if acts:
-        yield pictures.of("Activations", lambda: plot.statistics(monitor, acts, columns=1))
+        yield pictures.of("Activations", lambda: statistics(monitor, acts, columns=1))
     if weights and "histogram" in monitor[weights[0]]:
-        yield pictures.of("Weights", lambda: plot.histograms(monitor, weights, columns=1))
+        yield pictures.of("Weights", lambda: histograms(monitor, weights, columns=1))
     if weights:
-        yield pictures.of("Gradients", lambda: plot.gradient_flow(monitor))
-        yield pictures.of("Updates", lambda: plot.update_ratios(monitor))
+        yield pictures.of("Gradients", lambda: gradient_flow(monitor))
+        yield pictures.of("Updates", lambda: update_ratios(monitor))
     if acts:
-        yield pictures.of("Units that do not learn", lambda: plot.dead_units(monitor))
+        yield pictures.of("Units that do not learn", lambda: dead_units(monitor))
 
 
 def _learned(origin: Origin, data: Any, pictures: _Pictures) -> Iterator[Markup]:
@@ -218,17 +229,17 @@ def _learned(origin: Origin, data: Any, pictures: _Pictures) -> Iterator[Markup]
         X, y = data
         labels = has_classes(trainer.loss, y) and np.asarray(y).ndim == 1
         if labels:
-            yield pictures.of("Confusion, held-out data", lambda: plot.confusion_matrix(model, X, y))
+            yield pictures.of("Confusion, held-out data", lambda: confusion_matrix(model, X, y))
         if labels and np.shape(X)[1:] == (2,):
-            yield pictures.of("Decision boundary, held-out data", lambda: plot.decision_boundary(model, X, y))
+            yield pictures.of("Decision boundary, held-out data", lambda: decision_boundary(model, X, y))
         if not _monitors(origin):
             batch = trainer.options["batch_size"]
             yield pictures.of(
-                "Gradients, held-out data", lambda: plot.gradient_flow(model, trainer.loss, X[:batch], y[:batch])
+                "Gradients, held-out data", lambda: gradient_flow(model, trainer.loss, X[:batch], y[:batch])
             )
     convolution = next((layer for layer in model if isinstance(layer, Conv2d)), None)
     if convolution is not None:
-        yield pictures.of("Filters of the first convolution", lambda: plot.filters(convolution))
+        yield pictures.of("Filters of the first convolution", lambda: filters(convolution))
 
 
 def _settings(origin: Origin) -> Iterator[tuple[str, str]]:
