@@ -79,10 +79,3 @@ def test_nothing_inside_uses_the_public_names_of_nncore():
 
 def test_there_is_no_circle():
     graphlib.TopologicalSorter(arrows()).prepare()
-
-
-def test_folders_can_be_taken_in_at_a_glance():
-    sizes = {
-        folder: len([*folder.glob("*.py")]) for folder in PACKAGE.rglob("*") if folder.is_dir()
-    }  # stubs are generated
-    assert {str(folder): n for folder, n in sizes.items() if n > 20} == {}

@@ -24,6 +24,23 @@ def test_model_loss_and_optimizer_have_their_types(argument, value):
         nc.Trainer(**{**GOOD, argument: value})
 
 
+def test_options_make_a_trainer_like_this_one():
+    given = {"batch_size": None, "seed": 3, "l2": 0.5, "clip_grad_norm": 2.0, "augment": nc.Augment(2)}
+    made = make(**given)
+    assert given.items() <= made.options.items()
+    assert make(**made.options).options == made.options
+    made.options["l2"] = 0.0
+    assert made.options["l2"] == 0.5, "a copy"
+
+
+def test_fitting_tells_that_a_fit_is_under_way():
+    X, y = np.zeros((4, 3)), np.array([0, 1, 0, 1])
+    made, seen = make(), []
+    assert not made.fitting
+    made.fit(X, y, epochs=2, callbacks=[lambda record: seen.append(made.fitting)])
+    assert seen == [True, True] and not made.fitting
+
+
 HOSTILE = [-1, 0, 1.5, 2**63, 2**64, 10**400, float("nan"), float("inf"), -1e308, None, True, "x", [], {}, object(), 1j]
 OPTIONS = {
     "batch_size": [None],

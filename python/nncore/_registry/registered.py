@@ -78,7 +78,7 @@ def spec_of(given: Registered) -> Any:
 
 
 def kind_of(given: Registered) -> str:
-    """ "layer", "loss", "optimizer", "schedule", "initializer" or "objective"."""
+    """Its kind: "layer", "loss", "optimizer", "schedule", "initializer" or "objective"."""
     return given._kind
 
 

@@ -5,7 +5,7 @@ float32 arrays stay float32; everything else is computed in float64.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -151,16 +151,17 @@ def one_hot(y: ArrayLike, n: int) -> NDArray[np.float64]:
     return out
 
 
-__all__ = [
-    "activation",
-    "activation_derivative",
-    "avg_pool2d",
-    "conv2d",
-    "linear",
-    "max_pool2d",
-    "one_hot",
-    *activations.__all__,
-]
+if not TYPE_CHECKING:  # type checkers read the names of the star, and no list that is not spelled out
+    __all__ = [
+        "activation",
+        "activation_derivative",
+        "avg_pool2d",
+        "conv2d",
+        "linear",
+        "max_pool2d",
+        "one_hot",
+        *activations.__all__,
+    ]
 
-for _name in __all__:
-    globals()[_name].__module__ = "nncore.functional"  # where users find them
+    for _name in __all__:
+        globals()[_name].__module__ = "nncore.functional"  # where users find them

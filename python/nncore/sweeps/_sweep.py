@@ -115,10 +115,12 @@ def sweep(
     runs = [_Run(point, seed) for point in points for seed in numbers]
     outcomes = _Outcomes(runs, plan, folder)
     guard = InterruptGuard()
-    sweeper = _Sweeper(build, plan, guard, alone=jobs > 1)
+    sweeper = _Sweeper(build, plan, guard, one_thread=jobs > 1)
     batches = _batches(sweeper, outcomes)
     with Progress(progress) as bar, contextlib.nullcontext() if parallel else guard:
-        trained = _elsewhere(sweeper, batches, parallel) if parallel else as_done(sweeper.train, batches, jobs, guard)
+        trained = (
+            _in_processes(sweeper, batches, parallel) if parallel else as_done(sweeper.train, batches, jobs, guard)
+        )
         with contextlib.closing(trained):
             for batch, found in trained:
                 outcomes.put(batch, found, bar)
@@ -142,8 +144,8 @@ class _Batch(NamedTuple):
 class _Sweeper:
     """Builds and trains."""
 
-    def __init__(self, build: Callable[..., Trainer], plan: Plan, guard: InterruptGuard, *, alone: bool) -> None:
-        self._build, self._plan, self._guard, self._alone = build, plan, guard, alone
+    def __init__(self, build: Callable[..., Trainer], plan: Plan, guard: InterruptGuard, *, one_thread: bool) -> None:
+        self._build, self._plan, self._guard, self._one_thread = build, plan, guard, one_thread
         self._met: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def build(self, run: _Run) -> Trainer:
@@ -155,7 +157,7 @@ class _Sweeper:
             with self._guard.lifted():
                 trainer = self._build(**with_own_copies(run.point), seed=run.seed)
         except Exception as error:
-            _name(error, where)
+            _note_where(error, where)
             raise
         finally:
             building.reset(token)
@@ -170,7 +172,7 @@ class _Sweeper:
         set_options(
             trainer,
             **({"on_nonfinite": "raise"} if stops else {}),  # a row of the table says it, no warning
-            **({"num_threads": 1} if self._alone else {}),
+            **({"num_threads": 1} if self._one_thread else {}),
         )
         for pair in (self._plan.train, self._plan.validation):
             if pair is not None:
@@ -209,7 +211,7 @@ class _Sweeper:
         except NumericError as error:
             return Outcome("diverged", time.perf_counter() - start, message=str(error))
         except Exception as error:
-            _name(error, text_of(run.point, run.seed))
+            _note_where(error, text_of(run.point, run.seed))
             raise
         return self._outcome(trainer, run, history, time.perf_counter() - start)
 
@@ -306,7 +308,7 @@ def _is_parallel(n_jobs: Any) -> bool:
     return joblib is not None and isinstance(n_jobs, joblib.Parallel)
 
 
-def _elsewhere(
+def _in_processes(
     sweeper: _Sweeper, batches: Iterator[_Batch], parallel: Any
 ) -> Generator[tuple[_Batch, list[Outcome]], None, None]:
     """Trains in the workers of joblib."""
@@ -315,21 +317,21 @@ def _elsewhere(
     sent: list[_Batch] = []
     for batch in batches:  # all before the first starts: joblib would go on with them in a thread of its own
         runs = [run for _, run in batch.members]
-        tasks.append(delayed(_train_again)(len(sent), sweeper._build, sweeper._plan, runs, batch.together))
+        tasks.append(delayed(_train_in_process)(len(sent), sweeper._build, sweeper._plan, runs, batch.together))
         sent.append(_Batch(batch.places, [], batch.together))  # without the trainers: others take their place
     for number, outcomes in parallel(tasks):
         yield sent[number], outcomes
 
 
-def _train_again(
+def _train_in_process(
     number: int, build: Callable[..., Trainer], plan: Plan, runs: list[_Run], together: bool
 ) -> tuple[int, list[Outcome]]:
     """Builds and trains in another process."""
-    sweeper = _Sweeper(build, plan, InterruptGuard(), alone=True)
+    sweeper = _Sweeper(build, plan, InterruptGuard(), one_thread=True)
     return number, sweeper.train(_Batch([], [(sweeper.build(run), run) for run in runs], together))
 
 
-def _name(error: Exception, where: str) -> None:
+def _note_where(error: Exception, where: str) -> None:
     """Puts the run it comes from into the exception's message."""
     if error.args and isinstance(error.args[0], str):
         error.args = (f"[sweep] {where}: {error.args[0]}", *error.args[1:])

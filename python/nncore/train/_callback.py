@@ -59,8 +59,8 @@ class Callback:
     #: Whose fit it serves, if it keeps that: no other's at the same time.
     _trainer: Fit | None = None
 
-    def on_fit_begin(self, trainer: Fit) -> None:
-        """Before the first epoch of a fit."""
+    def on_fit_begin(self, trainer: Any) -> None:
+        """Before the first epoch of a fit. `trainer` is a Fit; a subclass may name it a Trainer."""
 
     def on_epoch_end(self, record: Record) -> bool | None:
         """After each epoch, with its numbers, the row that the history gets; True ends the fit."""
@@ -77,7 +77,7 @@ class LambdaCallback(Callback):
 
     def __init__(
         self,
-        on_fit_begin: Callable[[Fit], object] | None = None,
+        on_fit_begin: Callable[[Any], object] | None = None,
         on_epoch_end: Callable[[Record], bool | None] | None = None,
         on_fit_end: Callable[[History], object] | None = None,
     ) -> None:
@@ -121,7 +121,7 @@ def begin_fit(callbacks: Sequence[Callback], trainer: Fit) -> list[tuple[Callbac
     """Begins a fit with all of them; returns those that observe, each with its interval."""
     for callback in callbacks:
         other = callback._trainer
-        if other is not None and other is not trainer and other.fitting:
+        if other is not None and other is not trainer and getattr(other, "fitting", False):
             name = type(callback).__name__
             raise StateError(f"[{name}] it serves another fit, which is not over: expected one {name} for each")
     for callback in callbacks:
