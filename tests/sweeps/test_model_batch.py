@@ -12,27 +12,11 @@ import numpy as np
 import pytest
 
 import nncore as nc
+from support.nets import MODEL_BATCH, NETS, for_executor
 from support.programs import command
 
 PROGRAMS = Path(__file__).parent / "programs"
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
-NETS = {
-    "relu": lambda: [nc.Linear(3, 20), nc.ReLU(), nc.Linear(20, 4)],
-    "deep": lambda: [nc.Linear(3, 7), nc.Tanh(), nc.Linear(7, 6, bias=False), nc.Sigmoid(), nc.Linear(6, 4)],
-    "leaky, no bias": lambda: [nc.Linear(3, 5, bias=False), nc.LeakyReLU(0.2), nc.Linear(5, 4, bias=False)],
-    "odd": lambda: [
-        nc.Linear(3, 1),
-        nc.Tanh(),
-        nc.Linear(1, 11),
-        nc.ReLU(),
-        nc.Linear(11, 5),
-        nc.ReLU(),
-        nc.Linear(5, 4),
-    ],
-    "relu at the end": lambda: [nc.Linear(3, 4), nc.ReLU()],
-    "one layer": lambda: [nc.Linear(3, 4)],
-    "linear, then tanh at the end": lambda: [nc.Linear(3, 9), nc.Linear(9, 4), nc.Tanh()],
-}
 LOSSES = {
     "cross entropy": (nc.CrossEntropyLoss, lambda rng, n: rng.integers(0, 4, n)),
     "sum": (lambda: nc.CrossEntropyLoss(reduction="sum"), lambda rng, n: rng.integers(0, 4, n)),
@@ -68,7 +52,7 @@ def data(loss="cross entropy", n=43):
 
 def make(i, net="relu", loss="cross entropy", optimizer="SGD", dtype="float32", **options):
     """The trainer of lane i."""
-    model = nc.Sequential(*NETS[net](), seed=i, dtype=dtype)
+    model = NETS[net].build(seed=i, dtype=dtype)
     return nc.Trainer(model, LOSSES[loss][0](), OPTIMIZERS[optimizer](i), **{"batch_size": 10, "seed": i, **options})
 
 
@@ -104,8 +88,8 @@ def agree(trainer, own, tolerance):
     assert trainer.epoch == own.epoch and trainer.history.n_steps == own.history.n_steps
 
 
-CASES = [(net, "cross entropy", "SGD", {}) for net in NETS]
-CASES += [("odd", "mse", "SGD", {"batch_size": n}) for n in range(2, 8)]
+CASES = [(net, "cross entropy", "SGD", {}) for net in for_executor(MODEL_BATCH)]
+CASES += [("one unit inside", "mse", "SGD", {"batch_size": n}) for n in range(2, 8)]
 CASES += [("relu", loss, "SGD", {}) for loss in LOSSES if loss != "cross entropy"]
 CASES += [("deep", "cross entropy", optimizer, {}) for optimizer in OPTIMIZERS if optimizer != "SGD"]
 CASES += [
@@ -178,9 +162,7 @@ def test_one_that_breaks_disturbs_nobody_and_is_reported_as_by_its_own_fit(jobs)
     rates = [0.01, 1e25, 0.1]
 
     def of(lr, seed):
-        return nc.Trainer(
-            nc.Sequential(*NETS["relu"](), seed=seed), nc.MSELoss(), nc.SGD(lr=lr), batch_size=10, seed=seed
-        )
+        return nc.Trainer(NETS["relu"].build(seed=seed), nc.MSELoss(), nc.SGD(lr=lr), batch_size=10, seed=seed)
 
     def swept(rates):
         made = []
@@ -237,7 +219,7 @@ def test_normalised_bytes():
     X, y = rng.integers(0, 256, (40, 3), dtype=np.uint8), rng.integers(0, 4, 40)
 
     def of(seed):
-        model = nc.Sequential(*NETS["relu"](), seed=seed, input=nc.Normalize.from_data(X))
+        model = NETS["relu"].build(seed=seed, input=nc.Normalize.from_data(X))
         return nc.Trainer(model, nc.CrossEntropyLoss(), nc.SGD(lr=0.1), batch_size=10, seed=seed)
 
     made = []
@@ -268,7 +250,12 @@ def test_others_fit_alone(what):
     X, y = data()
 
     def of(seed):
-        given = {"model": NETS["relu"](), "loss": nc.CrossEntropyLoss(), "optimizer": nc.SGD(lr=0.1), **ALONE[what]()}
+        given = {
+            "model": NETS["relu"].layers(),
+            "loss": nc.CrossEntropyLoss(),
+            "optimizer": nc.SGD(lr=0.1),
+            **ALONE[what](),
+        }
         model = nc.Sequential(*given.pop("model"), seed=seed)
         return nc.Trainer(model, given.pop("loss"), given.pop("optimizer"), seed=seed, **{"batch_size": 10, **given})
 

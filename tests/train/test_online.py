@@ -4,17 +4,8 @@ import numpy as np
 import pytest
 
 import nncore as nc
+from support.nets import NETS, ONLINE, for_executor
 
-NETS = {
-    "linear": lambda: [nc.Linear(3, 4)],
-    "moons": lambda: [nc.Linear(2, 20), nc.ReLU(), nc.Linear(20, 2)],
-    "relu at the end": lambda: [nc.Linear(3, 9), nc.Tanh(), nc.Linear(9, 3), nc.ReLU()],
-    "deeper": lambda: [nc.Linear(3, 33), nc.ReLU(), nc.Linear(33, 17), nc.Sigmoid(), nc.Linear(17, 5)],
-    "no bias": lambda: [nc.Linear(5, 7, bias=False), nc.LeakyReLU(0.1), nc.Linear(7, 3, bias=False)],
-    "wider again": lambda: [nc.Linear(6, 2), nc.ReLU(), nc.Linear(2, 40), nc.ReLU(), nc.Linear(40, 18)],
-    "functions of x": lambda: [nc.Linear(3, 10), nc.GELU(), nc.Linear(10, 6), nc.SiLU(), nc.Linear(6, 3), nc.ELU()],
-    "two maps in a row": lambda: [nc.Linear(4, 6), nc.Linear(6, 3)],
-}
 OPTIMIZERS = {
     "SGD": lambda: nc.SGD(lr=0.05),
     "momentum": lambda: nc.SGD(lr=0.05, momentum=0.9, weight_decay=0.01),
@@ -60,9 +51,9 @@ def check_against_layerwise(net, loss, kind, optimizer, rng, steps=20):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("name", for_executor(ONLINE))
 def test_twenty_steps_are_those_of_the_layers(name, optimizer, dtype, rng):
-    net = nc.Sequential(*NETS[name](), dtype=dtype, seed=3)
+    net = NETS[name].build(dtype=dtype, seed=3)
     check_against_layerwise(net, nc.CrossEntropyLoss, "labels", OPTIMIZERS[optimizer], rng)
 
 
@@ -85,7 +76,7 @@ def test_a_fit_is_its_steps_and_may_stop_anywhere(optimizer, rng):
     """More steps than one call takes; the same bits one by one, in two halves, and with the score counted."""
 
     def trainer(**options):
-        net = nc.Sequential(*NETS["moons"](), seed=1)
+        net = NETS["moons"].build(seed=1)
         return nc.Trainer(net, nc.CrossEntropyLoss(), OPTIMIZERS[optimizer](), batch_size=1, **options)
 
     whole, halves, ordered, single = trainer(), trainer(), trainer(shuffle=False), trainer()
@@ -101,7 +92,7 @@ def test_a_fit_is_its_steps_and_may_stop_anywhere(optimizer, rng):
 
 
 def test_the_score_counts_outputs_before_each_update(rng):
-    net = nc.Sequential(*NETS["moons"](), seed=1)
+    net = NETS["moons"].build(seed=1)
     X, y = data(net, "labels", 300, rng)
     right = np.mean(net(X).argmax(axis=1) == y)
     history = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=1e-12), batch_size=1).fit(X, y, epochs=1)
@@ -110,7 +101,7 @@ def test_the_score_counts_outputs_before_each_update(rng):
 
 def test_what_is_not_finite_is_named_with_its_step(rng):
     def trainer():
-        net = nc.Sequential(*NETS["deeper"](), seed=1)
+        net = NETS["deeper"].build(seed=1)
         return nc.Trainer(net, nc.MSELoss(), nc.SGD(lr=0.01), batch_size=1, shuffle=False)
 
     broken, whole = trainer(), trainer()
@@ -135,7 +126,7 @@ def test_a_rate_that_is_too_large_stops_and_ignore_goes_on(rng):
 
 
 def test_rates_of_a_schedule_by_steps(rng):
-    net = nc.Sequential(*NETS["moons"](), seed=1)
+    net = NETS["moons"].build(seed=1)
     X, y = data(net, "labels", 300, rng)
     schedule = nc.ExponentialLR(0.1, 0.99, per="step")
     history = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=schedule), batch_size=1).fit(X, y, epochs=1)
@@ -144,7 +135,7 @@ def test_rates_of_a_schedule_by_steps(rng):
 
 @pytest.mark.parametrize("options", [{"l2": 1e-3}, {"clip_grad_norm": 1}, {"clip_grad_value": 1}, {"batch_size": 2}])
 def test_what_needs_more_than_the_optimizer_goes_the_way_of_batches(options, rng):
-    net = nc.Sequential(*NETS["moons"](), seed=1)
+    net = NETS["moons"].build(seed=1)
     trainer = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(), **{"batch_size": 1, **options})
     trainer.fit(*data(net, "labels", 10, rng), epochs=1)
     assert trainer._core.layout != "online"

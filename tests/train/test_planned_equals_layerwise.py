@@ -8,44 +8,8 @@ import pytest
 
 import nncore as nc
 from support.layerwise import layerwise_step
+from support.nets import FEATURE_MAJOR, NETS, for_executor
 
-NETS = {
-    "tiny": lambda: [nc.Linear(2, 3), nc.Tanh(), nc.Linear(3, 2)],
-    "one layer": lambda: [nc.Linear(5, 4)],
-    "relu": lambda: [nc.Linear(20, 33), nc.ReLU(), nc.Linear(33, 17), nc.ReLU(), nc.Linear(17, 3)],
-    "sigmoid, no bias": lambda: [nc.Linear(9, 31, bias=False), nc.Sigmoid(), nc.Linear(31, 5, bias=False)],
-    "leaky, flatten": lambda: [nc.Flatten(), nc.Linear(12, 40), nc.LeakyReLU(0.2), nc.Linear(40, 4)],
-    "two activations": lambda: [nc.Linear(6, 8), nc.Tanh(), nc.Sigmoid(), nc.Identity(), nc.Linear(8, 3), nc.Tanh()],
-    "activation first": lambda: [nc.Tanh(), nc.Linear(6, 8), nc.ReLU(), nc.Linear(8, 3)],
-    "functions of x": lambda: [
-        nc.Linear(6, 37),
-        nc.ELU(0.5),
-        nc.Linear(37, 20),
-        nc.GELU(),
-        nc.SiLU(),
-        nc.Linear(20, 3),
-    ],
-    "softplus, gelu first": lambda: [nc.GELU("tanh"), nc.Linear(6, 8), nc.Softplus(), nc.Linear(8, 3)],
-    "layer norm": lambda: [nc.Linear(6, 37), nc.LayerNorm(37), nc.ReLU(), nc.Linear(37, 3), nc.LayerNorm(3)],
-    "softmax inside": lambda: [nc.Linear(6, 8), nc.Softmax(), nc.Linear(8, 3)],
-    "dropout": lambda: [nc.Dropout(0.2), nc.Linear(10, 30), nc.ReLU(), nc.Dropout(0.5), nc.Linear(30, 4)],
-    "dropped tanh": lambda: [nc.Linear(7, 9), nc.Tanh(), nc.Dropout(0.3), nc.Linear(9, 5), nc.Dropout(0.1)],
-    "dropped gelu": lambda: [nc.Linear(7, 260), nc.GELU(), nc.Dropout(0.4), nc.Dropout(0.1), nc.Linear(260, 5)],
-    "all dropped": lambda: [nc.Linear(7, 130), nc.Dropout(1.0), nc.ReLU(), nc.Dropout(0.0), nc.Linear(130, 5)],
-    "wide": lambda: [nc.Linear(150, 260), nc.ReLU(), nc.Linear(260, 100), nc.Tanh(), nc.Linear(100, 10)],
-    "many inputs": lambda: [
-        nc.Linear(3, 1030),
-        nc.ReLU(),
-        nc.Linear(1030, 70),
-        nc.ReLU(),
-        nc.Dropout(0.5),
-        nc.Linear(70, 5),
-    ],
-    "many inputs, dropped gelu": lambda: [nc.Linear(1030, 70), nc.GELU(), nc.Dropout(0.6), nc.Linear(70, 5)],
-    "many inputs, all dropped": lambda: [nc.Linear(1024, 66), nc.Sigmoid(), nc.Dropout(1.0), nc.Linear(66, 5)],
-    "rows": lambda: [nc.Linear(4, 6), nc.Tanh(), nc.Flatten(), nc.Linear(18, 3)],
-}
-SAMPLES = {"leaky, flatten": (3, 4), "rows": (3, 4)}
 OPTIMIZERS = {
     "SGD": lambda: nc.SGD(lr=0.1),
     "momentum": lambda: nc.SGD(lr=0.05, momentum=0.9, weight_decay=0.01),
@@ -58,17 +22,8 @@ SIZES = (7, 64, 1, 130, 33)
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 
 
-def sample_shape(name, net):
-    if name in SAMPLES:
-        return SAMPLES[name]
-    first = next(layer for layer in net if isinstance(layer, nc.Linear))
-    return (first.config["in_features"],)
-
-
-def batches(name, net, rng, sizes=SIZES):
-    shape = sample_shape(name, net)
-    classes = net(np.zeros((1, *shape))).shape[1]
-    return [(rng.normal(size=(n, *shape)), rng.integers(0, classes, n)) for n in sizes]
+def batches(name, rng, sizes=SIZES):
+    return [(NETS[name].samples(n, rng), NETS[name].labels(n, rng)) for n in sizes]
 
 
 def assert_same(a, b, tolerance):
@@ -83,12 +38,12 @@ def assert_same(a, b, tolerance):
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_same_bits(name, optimizer, dtype, rng):
-    planned = nc.Sequential(*NETS[name](), dtype=dtype, seed=1)
+    planned = NETS[name].build(dtype=dtype, seed=1)
     plain = planned.copy()
     loss, hand = nc.CrossEntropyLoss(), OPTIMIZERS[optimizer]()
     trainer = nc.Trainer(planned, loss, OPTIMIZERS[optimizer](), seed=SEED)
     tolerance = 0.0
-    for step, (X, y) in enumerate(batches(name, planned, rng)):
+    for step, (X, y) in enumerate(batches(name, rng)):
         value = trainer.step(X, y)
         if trainer._core.layout != "samples":
             tolerance = TOLERANCE[dtype]
@@ -100,29 +55,18 @@ def test_same_bits(name, optimizer, dtype, rng):
             assert_same(values, states[1][key][slot], tolerance)
 
 
-NARROW = {
-    "tiny": lambda: [nc.Linear(2, 3), nc.Tanh(), nc.Linear(3, 2)],
-    "moons": lambda: [nc.Linear(2, 20), nc.ReLU(), nc.Linear(20, 2)],
-    "deeper": lambda: [nc.Linear(3, 9), nc.Sigmoid(), nc.Linear(9, 5, bias=False), nc.LeakyReLU(), nc.Linear(5, 3)],
-    "two activations": lambda: [nc.Identity(), nc.Linear(2, 5), nc.Tanh(), nc.Sigmoid(), nc.Linear(5, 2), nc.Tanh()],
-    "functions of x": lambda: [nc.Linear(2, 7), nc.SiLU(), nc.Linear(7, 5), nc.ELU(), nc.GELU(), nc.Linear(5, 2)],
-    "functions of x at the end": lambda: [nc.Linear(2, 7), nc.GELU("tanh"), nc.Linear(7, 2), nc.Softplus()],
-}
-
-
-@pytest.mark.parametrize("name", NARROW)
+@pytest.mark.parametrize("name", for_executor(FEATURE_MAJOR))
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_samples_in_lanes(name, optimizer, dtype, rng):
     """Twenty steps with batches that fill registers and that leave lanes empty."""
-    planned = nc.Sequential(*NARROW[name](), dtype=dtype, seed=1)
+    planned = NETS[name].build(dtype=dtype, seed=1)
     plain = planned.copy()
     loss, hand, tolerance = nc.CrossEntropyLoss(), OPTIMIZERS[optimizer](), TOLERANCE[dtype]
     trainer = nc.Trainer(planned, loss, OPTIMIZERS[optimizer](), seed=SEED, l2=1e-3)
-    inputs, outputs = next(iter(planned.parameters())).value.shape[1], planned.parameters()[-1].value.shape[0]
     for step in range(20):
         n = (160, 16, 33, 1, 700)[step % 5]
-        X, y = rng.normal(size=(n, inputs)), rng.integers(0, outputs, n)
+        X, y = NETS[name].samples(n, rng), NETS[name].labels(n, rng)
         value = trainer.step(X, y)
         penalty = sum(0.5e-3 * np.sum(p.value.astype(float) ** 2) for p in plain.parameters() if p.value.ndim == 2)
         z = plain._core.forward(X, True, SEED, step)
@@ -138,12 +82,12 @@ def test_samples_in_lanes(name, optimizer, dtype, rng):
     assert trainer._core.layout == "features" or name != "tiny"  # for the others it is up to the registers' size
 
 
-@pytest.mark.parametrize("name", ["relu", "wide", "dropout"])
+@pytest.mark.parametrize("name", ["relu of odd widths", "wide", "dropout"])
 def test_a_fit_is_its_steps(name, rng):
     """One epoch of fit without shuffling against Trainer.step on the same batches: the same bits, losses too."""
-    fitted = nc.Sequential(*NETS[name](), seed=1)
+    fitted = NETS[name].build(seed=1)
     stepped = fitted.copy()
-    ((X, y),) = batches(name, fitted, rng, sizes=(50,))
+    ((X, y),) = batches(name, rng, sizes=(50,))
     make = OPTIMIZERS["Adam"]
     history = nc.Trainer(fitted, nc.CrossEntropyLoss(), make(), batch_size=16, shuffle=False, seed=SEED).fit(
         X, y, epochs=1
@@ -194,10 +138,10 @@ def test_batch_norm_by_either_way(rng):
 
 
 def test_gradients_read_zero_after_training_and_are_neither_read_nor_added_to(rng):
-    net = nc.Sequential(*NETS["relu"](), seed=1)
+    net = NETS["relu of odd widths"].build(seed=1)
     other = net.copy()
     net.flat_gradients[:] = 1e6
-    ((X, y),) = batches("relu", net, rng, sizes=(20,))
+    ((X, y),) = batches("relu of odd widths", rng, sizes=(20,))
     for model in (net, other):
         nc.Trainer(model, nc.CrossEntropyLoss(), nc.SGD(lr=0.1)).step(X, y)
         assert np.all(model.flat_gradients == 0)
@@ -205,8 +149,8 @@ def test_gradients_read_zero_after_training_and_are_neither_read_nor_added_to(rn
 
 
 def test_parameters_changed_between_steps_are_those_that_train(rng):
-    net = nc.Sequential(*NETS["relu"](), dtype="float64", seed=1)
-    ((X, y),) = batches("relu", net, rng, sizes=(20,))
+    net = NETS["relu of odd widths"].build(dtype="float64", seed=1)
+    ((X, y),) = batches("relu of odd widths", rng, sizes=(20,))
     trainer = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=1e-300))
     trainer.step(X, y)
     net.flat_parameters[:] = rng.normal(size=net.flat_parameters.size)
