@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 
 import nncore as nc
+from support.programs import command, environment, run_program
 
 pytest.importorskip("safetensors")
 
@@ -103,27 +103,7 @@ def test_no_folder_a_file_as_folder_a_folder_or_a_device_in_the_way(write, read,
     assert [p.name for p in path.parent.iterdir()] == ["file"] and path.read_bytes() == b"old"
 
 
-SETUP = """
-import os, resource, signal, sys
-import numpy as np, nncore as nc, safetensors.numpy
-path = sys.argv[1]
-net = nc.Sequential(nc.Linear(100, 200), nc.Tanh(), nc.Linear(200, 2), seed=9)
-trainer = nc.Trainer(net, nc.CrossEntropyLoss(), nc.Adam())
-trainer.fit(np.ones((8, 100)), np.arange(8) % 2, epochs=1)
-def refused(*errors):
-    for write in (net.save, trainer.save):
-        try:
-            write(path)
-        except errors:
-            continue
-        sys.exit("it was written")
-"""
-
-
-def child(code, path):
-    done = subprocess.run([sys.executable, "-c", SETUP + code, str(path)], capture_output=True, text=True, timeout=60,
-                          check=False)  # fmt: skip
-    assert done.returncode == 0, done.stderr[-800:]
+PROGRAM = Path(__file__).parent / "programs" / "writers.py"
 
 
 @pytest.mark.parametrize("room", [0, 1, 1000, 60_000])
@@ -131,11 +111,7 @@ def test_a_disk_that_is_full(room, path):
     """The limit on the size of a file stands for the end of the disk: both fail in write."""
     net(3).save(path)
     old = path.read_bytes()
-    child(f"""
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))
-refused(OSError)
-""", path)  # fmt: skip
+    run_program(PROGRAM, "with_room", path, room, timeout=60)
     assert [p.name for p in path.parent.iterdir()] == ["file"] and path.read_bytes() == old
     assert nc.load(path).seed == 3
 
@@ -146,12 +122,7 @@ def test_a_folder_that_may_not_be_written_to():
         net(3).save(folder / "file")
         old = (folder / "file").read_bytes()
         folder.chmod(0o555)
-        child("""
-if os.getuid() == 0:  # who may write anywhere
-    os.setgid(65534); os.setuid(65534)
-assert nc.load(path).seed == 3
-refused(PermissionError)
-""", folder / "file")  # fmt: skip
+        run_program(PROGRAM, "without_rights", folder / "file", timeout=60)
         assert [p.name for p in folder.iterdir()] == ["file"] and (folder / "file").read_bytes() == old
     finally:
         folder.chmod(0o755)
@@ -162,12 +133,10 @@ def test_a_process_that_is_killed_while_it_saves_leaves_the_old_or_the_new_file(
     """Killed from inside at every call that touches the disk."""
     net(3).save(path)
     for call in ("fsync", "replace"):
-        done = subprocess.run(
-            [sys.executable, "-c", SETUP + f"os.{call} = lambda *a: os.kill(os.getpid(), {signal.SIGKILL})\n"
-             "trainer.save(path)", str(path)], timeout=60, check=False)  # fmt: skip
+        done = subprocess.run(command(PROGRAM, "killed_in", path, call), env=environment(), timeout=60, check=False)
         assert done.returncode == -signal.SIGKILL
         assert nc.load(path).seed == 3
-    child("trainer.save(path)", path)
+    run_program(PROGRAM, "saved", path, timeout=60)
     assert nc.load(path).seed == 9
 
 

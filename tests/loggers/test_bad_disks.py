@@ -2,47 +2,29 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from event_reader import Events
 
 import nncore as nc
+from support.programs import command, environment
 
 resource = pytest.importorskip("resource", reason="limits on files are POSIX's")
 
-HEAD = """
-import resource, signal, sys, warnings
-import numpy as np, nncore as nc
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write then fails, as on a full disk
-X = np.random.default_rng(0).normal(size=(40, 3)); y = (X[:, 0] > 0).astype(int)
-def trainer():
-    net = nc.Sequential(nc.Linear(3, 4), nc.ReLU(), nc.Linear(4, 2), seed=0)
-    return nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=0.1), batch_size=10)
-plain, one = trainer(), trainer()
-def room(bytes):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (bytes, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
-"""
+PROGRAM = Path(__file__).parent / "programs" / "bad_disks.py"
 
 
-def run(code, *arguments):
-    command = [sys.executable, "-c", HEAD + code, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+def run(*case):
+    """What a case printed, and how it ended."""
+    return subprocess.run(
+        command(PROGRAM, *case), env=environment(), capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 @pytest.mark.parametrize("room", [20_000, 30_001])
 def test_a_disk_that_fills_up_while_training(room, tmp_path):
-    code = """
-plain.fit(X, y, 5)
-room(int(sys.argv[2]))
-with warnings.catch_warnings(record=True) as told:
-    warnings.simplefilter("always")
-    history = one.fit(X, y, 5, callbacks=[nc.TensorBoard(sys.argv[1], every=1, bins=8)])
-assert len(told) == 1 and "nothing more is written (File too large); training goes on" in str(told[0].message), told
-assert len(history["loss"]) == 5 and plain.model.flat_parameters.tobytes() == one.model.flat_parameters.tobytes()
-"""
-    done = run(code, tmp_path, room)
+    done = run("fills_up_while_training", tmp_path, room)
     assert done.returncode == 0, done.stderr
     (file,) = (tmp_path / "run-1").iterdir()
     events = Events(file)  # whole records only
@@ -51,15 +33,7 @@ assert len(history["loss"]) == 5 and plain.model.flat_parameters.tobytes() == on
 
 
 def test_a_disk_that_is_full_at_the_begin(tmp_path):
-    code = """
-room(100)
-try:
-    one.fit(X, y, 1, callbacks=[nc.TensorBoard(sys.argv[1])])
-except OSError as error:
-    print(error)
-assert one.epoch == 0
-"""
-    done = run(code, tmp_path / "runs")
+    done = run("full_at_the_begin", tmp_path / "runs")
     assert done.returncode == 0, done.stderr
     assert (
         "[TensorBoard] logdir: expected a folder that can be written to" in done.stdout
@@ -69,29 +43,16 @@ assert one.epoch == 0
 
 
 def test_a_report_that_does_not_fit_leaves_the_old_one(tmp_path):
-    code = """
-history = one.fit(X, y, 2)
-room(3000)
-try:
-    history.report(sys.argv[1])
-except OSError as error:
-    print(error.strerror, error.filename)
-"""
     path = tmp_path / "run.html"
     path.write_text("old")
-    done = run(code, path)
+    done = run("a_report", path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("\n")[0] == f"File too large {path}"
     assert path.read_text() == "old" and os.listdir(tmp_path) == ["run.html"]
 
 
 def test_the_command_line_shows_its_result_when_the_report_does_not_fit(tmp_path):
-    code = """
-from nncore.cli import main
-room(3000)
-sys.exit(main(["moons", "--epochs", "3", "--samples", "50", "--report", sys.argv[1]]))
-"""
-    done = run(code, tmp_path / "run.html")
+    done = run("the_command_line", tmp_path / "run.html")
     assert done.returncode == 1 and "moons 2-20-2" in done.stdout and "report:" not in done.stdout
     assert "nncore: OSError: [nncore] --report: [Errno 27] File too large" in done.stderr
 
@@ -106,12 +67,12 @@ def fit(board):
 def test_of_two_runs_of_one_name_at_once_the_later_gives_way(tmp_path, monkeypatch):
     from nncore.loggers import _tensorboard
 
-    look = _tensorboard._own_folder
+    own_folder = _tensorboard._own_folder
     boards = [nc.TensorBoard(tmp_path, run="A") for _ in range(2)]
 
     def slow(logdir, run):  # the other begins between the look into the empty folder and the first file
-        folder = look(logdir, run)
-        monkeypatch.setattr(_tensorboard, "_own_folder", look)
+        folder = own_folder(logdir, run)
+        monkeypatch.setattr(_tensorboard, "_own_folder", own_folder)
         monkeypatch.setattr(_tensorboard.events.os, "getpid", lambda: 4711)
         fit(boards[1])[1]()
         monkeypatch.undo()
@@ -127,10 +88,8 @@ def test_of_two_runs_of_one_name_at_once_the_later_gives_way(tmp_path, monkeypat
 
 
 def test_many_processes_at_once_have_a_run_each(tmp_path):
-    code = "one.fit(X, y, 2, callbacks=[nc.TensorBoard(sys.argv[1], every=1)])"
-    children = [
-        subprocess.Popen([sys.executable, "-c", HEAD + code, tmp_path], stderr=subprocess.PIPE) for _ in range(3)
-    ]
+    one = command(PROGRAM, "observed_fit", tmp_path)
+    children = [subprocess.Popen(one, env=environment(), stderr=subprocess.PIPE) for _ in range(3)]
     assert [(child.wait(120), child.stderr.read()) for child in children] == [(0, b"")] * 3
     for child in children:
         child.stderr.close()

@@ -17,8 +17,8 @@ ONE_TO_FOUR = {"min": 1.0, "max": 4.0, "mean": 2.5, "std": 1.25**0.5, "norm": 30
 NAN = float("nan")
 
 
-def seen(names, rows, *, step=0, counts=None):
-    """A look made by hand; the numbers that a row leaves out are NaN."""
+def observation_of(names, rows, *, step=0, counts=None):
+    """An observation made by hand; the numbers that a row leaves out are NaN."""
     statistics = np.array([[row.get(key, NAN) for key in STATISTICS] for row in rows])
     counts = None if counts is None else np.array(counts)
     raw = {"step": step, "epoch": 1, "loss": 0.5, "grad_norm": 2.0, "names": names}
@@ -39,12 +39,12 @@ def test_checksums_of_any_length(length, rng):
     assert _event_file.crc32c(data) == crc32c(data)
 
 
-def test_a_look_made_by_hand(tmp_path):
+def test_an_observation_made_by_hand(tmp_path):
     board = nc.TensorBoard(tmp_path)
     trainer, *_ = make()
     board.on_fit_begin(trainer)
     rows = [ONE_TO_FOUR | {"zeros": 0.0, "nonfinite": 0.0, "update_ratio": 1e-3}, {"zeros": 0.0, "nonfinite": 1.0}]
-    board.on_observation(seen(["0.weight", "1.output.grad"], rows, step=7, counts=[[2, 1, 1], [0, 0, 0]]))
+    board.on_observation(observation_of(["0.weight", "1.output.grad"], rows, step=7, counts=[[2, 1, 1], [0, 0, 0]]))
     events = Events(file_of(board))
     assert events.scalars["step/loss"] == [(7, 0.5)]
     assert events.scalars["step/grad_norm"] == [(7, 2.0)]
@@ -68,9 +68,9 @@ def test_numbers_beyond_single_precision_are_infinite_and_a_lost_loss_is_nan(tmp
     board = nc.TensorBoard(tmp_path, histograms=False)
     trainer, *_ = make()
     board.on_fit_begin(trainer)
-    look = seen(["0.weight"], [{"max": 1e300}])
-    look.loss = NAN
-    board.on_observation(look)
+    observation = observation_of(["0.weight"], [{"max": 1e300}])
+    observation.loss = NAN
+    board.on_observation(observation)
     events = Events(file_of(board))
     assert events.scalars["layer0_Linear/weight/max"] == [(0, np.inf)]
     assert np.isnan(events.scalars["step/loss"][0][1])
@@ -134,7 +134,7 @@ def test_writing_changes_no_bit(tmp_path):
 
 
 @pytest.mark.parametrize("rate", [nc.LinearWarmup(0.3, 4), nc.ExponentialLR(0.3, 0.5)])
-def test_the_rate_is_that_of_the_step_looked_at(rate, tmp_path):
+def test_the_rate_is_that_of_the_step_observed(rate, tmp_path):
     board = nc.TensorBoard(tmp_path, every=3)
     _, history = fit(board, 2, optimizer=nc.SGD(lr=rate))
     rates = history.steps["lr"]

@@ -73,12 +73,12 @@ def test_flat_views_are_the_truth_through_everything(dtype, rng):
 
     seen = []
 
-    def look(record):
+    def after_epoch(record):
         agree()
         seen.append(flat.copy())
         flat[:3] = 0.5  # a callback may write to it
 
-    trainer.fit(data, y, epochs=3, callbacks=[look])
+    trainer.fit(data, y, epochs=3, callbacks=[after_epoch])
     assert not np.array_equal(seen[0], seen[1]) and np.array_equal(flat[:3], [0.5] * 3)
     before = flat.copy()
     trainer.step(data, y)

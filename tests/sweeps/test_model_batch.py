@@ -23,7 +23,7 @@ LOSSES = {
     "mse": (nc.MSELoss, lambda rng, n: rng.normal(size=(n, 4))),
     "bce": (nc.BCEWithLogitsLoss, lambda rng, n: rng.integers(0, 2, (n, 4))),
 }
-OPTIMIZERS = {  # of a lane; each lane has its own numbers where the optimizer knows how
+OPTIMIZERS = {  # of model i, with numbers of its own where the optimizer knows how
     "SGD": lambda i: nc.SGD(lr=0.01 * (i + 1), weight_decay=0.01 * (i % 2)),
     "momentum": lambda i: nc.SGD(lr=0.01 * (i + 1), momentum=0.5 + 0.1 * (i % 5), dampening=0.1 * (i % 5)),
     "nesterov": lambda i: nc.SGD(lr=0.01, momentum=0.5 + 0.1 * i, nesterov=True),
@@ -51,20 +51,20 @@ def data(loss="cross entropy", n=43):
 
 
 def make(i, net="relu", loss="cross entropy", optimizer="SGD", dtype="float32", **options):
-    """The trainer of lane i."""
+    """The trainer of model i."""
     model = NETS[net].build(seed=i, dtype=dtype)
     return nc.Trainer(model, LOSSES[loss][0](), OPTIMIZERS[optimizer](i), **{"batch_size": 10, "seed": i, **options})
 
 
-def side_by_side(lanes, X, y, *, sweep=None, **configuration):
-    """(rows, trainers) of a sweep over `lanes`."""
+def swept_together(models, X, y, *, sweep=None, **configuration):
+    """(rows, trainers) of a sweep over models by number."""
     made = []
 
     def build(i, seed):
         made.append(make(i, **configuration))
         return made[-1]
 
-    return nc.sweep(build, {"i": list(lanes)}, X, y, **{"steps": 20, **(sweep or {})}), made
+    return nc.sweep(build, {"i": list(models)}, X, y, **{"steps": 20, **(sweep or {})}), made
 
 
 def agree(trainer, own, tolerance):
@@ -113,7 +113,7 @@ def test_each_is_as_a_fit_of_its_own(net, loss, optimizer, options, dtype, reque
     for own in owns:
         own.fit(X, y, steps=20)
     request.getfixturevalue("no_single_fits")
-    rows, made = side_by_side(range(5), X, y, **configuration)
+    rows, made = swept_together(range(5), X, y, **configuration)
     for row, trainer, own in zip(rows, made, owns, strict=True):
         agree(trainer, own, TOLERANCE[dtype])
         assert row["loss"] == pytest.approx(own.evaluate(X, y)["loss"], rel=TOLERANCE[dtype])
@@ -144,13 +144,15 @@ def bits(trainer):
 
 def test_neighbours_and_threads_change_no_bit(no_single_fits):
     X, y = data()
-    lanes = list(range(40))
-    together, made = side_by_side(lanes, X, y, optimizer="momentum", sweep={"validation_data": (X, y)})
+    numbers = list(range(40))
+    together, made = swept_together(numbers, X, y, optimizer="momentum", sweep={"validation_data": (X, y)})
     rows = {row["i"]: {k: v for k, v in row.items() if k != "seconds"} for row in together}
     weights = {row["i"]: bits(trainer) for row, trainer in zip(together, made, strict=True)}
     assert len(set(weights.values())) == 40
-    for order, jobs in (([3], 1), ([17, 2], 1), (lanes[::-1], 2), (lanes[5:30], 3)):
-        some, made = side_by_side(order, X, y, optimizer="momentum", sweep={"validation_data": (X, y), "n_jobs": jobs})
+    for order, jobs in (([3], 1), ([17, 2], 1), (numbers[::-1], 2), (numbers[5:30], 3)):
+        some, made = swept_together(
+            order, X, y, optimizer="momentum", sweep={"validation_data": (X, y), "n_jobs": jobs}
+        )
         for row, trainer in zip(some, made, strict=True):
             assert bits(trainer) == weights[row["i"]]
             assert {k: v for k, v in row.items() if k != "seconds"} == rows[row["i"]]
@@ -186,7 +188,7 @@ def test_epochs_metrics_and_validation_are_those_of_the_last_epoch():
     X, y = data("bce")
     held = data("bce", 20)
     configuration = {"loss": "bce", "net": "deep"}
-    rows, made = side_by_side(
+    rows, made = swept_together(
         range(3),
         X,
         y,
@@ -205,7 +207,7 @@ def test_epochs_metrics_and_validation_are_those_of_the_last_epoch():
 @pytest.mark.parametrize("first", [{"steps": 13}, {"steps": None, "epochs": 2}])
 def test_a_trainer_goes_on_from_there(first):
     X, y = data()
-    _, made = side_by_side(range(3), X, y, optimizer="Adam", sweep=first)
+    _, made = swept_together(range(3), X, y, optimizer="Adam", sweep=first)
     for i, trainer in enumerate(made):
         own = make(i, optimizer="Adam")
         own.fit(X, y, **{"epochs": 10, **first})
@@ -271,7 +273,7 @@ def test_labels_that_do_not_count_and_probabilities_fit_alone():
     X, y = data()
     y[::3] = -100
     for targets in (y, np.full((len(X), 4), 0.25)):
-        _, (trainer,) = side_by_side([0], X, targets)
+        _, (trainer,) = swept_together([0], X, targets)
         own = make(0)
         own.fit(X, targets, steps=20)
         assert bits(trainer) == bits(own)
@@ -295,9 +297,9 @@ def test_a_trainer_that_has_trained_already_goes_on_alone():
 
 def test_a_resumed_sweep_gives_the_same_numbers(tmp_path, no_single_fits):
     X, y = data()
-    whole, _ = side_by_side(range(9), X, y)
-    side_by_side(range(0, 9, 2), X, y, sweep={"folder": tmp_path})
-    resumed, made = side_by_side(range(9), X, y, sweep={"folder": tmp_path})
+    whole, _ = swept_together(range(9), X, y)
+    swept_together(range(0, 9, 2), X, y, sweep={"folder": tmp_path})
+    resumed, made = swept_together(range(9), X, y, sweep={"folder": tmp_path})
     assert len(made) == 4
     assert [row["loss"] for row in resumed] == [row["loss"] for row in whole]
 

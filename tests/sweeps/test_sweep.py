@@ -15,7 +15,7 @@ def build(hidden=4, lr=0.1, *, seed):
 
 
 def near(value):
-    """Small nets train side by side in vector lanes, where sums have another order than in a fit of one's own."""
+    """Small nets train as a batch of models, where sums have another order than in a fit of one's own."""
     return pytest.approx(value, rel=1e-5)
 
 

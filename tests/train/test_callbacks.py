@@ -132,13 +132,13 @@ def test_a_callback_may_use_the_model_but_not_train_it(rng):
     trainer, X, y = make(rng)
     seen = []
 
-    def look(record):
+    def after_epoch(record):
         seen.append(trainer.evaluate(X, y)["loss"])
         trainer.model.forward(X)
         with pytest.raises(nc.StateError, match="under way"):
             trainer.fit(X, y)
 
-    trainer.fit(X, y, epochs=2, callbacks=[look])
+    trainer.fit(X, y, epochs=2, callbacks=[after_epoch])
     reference, _, _ = make(rng)
     reference.fit(X, y, epochs=2)
     assert len(seen) == 2

@@ -144,12 +144,12 @@ def test_evaluate_is_inference(rng):
 def test_callbacks_see_each_epochs_record_and_a_usable_model(data):
     trainer, seen = make(), []
 
-    def look(record):
+    def after_epoch(record):
         seen.append(record)
         assert trainer.evaluate(*data)["loss"] == pytest.approx(record["val_loss"], rel=1e-12)
         record["loss"] = "changed"  # a copy: the history does not mind
 
-    history = trainer.fit(*data, epochs=3, validation_data=data, callbacks=[look])
+    history = trainer.fit(*data, epochs=3, validation_data=data, callbacks=[after_epoch])
     assert [r["epoch"] for r in seen] == [1, 2, 3]
     assert history["val_loss"].tolist() == [r["val_loss"] for r in seen]
     assert history["loss"].dtype == np.float64 and not history.interrupted

@@ -1,6 +1,6 @@
 """What the Trainer runs (packed weights, fused activations, updates inside gradients) gives the bits of the plain way.
 
-With the samples of a batch in vector lanes, which narrow nets get, sums have another order: then it agrees to rounding.
+In the feature-major layout, which narrow nets get, sums have another order: then it agrees to rounding.
 """
 
 import numpy as np
@@ -58,8 +58,8 @@ def test_same_bits(name, optimizer, dtype, rng):
 @pytest.mark.parametrize("name", for_executor(FEATURE_MAJOR))
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_samples_in_lanes(name, optimizer, dtype, rng):
-    """Twenty steps with batches that fill registers and that leave lanes empty."""
+def test_feature_major_layout(name, optimizer, dtype, rng):
+    """Twenty steps with batches that fill registers and that do not."""
     planned = NETS[name].build(dtype=dtype, seed=1)
     plain = planned.copy()
     loss, hand, tolerance = nc.CrossEntropyLoss(), OPTIMIZERS[optimizer](), TOLERANCE[dtype]
@@ -99,7 +99,7 @@ def test_a_fit_is_its_steps(name, rng):
 
 
 def test_results_that_are_one_more_than_a_piece(rng):
-    """What follows a layer goes back in pieces of 2^14 elements."""
+    """What follows a layer goes back in tasks of 2^14 elements."""
     planned = nc.Sequential(nc.Linear(40, 113), nc.Tanh(), nc.Dropout(0.5), nc.Linear(113, 3), seed=1)
     plain = planned.copy()
     X, y = rng.normal(size=(145, 40)), rng.integers(0, 3, 145)
