@@ -15,6 +15,8 @@ namespace nncore {
 std::optional<Value> to_value(const py::handle& given);  ///< nothing: no schema can hold it
 py::object to_python(const Value& value);
 using SpecPointer = std::shared_ptr<const Spec>;
+/// Arguments checked by the schema of this kind and name; throws ConfigError.
+std::shared_ptr<Spec> make_spec(const std::string& kind, const std::string& name, const py::dict& args);
 
 void bind_errors(py::module_& m);
 void bind_registry(py::module_& m);

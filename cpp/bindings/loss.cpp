@@ -1,4 +1,4 @@
-/// Losses by hand, and gradient checks.
+/// Losses called directly, and gradient checks.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 

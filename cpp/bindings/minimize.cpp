@@ -89,8 +89,8 @@ py::dict run_perceptron(const py::array_t<double>& X, const py::array_t<double>&
   PerceptronFit fit;
   {
     const WithoutGil unlocked;
-    fit = fit_perceptron(X.shape(0), X.shape(1), X.data(), y.data(),
-                         {rate, max_epochs, online ? PerceptronRule::online : PerceptronRule::batch, seed}, check_signals);
+    const PerceptronRule rule = online ? PerceptronRule::online : PerceptronRule::batch;
+    fit = fit_perceptron(X.shape(0), X.shape(1), X.data(), y.data(), {rate, max_epochs, rule, seed}, check_signals);
   }
   py::dict out;
   out["weights"] = py::array_t<double>(static_cast<py::ssize_t>(fit.weights.size()), fit.weights.data());

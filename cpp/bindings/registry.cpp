@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "array.hpp"
 #include "bindings.hpp"
@@ -11,7 +12,6 @@
 #include "nncore/initializer.hpp"
 #include "nncore/layer.hpp"
 #include "nncore/loss.hpp"
-#include "nncore/metric_names.hpp"
 #include "nncore/model.hpp"
 #include "nncore/objective.hpp"
 #include "nncore/optimizer.hpp"
@@ -60,15 +60,25 @@ class PythonFunction final : public IndexFunction {
   mutable double last_ = 0;
 };
 
+/// An int beyond 64 bits as a double; infinity: it is beyond that, too.
+double large_number(const py::handle& given) {
+  const double value = PyLong_AsDouble(given.ptr());
+  if (PyErr_Occurred() == nullptr) return value;
+  PyErr_Clear();
+  return std::numeric_limits<double>::infinity();
+}
+
 std::map<std::string, Value> to_values(const Schema& schema, const py::dict& given) {
   std::map<std::string, Value> values;
   for (const auto& [key, object] : given) {
     const auto name = key.cast<std::string>();
-    const auto value = to_value(object);
+    const auto field = std::find_if(schema.fields.begin(), schema.fields.end(),
+                                    [&](const Field& f) { return f.name == name; });
+    const bool known = field != schema.fields.end();
+    std::optional<Value> value = to_value(object);
+    if (!value && known && py::isinstance<py::int_>(object)) value = field->rule.accept(Value(large_number(object)));
     if (!value) {
-      const auto field = std::find_if(schema.fields.begin(), schema.fields.end(),
-                                      [&](const Field& f) { return f.name == name; });
-      const std::string wanted = field == schema.fields.end() ? "nothing" : field->rule.expected;
+      const std::string wanted = known ? field->rule.expected : "nothing";
       throw ConfigError(expected("[" + schema.name + "]", name, wanted, repr_of(object)));
     }
     values[name] = *value;
@@ -114,15 +124,6 @@ void try_out(const Spec& spec) {
   if (spec.kind == "objective") make<Objective>(spec);
 }
 
-std::shared_ptr<Spec> make_spec(const std::string& kind, const std::string& name, const py::dict& args) {
-  const Schema& schema = find_schema(kind, name);
-  auto spec = std::make_shared<Spec>(Spec{kind, name, bind_arguments(schema, to_values(schema, args))});
-  int parts = 0;
-  check_size(*spec, "[" + name + "]", 1, parts);
-  try_out(*spec);
-  return spec;
-}
-
 py::dict describe(const Schema& schema) {
   py::list fields, examples;
   for (const Field& field : schema.fields) {
@@ -157,6 +158,15 @@ py::dict describe(const Schema& schema) {
 
 }  // namespace
 
+std::shared_ptr<Spec> make_spec(const std::string& kind, const std::string& name, const py::dict& args) {
+  const Schema& schema = find_schema(kind, name);
+  auto spec = std::make_shared<Spec>(Spec{kind, name, bind_arguments(schema, to_values(schema, args))});
+  int parts = 0;
+  check_size(*spec, "[" + name + "]", 1, parts);
+  try_out(*spec);
+  return spec;
+}
+
 std::optional<Value> to_value(const py::handle& given) {
   const auto numpy = py::module_::import("numpy");
   try {
@@ -166,10 +176,11 @@ std::optional<Value> to_value(const py::handle& given) {
     if (py::hasattr(given, "_spec")) return spec_of(given);
     if (py::isinstance<py::str>(given)) return given.cast<std::string>();
     if (py::isinstance<py::int_>(given) || py::isinstance(given, numpy.attr("integer"))) {
+      const auto number = py::int_(py::reinterpret_borrow<py::object>(given));
       int overflow = 0;
-      const int64_t value =
-          PyLong_AsLongLongAndOverflow(py::int_(py::reinterpret_borrow<py::object>(given)).ptr(), &overflow);
-      return overflow == 0 ? std::optional<Value>(value) : std::nullopt;
+      const int64_t value = PyLong_AsLongLongAndOverflow(number.ptr(), &overflow);
+      if (overflow == 0) return value;
+      return overflow > 0 ? std::optional<Value>(number.cast<uint64_t>()) : std::nullopt;
     }
     if (py::isinstance<py::float_>(given) || py::isinstance(given, numpy.attr("floating"))) {
       return static_cast<double>(py::float_(py::reinterpret_borrow<py::object>(given)));
@@ -200,6 +211,7 @@ py::object to_python(const Value& value) {
     py::object operator()(std::monostate) const { return py::none(); }
     py::object operator()(bool x) const { return py::bool_(x); }
     py::object operator()(int64_t x) const { return py::int_(x); }
+    py::object operator()(uint64_t x) const { return py::int_(x); }
     py::object operator()(double x) const { return py::float_(x); }
     py::object operator()(const std::string& x) const { return py::str(x); }
     py::object operator()(const std::vector<double>& x) const { return py::tuple(py::cast(x)); }
@@ -290,7 +302,6 @@ void bind_registry(py::module_& m) {
         return n;
       },
       py::arg("spec"), "How many numbers a layer keeps, found without memory for them.");
-  m.attr("growing_metrics") = py::cast(std::vector<std::string>(kGrowingMetrics.begin(), kGrowingMetrics.end()));
   m.def("schedule_rate", [](const Spec& spec, int64_t index) { return make<Schedule>(spec)->at(index); },
         py::arg("spec"), py::arg("index"));
   m.def("schedule_per_epoch", [](const Spec& spec) { return make<Schedule>(spec)->per_epoch(); }, py::arg("spec"));

@@ -11,7 +11,9 @@
 #include "kernels/table.hpp"
 #include "metric.hpp"
 #include "nncore/error.hpp"
+#include "nncore/metric_names.hpp"
 #include "train/model_batch.hpp"
+#include "train/trainer_schema.hpp"
 
 namespace nncore {
 namespace {
@@ -50,9 +52,10 @@ class PythonObserver final : public Observer {
     const auto rows = static_cast<py::ssize_t>(names.size());
     py::dict record("step"_a = seen.step, "epoch"_a = seen.epoch, "loss"_a = seen.loss, "grad_norm"_a = seen.grad_norm,
                     "names"_a = names);
-    record["statistics"] = py::array_t<double>({rows, static_cast<py::ssize_t>(kStatistics)}, &seen.statistics.front().min);
+    const auto columns = static_cast<py::ssize_t>(kStatistics), bins = static_cast<py::ssize_t>(seen.bins);
+    record["statistics"] = py::array_t<double>({rows, columns}, &seen.statistics.front().min);
     record["counts"] = py::none();
-    if (seen.bins > 0) record["counts"] = py::array_t<int64_t>({rows, static_cast<py::ssize_t>(seen.bins)}, seen.counts.data());
+    if (bins > 0) record["counts"] = py::array_t<int64_t>({rows, bins}, seen.counts.data());
     observed_(seen.interval, record);
   }
 
@@ -63,40 +66,21 @@ class PythonObserver final : public Observer {
   typename Model<T>::AccessGuard& guard_;
 };
 
-TrainerOptions to_options(const py::dict& d) {
-  TrainerOptions options;
-  options.batch_size = d["batch_size"].cast<int64_t>();
-  options.shuffle = d["shuffle"].cast<bool>();
-  options.seed = d["seed"].cast<uint64_t>();
-  options.drop_last = d["drop_last"].cast<bool>();
-  options.num_threads = d["num_threads"].cast<int>();
-  const auto policy = d["on_nonfinite"].cast<std::string>();
-  options.on_nonfinite = policy == "raise"  ? OnNonfinite::raise
-                         : policy == "stop" ? OnNonfinite::stop
-                                            : OnNonfinite::ignore;
-  options.gradient = {d["l1"].cast<double>(), d["l2"].cast<double>(), d["clip_grad_norm"].cast<double>(),
-                      d["clip_grad_value"].cast<double>(), true};
-  if (!d["augment"].is_none()) {
-    const auto [crop_padding, flip] = d["augment"].cast<std::pair<int64_t, bool>>();
-    options.augmentation = {crop_padding, flip};
-  }
-  return options;
-}
-
 /// A trainer with what it refers to kept alive.
 template <class T>
 class Bound {
  public:
-  Bound(std::shared_ptr<Model<T>> model, const Spec& loss, std::shared_ptr<Optimizer<T>> optimizer, const py::dict& options)
+  Bound(std::shared_ptr<Model<T>> model, const Spec& loss, std::shared_ptr<Optimizer<T>> optimizer, const Spec& options)
       : model_(std::move(model)),
         optimizer_(std::move(optimizer)),
-        check_finite_(options["on_nonfinite"].cast<std::string>() != "ignore"),
-        augmented_(!options["augment"].is_none()),
-        trainer_(*model_, make<Loss<T>>(loss), *optimizer_, to_options(options)) {}
+        options_(trainer_options(options.args)),
+        augmented_(!options.args.is_none("augment")),
+        trainer_(*model_, make<Loss<T>>(loss), *optimizer_, options_) {}
 
   void fit(const py::object& X, const py::object& y, const py::object& validation, const py::object& test,
-           int64_t epochs, int64_t steps, bool accuracy, const py::list& metrics, py::object poll, py::object epoch_done,
-           const std::vector<std::tuple<int64_t, std::string, int64_t>>& sampling, py::object observed) {
+           int64_t epochs, int64_t steps, bool accuracy, const py::list& metrics, py::object poll,
+           py::object epoch_done, const std::vector<std::tuple<int64_t, std::string, int64_t>>& sampling,
+           py::object observed) {
     const RequestedMetrics<T> requested{accuracy, to_metrics<T>(metrics)};
     Names names = names_of(requested);
     typename Model<T>::AccessGuard guard(*model_, "Trainer.fit");
@@ -107,16 +91,17 @@ class Bound {
     names_ = std::move(names);
     std::vector<SamplingInterval> intervals;
     for (const auto& [every, per, bins] : sampling) intervals.push_back({every, per == "epoch", bins});
-    PythonObserver<T> observer(std::move(poll), std::move(epoch_done), std::move(intervals), std::move(observed), names_, guard);
+    PythonObserver<T> observer(std::move(poll), std::move(epoch_done), std::move(intervals), std::move(observed), names_,
+                               guard);
     const WithoutGil unlocked;
     trainer_.fit(train.data, dataset(val), dataset(tst), {epochs, steps}, requested, observer);
   }
 
   /// Fits up to `lanes` trainers with the same key as one batch; true for each whose numbers were not finite, which has
   /// to be fitted alone.
-  static std::vector<bool> fit_model_batch(const std::vector<Bound*>& trainers, const py::object& X, const py::object& y,
-                                            const py::object& validation, int64_t epochs, int64_t steps, bool accuracy,
-                                            const py::list& metrics, py::object poll) {
+  static std::vector<bool> fit_model_batch(const std::vector<Bound*>& trainers, const py::object& X,
+                                           const py::object& y, const py::object& validation, int64_t epochs,
+                                           int64_t steps, bool accuracy, const py::list& metrics, py::object poll) {
     Bound& first = *trainers.at(0);
     const RequestedMetrics<T> requested{accuracy, to_metrics<T>(metrics)};
     std::deque<typename Model<T>::AccessGuard> guards;
@@ -138,7 +123,7 @@ class Bound {
   /// ModelBatch::key: text, or None.
   std::optional<std::string> model_batch_key(int64_t samples) { return ModelBatch<T>::key(trainer_, samples); }
 
-  /// What the last fit, or in a callback the one under way, has brought; `take`: it is gone afterwards.
+  /// Result of the last fit, or in a callback of the one under way; `take`: it is cleared afterwards.
   py::dict result(bool take) {
     refuse_while_running();
     py::dict d = to_dict(trainer_.result(), names_);
@@ -180,20 +165,13 @@ class Bound {
 
   py::dict state() {
     refuse_while_running();
-    const TrainerState& s = trainer_.state();
-    const Cursor& c = s.cursor;
-    return py::dict("epoch"_a = s.epoch, "hand_steps"_a = s.manual_steps, "samples"_a = c.samples, "step"_a = c.step,
-                    "loss_sum"_a = c.loss_sum, "seen"_a = c.seen, "correct"_a = c.score.correct,
-                    "counted"_a = c.score.counted, "rate"_a = c.rate, "seconds"_a = c.seconds);
+    py::dict out;
+    for (const auto& [name, value] : to_values(trainer_.state())) out[name.c_str()] = to_python(value);
+    return out;
   }
-  void set_state(const py::dict& d) {
+  void set_state(const py::dict& given) {
     refuse_while_running();
-    const auto whole = [&](const char* key) { return d[key].cast<int64_t>(); };
-    const auto real = [&](const char* key) { return d[key].cast<double>(); };
-    trainer_.set_state({whole("epoch"),
-                        {whole("samples"), whole("step"), real("loss_sum"), whole("seen"),
-                         {whole("correct"), whole("counted")}, real("rate"), real("seconds")},
-                        d["hand_steps"].cast<uint32_t>()});
+    trainer_.set_state(trainer_state(make_spec("progress", "Trainer", given)->args));
   }
 
  private:
@@ -224,9 +202,10 @@ class Bound {
 
   /// All that can be wrong with the data is found here, before anything changes but the shapes the model is built for:
   /// its user calls this.
-  Checked check(const py::object& X, const py::object& y, const std::string& where, const RequestedMetrics<T>& requested) {
-    const auto x = samples_of<T>(*model_, X, where, "X", check_finite_);
-    const auto target = target_of<T>(trainer_.loss(), y, where, check_finite_);
+  Checked check(const py::object& X, const py::object& y, const std::string& where,
+                const RequestedMetrics<T>& requested) {
+    const auto x = samples_of<T>(*model_, X, where, "X", options_.gradient.check_finite);
+    const auto target = target_of<T>(trainer_.loss(), y, where, options_.gradient.check_finite);
     const int64_t N = x.samples.shape[0];
     if (N == 0) throw ShapeError(expected(where, "X", "at least one sample", x.samples.shape.str()));
     const Shape& wanted = target.target.shape;
@@ -239,7 +218,8 @@ class Bound {
     return {x.array, target.array, {x.samples, target.target}};
   }
 
-  Checked check_training(const py::object& X, const py::object& y, const std::string& where, const RequestedMetrics<T>& requested) {
+  Checked check_training(const py::object& X, const py::object& y, const std::string& where,
+                         const RequestedMetrics<T>& requested) {
     Checked result = check(X, y, where, requested);
     const Shape& shape = result.data.x.shape;
     if (augmented_ && shape.rank() != 4) {
@@ -248,7 +228,8 @@ class Bound {
     return result;
   }
 
-  std::optional<Checked> check_pair(const py::object& pair, const std::string& where, const RequestedMetrics<T>& requested) {
+  std::optional<Checked> check_pair(const py::object& pair, const std::string& where,
+                                    const RequestedMetrics<T>& requested) {
     if (pair.is_none()) return std::nullopt;
     const auto [X, y] = pair.cast<std::pair<py::object, py::object>>();
     return check(X, y, where, requested);
@@ -295,7 +276,9 @@ class Bound {
 
   std::shared_ptr<Model<T>> model_;
   std::shared_ptr<Optimizer<T>> optimizer_;
-  bool check_finite_, augmented_, fitting_ = false;
+  const TrainerOptions options_;
+  const bool augmented_;
+  bool fitting_ = false;
   Names names_;  // of the last fit's metrics
   Trainer<T> trainer_;
 };
@@ -303,7 +286,7 @@ class Bound {
 template <class T>
 void bind_trainer_of(py::module_& m, const char* name) {
   py::class_<Bound<T>>(m, name)
-      .def(py::init<std::shared_ptr<Model<T>>, const Spec&, std::shared_ptr<Optimizer<T>>, const py::dict&>(),
+      .def(py::init<std::shared_ptr<Model<T>>, const Spec&, std::shared_ptr<Optimizer<T>>, const Spec&>(),
            py::arg("model"), py::arg("loss"), py::arg("optimizer"), py::arg("options"))
       .def("fit", &Bound<T>::fit, py::arg("X"), py::arg("y"), py::arg("validation"), py::arg("test"), py::arg("epochs"),
            py::arg("steps"), py::arg("accuracy"), py::arg("metrics"), py::arg("poll"), py::arg("epoch_done"),
@@ -325,6 +308,11 @@ void bind_trainer_of(py::module_& m, const char* name) {
 }  // namespace
 
 void bind_trainer(py::module_& m) {
+  py::list metrics, facts;
+  for (const auto& [name, larger_is_better] : kMetricNames) metrics.append(py::make_tuple(name, larger_is_better));
+  for (const std::string_view name : kFactNames) facts.append(name);
+  m.attr("METRICS") = py::tuple(metrics);  // (name, is a larger value better?)
+  m.attr("FACTS") = py::tuple(facts);
   bind_trainer_of<float>(m, "Trainer32");
   bind_trainer_of<double>(m, "Trainer64");
 }

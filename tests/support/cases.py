@@ -7,7 +7,9 @@ import nncore as nc
 from support.philox import dropout_mask
 from support.reference import namespace, reference_of
 
-SCHEMAS = {(s["kind"], s["name"]): s for s in nc._core.schemas()}
+#: The Trainer's schemas are of its options and counters; all others are of classes made from them.
+TRAINER_OPTIONS = next(s for s in nc._core.schemas() if s["kind"] == "trainer")
+SCHEMAS = {(s["kind"], s["name"]): s for s in nc._core.schemas() if s["name"] != "Trainer"}
 _HOME = {"initializer": nc.init, "objective": nc.objectives}
 
 

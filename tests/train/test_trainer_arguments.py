@@ -1,9 +1,13 @@
 """What a Trainer refuses, and that nothing has changed when it does."""
 
+import inspect
+import re
+
 import numpy as np
 import pytest
 
 import nncore as nc
+from support.cases import TRAINER_OPTIONS
 
 
 def build(**more):
@@ -64,6 +68,15 @@ def test_hostile_options_are_refused_by_name(option):
         else:
             with pytest.raises(nc.ConfigError, match=rf"^\[Trainer\] {option}: expected "):
                 nc.Trainer(build(), nc.MSELoss(), nc.SGD(), **{option: value})
+
+
+def test_the_signature_is_that_of_the_schema():
+    fields = TRAINER_OPTIONS["fields"]
+    given = list(inspect.signature(nc.Trainer).parameters.values())[3:]
+    assert {p.name: p.default for p in given} == {field["name"]: field["default"] for field in fields}
+    assert {p.name: p.annotation for p in given} == {field["name"]: field["annotation"] for field in fields}
+    assert {p.kind for p in given} == {inspect.Parameter.KEYWORD_ONLY} and all(field["keyword_only"] for field in fields)
+    assert all(re.search(rf"^ +(\w+, )?{field['name']}(, \w+)? :", nc.Trainer.__doc__, re.M) for field in fields)
 
 
 @pytest.mark.parametrize(

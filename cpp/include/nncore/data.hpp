@@ -26,8 +26,8 @@ struct Dataset {
   int64_t size() const { return x.shape[0]; }
 };
 
-/// The rows of one step: `count` of them, in the given order or, without one, from `first` on.
-struct Rows {
+/// The samples of one batch: `count` of them, in the given order or, without one, from `first` on.
+struct BatchIndices {
   const int64_t* order = nullptr;
   int64_t first = 0, count = 0;
   int64_t operator[](int64_t i) const { return order != nullptr ? order[i] : first + i; }
@@ -45,10 +45,10 @@ template <class T>
 class SampleBatch {
  public:
   /// Valid until the next call.
-  const T* gather(const Model<T>& model, const Samples<T>& x, const Rows& rows);
+  const T* gather(const Model<T>& model, const Samples<T>& x, const BatchIndices& indices);
   /// The same for images (N, C, H, W), each moved as the stream says.
-  const T* gather_moved(const Model<T>& model, const Samples<T>& x, const Rows& rows, const Augmentation& augmentation,
-                        const Stream& stream);
+  const T* gather_moved(const Model<T>& model, const Samples<T>& x, const BatchIndices& indices,
+                        const Augmentation& augmentation, const Stream& stream);
 
  private:
   void normalize(const Normalization<T>& norm, int64_t D, const T* x, T* y) const;
@@ -62,7 +62,7 @@ template <class T>
 class TargetBatch {
  public:
   /// Valid until the next call.
-  Target<T> gather(const Target<T>& y, const Rows& rows);
+  Target<T> gather(const Target<T>& y, const BatchIndices& indices);
 
  private:
   Buffer<int64_t> labels_;

@@ -7,14 +7,16 @@
 
 namespace nncore {
 
-/// What is asked of the model: integer labels (N,) or values; exactly one pointer is set.
+/// The targets: integer labels (N,) or values; exactly one pointer is set.
 template <class T>
 struct Target {
   const int64_t* labels = nullptr;
   const T* values = nullptr;
   Shape shape;
-  /// Element n as a number, whichever it is.
-  double number(int64_t n) const { return labels != nullptr ? static_cast<double>(labels[n]) : static_cast<double>(values[n]); }
+  /// Label or value n as a number.
+  double number(int64_t n) const {
+    return labels != nullptr ? static_cast<double>(labels[n]) : static_cast<double>(values[n]);
+  }
 };
 
 /// How the model's raw outputs become probabilities or labels; sign: one output by its sign, several by the largest.

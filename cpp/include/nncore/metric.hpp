@@ -1,4 +1,4 @@
-/// Metric: a number, beside the loss, that tells how good outputs are. Measured in inference.
+/// Metric: a number beside the loss that says how good outputs are, measured in inference.
 #pragma once
 
 #include <functional>

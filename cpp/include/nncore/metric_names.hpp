@@ -1,18 +1,28 @@
+/// The names of metrics and of the columns of an epoch's record, for C++ and Python alike.
 #pragma once
 
 #include <algorithm>
-#include <array>
+#include <iterator>
 #include <string_view>
 
 namespace nncore {
 
-/// The metrics of which more is better; Python reads the list.
-inline constexpr std::array<std::string_view, 3> kGrowingMetrics = {"accuracy", "top5", "r2"};
+struct MetricName {
+  std::string_view name;
+  bool larger_is_better;
+};
+inline constexpr MetricName kMetricNames[] = {
+    {"accuracy", true}, {"top5", true}, {"mse", false}, {"mae", false}, {"r2", true}};
 
-/// Is more of it better, as of an accuracy, "val_accuracy" too, or less, as of a loss?
+/// Columns of an epoch's record that measure nothing; all others are "loss" and metrics, with "val_" or "test_" before
+/// them where they are of other data.
+inline constexpr std::string_view kFactNames[] = {"epoch", "lr", "seconds"};
+
+/// Is a larger value of this column better, as of "val_accuracy", or a smaller one, as of "loss"?
 inline bool larger_is_better(std::string_view column) {
-  return std::any_of(kGrowingMetrics.begin(), kGrowingMetrics.end(),
-                     [=](std::string_view metric) { return column.ends_with(metric); });
+  return std::any_of(std::begin(kMetricNames), std::end(kMetricNames), [&](const MetricName& metric) {
+    return metric.larger_is_better && column.ends_with(metric.name);
+  });
 }
 
 }  // namespace nncore

@@ -12,11 +12,16 @@
 
 namespace nncore {
 
-/// Which steps one observer wants to observe.
+/// Which steps one observer is shown.
 struct SamplingInterval {
   int64_t every = 1;       ///< steps or epochs
   bool by_epoch = false;
   int64_t bins = 0;        ///< of histograms; 0: none
+
+  /// Is the step to be observed that comes after so many updates, the `within`th (from 0) of its epoch (from 0)?
+  bool due(int64_t updates, int64_t epoch, int64_t within) const {
+    return by_epoch ? within == 0 && epoch % every == 0 : updates % every == 0;
+  }
 };
 
 /// The numbers of one tensor, in the order of the columns handed to Python. NaN: not defined for this tensor.
@@ -46,19 +51,21 @@ class Monitor {
   Monitor(Model<T>& model, std::vector<SamplingInterval> intervals, const GradientOptions& options);
 
   bool empty() const { return intervals_.empty(); }
-  /// Is the step to be observed that comes after so many updates, the `within`th (from 0) of its epoch (from 0)?
+  /// Is one of the intervals due? See SamplingInterval::due.
   bool due(int64_t updates, int64_t epoch, int64_t within) const;
   /// How many steps may be taken at once, at least one, without running past one to be observed.
   int64_t steps_until_due(int64_t updates) const;
 
   /// Observes the step that is about to be taken, with the plan's parameters. `pass` is that step's.
-  void observe(Plan<T>& plan, Loss<T>& loss, int64_t N, const T* x, const Target<T>& target, Pass pass, int64_t updates);
+  void observe(Plan<T>& plan, Loss<T>& loss, int64_t N, const T* x, const Target<T>& target, Pass pass,
+               int64_t updates);
   /// Adds how far the step, which is done, moved the parameters.
   void measure_update(Plan<T>& plan);
   double grad_norm() const { return observations_.front().grad_norm; }
-  std::vector<Observation> take_observations() { return std::exchange(observations_, {}); }  ///< one for each interval that was due
+  /// One for each interval that was due.
+  std::vector<Observation> take_observations() { return std::exchange(observations_, {}); }
 
-  /// Names of the tensors: "0.weight", "0.weight.grad", …, "0.output", "0.output.grad"; inside another layer "1.0.output".
+  /// Names of the tensors: "0.weight", "0.weight.grad", …, "0.output", "0.output.grad"; in another layer "1.0.output".
   const std::vector<std::string>& names() const { return names_; }
 
  private:

@@ -15,9 +15,9 @@ namespace nncore {
 
 struct UpdateRule;
 
-/// The constants of one step: worked out once, used for every range of elements.
+/// The constants of one step: computed once, used for every range of elements.
 struct StepConstants {
-  int64_t t = 1;  ///< counts from 1, as bias corrections want it
+  int64_t t = 1;  ///< counts from 1, as in the bias corrections
   double rate = 0;
   double correction1 = 1, correction2 = 1;
   double corrected_rate = 0;  ///< rate with the rule's own correction or decay: Adagrad, Adamax, NAdam, RAdam
@@ -45,9 +45,9 @@ class Optimizer {
   /// The same rule from its second step on for `minimize`'s compiled loops, if it is among them.
   virtual UpdateRule update_rule() const;
 
-  /// The rule for a model batch, one model in each vector lane: element i of all models lies together. One optimizer and
-  /// one set of constants, not prepared yet, for each lane of Kernels::lanes. The default is for optimizers with the same
-  /// arguments.
+  /// The rule for a model batch, one model in each vector lane: element i of all models lies together. One optimizer
+  /// and one set of constants, not prepared yet, for each of Kernels::lanes. The default is for optimizers with the
+  /// same arguments.
   virtual void update_model_batch(const Optimizer* const* /*lanes*/, const StepConstants* steps, int64_t n, T* w,
                                   const T* g, T* const* state) const {
     StepConstants step = *steps;

@@ -23,7 +23,7 @@ struct PerceptronFit {
   std::vector<double> weights;  ///< D of them, then the bias
   bool converged = false;
   int64_t epochs = 0;  ///< updates (batch) or passes (online) done when no error was found, or max_epochs
-  std::vector<int64_t> errors;  ///< misclassified samples at the start of each epoch (online: met in it)
+  std::vector<int64_t> errors;  ///< misclassified samples at the start of each epoch (online: during it)
 };
 
 /// Starts from weights 0; z = 0 counts as +1. x is (N, D), y holds -1 and 1. poll: true stops.

@@ -13,7 +13,7 @@ namespace nncore {
 class Schedule {
  public:
   virtual ~Schedule() = default;
-  /// The rate at index 0, 1, … of whatever the schedule counts.
+  /// The rate at index 0, 1, … of the steps or epochs that the schedule counts.
   virtual double at(int64_t index) const = 0;
 
   virtual double rate(int64_t step, int64_t epoch) const { return at(per_epoch_ ? epoch : step); }
@@ -21,11 +21,11 @@ class Schedule {
   virtual bool constant() const { return false; }
   bool per_epoch() const { return per_epoch_; }
 
-  /// The number of an epoch's record that the rate depends on ("val_loss"), told to `observe` after each epoch.
+  /// The number of an epoch's record that the rate depends on ("val_loss"), passed to `observe` after each epoch.
   /// Empty: none, the rate follows from the index.
   virtual std::string monitor() const { return ""; }
   virtual void observe(double) {}
-  /// What observing has left, by name.
+  /// What `observe` has changed, by name.
   virtual std::map<std::string, double> state() const { return {}; }
   virtual void set_state(const std::map<std::string, double>& state);  ///< throws ConfigError
 

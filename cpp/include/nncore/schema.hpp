@@ -25,11 +25,11 @@ class IndexFunction {
   virtual double at(int64_t index) const = 0;
 };
 
-using ValueVariant = std::variant<std::monostate, bool, int64_t, double, std::string, std::vector<double>,
+using ValueVariant = std::variant<std::monostate, bool, int64_t, uint64_t, double, std::string, std::vector<double>,
                                   std::vector<int64_t>, std::shared_ptr<const Spec>,
                                   std::vector<std::shared_ptr<const Spec>>, std::shared_ptr<const IndexFunction>>;
 
-/// One argument as it crosses the border. monostate stands for Python's None.
+/// One argument as it crosses the border. monostate stands for Python's None; integers beyond 2^63 - 1 are uint64_t.
 /// Its members are compiled once, in schema.cpp: inline they took half of the time that a file which registers takes.
 struct Value : ValueVariant {
   Value();  ///< None
@@ -37,6 +37,8 @@ struct Value : ValueVariant {
   Value(int x);
   Value(long x);
   Value(long long x);
+  Value(unsigned long x);
+  Value(unsigned long long x);
   Value(double x);
   Value(const char* x);
   Value(std::string x);
@@ -113,6 +115,7 @@ class Rule {
 namespace rule {
 Rule boolean();
 Rule integer(int64_t low, int64_t high = INT64_MAX);
+Rule seed();                              ///< an integer of 64 bits, as uint64_t
 Rule number();                            ///< any finite number
 Rule positive();                          ///< (0, inf)
 Rule non_negative();                      ///< [0, inf)

@@ -58,7 +58,7 @@ struct Score {
 };
 
 /// The epoch under way: its steps done and the sums its record is made of. A fit may end within an epoch; the next one
-/// goes on from here, and the record is that of an epoch done in one go.
+/// goes on from here, and the record is that of an epoch without a break.
 struct Cursor {
   int64_t samples = 0;  ///< of the data the epoch goes through
   int64_t step = 0;     ///< steps done
@@ -103,7 +103,7 @@ class Trainer {
   void fit(const Dataset<T>& train, const std::optional<Dataset<T>>& validation,
            const std::optional<Dataset<T>>& test, const FitLength& length, const RequestedMetrics<T>& requested,
            Observer& observer);
-  /// What the last fit, or the one under way, has brought so far, however it ended.
+  /// Of the last fit, however it ended, or of the one under way.
   const FitResult& result() const { return result_; }
   void clear_result() { result_ = FitResult(); }
   /// One update on one batch; the loss with penalties before it. Throws NumericError.

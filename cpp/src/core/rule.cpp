@@ -9,6 +9,7 @@ namespace {
 /// A number given as int or float; bool is not a number here.
 std::optional<double> as_number(const Value& v) {
   if (const auto* i = std::get_if<int64_t>(&v)) return static_cast<double>(*i);
+  if (const auto* i = std::get_if<uint64_t>(&v)) return static_cast<double>(*i);
   if (const auto* d = std::get_if<double>(&v)) return *d;
   return std::nullopt;
 }
@@ -42,6 +43,15 @@ Rule integer(int64_t low, int64_t high) {
     const auto* i = std::get_if<int64_t>(&v);
     return i != nullptr && *i >= low && *i <= high ? std::optional<Value>(v) : std::nullopt;
   });
+}
+
+Rule seed() {
+  return make_rule("an integer in [0, " + std::to_string(UINT64_MAX) + "]", "int",
+                   [](const Value& v) -> std::optional<Value> {
+                     const auto* i = std::get_if<int64_t>(&v);
+                     if (i != nullptr) return *i >= 0 ? std::optional<Value>(static_cast<uint64_t>(*i)) : std::nullopt;
+                     return std::holds_alternative<uint64_t>(v) ? std::optional<Value>(v) : std::nullopt;
+                   });
 }
 
 Rule number() {

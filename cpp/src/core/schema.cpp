@@ -22,6 +22,7 @@ struct Writer {
   std::string operator()(std::monostate) const { return "None"; }
   std::string operator()(bool x) const { return x ? "True" : "False"; }
   std::string operator()(int64_t x) const { return std::to_string(x); }
+  std::string operator()(uint64_t x) const { return std::to_string(x); }
   std::string operator()(double x) const { return number_text(x); }
   std::string operator()(const std::string& x) const { return "'" + x + "'"; }
   template <class V>
@@ -41,6 +42,8 @@ Value::Value(bool x) : ValueVariant(x) {}
 Value::Value(int x) : ValueVariant(int64_t{x}) {}
 Value::Value(long x) : ValueVariant(int64_t{x}) {}
 Value::Value(long long x) : ValueVariant(int64_t{x}) {}
+Value::Value(unsigned long x) : ValueVariant(uint64_t{x}) {}
+Value::Value(unsigned long long x) : ValueVariant(uint64_t{x}) {}
 Value::Value(double x) : ValueVariant(x) {}
 Value::Value(const char* x) : ValueVariant(std::string(x)) {}
 Value::Value(std::string x) : ValueVariant(std::move(x)) {}

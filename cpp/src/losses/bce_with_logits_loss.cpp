@@ -31,7 +31,8 @@ class BCEWithLogitsLoss final : public Loss<T> {
     const auto weights = static_cast<int64_t>(weight_.size());
     if (weights > 1 && (z.rank() < 2 || z.back() != weights)) {
       const std::string outputs = z.rank() < 2 ? "one output" : std::to_string(z.back()) + " outputs";
-      throw ShapeError(expected(kWhere, "pos_weight", "one number, or one for each of " + outputs, std::to_string(weights)));
+      const std::string wanted = "one number, or one for each of " + outputs;
+      throw ShapeError(expected(kWhere, "pos_weight", wanted, std::to_string(weights)));
     }
     for (int64_t i = 0; i < z.size(); ++i) {
       if (y.values[i] >= 0 && y.values[i] <= 1) continue;

@@ -29,7 +29,8 @@ void check_signs(const char* where, const Shape& z, const Target<T>& y) {
   for (int64_t n = 0; n < z[0]; ++n) {
     const double given = y.number(n);
     if (given == 1.0 || given == -1.0) continue;
-    throw ConfigError(expected(where, "y", "labels -1 and 1", to_string(Value(given)), "for labels 0 and 1 use 2 * y - 1"));
+    const char* const hint = "for labels 0 and 1 use 2 * y - 1";
+    throw ConfigError(expected(where, "y", "labels -1 and 1", to_string(Value(given)), hint));
   }
 }
 

@@ -94,7 +94,8 @@ class CrossEntropyLoss final : public Loss<T> {
     for (int64_t n = 0; n < N; ++n) {
       double row = 0;
       for (int64_t c = 0; c < C; ++c) {
-        const double given = y.labels == nullptr ? static_cast<double>(y.values[n * C + c]) : y.labels[n] == c ? 1.0 : 0.0;
+        const double one_hot = y.labels != nullptr && y.labels[n] == c ? 1.0 : 0.0;
+        const double given = y.labels == nullptr ? static_cast<double>(y.values[n * C + c]) : one_hot;
         const bool counts = y.labels == nullptr || y.labels[n] != ignored_;
         // PyTorch weighs the label's own term by the label's class and the smoothing terms each by their class.
         u[c] = counts ? class_weight(c) * ((1.0 - smoothing_) * given + even) : 0.0;

@@ -42,7 +42,7 @@ class HingeLoss final : public Loss<T> {
     if (C == 1) {
       const double sign = y.number(n);
       const double violation = margin_ - sign * static_cast<double>(z[0]);
-      if (violation <= 0) return 0;  // NaN goes on, so that it is seen
+      if (violation <= 0) return 0;  // false for NaN, which then reaches the loss
       if (dz != nullptr) dz[0] = static_cast<T>(-scale * sign);
       return violation;
     }

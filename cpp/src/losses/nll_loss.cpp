@@ -19,7 +19,9 @@ class NLLLoss final : public Loss<T> {
   Link link() const override { return Link::log_softmax; }
 
   void check(const Shape& z, const Target<T>& y) const override {
-    if (y.labels == nullptr) throw ShapeError(expected("[NLLLoss]", "y", "integer labels (N,)", "numbers " + y.shape.str()));
+    if (y.labels == nullptr) {
+      throw ShapeError(expected("[NLLLoss]", "y", "integer labels (N,)", "numbers " + y.shape.str()));
+    }
     check_labels("[NLLLoss]", z, y, &ignored_);
     if (!weight_.empty() && static_cast<int64_t>(weight_.size()) != z[1]) {
       throw ShapeError(expected("[NLLLoss]", "weight", "one number for each of " + std::to_string(z[1]) + " classes",

@@ -20,7 +20,7 @@ class PerceptronLoss final : public Loss<T> {
     double sum = 0;
     for (int64_t n = 0; n < N; ++n) {
       const T margin = y.values[n] * z.data[n];
-      if (!(margin >= 0)) sum -= static_cast<double>(margin);  // NaN counts, so that it is seen
+      if (!(margin >= 0)) sum -= static_cast<double>(margin);  // true for NaN, which then reaches the loss
       if (dz != nullptr) dz[n] = margin < 0 ? static_cast<T>(-weight) * y.values[n] : T(0);
     }
     return sum * weight;

@@ -19,7 +19,8 @@ const auto registered_Beale =
     objective<Beale>("beale")
         .summary("Flat plains with steep corners.")
         .formula("f = (1.5 - x + xy)^2 + (2.25 - x + xy^2)^2 + (2.625 - x + xy^3)^2")
-        .source("Beale, On an iterative method for finding a local minimum of a function of more than one variable, 1958");
+        .source("Beale, On an iterative method for finding a local minimum of a function of more than one variable, "
+                "1958");
 
 }  // namespace
 }  // namespace nncore

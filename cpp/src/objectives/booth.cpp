@@ -19,7 +19,8 @@ const auto registered_Booth =
     objective<Booth>("booth")
         .summary("A tilted quadratic bowl.")
         .formula("f = (x + 2y - 7)^2 + (2x + y - 5)^2")
-        .source("Jamil, Yang, A literature survey of benchmark functions for global optimisation problems, 2013, function 17");
+        .source("Jamil, Yang, A literature survey of benchmark functions for global optimisation problems, 2013, "
+                "function 17");
 
 }  // namespace
 }  // namespace nncore

@@ -5,8 +5,8 @@
 
 namespace nncore {
 
-/// The elementwise rules that have a compiled loop; with `none` each step goes through Optimizer::update. Operations and
-/// their order are those of the kernels, so both ways give the same bits.
+/// The elementwise rules that have a compiled loop; with `none` each step goes through Optimizer::update. Operations
+/// and their order are those of the kernels, so both ways give the same bits.
 struct UpdateRule {
   enum class Kind { none, plain, momentum, adam, adam_eps_inside };
   Kind kind = Kind::none;

@@ -7,7 +7,7 @@
 namespace nncore {
 namespace {
 
-/// 1 - beta^t. Once beta^t is too small to change 1, its power need not be worked out.
+/// 1 - beta^t; exactly 1, without std::pow, once beta^t < 2^-55.
 class Correction {
  public:
   explicit Correction(double beta) : beta_(beta), log2_(std::log2(beta)) {}
@@ -20,7 +20,7 @@ class Correction {
   double beta_, log2_;
 };
 
-/// Adam, and with `decoupled` AdamW: the weights shrink by themselves, past the averages.
+/// Adam, and with `decoupled` AdamW: weight decay does not pass through the moments.
 template <class T, bool decoupled>
 class AnyAdam : public Optimizer<T> {
  public:
@@ -75,7 +75,8 @@ class AnyAdam : public Optimizer<T> {
   UpdateRule update_rule() const override {
     using Kind = UpdateRule::Kind;
     if (weight_decay_ != 0.0 || amsgrad_) return {};
-    return {.kind = eps_inside_sqrt_ ? Kind::adam_eps_inside : Kind::adam, .beta1 = beta1_, .beta2 = beta2_, .eps = eps_};
+    const Kind kind = eps_inside_sqrt_ ? Kind::adam_eps_inside : Kind::adam;
+    return {.kind = kind, .beta1 = beta1_, .beta2 = beta2_, .eps = eps_};
   }
 
  private:

@@ -33,8 +33,8 @@ const auto registered_Lion =
         .field("betas", std::vector<double>{0.9, 0.99}, rule::pair_in_range(0.0, 1.0),
                "share of the momentum in the direction; decay of the momentum")
         .field("weight_decay", 0.0, rule::non_negative(), "share of every parameter taken off, times lr")
-        .notes("State per parameter: exp_avg (m). sign(0) = 0. Rates want to be 3 to 10 times smaller than Adam's, "
-               "weight_decay as much larger.")
+        .notes("State per parameter: exp_avg (m). sign(0) = 0. Rates are usually 3 to 10 times smaller than Adam's, "
+               "weight_decay larger by the same factor.")
         .source("Chen et al., Symbolic Discovery of Optimization Algorithms, 2023, algorithm 2")
         .doctest(">>> nc.minimize(\"quadratic\", [1.0, 1.0], nc.Lion(lr=0.001), 2000).fun < 1e-3\nTrue")
         .example({})

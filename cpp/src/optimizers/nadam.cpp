@@ -39,7 +39,7 @@ class NAdam final : public Optimizer<T> {
   /// mu_t = beta1 (1 - q^t / 2) with q = 0.96^momentum_decay.
   double mu(double t) const { return beta1_ * (1.0 - 0.5 * std::exp(log_q_ * t)); }
 
-  /// mu_1 mu_2 … mu_t, from t alone: no state to lose. With the series of log(1 - x) and geometric sums over i,
+  /// mu_1 mu_2 … mu_t, from t alone, so that it is no state. With the series of log(1 - x) and geometric sums over i,
   ///     log Π (1 - q^i / 2) = -Σ_k 2^-k / k · q^k (1 - q^(k t)) / (1 - q^k).
   /// 1 - q^(k+1) = (1 - q^k) + q^k (1 - q) keeps the small differences exact.
   double mu_product(double t) const {

@@ -36,7 +36,8 @@ class RAdam final : public Optimizer<T> {
     const bool rectified = step.second_rate > 0;
     kernels<T>().radam(n,
                        {rectified ? step.second_rate : step.corrected_rate, beta1_, beta2_, eps_,
-                        decoupled_ ? 0.0 : weight_decay_, decoupled_ ? 1.0 - step.rate * weight_decay_ : 1.0, rectified},
+                        decoupled_ ? 0.0 : weight_decay_, decoupled_ ? 1.0 - step.rate * weight_decay_ : 1.0,
+                        rectified},
                        w, g, state[0], state[1]);
   }
 

@@ -63,7 +63,7 @@ class SGD final : public Optimizer<T> {
 
 const auto registered_SGD =
     optimizer<SGD>("SGD")
-        .summary("Stochastic gradient descent, with momentum if wanted.")
+        .summary("Stochastic gradient descent, optionally with momentum.")
         .formula("g = dL/dw + weight_decay w\n"
                  "v = momentum v + (1 - dampening) g      (v = g on the first step)\n"
                  "w = w - lr v                            (nesterov: w - lr (g + momentum v))")

@@ -10,9 +10,9 @@ namespace nncore {
 
 /// A matrix of rows of n numbers, `ld` apart; naturally they follow one another, or the matrix is the transposed one.
 template <class T>
-class Online<T>::Rows final : public Packing<T> {
+class Online<T>::RowPacking final : public Packing<T> {
  public:
-  Rows(int64_t rows, int64_t n, int64_t ld, bool transposed) : rows_(rows), n_(n), ld_(ld), transposed_(transposed) {}
+  RowPacking(int64_t rows, int64_t n, int64_t ld, bool transposed) : rows_(rows), n_(n), ld_(ld), transposed_(transposed) {}
 
   int64_t size() const { return rows_ * ld_; }
   void pack(int, const T* natural, T* packed) const override {
@@ -60,8 +60,8 @@ Online<T>::Online(Model<T>& model, Optimizer<T>& optimizer, Loss<T>& loss, bool 
   std::vector<bool> with_bias;
   const auto padded = [&](int64_t n) { return descent_ ? whole_registers<T>(n) : n; };
   const auto add = [&](int64_t rows, int64_t length, bool transposed) {
-    rows_.push_back(std::make_unique<Rows>(rows, length, padded(length), transposed));
-    places_.push_back({n_, rows_.back()->size()});
+    packings_.push_back(std::make_unique<RowPacking>(rows, length, padded(length), transposed));
+    places_.push_back({n_, packings_.back()->size()});
     n_ += places_.back().n;
   };
   for (std::size_t i = 0; i < model.n_layers(); ++i) {
@@ -90,7 +90,7 @@ Online<T>::~Online() = default;
 template <class T>
 void Online<T>::place_parameter(std::size_t i, PlannedParameter<T>& p) {
   const Place& place = places_[i];
-  p.packing = rows_[i].get();
+  p.packing = packings_[i].get();
   p.w = w_.data() + place.offset;
   for (int k = 0; k < optimizer_.n_states(); ++k) p.state[k] = state_[k] + place.offset;
   p.n = place.n;

@@ -29,7 +29,7 @@ class Online {
   const T* outputs() const { return outputs_.data(); }  ///< of the steps of the last run
 
  private:
-  class Rows;
+  class RowPacking;
   struct Place {
     int64_t offset, n;  ///< in w and in each array of the state
   };
@@ -41,7 +41,7 @@ class Online {
   Loss<T>& loss_;
   bool check_finite_, descent_;
   Shape outputs_shape_;  ///< of one step
-  std::vector<std::unique_ptr<Rows>> rows_;  ///< of each parameter
+  std::vector<std::unique_ptr<RowPacking>> packings_;  ///< of each parameter
   std::vector<OnlineLayer<T>> layers_;
   std::vector<Place> places_;
   int64_t n_ = 0;  ///< numbers in w, and in each array of the state

@@ -36,7 +36,7 @@ const auto registered_CosineAnnealingLR =
         .required("t_max", rule::integer(1), "index of the smallest rate")
         .field("eta_min", 0.0, rule::non_negative(), "smallest rate")
         .also(add_period, "epoch")
-        .notes("Beyond t_max the wave goes on, up again: PyTorch's closed form.")
+        .notes("Beyond t_max the rate rises again along the wave: PyTorch's closed form.")
         .source("Loshchilov, Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, 2017, "
                 "equation 5, without the restarts")
         .doctest(">>> schedule = nc.CosineAnnealingLR(1.0, t_max=4)\n"

@@ -49,7 +49,8 @@ const auto registered_OneCycleLR =
         .field("div_factor", 25.0, rule::positive(), "max_lr over the first rate")
         .field("final_div_factor", 1e4, rule::positive(), "the first rate over the last")
         .also(add_period, "step")
-        .notes("Beyond total_steps the rate stays the last one, where PyTorch raises an error. Momentum is left alone.")
+        .notes("Beyond total_steps the rate stays the last one, where PyTorch raises an error. Momentum does not "
+               "change.")
         .source("Smith, Topin, Super-Convergence, 2018; two phases, as in fastai and PyTorch")
         .doctest(">>> schedule = nc.OneCycleLR(1.0, 11, pct_start=6 / 11, anneal_strategy=\"linear\", div_factor=2)\n"
                  ">>> [round(schedule(i), 2) for i in (0, 5, 10)]\n[0.5, 1.0, 0.0]")

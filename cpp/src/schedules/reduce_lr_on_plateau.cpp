@@ -9,8 +9,7 @@
 namespace nncore {
 namespace {
 
-/// Does more of it mean better?
-bool grows(const std::string& mode, const std::string& monitor) {
+bool is_larger_better(const std::string& mode, const std::string& monitor) {
   return mode == "auto" ? larger_is_better(monitor) : mode == "max";
 }
 
@@ -19,7 +18,7 @@ class ReduceLROnPlateau final : public Schedule {
   explicit ReduceLROnPlateau(const Args& args)
       : Schedule(true),
         monitor_(args.get<std::string>("monitor")),
-        sign_(grows(args.get<std::string>("mode"), monitor_) ? -1.0 : 1.0),
+        sign_(is_larger_better(args.get<std::string>("mode"), monitor_) ? -1.0 : 1.0),
         factor_(args.get<double>("factor")),
         threshold_(args.get<double>("threshold")),
         relative_(args.get<std::string>("threshold_mode") == "rel"),
@@ -76,7 +75,7 @@ class ReduceLROnPlateau final : public Schedule {
   }
 
   std::string monitor_;
-  double sign_;  ///< 1: less is better; -1: more is
+  double sign_;  ///< 1: a smaller value is better; -1: a larger one
   double factor_, threshold_;
   bool relative_;
   double min_lr_, eps_, patience_, cooldown_;
@@ -91,7 +90,7 @@ const auto registered_ReduceLROnPlateau =
         .required("lr", rule::positive(), "rate at first")
         .field("monitor", "val_loss", rule::name(), "name of the number in the record of an epoch")
         .field("factor", 0.1, rule::in_range(0.0, 1.0), "factor")
-        .field("patience", 10, rule::integer(0), "epochs in a row without a better value that are borne")
+        .field("patience", 10, rule::integer(0), "so many epochs in a row may bring no better value")
         .keyword("mode", "auto", rule::one_of({"auto", "min", "max"}),
                  "what is better: less, or more; auto: more for accuracy, top5 and r2, less for all others")
         .keyword("threshold", 1e-4, rule::non_negative(), "what counts as better")
@@ -100,7 +99,7 @@ const auto registered_ReduceLROnPlateau =
         .keyword("cooldown", 0, rule::integer(0), "epochs after a change that are not counted")
         .keyword("min_lr", 0.0, rule::non_negative(), "smallest rate")
         .keyword("eps", 1e-8, rule::non_negative(), "smaller changes are left out")
-        .notes("The Trainer tells it the numbers of every epoch; a monitor that is not measured is an error there. "
+        .notes("The Trainer gives it the number of every epoch; a monitor that is not measured is an error there. "
                "Called, it gives the first rate; the present one is optimizer.lr. Its state is part of the "
                "optimizer's state_dict.")
         .source("PyTorch's ReduceLROnPlateau")

@@ -1,4 +1,4 @@
-/// Augmentation: where each image of a batch is cropped and whether it is mirrored, and the image that comes of it.
+/// Augmentation: the crop and the mirroring of each image of a batch, and the image after them.
 #pragma once
 
 #include <algorithm>

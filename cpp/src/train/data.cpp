@@ -8,58 +8,58 @@
 namespace nncore {
 namespace {
 
-/// Rows of D elements, one after the other. Short rows are common and not worth a call each.
+/// Samples of D elements, one after the other. D = 1 and D = 2 are common and too short for a call each.
 template <class V>
-void copy_rows(const V* from, int64_t D, const Rows& rows, V* to) {
+void copy_samples(const V* from, int64_t D, const BatchIndices& indices, V* to) {
   if (D == 1) {
-    for (int64_t i = 0; i < rows.count; ++i) to[i] = from[rows.order[i]];
+    for (int64_t i = 0; i < indices.count; ++i) to[i] = from[indices.order[i]];
   } else if (D == 2) {
-    for (int64_t i = 0; i < rows.count; ++i) {
-      to[2 * i] = from[2 * rows.order[i]];
-      to[2 * i + 1] = from[2 * rows.order[i] + 1];
+    for (int64_t i = 0; i < indices.count; ++i) {
+      to[2 * i] = from[2 * indices.order[i]];
+      to[2 * i + 1] = from[2 * indices.order[i] + 1];
     }
   } else {
-    for (int64_t i = 0; i < rows.count; ++i) std::copy_n(from + rows.order[i] * D, D, to + i * D);
+    for (int64_t i = 0; i < indices.count; ++i) std::copy_n(from + indices.order[i] * D, D, to + i * D);
   }
 }
 
 }  // namespace
 
 template <class T>
-const T* SampleBatch<T>::gather(const Model<T>& model, const Samples<T>& x, const Rows& rows) {
+const T* SampleBatch<T>::gather(const Model<T>& model, const Samples<T>& x, const BatchIndices& indices) {
   const int64_t D = x.shape.row_size();
   const auto& norm = model.input();
-  if (!norm && rows.order == nullptr) return x.values + rows.first * D;
-  T* to = values_.reserve(rows.count * D);
+  if (!norm && indices.order == nullptr) return x.values + indices.first * D;
+  T* to = values_.reserve(indices.count * D);
   if (!norm) {
-    copy_rows(x.values, D, rows, to);
+    copy_samples(x.values, D, indices, to);
     return to;
   }
-  for (int64_t i = 0; i < rows.count; ++i) {
+  for (int64_t i = 0; i < indices.count; ++i) {
     if (x.bytes != nullptr) {  // bytes never reach a model without Normalize
-      normalize(*norm, D, x.bytes + rows[i] * D, to + i * D);
+      normalize(*norm, D, x.bytes + indices[i] * D, to + i * D);
     } else {
-      normalize(*norm, D, x.values + rows[i] * D, to + i * D);
+      normalize(*norm, D, x.values + indices[i] * D, to + i * D);
     }
   }
   return to;
 }
 
 template <class T>
-const T* SampleBatch<T>::gather_moved(const Model<T>& model, const Samples<T>& x, const Rows& rows,
+const T* SampleBatch<T>::gather_moved(const Model<T>& model, const Samples<T>& x, const BatchIndices& indices,
                                       const Augmentation& augmentation, const Stream& stream) {
   const int64_t C = x.shape[1], H = x.shape[2], W = x.shape[3], D = C * H * W;
   const auto& norm = model.input();
-  T* to = values_.reserve(rows.count * D);
+  T* to = values_.reserve(indices.count * D);
   T* image = moved_.reserve(D);
   uint8_t* bytes = moved_bytes_.reserve(x.bytes != nullptr ? D : 0);
-  for (int64_t i = 0; i < rows.count; ++i) {
+  for (int64_t i = 0; i < indices.count; ++i) {
     const Move move = move_of(augmentation, stream, i);
     if (x.bytes != nullptr) {
-      move_image(move, C, H, W, x.bytes + rows[i] * D, bytes);
+      move_image(move, C, H, W, x.bytes + indices[i] * D, bytes);
       normalize(*norm, D, bytes, to + i * D);
     } else {
-      move_image(move, C, H, W, x.values + rows[i] * D, norm ? image : to + i * D);
+      move_image(move, C, H, W, x.values + indices[i] * D, norm ? image : to + i * D);
       if (norm) normalize(*norm, D, image, to + i * D);
     }
   }
@@ -76,13 +76,13 @@ void SampleBatch<T>::normalize(const Normalization<T>& norm, int64_t D, const ui
 }
 
 template <class T>
-Target<T> TargetBatch<T>::gather(const Target<T>& y, const Rows& rows) {
+Target<T> TargetBatch<T>::gather(const Target<T>& y, const BatchIndices& indices) {
   const int64_t D = y.shape.row_size();
-  Target<T> batch{nullptr, nullptr, y.shape.first(rows.count)};
+  Target<T> batch{nullptr, nullptr, y.shape.first(indices.count)};
   const auto take = [&](const auto* from, auto& own) {
-    if (from == nullptr || rows.order == nullptr) return from == nullptr ? from : from + rows.first * D;
-    auto* to = own.reserve(rows.count * D);
-    copy_rows(from, D, rows, to);
+    if (from == nullptr || indices.order == nullptr) return from == nullptr ? from : from + indices.first * D;
+    auto* to = own.reserve(indices.count * D);
+    copy_samples(from, D, indices, to);
     return const_cast<decltype(from)>(to);
   };
   batch.labels = take(y.labels, labels_);

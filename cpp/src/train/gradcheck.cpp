@@ -7,9 +7,9 @@
 namespace nncore {
 namespace {
 
-/// (f(v + eps) - f(v - eps)) / 2 eps for each of n values v, against the analytic gradient. Where gradients are so small
-/// that roundings of f drown them, they are measured against what f can resolve: a bias in front of BatchNorm has
-/// gradient 0 and a quotient of such noise.
+/// (f(v + eps) - f(v - eps)) / 2 eps for each of n values v, against the analytic gradient. The error is relative to the
+/// gradients or, where they are smaller, to 1e7 times the rounding of the quotient: a bias in front of BatchNorm has
+/// gradient 0 and a quotient of roundings alone.
 template <class F>
 GradientError compare(std::string name, int64_t n, double* values, const std::vector<double>& analytic, double eps,
                       const F& value, Ticker& ticker, const std::function<bool()>& poll) {
@@ -25,7 +25,8 @@ GradientError compare(std::string name, int64_t n, double* values, const std::ve
     const double rounding = 8 * 0x1p-52 * std::fmax(std::fabs(above), std::fabs(below)) / (2 * eps);
     const double scale = std::fmax(std::fmax(1e-8, 1e7 * rounding), std::fabs(a) + std::fabs(numeric));
     const double relative = std::fabs(a - numeric) / scale;
-    if (!(relative <= error.max_relative_error) && !std::isnan(error.max_relative_error)) error = {error.name, relative, i, a, numeric};
+    const bool worse = !(relative <= error.max_relative_error) && !std::isnan(error.max_relative_error);
+    if (worse) error = {error.name, relative, i, a, numeric};
     if (ticker.due()) poll();
   }
   if (n == 0) error.max_relative_error = 0;

@@ -53,7 +53,8 @@ double mean_of(View<const T> z, const Target<T>& y, F f) {
   return sum / static_cast<double>(z.size());
 }
 
-/// 1 - Σ (y - z)² / Σ (y - mean y)², the mean over the outputs; as scikit-learn, 0 where y is constant and not met.
+/// 1 - Σ (y - z)² / Σ (y - mean y)², the mean over the outputs. Where y is constant, 1 for exact outputs and else 0, as
+/// scikit-learn.
 template <class T>
 double r2(View<const T> z, const Target<T>& y) {
   const int64_t N = z.batch(), D = z.size() / N;
@@ -81,13 +82,15 @@ Metric<T> metric(const std::string& name) {
   const auto check = [name](Link, const Shape& z, const Target<T>& y) { check_numbers(name, z, y); };
   if (name == "r2") return {name, check, r2<T>};
   if (name == "mse") {
-    return {name, check, [](View<const T> z, const Target<T>& y) { return mean_of(z, y, [](double e) { return e * e; }); }};
+    return {name, check,
+            [](View<const T> z, const Target<T>& y) { return mean_of(z, y, [](double e) { return e * e; }); }};
   }
   if (name == "mae") {
     return {name, check,
             [](View<const T> z, const Target<T>& y) { return mean_of(z, y, [](double e) { return std::fabs(e); }); }};
   }
-  throw ConfigError(expected("[fit]", "metrics", "'accuracy', 'top5', 'mse', 'mae', 'r2' or a function", "'" + name + "'"));
+  throw ConfigError(
+      expected("[fit]", "metrics", "'accuracy', 'top5', 'mse', 'mae', 'r2' or a function", "'" + name + "'"));
 }
 
 template Metric<float> metric(const std::string&);

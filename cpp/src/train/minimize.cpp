@@ -66,8 +66,8 @@ class Recorder {
   int64_t every_, dimension_, last_ = -1;
 };
 
-/// Steps of a rule and an objective that are compiled as one loop. Only with a constant rate: a schedule may be a Python
-/// function, which has to be called exactly once a step.
+/// Steps of a rule and an objective that are compiled as one loop. Only with a constant rate: a schedule may be a
+/// Python function, which has to be called exactly once a step.
 class CompiledSteps {
  public:
   CompiledSteps(const Objective* objective, Optimizer<double>& optimizer, const MinimizeOptions& options)

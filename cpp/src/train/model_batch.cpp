@@ -133,7 +133,9 @@ void ModelBatch<T>::gather(int64_t first, int64_t S) {
   const auto each = [&](const auto* from, int64_t width, T* to) {
     for (int64_t k = 0; k < width; ++k, to += row_of_lanes) {
       if (!shuffled_) {
-        for (int64_t s = 0; s < S; ++s) std::fill_n(to + s * lanes, lanes, static_cast<T>(from[(first + s) * width + k]));
+        for (int64_t s = 0; s < S; ++s) {
+          std::fill_n(to + s * lanes, lanes, static_cast<T>(from[(first + s) * width + k]));
+        }
         continue;
       }
       for (int64_t l = 0; l < lanes; ++l) {
@@ -157,8 +159,8 @@ void ModelBatch<T>::forward_and_backward(int64_t S, T scale, bool add) {
   const auto is_relu = [&](const Stage& stage) { return stage.after.forward == k.relu; };
   const auto weights = [&](T* all, const Stage& stage) { return all + stage.first * lanes_; };
   for (const Stage& stage : stages_) {
-    k.models_product({S, stage.C, stage.columns, 1, block_, stage.columns, 1, 1, block_, false, is_relu(stage)}, stage.x,
-                     weights(w_, stage), nullptr, stage.y);
+    k.models_product({S, stage.C, stage.columns, 1, block_, stage.columns, 1, 1, block_, false, is_relu(stage)},
+                     stage.x, weights(w_, stage), nullptr, stage.y);
     if (stage.after && !is_relu(stage)) stage.after.forward(stage.C * block_ * lanes_, stage.after.a, stage.y, stage.y);
   }
   T *dz = gradients_[0], *dx = gradients_[1];
@@ -170,8 +172,8 @@ void ModelBatch<T>::forward_and_backward(int64_t S, T scale, bool add) {
     k.models_product({stage.C, stage.columns, S, block_, 1, block_, 1, stage.columns, 1, add, false}, dz, stage.x,
                      nullptr, weights(g_, stage));
     if (i == 0) break;
-    k.models_product({S, stage.K, stage.C, 1, block_, 1, stage.columns, 1, block_, false, false}, dz, weights(w_, stage),
-                     is_relu(stages_[i - 1]) ? stage.x : nullptr, dx);
+    k.models_product({S, stage.K, stage.C, 1, block_, 1, stage.columns, 1, block_, false, false}, dz,
+                     weights(w_, stage), is_relu(stages_[i - 1]) ? stage.x : nullptr, dx);
     std::swap(dz, dx);
   }
 }
@@ -208,7 +210,7 @@ void ModelBatch<T>::update() {
 template <class T>
 void ModelBatch<T>::count_step(int64_t count, double scale) {
   const bool classes = of_lane(0).loss.link() != Link::identity;
-  const int64_t judged = loss_.labels ? count : count * stages_.back().C;
+  const int64_t scored = loss_.labels ? count : count * stages_.back().C;
   for (std::size_t i = 0; i < cursors_.size(); ++i) {
     const double loss = step_loss_[i] * scale + penalty_[i];
     if (!std::isfinite(loss)) broken_[i] = true;
@@ -217,7 +219,7 @@ void ModelBatch<T>::count_step(int64_t count, double scale) {
     cursor.seen += count;
     if (accuracy_ && classes && !broken_[i]) {
       cursor.score.correct += static_cast<int64_t>(right_[i]);
-      cursor.score.counted += judged;
+      cursor.score.counted += scored;
     }
     FitResult& result = results_[i];
     for (Trace* trace : {&result.losses, &result.rates}) trace->make_room(1);
@@ -245,7 +247,8 @@ void ModelBatch<T>::end_epoch(double seconds) {
   ++epoch_;
   for (std::size_t i = 0; i < cursors_.size(); ++i) {
     Cursor& cursor = cursors_[i];
-    results_[i].epochs.push_back({epoch_, step_, {cursor.loss(), cursor.score.accuracy(), {}}, {}, {}, cursor.rate, seconds});
+    const Evaluation trained{cursor.loss(), cursor.score.accuracy(), {}};
+    results_[i].epochs.push_back({epoch_, step_, trained, {}, {}, cursor.rate, seconds});
     cursor = {};
     cursor.samples = N_;
   }
@@ -253,7 +256,8 @@ void ModelBatch<T>::end_epoch(double seconds) {
 
 /// Parameters, optimizer state, history and cursor go to the trainer.
 template <class T>
-void ModelBatch<T>::end(int64_t model, const std::optional<Dataset<T>>& validation, const RequestedMetrics<T>& requested) {
+void ModelBatch<T>::end(int64_t model, const std::optional<Dataset<T>>& validation,
+                        const RequestedMetrics<T>& requested) {
   Trainer<T>& trainer = *trainers_[model_of(model)];
   const TrainerView<T> view = trainer.view();
   FitResult& result = results_[static_cast<std::size_t>(model)];

@@ -1,6 +1,6 @@
 /// ModelBatch: trainers of small models take their steps together, one model in each vector lane. They have the same
-/// sizes, kinds, data and batch size; each has its own parameters, rates, penalties and order of samples. Nothing crosses
-/// lanes, so the other models change no bit.
+/// sizes, kinds, data and batch size; each has its own parameters, rates, penalties and order of samples. Nothing
+/// crosses lanes, so the other models change no bit.
 #pragma once
 
 #include <optional>
@@ -33,8 +33,8 @@ class ModelBatch {
                         const RequestedMetrics<T>& requested, Observer& observer);
 
  private:
-  /// A Linear layer, K inputs and C outputs, and the activation after it. A bias is a last column of weights whose input
-  /// is 1. Arrays x (columns, block) and y.
+  /// A Linear layer, K inputs and C outputs, and the activation after it. A bias is a last column of weights whose
+  /// input is 1. Arrays x (columns, block) and y.
   struct Stage {
     int64_t K, C, columns;
     Elementwise<T> after;

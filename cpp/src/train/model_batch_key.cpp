@@ -77,8 +77,8 @@ std::optional<std::string> ModelBatch<T>::key(Trainer<T>& trainer, int64_t sampl
   const TrainerState& state = view.state;
   const int64_t batch = options.batch_of(samples);
   const bool is_new = state.epoch == 0 && state.cursor.step == 0 && state.manual_steps == 0 && view.optimizer.t() == 0;
-  const bool plain = options.on_nonfinite == OnNonfinite::raise && gradient.clip_norm == 0 && gradient.clip_value == 0 &&
-                     !options.augmentation;
+  const bool plain = options.on_nonfinite == OnNonfinite::raise && gradient.clip_norm == 0 &&
+                     gradient.clip_value == 0 && !options.augmentation;
   const BatchedLoss<T> loss = view.loss.batched();
   if (batch <= 1 || batch > kMaxSamples || !is_new || !plain || loss.kernel == nullptr) return std::nullopt;
   if (!view.optimizer.schedule().constant()) return std::nullopt;

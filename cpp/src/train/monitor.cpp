@@ -63,9 +63,8 @@ void Monitor<T>::add_rows_of(Layer<T>& layer, const std::string& name, const std
 
 template <class T>
 bool Monitor<T>::due(int64_t updates, int64_t epoch, int64_t within) const {
-  return std::any_of(intervals_.begin(), intervals_.end(), [&](const SamplingInterval& interval) {
-    return interval.by_epoch ? within == 0 && epoch % interval.every == 0 : updates % interval.every == 0;
-  });
+  return std::any_of(intervals_.begin(), intervals_.end(),
+                     [&](const SamplingInterval& interval) { return interval.due(updates, epoch, within); });
 }
 
 template <class T>
@@ -101,7 +100,7 @@ void Monitor<T>::observe(Plan<T>& plan, Loss<T>& loss, int64_t N, const T* x, co
   observations_.clear();
   for (std::size_t i = 0; i < intervals_.size(); ++i) {
     const SamplingInterval& interval = intervals_[i];
-    if (interval.by_epoch ? pass.step != 0 || pass.epoch % interval.every != 0 : updates % interval.every != 0) continue;
+    if (!interval.due(updates, pass.epoch, pass.step)) continue;
     Observation seen{i, updates, int64_t{pass.epoch} + 1, 0, 0, interval.bins, {}, {}};
     seen.statistics.resize(names_.size());
     seen.counts.resize(names_.size() * static_cast<std::size_t>(interval.bins));

@@ -1,6 +1,6 @@
-/// When a step breaks off for want of memory, or something is not finite: back to the snapshot and the
-/// same steps once more up to the one before it (training is deterministic); for what is not finite then that one step
-/// layer by layer to name what broke.
+/// After a step that threw (out of memory) or that was not finite: restore the snapshot and repeat the steps up to the
+/// one before it, which gives the same bits. A step that was not finite is then run layer by layer, which names the
+/// tensor.
 #include <cmath>
 
 #include "kernels/table.hpp"
@@ -9,14 +9,14 @@
 namespace nncore {
 namespace {
 
-/// Does something on the way out, by whatever way that is.
+/// Calls f at the end of the scope, after an exception, too.
 template <class F>
-class AtEnd {
+class ScopeExit {
  public:
-  explicit AtEnd(F f) : f_(std::move(f)) {}
-  ~AtEnd() { f_(); }
-  AtEnd(const AtEnd&) = delete;
-  AtEnd& operator=(const AtEnd&) = delete;
+  explicit ScopeExit(F f) : f_(std::move(f)) {}
+  ~ScopeExit() { f_(); }
+  ScopeExit(const ScopeExit&) = delete;
+  ScopeExit& operator=(const ScopeExit&) = delete;
 
  private:
   F f_;
@@ -32,7 +32,7 @@ void Trainer<T>::save_snapshot() {
   snapshot_.schedule = optimizer_.schedule().state();
 }
 
-/// So many steps, or an exception and everything as it was before them.
+/// Takes so many steps; after an exception everything is as it was before them.
 template <class T>
 void Trainer<T>::guarded_steps(const Run& run, uint32_t step, int64_t steps) {
   try {
@@ -43,7 +43,7 @@ void Trainer<T>::guarded_steps(const Run& run, uint32_t step, int64_t steps) {
   }
 }
 
-/// Back to the snapshot; how many steps there have been since.
+/// Restores the snapshot; returns how many steps there have been since.
 template <class T>
 int64_t Trainer<T>::rewind() {
   const int64_t since = result_.steps - snapshot_.steps;
@@ -66,10 +66,11 @@ void Trainer<T>::fail(Run& run, Observer& observer) {
   if (options_.on_nonfinite == OnNonfinite::raise) throw NumericError(result_.nonfinite);
 }
 
-/// Takes up to `steps` steps again, until one breaks; what broke. The history ends where the parameters stand.
+/// Takes up to `steps` steps again, until one is not finite; returns what was not, or nothing. The history then ends
+/// where the parameters stand.
 template <class T>
 std::string Trainer<T>::replay(const Run& run, int64_t steps) {
-  const AtEnd cut([this] {
+  const ScopeExit cut([this] {
     std::erase_if(result_.epochs, [&](const EpochRecord& record) { return record.epoch > state_.epoch; });
     for (Trace* trace : {&result_.losses, &result_.rates, &result_.grad_norms}) trace->cut(result_.steps);
   });
@@ -86,7 +87,7 @@ std::string Trainer<T>::replay(const Run& run, int64_t steps) {
   return broken;
 }
 
-/// Takes one step; if it breaks, what broke, and the parameters are those before it.
+/// Takes one step. If it is not finite, returns what was not, and the parameters are those before it.
 template <class T>
 std::string Trainer<T>::repeat_step(const Run& run, uint32_t step) {
   int64_t t = 0;
@@ -113,7 +114,7 @@ std::string Trainer<T>::repeat_step(const Run& run, uint32_t step) {
   return where + what + " is not finite; the model holds its last finite parameters";
 }
 
-/// The first tensor of the step that is not finite, as the layerwise way meets it.
+/// The first tensor that is not finite when the step is run layer by layer.
 template <class T>
 std::string Trainer<T>::name_nonfinite(uint32_t step) {
   const auto finite = [](int64_t n, const T* x) { return kernels<T>().all_finite(n, x); };

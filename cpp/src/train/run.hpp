@@ -8,7 +8,7 @@
 
 namespace nncore {
 
-/// Parameters are either in the plan or in its model; whatever ends a fit, the destructor gives them back to the model.
+/// Parameters are either in the plan or in its model; the destructor gives them back to the model, however a fit ends.
 template <class T>
 class InPlan {
  public:

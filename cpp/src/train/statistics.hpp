@@ -20,7 +20,8 @@ struct Slices {
       : n(size), length(std::max(kMinLength, (n + kMaxCount - 1) / kMaxCount)), count((n + length - 1) / length) {}
   template <class F>
   void each(F f) const {
-    parallel_for(count, 4.0 * static_cast<double>(n), [&](int64_t i) { f(i, i * length, std::min(length, n - i * length)); });
+    parallel_for(count, 4.0 * static_cast<double>(n),
+                 [&](int64_t i) { f(i, i * length, std::min(length, n - i * length)); });
   }
   int64_t n, length, count;
 };

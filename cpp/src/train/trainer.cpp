@@ -64,7 +64,8 @@ void Trainer<T>::end_epoch(const Run& run) {
 template <class T>
 int64_t Trainer<T>::steps_at_once(const Run& run) const {
   int64_t left = std::min(run.steps_per_epoch - state_.cursor.step, run.steps_left);
-  if (run.monitor != nullptr) left = observation_due(run) ? 1 : std::min(left, run.monitor->steps_until_due(optimizer_.t()));
+  if (observation_due(run)) left = 1;
+  else if (run.monitor != nullptr) left = std::min(left, run.monitor->steps_until_due(optimizer_.t()));
   return std::min({plan_->max_steps(), left, kSnapshotEvery - result_.steps % kSnapshotEvery});
 }
 
@@ -78,14 +79,14 @@ template <class T>
 int64_t Trainer<T>::gather(const Run& run, uint32_t step, int64_t steps) {
   const int64_t first = (step - run.first_step) * run.batch;
   const int64_t count = std::min(steps * run.batch, run.data.size() - first);
-  const Rows rows{run.shuffled ? order_.data() + first : nullptr, first, count};
+  const BatchIndices indices{run.shuffled ? order_.data() + first : nullptr, first, count};
   if (options_.augmentation) {
     const Stream stream(options_.seed, "augment", static_cast<uint32_t>(state_.epoch), step);
-    x_ = samples_.gather_moved(model_, run.data.x, rows, options_.augmentation, stream);
+    x_ = samples_.gather_moved(model_, run.data.x, indices, options_.augmentation, stream);
   } else {
-    x_ = samples_.gather(model_, run.data.x, rows);
+    x_ = samples_.gather(model_, run.data.x, indices);
   }
-  y_ = targets_.gather(run.data.y, rows);
+  y_ = targets_.gather(run.data.y, indices);
   return count;
 }
 

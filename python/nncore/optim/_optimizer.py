@@ -104,7 +104,7 @@ class Optimizer(Registered):
         if self._core.schedule_state:
             state["schedule"] = self._core.schedule_state
         state["state"] = {
-            name: {slot: array.reshape(value.shape).copy() for slot, array in self._core.state(i).items()}
+            name: {key: array.reshape(value.shape).copy() for key, array in self._core.state(i).items()}
             for i, (name, value, _) in enumerate(self._model_core.parameters())
         }
         return state
@@ -142,17 +142,15 @@ class Optimizer(Registered):
     def _checked_state(self, state: Any) -> list[tuple[Any, Any]]:
         names = {name: (i, value.shape) for i, (name, value, _) in enumerate(self._model_core.parameters())}
         copies = []
-        for name, slots in self._mapping(state).items():
+        for name, given in self._mapping(state).items():
             if name not in names:
                 raise ConfigError(f"[{type(self).__name__}] state_dict: the model has no parameter {describe(name)}")
             index, shape = names[name]
             arrays = self._core.state(index)
-            for slot, values in self._mapping(slots).items():
-                if slot not in arrays:
-                    raise ConfigError(f"[{type(self).__name__}] state_dict: no state is called {describe(slot)}")
-                copies.append(
-                    (arrays[slot], cast(checked(values, shape, f"{name} {slot}"), arrays[slot].dtype).ravel())
-                )
+            for key, values in self._mapping(given).items():
+                if key not in arrays:
+                    raise ConfigError(f"[{type(self).__name__}] state_dict: no state is called {describe(key)}")
+                copies.append((arrays[key], cast(checked(values, shape, f"{name} {key}"), arrays[key].dtype).ravel()))
         return copies
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from nncore import _core
+from nncore._registry.generate import schemas
 from nncore._registry.recipe import Reader, Writer
 from nncore._support.checks import describe, integer
 from nncore._support.files import path_of
@@ -20,9 +22,8 @@ from nncore.optim._optimizer import Optimizer, bind
 from nncore.train._augment import Augment
 from nncore.train._history import STATE_FACTS, History, history_from
 
-#: The core's counters, and those of its sums that are no whole numbers.
-_COUNTERS = ("epoch", "hand_steps", "samples", "step", "seen", "correct", "counted")
-_SUMS = ("loss_sum", "rate", "seconds")
+#: The counters and sums of the compiled trainer, and the calls of its model.
+_PROGRESS = {"calls", *(field["name"] for schema in schemas("progress") for field in schema["fields"])}
 
 
 class Checkpoint(NamedTuple):
@@ -45,24 +46,18 @@ def checked_state(state: Any) -> tuple[dict[str, Any], History]:
 
 
 def _checked_progress(given: Any) -> dict[str, Any]:
-    if not isinstance(given, Mapping) or set(given) != {*_COUNTERS, *_SUMS, "calls"}:
+    if not isinstance(given, Mapping) or set(given) != _PROGRESS:
         raise ConfigError(f"[Trainer] progress: expected counters and sums by name, got {describe(given)}")
-    largest = {"hand_steps": 2**32 - 1, "step": 2**32 - 1, "epoch": 2**32 - 1}
-    progress: dict[str, Any] = {
-        key: integer("Trainer", key, given[key], 0, largest.get(key, 2**62)) for key in (*_COUNTERS, "calls")
-    }
-    for key in _SUMS:
-        if not isinstance(given[key], float):
-            raise ConfigError(f"[Trainer] {key}: expected a number, got {describe(given[key])}")
-        progress[key] = given[key]
-    return progress
+    calls = integer("Trainer", "calls", given["calls"], 0, 2**62)
+    counters = {key: value for key, value in given.items() if key != "calls"}
+    return {**_core.Spec("progress", "Trainer", counters).args, "calls": calls}
 
 
 def write(path: str, checkpoint: Checkpoint) -> None:
     """Writes the file; one that was there stays as it was if anything goes wrong."""
     model, state, writer = parts_of(checkpoint.model), checkpoint.state, Writer("save")
     optimizer, history = dict(state["optimizer"]), state["history"]
-    slots = optimizer.pop("state", {})
+    own_state = optimizer.pop("state", {})
     augment = checkpoint.options["augment"]
     options = {**checkpoint.options, "augment": augment and [augment.crop_padding, augment.flip]}
     facts = {
@@ -79,7 +74,7 @@ def write(path: str, checkpoint: Checkpoint) -> None:
         },
     }
     arrays = {f"model/{key}": value for key, value in model_arrays(model.core, model.input).items()}
-    arrays |= {f"optimizer/{key}/{slot}": value for key, own in slots.items() for slot, value in own.items()}
+    arrays |= {f"optimizer/{key}/{name}": value for key, own in own_state.items() for name, value in own.items()}
     for table in ("epochs", "steps"):
         arrays |= {f"history/{table}/{key}": value for key, value in history[table].items()}
     write_tensors(path, "trainer", facts, arrays)
@@ -118,11 +113,11 @@ def _optimizer_state(file: TensorFile, optimizer: Any, model: Sequential, reader
     bind(optimizer, model)
     state = reader.named(file.facts["optimizer_state"])
     state["state"] = {}
-    for key, slots in optimizer.state_dict()["state"].items():
+    for key, arrays in optimizer.state_dict()["state"].items():
         state["state"][key] = {}
-        for slot, own in slots.items():
-            file.check(f"optimizer/{key}/{slot}", own.shape, own.dtype)
-            state["state"][key][slot] = file[f"optimizer/{key}/{slot}"]
+        for name, own in arrays.items():
+            file.check(f"optimizer/{key}/{name}", own.shape, own.dtype)
+            state["state"][key][name] = file[f"optimizer/{key}/{name}"]
     return state
 
 

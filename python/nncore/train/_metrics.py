@@ -10,11 +10,11 @@ from nncore._support.checks import as_list, describe, encodable
 from nncore.errors import ConfigError
 
 Metric = str | Callable[[Any, Any], float]
-_BUILT_IN = ("accuracy", "top5", "mse", "mae", "r2")
-_GROWING = tuple(_core.growing_metrics)
+_BUILT_IN = tuple(name for name, _ in _core.METRICS)
+_LARGER_IS_BETTER = tuple(name for name, larger in _core.METRICS if larger)
 
 #: Columns of a history, and of a run, that measure nothing.
-FACTS = ("epoch", "lr", "seconds")
+FACTS: tuple[str, ...] = _core.FACTS
 
 _TAKEN = (*FACTS, "loss", "val", "test", *_BUILT_IN)
 
@@ -67,4 +67,4 @@ def is_metric(column: str) -> bool:
 
 def larger_is_better(name: str) -> bool:
     """Is a larger value of this number better, as of an accuracy, or a smaller one, as of a loss?"""
-    return name.endswith(_GROWING)
+    return name.endswith(_LARGER_IS_BETTER)

@@ -24,7 +24,7 @@ from nncore.train._checkpoint import Checkpoint, checked_state, opened, write
 from nncore.train._history import History, history_state, joined
 from nncore.train._metrics import Metric, Metrics, metrics_of
 from nncore.train._observation import Observation
-from nncore.train._options import check_end, checked_options, core_options
+from nncore.train._options import check_end, options_spec
 from nncore.train._validation import split_off
 
 
@@ -103,20 +103,18 @@ class Trainer:
                 article = "an" if wanted is Optimizer else "a"
                 raise ConfigError(f"[Trainer] {name}: expected {article} {wanted.__name__}, got {describe(given)}")
         check_end(model, loss)
-        self._options = checked_options(
-            {
-                "batch_size": batch_size,
-                "shuffle": shuffle,
-                "seed": seed,
-                "l2": l2,
-                "l1": l1,
-                "clip_grad_norm": clip_grad_norm,
-                "clip_grad_value": clip_grad_value,
-                "drop_last": drop_last,
-                "on_nonfinite": on_nonfinite,
-                "num_threads": num_threads,
-                "augment": augment,
-            }
+        self._set_options(
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            l2=l2,
+            l1=l1,
+            clip_grad_norm=clip_grad_norm,
+            clip_grad_value=clip_grad_value,
+            drop_last=drop_last,
+            on_nonfinite=on_nonfinite,
+            num_threads=num_threads,
+            augment=augment,
         )
         self.model = model
         self.loss = loss
@@ -129,6 +127,10 @@ class Trainer:
         self._fitting = False
         set_link(model, loss.link)
 
+    def _set_options(self, **options: Any) -> None:
+        self._options_spec = options_spec(options)
+        self._options = {**self._options_spec.args, "augment": options["augment"]}
+
     def _bind(self) -> Any:
         """The compiled trainer for the model as it is now."""
         model_core = core_of(self.model)
@@ -136,7 +138,7 @@ class Trainer:
             state = None if self._core is None else self._core.state
             make = _core.Trainer32 if self.model.dtype == "float32" else _core.Trainer64
             optimizer = bind(self.optimizer, self.model)
-            self._core = make(model_core, spec_of_loss(self.loss), optimizer, core_options(self._options))
+            self._core = make(model_core, spec_of_loss(self.loss), optimizer, self._options_spec)
             if state is not None:
                 self._core.state = state
             self._model_core = model_core
@@ -385,7 +387,7 @@ def bound(trainer: Trainer) -> Any:
 
 def set_options(trainer: Trainer, **options: Any) -> None:
     """Other options from the next fit on."""
-    trainer._options = checked_options({**trainer._options, **options})
+    trainer._set_options(**{**trainer._options, **options})
     trainer._model_core = None  # the next use compiles it anew
 
 
