@@ -25,10 +25,10 @@ def randomise_gradients(net, rng):
 
 
 def random_state(a, name, net, rng, t):
-    """A state at step t with random slots; squares are positive, and an average's square is below that of squares."""
-    slots = reference_of("optimizer", name).slots(a)
+    """A state at step t with random arrays; squares are positive, and an average's square is below that of squares."""
+    names = reference_of("optimizer", name).state_names(a)
     highest = {"grad_avg": 0.3}
-    state = {p.name: {s: rng.uniform(0.1, highest.get(s, 1.0), size=p.shape) for s in slots} for p in net.parameters()}
+    state = {p.name: {s: rng.uniform(0.1, highest.get(s, 1.0), size=p.shape) for s in names} for p in net.parameters()}
     return {"step": t, "state": state}
 
 
@@ -47,14 +47,14 @@ def test_a_step_from_random_state_equals_the_rule(name, args, sample, dtype, tol
     assert after["step"] == t + 1
     for p in net.parameters():
         w, g = before[p.name]
-        slots = {k: v.astype(dtype).astype(np.float64) for k, v in state["state"][p.name].items()}
-        expected, new = reference.rule(a, t + 1, a.lr, w, g.astype(np.float64), slots)
+        arrays = {k: v.astype(dtype).astype(np.float64) for k, v in state["state"][p.name].items()}
+        expected, new = reference.rule(a, t + 1, a.lr, w, g.astype(np.float64), arrays)
         np.testing.assert_allclose(p.value, expected, rtol=tolerance, atol=tolerance, err_msg=p.name)
         assert np.abs(p.value - w).max() > 0, "a step that does nothing"
         assert after["state"][p.name].keys() == new.keys()
-        for slot, values in new.items():
-            assert after["state"][p.name][slot].shape == p.shape
-            np.testing.assert_allclose(after["state"][p.name][slot], values, rtol=tolerance, atol=1e-7 * tolerance)
+        for part, values in new.items():
+            assert after["state"][p.name][part].shape == p.shape
+            np.testing.assert_allclose(after["state"][p.name][part], values, rtol=tolerance, atol=1e-7 * tolerance)
         assert np.array_equal(p.grad, g), "the gradient was changed"
 
 
@@ -64,12 +64,12 @@ def test_ten_steps_with_new_gradients_equal_the_rule(name, args, sample, rng):
     reference = reference_of("optimizer", name)
     w = {p.name: p.value.copy() for p in net.parameters()}
     start = reference.start(a) if hasattr(reference, "start") else 0.0
-    slots = {key: {s: np.full_like(v, start) for s in reference.slots(a)} for key, v in w.items()}
+    arrays = {key: {s: np.full_like(v, start) for s in reference.state_names(a)} for key, v in w.items()}
     for t in range(1, 11):
         randomise_gradients(net, rng)
         optimizer.step(net)
         for p in net.parameters():
-            w[p.name], slots[p.name] = reference.rule(a, t, a.lr, w[p.name], p.grad, slots[p.name])
+            w[p.name], arrays[p.name] = reference.rule(a, t, a.lr, w[p.name], p.grad, arrays[p.name])
             np.testing.assert_allclose(p.value, w[p.name], rtol=1e-12, atol=1e-14)
 
 
@@ -116,7 +116,7 @@ def test_a_bad_state_changes_nothing(name, args, sample, rng):
     optimizer.step(net)
     before = optimizer.state_dict()
     good = random_state(a, name, net, rng, 10)
-    slots = reference_of("optimizer", name).slots(a)
+    names = reference_of("optimizer", name).state_names(a)
     bad = [
         {**good, "no such key": 1},
         {**good, "step": -1},
@@ -124,19 +124,19 @@ def test_a_bad_state_changes_nothing(name, args, sample, rng):
         {**good, "lr": "x"},
         {**good, "lr": float("nan")},
         {**good, "state": {**good["state"], "9.weight": {}}},
-        {**good, "state": {**good["state"], "0.bias": {"no such slot": np.zeros(5)}}},
+        {**good, "state": {**good["state"], "0.bias": {"no such state": np.zeros(5)}}},
     ]
-    for slot in slots:
-        bad.append({**good, "state": {**good["state"], "0.bias": {slot: np.zeros(6)}}})
-        bad.append({**good, "state": {**good["state"], "0.bias": {slot: "x"}}})
+    for part in names:
+        bad.append({**good, "state": {**good["state"], "0.bias": {part: np.zeros(6)}}})
+        bad.append({**good, "state": {**good["state"], "0.bias": {part: "x"}}})
     for state in bad:
         with pytest.raises((nc.ConfigError, nc.ShapeError)):
             optimizer.load_state_dict(state)
         after = optimizer.state_dict()
         assert after["step"] == before["step"]
         for key, arrays in before["state"].items():
-            for slot, values in arrays.items():
-                assert np.array_equal(after["state"][key][slot], values)
+            for part, values in arrays.items():
+                assert np.array_equal(after["state"][key][part], values)
 
 
 @pytest.mark.parametrize("name", [n for k, n in SCHEMAS if k == "optimizer"])

@@ -42,8 +42,8 @@ def make(optimizer="Adam by epoch", dtype="float32", **options):
 def assert_same(trainer, other):
     assert np.array_equal(trainer.model.flat_parameters, other.model.flat_parameters)
     states = trainer.state_dict(), other.state_dict()
-    for name, slots in states[0]["optimizer"]["state"].items():
-        assert all(np.array_equal(slots[key], states[1]["optimizer"]["state"][name][key]) for key in slots)
+    for name, arrays in states[0]["optimizer"]["state"].items():
+        assert all(np.array_equal(arrays[key], states[1]["optimizer"]["state"][name][key]) for key in arrays)
     assert states[0]["optimizer"]["step"] == states[1]["optimizer"]["step"]
     assert trainer.optimizer.lr == other.optimizer.lr
     for key, value in states[0]["progress"].items():

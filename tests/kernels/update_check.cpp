@@ -7,7 +7,7 @@ namespace {
 
 using Wide = long double;
 
-/// The state of one parameter under an optimizer: w, g and three slots, of which some may go unused.
+/// The state of one parameter under an optimizer: w, g and three arrays of state, of which some may go unused.
 template <class T>
 struct Parameter {
   Guarded<T> w, g, a, b, c;

@@ -118,7 +118,7 @@ def test_defaults_are_pytorchs(name, rng):
 @pytest.mark.parametrize("name", ["Adagrad", "AdamW", "NAdam", "RAdam"])
 @pytest.mark.usefixtures("exact_products")
 def test_a_state_goes_on_where_pytorchs_left_off(name, rng):
-    """Step count and slots of PyTorch's optimizer after 30 steps, loaded: the 31st is the same."""
+    """Step count and state of PyTorch's optimizer after 30 steps, loaded: the 31st is the same."""
     net = nc.Sequential(nc.Linear(4, 3), dtype="float64", seed=8)
     tensors = [torch.tensor(p.value.copy(), requires_grad=True) for p in net.parameters()]
     theirs, ours = getattr(torch.optim, name)(tensors, weight_decay=0.1), getattr(nc, name)(weight_decay=0.1)

@@ -85,12 +85,12 @@ class Fit:
 
     def bits(self):
         state = self.trainer.state_dict()
-        slots = [a.tobytes() for own in state["optimizer"].pop("state").values() for a in own.values()]
+        arrays = [a.tobytes() for own in state["optimizer"].pop("state").values() for a in own.values()]
         model = [a.tobytes() for a in state["model"].values()]
         progress = {**state["progress"], "seconds": 0, "calls": 0}
         return (
             model,
-            slots,
+            arrays,
             state["optimizer"],
             progress,
             state["history"]["steps"]["loss"].tolist(),

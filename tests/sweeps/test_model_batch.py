@@ -76,10 +76,10 @@ def agree(trainer, own, tolerance):
         ours["optimizer"]["step"] == theirs["optimizer"]["step"]
         and ours["optimizer"]["epoch"] == theirs["optimizer"]["epoch"]
     )
-    for name, slots in theirs["optimizer"]["state"].items():
-        for slot, values in slots.items():
+    for name, arrays in theirs["optimizer"]["state"].items():
+        for part, values in arrays.items():
             np.testing.assert_allclose(
-                ours["optimizer"]["state"][name][slot], values, rtol=10 * tolerance, atol=tolerance
+                ours["optimizer"]["state"][name][part], values, rtol=10 * tolerance, atol=tolerance
             )
     for table in ("epochs", "steps"):
         for name, values in getattr(own.history, table).items():

@@ -50,8 +50,8 @@ class ReferenceTraining:
         self.model, self.seed, self.t = Chain(self.layers), seed, 0
         kind = type(optimizer).__name__
         self.optimizer, self.args = reference_of("optimizer", kind), arguments("optimizer", kind, optimizer.config)
-        slots = self.optimizer.slots(self.args)
-        self.slots = [{k: {s: np.zeros_like(v) for s in slots} for k, v in p.items()} for _, _, p in self.layers]
+        names = self.optimizer.state_names(self.args)
+        self.state = [{k: {s: np.zeros_like(v) for s in names} for k, v in p.items()} for _, _, p in self.layers]
 
     def step(self, X, y, epoch, step):
         for i, (kind, args, _) in enumerate(self.layers):
@@ -61,10 +61,10 @@ class ReferenceTraining:
         value, dz = reference_of("loss", "CrossEntropyLoss")(loss, self.model.forward(X), y)
         _, grads = self.model.backward(dz)
         self.t += 1
-        for (_, _, params), g, slots in zip(self.layers, grads, self.slots, strict=True):
+        for (_, _, params), g, own in zip(self.layers, grads, self.state, strict=True):
             for key in params:
-                new = self.optimizer.rule(self.args, self.t, self.args.lr, params[key], g[key], slots[key])
-                params[key], slots[key] = new
+                new = self.optimizer.rule(self.args, self.t, self.args.lr, params[key], g[key], own[key])
+                params[key], own[key] = new
         return value
 
 

@@ -56,8 +56,8 @@ def fingerprint(build, dtype, threads=None, progress=False, seed=4, epochs=2):
     trainer = nc.Trainer(net, nc.CrossEntropyLoss(), optimizer(), seed=seed, num_threads=threads, **options)
     history = trainer.fit(X, y, epochs=epochs, validation_data=(X[:50], y[:50]), progress=progress)
     digest = hashlib.sha256(b"".join(value.tobytes() for value in net.state_dict().values()))
-    for slots in trainer.optimizer.state_dict()["state"].values():
-        for values in slots.values():
+    for arrays in trainer.optimizer.state_dict()["state"].values():
+        for values in arrays.values():
             digest.update(values.tobytes())
     for table in (history.epochs, history.steps):
         for key, values in table.items():

@@ -146,7 +146,7 @@ def test_half_an_update_is_undone(options):
         trainer.step(np.array([[1.0]]), np.array([[-1e15]]))
     state = optimizer.state_dict()
     assert np.array_equal(net.flat_parameters, before) and state["step"] == 0
-    assert all(np.all(v == 0) for slots in state["state"].values() for v in slots.values())
+    assert all(np.all(v == 0) for arrays in state["state"].values() for v in arrays.values())
 
 
 def test_after_the_error_training_can_go_on(rng):

@@ -50,9 +50,9 @@ def test_same_bits(name, optimizer, dtype, rng):
         assert value == pytest.approx(layerwise_step(plain, loss, hand, X, y, SEED, step), rel=tolerance, abs=tolerance)
         assert_same(planned.flat_parameters, plain.flat_parameters, tolerance)
     states = trainer.optimizer.state_dict()["state"], hand.state_dict()["state"]
-    for key, slots in states[0].items():
-        for slot, values in slots.items():
-            assert_same(values, states[1][key][slot], tolerance)
+    for key, arrays in states[0].items():
+        for part, values in arrays.items():
+            assert_same(values, states[1][key][part], tolerance)
 
 
 @pytest.mark.parametrize("name", for_executor(FEATURE_MAJOR))

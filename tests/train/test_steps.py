@@ -23,10 +23,10 @@ def joined(histories, table, key):
 
 def assert_same(trainer, histories, whole, history):
     assert np.array_equal(trainer.model.flat_parameters, whole.model.flat_parameters)
-    for slots, theirs in zip(
+    for arrays, theirs in zip(
         trainer.optimizer.state_dict()["state"].values(), whole.optimizer.state_dict()["state"].values(), strict=True
     ):
-        assert all(np.array_equal(slots[name], theirs[name]) for name in theirs)
+        assert all(np.array_equal(arrays[name], theirs[name]) for name in theirs)
     for table in ("epochs", "steps"):
         for key, values in getattr(history, table).items():
             if key != "seconds":

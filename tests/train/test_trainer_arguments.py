@@ -75,7 +75,8 @@ def test_the_signature_is_that_of_the_schema():
     given = list(inspect.signature(nc.Trainer).parameters.values())[3:]
     assert {p.name: p.default for p in given} == {field["name"]: field["default"] for field in fields}
     assert {p.name: p.annotation for p in given} == {field["name"]: field["annotation"] for field in fields}
-    assert {p.kind for p in given} == {inspect.Parameter.KEYWORD_ONLY} and all(field["keyword_only"] for field in fields)
+    assert {p.kind for p in given} == {inspect.Parameter.KEYWORD_ONLY}
+    assert all(field["keyword_only"] for field in fields)
     assert all(re.search(rf"^ +(\w+, )?{field['name']}(, \w+)? :", nc.Trainer.__doc__, re.M) for field in fields)
 
 

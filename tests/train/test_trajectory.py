@@ -27,8 +27,8 @@ class ReferenceTraining:
         self.model, self.seed, self.l2, self.t = Chain(self.layers), seed, l2, 0
         self.name = type(optimizer).__name__
         self.args = arguments("optimizer", self.name, optimizer.config)
-        slots = reference_of("optimizer", self.name).slots(self.args)
-        self.slots = [{k: {s: np.zeros_like(v) for s in slots} for k, v in p.items()} for _, _, p in self.layers]
+        names = reference_of("optimizer", self.name).state_names(self.args)
+        self.state = [{k: {s: np.zeros_like(v) for s in names} for k, v in p.items()} for _, _, p in self.layers]
 
     def step(self, X, y, epoch, step):
         for i, (name, args, _) in enumerate(self.layers):
@@ -40,13 +40,13 @@ class ReferenceTraining:
         value, dz = reference_of("loss", "CrossEntropyLoss")(loss_args, z, y)
         _, grads = self.model.backward(dz)
         self.t += 1
-        for (_, _, params), g, slots in zip(self.layers, grads, self.slots, strict=True):
+        for (_, _, params), g, own in zip(self.layers, grads, self.state, strict=True):
             for key in params:
                 if key == "weight":
                     value += self.l2 / 2 * (params[key] ** 2).sum()
                     g[key] = g[key] + self.l2 * params[key]
                 rule = reference_of("optimizer", self.name).rule
-                params[key], slots[key] = rule(self.args, self.t, self.args.lr, params[key], g[key], slots[key])
+                params[key], own[key] = rule(self.args, self.t, self.args.lr, params[key], g[key], own[key])
         return value
 
     def parameters(self):

@@ -71,6 +71,7 @@ float Args::get<float>(std::string_view name) const {
 }
 template bool Args::get(std::string_view) const;
 template int64_t Args::get(std::string_view) const;
+template uint64_t Args::get(std::string_view) const;
 template double Args::get(std::string_view) const;
 template std::string Args::get(std::string_view) const;
 template std::vector<double> Args::get(std::string_view) const;

@@ -99,7 +99,7 @@ const auto registered_ReduceLROnPlateau =
         .keyword("cooldown", 0, rule::integer(0), "epochs after a change that are not counted")
         .keyword("min_lr", 0.0, rule::non_negative(), "smallest rate")
         .keyword("eps", 1e-8, rule::non_negative(), "smaller changes are left out")
-        .notes("The Trainer gives it the number of every epoch; a monitor that is not measured is an error there. "
+        .notes("The Trainer gives it that number after each epoch; a monitor that is not measured is an error there. "
                "Called, it gives the first rate; the present one is optimizer.lr. Its state is part of the "
                "optimizer's state_dict.")
         .source("PyTorch's ReduceLROnPlateau")

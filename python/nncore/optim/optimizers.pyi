@@ -212,7 +212,7 @@ class Lion(Optimizer):
 
     Notes
     -----
-    State per parameter: exp_avg (m). sign(0) = 0. Rates want to be 3 to 10 times smaller than Adam's, weight_decay as much larger.
+    State per parameter: exp_avg (m). sign(0) = 0. Rates are usually 3 to 10 times smaller than Adam's, weight_decay larger by the same factor.
     Source: Chen et al., Symbolic Discovery of Optimization Algorithms, 2023, algorithm 2.
 
     Examples
@@ -341,7 +341,7 @@ class RMSprop(Optimizer):
     def __init__(self, lr: float | Schedule = 0.01, alpha: float = 0.99, eps: float = 1e-08, weight_decay: float = 0.0, momentum: float = 0.0, centered: bool = False) -> None: ...
 
 class SGD(Optimizer):
-    """Stochastic gradient descent, with momentum if wanted.
+    """Stochastic gradient descent, optionally with momentum.
 
         g = dL/dw + weight_decay w
         v = momentum v + (1 - dampening) g      (v = g on the first step)

@@ -25,7 +25,7 @@ class CosineAnnealingLR(Schedule):
 
     Notes
     -----
-    Beyond t_max the wave goes on, up again: PyTorch's closed form.
+    Beyond t_max the rate rises again along the wave: PyTorch's closed form.
     Source: Loshchilov, Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, 2017, equation 5, without the restarts.
 
     Examples
@@ -156,7 +156,7 @@ class OneCycleLR(Schedule):
 
     Notes
     -----
-    Beyond total_steps the rate stays the last one, where PyTorch raises an error. Momentum is left alone.
+    Beyond total_steps the rate stays the last one, where PyTorch raises an error. Momentum does not change.
     Source: Smith, Topin, Super-Convergence, 2018; two phases, as in fastai and PyTorch.
 
     Examples
@@ -182,7 +182,7 @@ class ReduceLROnPlateau(Schedule):
     factor : float, default 0.1
         factor; a number in [0, 1)
     patience : int, default 10
-        epochs in a row without a better value that are borne; an integer >= 0
+        so many epochs in a row may bring no better value; an integer >= 0
     mode : str, default 'auto'
         what is better: less, or more; auto: more for accuracy, top5 and r2, less for all others; 'auto', 'min' or 'max'
     threshold : float, default 0.0001
@@ -203,7 +203,7 @@ class ReduceLROnPlateau(Schedule):
 
     Notes
     -----
-    The Trainer tells it the numbers of every epoch; a monitor that is not measured is an error there. Called, it gives the first rate; the present one is optimizer.lr. Its state is part of the optimizer's state_dict.
+    The Trainer gives it that number after each epoch; a monitor that is not measured is an error there. Called, it gives the first rate; the present one is optimizer.lr. Its state is part of the optimizer's state_dict.
     Source: PyTorch's ReduceLROnPlateau.
 
     Examples

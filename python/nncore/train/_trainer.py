@@ -23,7 +23,7 @@ from nncore.train._callback import Callback, as_callbacks, begin_fit, check_moni
 from nncore.train._checkpoint import Checkpoint, checked_state, opened, write
 from nncore.train._history import History, history_state, joined
 from nncore.train._metrics import Metric, Metrics, metrics_of
-from nncore.train._observation import Observation
+from nncore.train._observer import Observer
 from nncore.train._options import check_end, options_spec
 from nncore.train._validation import split_off
 
@@ -237,29 +237,20 @@ class Trainer:
         core = self._bind()
         before = core.state
         with InterruptGuard() as guard, Progress(progress, before["epoch"], before["step"]) as bar:
-
-            def poll(epoch: int, last: int, step: int, of: int, loss: float) -> bool:
-                bar.update(epoch, last, step, of, f"loss {loss:.4f}")
-                return guard.requested
-
-            def epoch_done(record: dict[str, Any]) -> bool:
-                stops = [bool(callback.on_epoch_end(dict(record))) for callback in active]
-                return any(stops) or guard.requested
-
-            def observed(number: int, raw: dict[str, Any]) -> None:
-                observers[number][0].on_observation(Observation(raw))
-
-            per_epoch = epoch_done if active else None
-            intervals = [observing for _, observing in observers]
+            observer = Observer(guard, bar, active, observers)
             result = self._run(
-                core, X, y, *pairs, epochs, length, wanted.accuracy, wanted.others, poll, per_epoch, intervals, observed
+                core, X, y, *pairs, epochs, length, wanted.accuracy, wanted.others, *observer.arguments()
             )
-            set_link(self.model, core.link)  # some losses know it when they see the targets
+            set_link(self.model, core.link)  # the link of some losses follows from the targets
             bar.close(f"loss {result['epochs']['loss'][-1]:.4f}" if len(result["epochs"]["loss"]) else "")
         result["interrupted"] = result["interrupted"] or guard.requested
+        return self._finish(result, active, Origin(self, active, pairs[1] or pairs[0], np.shape(X)[1:]))
+
+    def _finish(self, result: dict[str, Any], active: list[Callback], origin: Origin) -> History:
+        """The history of a fit that has ended without an error, shown to the callbacks."""
         if result["nonfinite"]:
-            warnings.warn(f"training stopped: {result['nonfinite']}", RuntimeWarning, stacklevel=3)
-        history = History(result, origin=Origin(self, active, pairs[1] or pairs[0], np.shape(X)[1:]))
+            warnings.warn(f"training stopped: {result['nonfinite']}", RuntimeWarning, stacklevel=4)
+        history = History(result, origin=origin)
         for callback in active:
             callback.on_fit_end(history)
         return history

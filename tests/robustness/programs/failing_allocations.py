@@ -48,9 +48,9 @@ def failing(start, use, most=3000):
 
 
 def state(trainer):
-    slots = trainer.optimizer.state_dict()
-    arrays = [a.tobytes() for s in slots["state"].values() for a in s.values()]
-    return trainer.model.flat_parameters.tobytes(), slots["step"], arrays
+    optimizer = trainer.optimizer.state_dict()
+    arrays = [a.tobytes() for s in optimizer["state"].values() for a in s.values()]
+    return trainer.model.flat_parameters.tobytes(), optimizer["step"], arrays
 
 
 def a_step():

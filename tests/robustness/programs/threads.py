@@ -169,8 +169,8 @@ def trained(sizes, batch, dtype, rule, options, threads):
     optimizer = getattr(nc, rule)(lr=1e-3, **options)
     trainer = nc.Trainer(net, nc.CrossEntropyLoss(), optimizer, batch_size=batch, num_threads=threads)
     history = trainer.fit(*sparse_samples(sizes, batch), epochs=2)
-    slots = b"".join(a.tobytes() for s in optimizer.state_dict()["state"].values() for a in s.values())
-    return net.flat_parameters.tobytes() + slots + history["loss"].tobytes(), trainer._core.layout
+    arrays = b"".join(a.tobytes() for s in optimizer.state_dict()["state"].values() for a in s.values())
+    return net.flat_parameters.tobytes() + arrays + history["loss"].tobytes(), trainer._core.layout
 
 
 def same_bits_for_any_number_of_threads_on_a_busy_machine():
