@@ -3,14 +3,14 @@
 
 import copy
 import pickle
-import subprocess
-import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import nncore as nc
+from support.programs import run_program
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(40, 3)), RNG.integers(0, 2, 40)
@@ -211,31 +211,5 @@ def test_a_metric_whose_name_no_file_can_hold_is_told_before_training():
 
 
 def test_without_matplotlib_all_that_draws_says_what_to_install():
-    code = """
-import sys
-sys.modules["matplotlib"] = None
-import tempfile
-import numpy as np, nncore as nc
-X = np.random.default_rng(0).normal(size=(20, 2)); y = (X[:, 0] > 0).astype(int)
-net = nc.Sequential(nc.Conv2d(1, 1, 1), nc.Flatten(), nc.Linear(2, 2), seed=0)
-monitor = nc.Monitor(every=1)
-history = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD()).fit(
-    X[:, None, None], y, 2, callbacks=[monitor, nc.TensorBoard(tempfile.mkdtemp(), every=1)])
-print(repr(monitor), len(monitor._repr_html_()) > 100, len(history._repr_html_()) > 100)
-plot = nc.plot
-draws = [history.plot, lambda: plot.filters(net[0]), lambda: plot.gradient_flow(monitor),
-         lambda: plot.boundary_animation([net], X, y), lambda: plot.confusion_matrix(net, X[:, None, None], y)]
-draws += [lambda f=f: f(monitor) for f in (plot.histograms, plot.statistics, plot.dead_units, plot.update_ratios)]
-for draw in draws:
-    try:
-        draw()
-    except ImportError as error:
-        assert "pip install nncore[plot]" in str(error), error
-    except nc.ConfigError as error:
-        assert "dead_units" in str(error), error
-    else:
-        raise AssertionError(draw)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "Monitor(every=1" in done.stdout and "True True" in done.stdout
+    words = run_program(Path(__file__).parent / "programs" / "without_matplotlib.py", timeout=120)
+    assert words[0].startswith("Monitor(every=1") and words[-2:] == ["True", "True"]

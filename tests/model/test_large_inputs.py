@@ -1,31 +1,19 @@
 """Inference on many samples: in pieces, whose memory does not grow with the samples and whose results do not differ."""
 
 import resource
-import subprocess
-import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import nncore as nc
-
-CODE = """
-import resource, sys
-import numpy as np
-import nncore as nc
-net = nc.mnist_cnn(seed=0, input=nc.Normalize(0.0, 255.0))
-X = np.zeros((int(sys.argv[1]), 1, 28, 28), np.uint8)
-trainer = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD())
-for ask in (net, net.predict, net.predict_proba, lambda x: trainer.evaluate(x, np.zeros(len(x), int))):
-    ask(X)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
-"""
+from support.programs import run_program
 
 
 def peak(n):
     """MiB of a process that classifies n images."""
-    done = subprocess.run([sys.executable, "-c", CODE, str(n)], capture_output=True, text=True, timeout=300, check=True)
-    return int(done.stdout)
+    (mib,) = run_program(Path(__file__).parent / "programs" / "peak_of_inference.py", n, timeout=300)
+    return int(mib)
 
 
 @pytest.mark.slow

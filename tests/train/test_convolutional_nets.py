@@ -1,8 +1,7 @@
 """Convolutional nets: twenty steps are those of the NumPy reference; the same bits by either way and for any threads;
 files; memory."""
 
-import subprocess
-import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ import nncore as nc
 from support.cases import arguments
 from support.layerwise import layerwise_step
 from support.philox import dropout_mask, shuffled
+from support.programs import run_program
 from support.reference import Chain, namespace, reference_of
 
 THREADS = [1, 2, 3, 5]
@@ -281,14 +281,5 @@ def test_a_layer_in_two_places_adds_both_gradients(rng):
 
 def test_no_array_holds_the_columns_of_a_batch():
     """They would take 64·9·(64·64)·64 numbers, 604 MB; the net's own arrays and gradients need about 200."""
-    code = (
-        "import resource, numpy as np, nncore as nc\n"
-        "net = nc.Sequential(nc.Conv2d(64, 16, 3, padding=1), seed=0)\n"
-        "x, dy = np.zeros((64, 64, 64, 64), np.float32), np.zeros((64, 16, 64, 64), np.float32)\n"
-        "net.forward(x[:1]); net.backward(dy[:1])\n"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "net.forward(x); net.backward(dy)\n"
-        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1000)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
-    assert int(done.stdout) < 400, f"{done.stdout} MB more"
+    (grown,) = run_program(Path(__file__).parent / "programs" / "growth_of_a_convolution.py")
+    assert int(grown) < 400, f"{grown} MB more"
