@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import nncore as nc
+from nncore.optim._optimizer import fresh
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(24, 5)), RNG.normal(size=(24, 2))
@@ -193,7 +194,7 @@ ANSWERED = {
     "dtype": (lambda f: f.net.dtype, "float32"),
     "views": (lambda f: f.net.flat_parameters.shape, (68,)),
     "a new trainer": (lambda f: repr(nc.Trainer(f.net, nc.MSELoss(), nc.SGD()).loss), "MSELoss()"),
-    "a new optimizer": (lambda f: f.optimizer._new().lr, 0.01),
+    "a new optimizer": (lambda f: fresh(f.optimizer).lr, 0.01),
 }
 
 
