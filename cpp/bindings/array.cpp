@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/table.hpp"
+#include "kernels/reduce/reduce.hpp"
 #include "nncore/error.hpp"
 
 namespace nncore {
@@ -28,7 +28,7 @@ std::string position(int64_t flat, const Shape& shape) {
 
 template <class T>
 void require_finite(View<const T> view, const std::string& where, const std::string& argument) {
-  if (kernels<T>().all_finite(view.size(), view.data)) return;
+  if (kernels<T>().reduce.all_finite(view.size(), view.data)) return;
   const T* bad = std::find_if(view.data, view.data + view.size(), [](T v) { return !std::isfinite(v); });
   throw ConfigError(expected(where, argument, std::string("finite ") + dtype_name<T>() + " numbers",
                              to_string(Value(static_cast<double>(*bad))) + " at " +

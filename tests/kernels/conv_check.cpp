@@ -1,4 +1,6 @@
 /// Compares the convolutions with plain loops, looks for reads and writes out of bounds, and times them.
+#include "kernels/conv/conv.hpp"
+#include "kernels/conv/layout.hpp"
 #include "conv_problem.hpp"
 #include "timing.hpp"
 
@@ -40,7 +42,7 @@ int compare(const Guarded<T>& got, int64_t b, int64_t N, int64_t C, int64_t H, i
 
 /// One call for everything, then many small ones, which must leave all but their own part alone.
 template <class T>
-int compare_cuts(typename ConvKernels<T>::Forward forward, const ConvShape& s, int64_t b, int64_t N, const T* x,
+int compare_cuts(decltype(ConvKernels<T>::forward) forward, const ConvShape& s, int64_t b, int64_t N, const T* x,
                  int64_t x_image, const T* w, const T* bias, Guarded<T>& y) {
   const int64_t blocks = blocks_of(s.K, b), area = s.OH() * s.OW() * b;
   forward(s, {N, 0, blocks, 0, s.OH()}, x, w, bias, y.data());
@@ -72,7 +74,7 @@ int check_forward(const Kernels<T>& kernels, const ConvArrays<T>& a, bool plain,
   else to_blocked(b, a.images, s.C, s.H, s.W, a.x.data(), std::numeric_limits<T>::quiet_NaN(), x.data());
   std::copy(a.bias.begin(), a.bias.end(), bias.data());
   pack(a, b, w.data());
-  const auto forward = plain ? kernels.conv.conv_forward_plain : kernels.conv.conv_forward;
+  const auto forward = plain ? kernels.plain_conv.forward : kernels.conv.forward;
   const int64_t x_image = x.size() / std::max<int64_t>(a.images, 1);
   return compare_cuts<T>(forward, s, b, a.images, x.data(), x_image, w.data(), with_bias ? bias.data() : nullptr, y) +
          compare(y, b, a.images, s.K, s.OH(), s.OW(),
@@ -88,9 +90,9 @@ int check_dx(const Kernels<T>& kernels, const ConvArrays<T>& a) {
   Guarded<T> w(packed_size(s, b)), flipped(packed_size(back, b));
   to_blocked(b, a.images, s.K, s.OH(), s.OW(), a.dy.data(), std::numeric_limits<T>::quiet_NaN(), dy.data());
   pack(a, b, w.data());
-  kernels.conv.flip_weights(s, 0, blocks_of(s.K, b), w.data(), flipped.data());
+  kernels.conv_layout.flip_weights(s, 0, blocks_of(s.K, b), w.data(), flipped.data());
   const int64_t image = dy.size() / std::max<int64_t>(a.images, 1);
-  return compare_cuts<T>(kernels.conv.conv_forward, back, b, a.images, dy.data(), image, flipped.data(), nullptr, dx) +
+  return compare_cuts<T>(kernels.conv.forward, back, b, a.images, dy.data(), image, flipped.data(), nullptr, dx) +
          compare(dx, b, a.images, s.C, s.H, s.W,
                  [&](int64_t n, int64_t c, int64_t h, int64_t v) { return a.dx(n, c, h, v); });
 }
@@ -105,7 +107,7 @@ int check_dw(const Kernels<T>& kernels, const ConvArrays<T>& a, bool plain) {
   if (plain) std::copy(a.x.begin(), a.x.end(), x.data());
   else to_blocked(b, a.images, s.C, s.H, s.W, a.x.data(), std::numeric_limits<T>::quiet_NaN(), x.data());
   to_blocked(b, a.images, s.K, s.OH(), s.OW(), a.dy.data(), T(0), dy.data());
-  const auto gradient = plain ? kernels.conv.conv_weight_gradient_plain : kernels.conv.conv_weight_gradient;
+  const auto gradient = plain ? kernels.plain_conv.weight_gradient : kernels.conv.weight_gradient;
   gradient(s, {a.images, 0, blocks, 0, inputs, 0, taps}, x.data(), dy.data(), dw.data());
   for (int64_t k = 0; k < blocks * b; ++k)
     for (int64_t c = 0; c < s.C; ++c)
@@ -134,11 +136,11 @@ int check_db(const Kernels<T>& kernels, const ConvArrays<T>& a) {
   const int64_t b = kernels.lanes, blocks = blocks_of(s.K, b);
   Guarded<T> dy(blocked_size(b, a.images, s.K, s.OH(), s.OW())), db(s.K), cut(s.K);
   to_blocked(b, a.images, s.K, s.OH(), s.OW(), a.dy.data(), std::numeric_limits<T>::quiet_NaN(), dy.data());
-  kernels.conv.conv_bias_gradient(s, a.images, 0, blocks, dy.data(), db.data());
+  kernels.conv.bias_gradient(s, a.images, 0, blocks, dy.data(), db.data());
   for (int64_t k = 0; k < s.K; ++k)
     if (!a.db(k).close(db[k])) return fail("wrong sum", k);
   for (int64_t k = 0; k < blocks; ++k)
-    kernels.conv.conv_bias_gradient(s, a.images, k, k + 1, dy.data(), cut.data());
+    kernels.conv.bias_gradient(s, a.images, k, k + 1, dy.data(), cut.data());
   return compare_bits(cut, db);
 }
 
@@ -146,24 +148,24 @@ int check_db(const Kernels<T>& kernels, const ConvArrays<T>& a) {
 template <class T>
 int check_turns(const Kernels<T>& kernels, const ConvArrays<T>& a) {
   const ConvShape &s = a.s, back = s.backward();
-  const ConvKernels<T>& conv = kernels.conv;
+  const ConvLayoutKernels<T>& layout = kernels.conv_layout;
   const int64_t b = kernels.lanes, L = s.H * s.W, blocks = blocks_of(s.K, b), size = packed_size(s, b);
   Guarded<T> natural(a.images * s.C * L), blocked(blocked_size(b, a.images, s.C, s.H, s.W));
   Guarded<T> blocks_by_hand(blocked.size());
   std::copy(a.x.begin(), a.x.end(), natural.data());
-  conv.to_blocked(a.images, s.C, L, natural.data(), blocked.data());
+  layout.to_blocked(a.images, s.C, L, natural.data(), blocked.data());
   to_blocked(b, a.images, s.C, s.H, s.W, a.x.data(), T(0), blocks_by_hand.data());
   int failures = compare_bits(blocked, blocks_by_hand);
   Guarded<T> again(natural.size());
-  conv.from_blocked(a.images, s.C, L, blocked.data(), again.data());
+  layout.from_blocked(a.images, s.C, L, blocked.data(), again.data());
   failures += compare_bits(again, natural);
 
   Guarded<T> w(s.K * s.C * s.kh * s.kw), w_again(w.size()), packed(size), by_hand(size), flipped(packed_size(back, b));
   std::copy(a.w.begin(), a.w.end(), w.data());
-  conv.pack_weights(s, w.data(), packed.data());
+  layout.pack_weights(s, w.data(), packed.data());
   pack(a, b, by_hand.data());
   failures += compare_bits(packed, by_hand);
-  conv.unpack_weights(s, packed.data(), w_again.data());
+  layout.unpack_weights(s, packed.data(), w_again.data());
   failures += compare_bits(w_again, w);
 
   Guarded<T> flipped_by_hand(flipped.size());
@@ -174,7 +176,7 @@ int check_turns(const Kernels<T>& kernels, const ConvArrays<T>& a) {
         for (int64_t j = 0; j < s.kw; ++j)
           flipped_by_hand[weight_index(back, b, c, k, s.kh - 1 - i, s.kw - 1 - j)] = static_cast<T>(a.w_at(k, c, i, j));
   for (int64_t k = 0; k < blocks; k += 2)
-    conv.flip_weights(s, k, std::min(blocks, k + 2), packed.data(), flipped.data());
+    layout.flip_weights(s, k, std::min(blocks, k + 2), packed.data(), flipped.data());
   return failures + compare_bits(flipped, flipped_by_hand);
 }
 
@@ -192,23 +194,23 @@ int check(const Kernels<T>& kernels, const Problem& p) {
 template <class T>
 void bench(const Kernels<T>& kernels, const Problem& p) {
   const ConvShape s = shape_of(p), back = s.backward();
-  const ConvKernels<T>& conv = kernels.conv;
+  const ConvLayoutKernels<T>& layout = kernels.conv_layout;
   const int64_t b = kernels.lanes, N = p["mb"], in = blocks_of(s.C, b), out = blocks_of(s.K, b), taps = s.kh * s.kw;
   Aligned<T> x(blocked_size(b, N, s.C, s.H, s.W)), y(blocked_size(b, N, s.K, s.OH(), s.OW())), bias(s.K);
   Aligned<T> w(packed_size(s, b)), flipped(packed_size(back, b)), natural(N * s.C * s.H * s.W);
   const ConvRows rows = {N, 0, out, 0, s.OH()}, back_rows = {N, 0, in, 0, s.H};
   const double count = operations(N, s);
   const auto run = [&] {
-    if (p.kernel == "fwd") conv.conv_forward(s, rows, x.get(), w.get(), bias.get(), y.get());
-    else if (p.kernel == "fwd_plain") conv.conv_forward_plain(s, rows, x.get(), w.get(), bias.get(), y.get());
-    else if (p.kernel == "bwd_d") conv.conv_forward(back, back_rows, y.get(), flipped.get(), nullptr, x.get());
-    else if (p.kernel == "bwd_w") conv.conv_weight_gradient(s, {N, 0, out, 0, in, 0, taps}, x.get(), y.get(), w.get());
+    if (p.kernel == "fwd") kernels.conv.forward(s, rows, x.get(), w.get(), bias.get(), y.get());
+    else if (p.kernel == "fwd_plain") kernels.plain_conv.forward(s, rows, x.get(), w.get(), bias.get(), y.get());
+    else if (p.kernel == "bwd_d") kernels.conv.forward(back, back_rows, y.get(), flipped.get(), nullptr, x.get());
+    else if (p.kernel == "bwd_w") kernels.conv.weight_gradient(s, {N, 0, out, 0, in, 0, taps}, x.get(), y.get(), w.get());
     else if (p.kernel == "bwd_w_plain")
-      conv.conv_weight_gradient_plain(s, {N, 0, out, 0, s.C, 0, taps}, x.get(), y.get(), w.get());
-    else if (p.kernel == "bwd_b") conv.conv_bias_gradient(s, N, 0, out, y.get(), bias.get());
-    else if (p.kernel == "flip") conv.flip_weights(s, 0, out, w.get(), flipped.get());
-    else if (p.kernel == "to_blocked") conv.to_blocked(N, s.C, s.H * s.W, natural.get(), x.get());
-    else if (p.kernel == "from_blocked") conv.from_blocked(N, s.C, s.H * s.W, x.get(), natural.get());
+      kernels.plain_conv.weight_gradient(s, {N, 0, out, 0, s.C, 0, taps}, x.get(), y.get(), w.get());
+    else if (p.kernel == "bwd_b") kernels.conv.bias_gradient(s, N, 0, out, y.get(), bias.get());
+    else if (p.kernel == "flip") layout.flip_weights(s, 0, out, w.get(), flipped.get());
+    else if (p.kernel == "to_blocked") layout.to_blocked(N, s.C, s.H * s.W, natural.get(), x.get());
+    else if (p.kernel == "from_blocked") layout.from_blocked(N, s.C, s.H * s.W, x.get(), natural.get());
   };
   const Timing t = time_beside_probe(kernels, count, run);
   std::printf("%-8s %-50s %9.1f us", kernels.isa, p.text().c_str(), t.best * 1e6);

@@ -1,7 +1,7 @@
 /// Problems of convolutions, such as fwd:mb50ic32oc64ih14iw14kh5kw5ph2pw2:f32, and the plain loops that say what is right.
 #pragma once
 
-#include "kernels/conv/conv_table.hpp"
+#include "kernels/conv/conv.hpp"
 #include "values.hpp"
 
 namespace nncore::check {

@@ -1,5 +1,7 @@
 /// Gathered columns, convolutions of few rows and poolings against plain loops, in guarded memory: sizes around the edges
 /// of registers.
+#include "kernels/conv/im2col.hpp"
+#include "kernels/pool/pool.hpp"
 #include "values.hpp"
 
 namespace nncore::check {
@@ -30,7 +32,7 @@ int check_columns(const Kernels<T>& kernels, int64_t width, int64_t L, int64_t l
   for (int64_t l = 0; l < L; ++l) offset.push_back((l * 5) % 11);
   Guarded<T> x(far + 11 + kernels.lanes), out(L * width + kernels.lanes - 1);
   fill(x, 3);
-  kernels.columns(L, width, offset.data(), static_cast<int64_t>(runs.size()), runs.data(), x.data(), out.data());
+  kernels.im2col.pack_panel(L, width, offset.data(), static_cast<int64_t>(runs.size()), runs.data(), x.data(), out.data());
   for (int64_t l = 0; l < L; ++l) {
     int64_t j = l * width;
     for (const Run& run : runs)
@@ -47,7 +49,7 @@ int check_correlate(const Kernels<T>& kernels, int64_t n, int64_t L) {
   for (int64_t l = 0; l < L; ++l) offset.push_back((l * 5) % 11), far = std::max(far, offset.back());
   Guarded<T> x(far + n), w(L), y(n);
   fill(x, 4), fill(w, 5);
-  kernels.correlate(n, L, T(2), w.data(), offset.data(), x.data(), y.data());
+  kernels.im2col.correlate(n, L, T(2), w.data(), offset.data(), x.data(), y.data());
   for (int64_t i = 0; i < n; ++i) {
     const auto term = [&](int64_t l) { return static_cast<long double>(w[l]) * x[offset[static_cast<std::size_t>(l)] + i]; };
     if (!close_sum(y[i], 2, L, term)) return fail("y", i);
@@ -62,8 +64,8 @@ int check_pools(const Kernels<T>& kernels, int64_t n, int64_t stride) {
   Guarded<int32_t> at(n);
   fill(x, 6, true), fill(best, 7, true);
   for (int64_t i = 0; i < n; ++i) plain[i] = best[i], at[i] = -1;
-  kernels.pool_max(n, stride, x.data(), 100, best.data(), at.data());
-  kernels.pool_max(n, stride, x.data(), 100, plain.data(), nullptr);
+  kernels.pool.max(n, stride, x.data(), 100, best.data(), at.data());
+  kernels.pool.max(n, stride, x.data(), 100, plain.data(), nullptr);
   Guarded<T> old(n);
   fill(old, 7, true);
   for (int64_t i = 0; i < n; ++i) {
@@ -73,10 +75,10 @@ int check_pools(const Kernels<T>& kernels, int64_t n, int64_t stride) {
     if (at[i] != (take ? 100 + i * stride : -1)) return fail("index of max", i);
   }
   fill(x, 8), fill(sum, 9), fill(spread, 10), fill(old, 9);
-  kernels.pool_sum(n, stride, x.data(), sum.data());
+  kernels.pool.add(n, stride, x.data(), sum.data());
   for (int64_t i = 0; i < n; ++i)
     if (sum[i] != old[i] + x[i * stride]) return fail("sum", i);
-  kernels.pool_spread(n, stride, sum.data(), spread.data());
+  kernels.pool.scatter(n, stride, sum.data(), spread.data());
   Guarded<T> before(span);
   fill(before, 10);
   for (int64_t i = 0; i < span; ++i)

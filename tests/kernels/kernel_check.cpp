@@ -1,4 +1,6 @@
 /// Compares the products with plain triple loops, looks for reads and writes out of bounds, and times them.
+#include "kernels/gemm/gemm.hpp"
+#include "kernels/probe.hpp"
 #include "matrix.hpp"
 #include "timing.hpp"
 
@@ -22,7 +24,7 @@ int check_forward(const Kernels<T>& kernels, const Sizes& p, int64_t gap, bool w
   const T* b = with_bias ? bias.row(0) : nullptr;
   for (int64_t j = 0; j < p.n; j += kernels.panel) {
     const int64_t width = std::min(kernels.panel, p.n - j);
-    kernels.gemm_forward(p.m, width, p.k, x.row(0), x.ld, packed.data() + j * p.k, b ? b + j : b, y.row(0) + j, y.ld);
+    kernels.gemm.forward(p.m, width, p.k, x.row(0), x.ld, packed.data() + j * p.k, b ? b + j : b, y.row(0) + j, y.ld);
   }
   for (int64_t m = 0; m < p.m; ++m)
     for (int64_t j = 0; j < p.n; ++j)
@@ -36,7 +38,7 @@ int check_forward(const Kernels<T>& kernels, const Sizes& p, int64_t gap, bool w
   for (int64_t j = 0; j < p.n; j += 1 + p.n / 7)
     for (int64_t m = 0; m < p.m; ++m) {
       for (int64_t k = 0; k < p.k; ++k) column[k] = w.at(k, j);
-      kernels.gemm_forward(1, 1, p.k, x.row(m), x.ld, column.data(), b ? b + j : b, one.data(), 1);
+      kernels.gemm.forward(1, 1, p.k, x.row(m), x.ld, column.data(), b ? b + j : b, one.data(), 1);
       if (!same_bits(one[0], y.at(m, j))) return fail("cutting changes the bits", m, j);
     }
   return y.check_gaps();
@@ -50,7 +52,7 @@ int check_dw(const Kernels<T>& kernels, const Sizes& p, int64_t gap) {
   for (int64_t j0 = 0; j0 < p.n; j0 += kernels.panel) {
     const int64_t width = std::min(kernels.panel, p.n - j0);
     T* out = dw.data() + j0 * p.k;
-    kernels.gemm_dw(p.m, width, p.k, x.row(0), x.ld, dy.row(0) + j0, dy.ld, out);
+    kernels.gemm.weight_gradient(p.m, width, p.k, x.row(0), x.ld, dy.row(0) + j0, dy.ld, out);
     for (int64_t k = 0; k < p.k; ++k)
       for (int64_t j = 0; j < width; ++j) {
         const T got = out[k * width + j];
@@ -59,7 +61,7 @@ int check_dw(const Kernels<T>& kernels, const Sizes& p, int64_t gap) {
             }))
           return fail("wrong sum", k, j0 + j);
         if (j % 5 != 0) continue;
-        kernels.gemm_dw(p.m, 1, 1, x.row(0) + k, x.ld, dy.row(0) + j0 + j, dy.ld, one.data());
+        kernels.gemm.weight_gradient(p.m, 1, 1, x.row(0) + k, x.ld, dy.row(0) + j0 + j, dy.ld, one.data());
         if (!same_bits(one[0], got)) return fail("cutting changes the bits", k, j0 + j);
       }
   }
@@ -71,7 +73,7 @@ int check_dx(const Kernels<T>& kernels, const Sizes& p, int64_t gap) {
   Matrix<T> dy(p.m, p.n, gap), w(p.k, p.n, 0), dx(p.m, p.k, gap), cut(p.m, p.k, gap);
   Guarded<T> packed(p.k * p.n);
   dy.fill(6), w.fill(7), pack(w, kernels.panel, packed);
-  kernels.gemm_dx(p.m, p.n, p.k, 0, p.k, dy.row(0), dy.ld, packed.data(), dx.row(0), dx.ld);
+  kernels.gemm.input_gradient(p.m, p.n, p.k, 0, p.k, dy.row(0), dy.ld, packed.data(), dx.row(0), dx.ld);
   for (int64_t m = 0; m < p.m; ++m)
     for (int64_t k = 0; k < p.k; ++k)
       if (!close_sum(dx.at(m, k), 0, p.n, [&](int64_t j) -> long double {
@@ -84,7 +86,7 @@ int check_dx(const Kernels<T>& kernels, const Sizes& p, int64_t gap) {
     const int64_t k0 = (step * 5) % p.k, k1 = std::min(p.k, k0 + step), m = step % std::max<int64_t>(p.m, 1);
     if (p.m == 0) break;
     cut.memory.clear();
-    kernels.gemm_dx(1, p.n, p.k, k0, k1, dy.row(m), dy.ld, packed.data(), cut.row(m), cut.ld);
+    kernels.gemm.input_gradient(1, p.n, p.k, k0, k1, dy.row(m), dy.ld, packed.data(), cut.row(m), cut.ld);
     for (int64_t i = 0; i < cut.memory.size(); ++i) {
       const bool inside = i / cut.ld == m && i % cut.ld >= k0 && i % cut.ld < k1;
       if (inside ? !same_bits(cut.memory[i], dx.memory[i]) : !cut.memory.untouched(i))
@@ -99,10 +101,10 @@ int check_column_sums(const Kernels<T>& kernels, const Sizes& p, int64_t gap) {
   Matrix<T> x(p.m, p.n, gap);
   Guarded<T> out(p.n), one(1);
   x.fill(8);
-  kernels.column_sums(p.m, p.n, x.row(0), x.ld, out.data());
+  kernels.gemm.column_sums(p.m, p.n, x.row(0), x.ld, out.data());
   for (int64_t j = 0; j < p.n; ++j) {
     if (!close_sum(out[j], 0, p.m, [&](int64_t m) -> long double { return x.at(m, j); })) return fail("wrong sum", 0, j);
-    kernels.column_sums(p.m, 1, x.row(0) + j, x.ld, one.data());
+    kernels.gemm.column_sums(p.m, 1, x.row(0) + j, x.ld, one.data());
     if (!same_bits(one[0], out[j])) return fail("cutting changes the bits", 0, j);
   }
   return check_fronts(out);
@@ -119,7 +121,7 @@ int check_probe(const Kernels<T>& kernels) {
     sum += s;
   }
   Guarded<T> out(kernels.lanes);
-  const double operations = kernels.fma_probe(rounds, out.data());
+  const double operations = kernels.probe.fma(rounds, out.data());
   for (int64_t i = 0; i < kernels.lanes; ++i)
     if (!(std::fabs(out[i] - sum) <= rounds * std::numeric_limits<T>::epsilon() * sum)) return fail("sum", 0, i);
   if (operations != 2.0 * rounds * chains * static_cast<double>(kernels.lanes)) return fail("operations", 0, 0);
@@ -155,16 +157,16 @@ struct Product {
 
   void operator()() {
     if (kernel == "gemm_dx") {
-      kernels.gemm_dx(p.m, p.n, p.k, 0, p.k, y.get(), p.n, w.get(), x.get(), p.k);
+      kernels.gemm.input_gradient(p.m, p.n, p.k, 0, p.k, y.get(), p.n, w.get(), x.get(), p.k);
     } else if (kernel == "column_sums") {
-      kernels.column_sums(p.m, p.n, y.get(), p.n, bias.get());
+      kernels.gemm.column_sums(p.m, p.n, y.get(), p.n, bias.get());
     } else {
       const bool forward = kernel == "gemm_forward";
       for (int64_t j = 0; j < p.n; j += kernels.panel) {
         const int64_t width = std::min(kernels.panel, p.n - j);
         if (forward)
-          kernels.gemm_forward(p.m, width, p.k, x.get(), p.k, w.get() + j * p.k, bias.get() + j, y.get() + j, p.n);
-        else kernels.gemm_dw(p.m, width, p.k, x.get(), p.k, y.get() + j, p.n, w.get() + j * p.k);
+          kernels.gemm.forward(p.m, width, p.k, x.get(), p.k, w.get() + j * p.k, bias.get() + j, y.get() + j, p.n);
+        else kernels.gemm.weight_gradient(p.m, width, p.k, x.get(), p.k, y.get() + j, p.n, w.get() + j * p.k);
       }
     }
   }

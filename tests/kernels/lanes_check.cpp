@@ -1,5 +1,6 @@
 /// The products with samples in lanes against plain loops, in guarded memory: every size around the edges of registers
 /// and tiles.
+#include "kernels/gemm/feature_major.hpp"
 #include "values.hpp"
 
 namespace nncore::check {
@@ -21,10 +22,10 @@ int check_products(const Kernels<T>& kernels, int64_t N, int64_t C, int64_t K) {
   Numbers numbers(1);
   for (Guarded<T>* array : {&x, &w, &bias, &dy}) numbers.fill(*array, 1);
   const auto zero = [](int64_t) { return T(0); };
-  kernels.lanes_forward(N, C, K, N, x.data(), w.data(), bias.data(), y.data());
-  kernels.lanes_dx(N, C, K, N, dy.data(), w.data(), dx.data());
-  kernels.lanes_dw(N, C, K, N, x.data(), dy.data(), dw.data());
-  kernels.lanes_db(N, C, N, dy.data(), db.data());
+  kernels.feature_major.forward(N, C, K, N, x.data(), w.data(), bias.data(), y.data());
+  kernels.feature_major.input_gradient(N, C, K, N, dy.data(), w.data(), dx.data());
+  kernels.feature_major.weight_gradient(N, C, K, N, x.data(), dy.data(), dw.data());
+  kernels.feature_major.bias_gradient(N, C, N, dy.data(), db.data());
   int failures = compare("y", y, C, N, K, [&](int64_t c) { return bias[c]; },
                          [&](int64_t c, int64_t n, int64_t k) { return static_cast<long double>(w[c * K + k]) * x[k * N + n]; });
   failures += compare("dx", dx, K, N, C, zero,
@@ -32,7 +33,7 @@ int check_products(const Kernels<T>& kernels, int64_t N, int64_t C, int64_t K) {
   failures += compare("dw", dw, C, K, N, zero,
                       [&](int64_t c, int64_t k, int64_t n) { return static_cast<long double>(dy[c * N + n]) * x[k * N + n]; });
   failures += compare("db", db, C, 1, N, zero, [&](int64_t c, int64_t, int64_t n) { return dy[c * N + n]; });
-  kernels.lanes_forward(N, C, K, N, x.data(), w.data(), nullptr, y.data());
+  kernels.feature_major.forward(N, C, K, N, x.data(), w.data(), nullptr, y.data());
   failures += compare("y without bias", y, C, N, K, zero,
                       [&](int64_t c, int64_t n, int64_t k) { return static_cast<long double>(w[c * K + k]) * x[k * N + n]; });
   return failures;
@@ -44,8 +45,8 @@ int check_turning(const Kernels<T>& kernels, int64_t N, int64_t F) {
   const int64_t padded = (N + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
   Guarded<T> x(N * F), turned(F * padded), back(N * F);
   Numbers(5).fill(x, 1);
-  kernels.to_lanes(N, F, x.data(), padded, turned.data());
-  kernels.from_lanes(N, F, turned.data(), padded, back.data());
+  kernels.feature_major.to_feature_major(N, F, x.data(), padded, turned.data());
+  kernels.feature_major.to_batch_major(N, F, turned.data(), padded, back.data());
   for (int64_t f = 0; f < F; ++f)
     for (int64_t n = 0; n < padded; ++n)
       if (turned[f * padded + n] != (n < N ? x[n * F + f] : T(0))) return fail("to_lanes", f, n);

@@ -6,6 +6,7 @@
 /// and for a wrong special value. --exhaustive takes all 2^32 floats and more doubles: minutes instead of seconds.
 #include <bit>
 
+#include "kernels/elementwise/elementwise.hpp"
 #include "values.hpp"
 
 namespace nncore::check {
@@ -25,7 +26,7 @@ struct Wide<double> {
 template <class T>
 struct Function {
   const char* name;
-  typename Kernels<T>::Forward Kernels<T>::*kernel;
+  ElementwiseForward<T> (*kernel)(const ElementwiseKernels<T>& of_set);
   typename Wide<T>::Type (*reference)(typename Wide<T>::Type);
   double low, high;  ///< where it neither overflows nor is flat: the dense part of the grid for double
   double allowed_ulp = 2;
@@ -38,14 +39,15 @@ W gelu(W x) { return x * std::erfc(-x / std::sqrt(W(2))) / 2; }
 template <class T>
 std::vector<Function<T>> functions() {
   using W = typename Wide<T>::Type;
-  return {{"exp", &Kernels<T>::exp, [](W x) { return std::exp(x); }, -746, 710},
-          {"log", &Kernels<T>::log, [](W x) { return std::log(x); }, 0.25, 4},
-          {"tanh", &Kernels<T>::tanh, [](W x) { return std::tanh(x); }, -20, 20},
-          {"sigmoid", &Kernels<T>::sigmoid, [](W x) { return 1 / (1 + std::exp(-x)); }, -746, 40},
-          {"elu", &Kernels<T>::elu, [](W x) { return x > 0 ? x : std::expm1(x); }, -40, 1},
-          {"softplus", &Kernels<T>::softplus, [](W x) { return x > 20 ? x : std::log1p(std::exp(x)); }, -746, 21},
-          {"silu", &Kernels<T>::silu, [](W x) { return x / (1 + std::exp(-x)); }, -750, 40},
-          {"gelu", &Kernels<T>::gelu, gelu<W>, -39, 10}};
+  using K = ElementwiseKernels<T>;
+  return {{"exp", [](const K& k) { return k.exp; }, [](W x) { return std::exp(x); }, -746, 710},
+          {"log", [](const K& k) { return k.log; }, [](W x) { return std::log(x); }, 0.25, 4},
+          {"tanh", [](const K& k) { return k.tanh.forward; }, [](W x) { return std::tanh(x); }, -20, 20},
+          {"sigmoid", [](const K& k) { return k.sigmoid.forward; }, [](W x) { return 1 / (1 + std::exp(-x)); }, -746, 40},
+          {"elu", [](const K& k) { return k.elu.forward; }, [](W x) { return x > 0 ? x : std::expm1(x); }, -40, 1},
+          {"softplus", [](const K& k) { return k.softplus.forward; }, [](W x) { return x > 20 ? x : std::log1p(std::exp(x)); }, -746, 21},
+          {"silu", [](const K& k) { return k.silu.forward; }, [](W x) { return x / (1 + std::exp(-x)); }, -750, 40},
+          {"gelu", [](const K& k) { return k.gelu.forward; }, gelu<W>, -39, 10}};
 }
 
 /// |got - want| in units of the last place that T has at `want`; inf counts as the power of two after the largest T.
@@ -90,7 +92,7 @@ class Measurement {
     const auto half_eps = std::numeric_limits<T>::epsilon() / typename Wide<T>::Type(2);
     for (size_t i = 0; i < x_.size(); ++i) want_[i] = function_.reference(x_[i]);
     for (size_t s = 0; s < sets_.size(); ++s) {
-      const auto kernel = sets_[s].template kernels<T>().*function_.kernel;
+      const auto kernel = function_.kernel(sets_[s].template kernels<T>().elementwise);
       kernel(static_cast<int64_t>(x_.size()), function_.constants, x_.data(), y_.data());
       for (size_t i = 0; i < x_.size(); ++i) {
         // an ulp is at least eps/2 of the number: most of them cannot be worse
@@ -186,7 +188,7 @@ int check_special(const std::vector<KernelSet>& sets) {
         for (size_t place = 0; place < 67; ++place) {
           std::vector<T> in(67, T(0.75)), out(67);
           in[place] = x;
-          (set.kernels<T>().*function.kernel)(67, function.constants, in.data(), out.data());
+          function.kernel(set.kernels<T>().elementwise)(67, function.constants, in.data(), out.data());
           if (same_bits(out[place], y)) continue;
           std::printf("FAIL %s(%g) is %g instead of %g (%s, %s)\n", function.name, static_cast<double>(x),
                       static_cast<double>(out[place]), static_cast<double>(y), set.name(), kType<T>);

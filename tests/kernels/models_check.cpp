@@ -1,5 +1,7 @@
 /// The kernels of models in lanes against plain loops over one model after the other, in guarded memory: sizes around the
 /// edges of a tile, and every option.
+#include "kernels/small_nets/model_batch.hpp"
+#include "kernels/update/update.hpp"
 #include "values.hpp"
 
 namespace nncore::check {
@@ -16,7 +18,7 @@ bool near(T got, Wide want, Wide allowed) {
 template <class T>
 int check_product(const Kernels<T>& kernels, int64_t M, int64_t N, int64_t R, bool turned) {
   const int64_t L = kernels.lanes, row = N + 1;
-  ModelsProduct p = {M, N, R, R, 1, R, 1, row, 1, false, false};
+  ModelBatchProduct p = {M, N, R, R, 1, R, 1, row, 1, false, false};
   if (turned) p.a_row = 1, p.a_term = M, p.b_row = 1, p.b_term = N;
   Guarded<T> a(M * R * L), b(N * R * L), start((M * row - 1) * L), gate(start.size()), c(start.size());
   Numbers numbers(static_cast<uint64_t>(M * 100 + N * 10 + R));
@@ -29,7 +31,7 @@ int check_product(const Kernels<T>& kernels, int64_t M, int64_t N, int64_t R, bo
         c.clear();
         for (int64_t i = 0; add && i < c.size(); ++i)
           if (i / L % row < N) c[i] = start[i];
-        kernels.models_product(p, a.data(), b.data(), gated, c.data());
+        kernels.model_batch.product(p, a.data(), b.data(), gated, c.data());
         for (int64_t i = 0; i < c.size(); ++i) {
           const int64_t m = i / L / row, n = i / L % row, l = i % L;
           if (n == N) {
@@ -86,9 +88,9 @@ Judged logits(const std::vector<Wide>& z, const std::vector<Wide>& y) {
 template <class T>
 int check_loss(const Kernels<T>& kernels, const std::string& name, int64_t S, int64_t C) {
   const bool labels = name == "cross_entropy";
-  const auto kernel = labels              ? kernels.models_cross_entropy
-                      : name == "squares" ? kernels.models_squares
-                                          : kernels.models_logits;
+  const auto kernel = labels              ? kernels.model_batch.cross_entropy
+                      : name == "squares" ? kernels.model_batch.squares
+                                          : kernels.model_batch.logits;
   const auto twin = labels ? cross_entropy : name == "squares" ? squares : logits;
   const int64_t L = kernels.lanes, row = S + 1, targets = labels ? 1 : C;
   Guarded<T> z((C * row - 1) * L), dz(z.size()), y((targets * row - 1) * L);
@@ -140,7 +142,7 @@ int check_penalty(const Kernels<T>& kernels, int64_t C, int64_t K) {
   numbers.fill(w, 1), numbers.fill(g, 1), numbers.fill(l2, 1), numbers.fill(l1, 1), copy(g, before);
   for (int64_t i = 0; i < w.size(); i += 3) w[i] = T(0);
   for (int64_t l = 0; l < L; ++l) value[l] = 1, l2[l] = std::fabs(l2[l]), l1[l] = l % 2 ? 0 : std::fabs(l1[l]);
-  kernels.models_penalty(C, K, row, l2.data(), l1.data(), w.data(), g.data(), value.data());
+  kernels.model_batch.penalty(C, K, row, l2.data(), l1.data(), w.data(), g.data(), value.data());
   for (int64_t l = 0; l < L; ++l) {
     Wide want = 1;
     for (int64_t i = l; i < w.size(); i += L) {
@@ -193,8 +195,8 @@ int check_updates(const Kernels<T>& kernels, int64_t n) {
         }
         failures += compare_updates<T>(kernels.lanes, n, [&](int64_t count, int64_t lane, T* w, const T* g, T* v, T*, T*) {
           T* velocity = momentum ? v : nullptr;
-          if (lane < 0) kernels.models_sgd(count, steps.data(), w, g, velocity);
-          else kernels.sgd(count, steps[static_cast<size_t>(lane)], w, g, velocity);
+          if (lane < 0) kernels.update.sgd_model_batch(count, steps.data(), w, g, velocity);
+          else kernels.update.sgd(count, steps[static_cast<size_t>(lane)], w, g, velocity);
         });
       }
   for (bool amsgrad : {false, true})
@@ -206,8 +208,8 @@ int check_updates(const Kernels<T>& kernels, int64_t n) {
       }
       failures += compare_updates<T>(kernels.lanes, n, [&](int64_t count, int64_t lane, T* w, const T* g, T* m, T* v, T* most) {
         T* v_max = amsgrad ? most : nullptr;
-        if (lane < 0) kernels.models_adam(count, steps.data(), w, g, m, v, v_max);
-        else kernels.adam(count, steps[static_cast<size_t>(lane)], w, g, m, v, v_max);
+        if (lane < 0) kernels.update.adam_model_batch(count, steps.data(), w, g, m, v, v_max);
+        else kernels.update.adam(count, steps[static_cast<size_t>(lane)], w, g, m, v, v_max);
       });
     }
   return failures;

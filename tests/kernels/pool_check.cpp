@@ -1,6 +1,7 @@
 /// Compares pooling on blocked pixels with plain loops over one channel after the other, and times it. Problems such as
 /// pool:ih14iw14oh7ow7kh2kw2sh2sw2ph0pw0:f32.
 #include "conv_problem.hpp"
+#include "kernels/pool/blocked_pool.hpp"
 #include "timing.hpp"
 
 namespace nncore::check {
@@ -41,7 +42,7 @@ template <class T>
 int check(const Kernels<T>& kernels, const PoolShape& s) {
   constexpr int64_t planes = 3;
   const int64_t b = kernels.lanes, in = s.H * s.W, out = s.OH * s.OW;
-  const ConvKernels<T>& conv = kernels.conv;
+  const BlockedPoolKernels<T>& blocked = kernels.blocked_pool;
   Guarded<T> x(planes * in * b), y(planes * out * b), dy(y.size()), dx(x.size()), mean(y.size()), mean_dx(x.size());
   Guarded<T> cut(y.size()), no_bytes(y.size());
   Guarded<uint8_t> taken(y.size()), cut_taken(y.size());
@@ -51,18 +52,18 @@ int check(const Kernels<T>& kernels, const PoolShape& s) {
                        : static_cast<T>(std::round(4 * numbers[static_cast<size_t>(i)]) / 4);
   for (int64_t i = 0; i < y.size(); ++i) dy[i] = numbers[static_cast<size_t>(x.size() + i)];
 
-  conv.max_pool(s, planes, 0, s.OH, x.data(), y.data(), taken.data());
-  conv.max_pool(s, planes, 0, s.OH, x.data(), no_bytes.data(), nullptr);
+  blocked.max(s, planes, 0, s.OH, x.data(), y.data(), taken.data());
+  blocked.max(s, planes, 0, s.OH, x.data(), no_bytes.data(), nullptr);
   for (int64_t r = 0; r < s.OH; ++r)
-    conv.max_pool(s, planes, r, r + 1, x.data(), cut.data(), cut_taken.data());
+    blocked.max(s, planes, r, r + 1, x.data(), cut.data(), cut_taken.data());
   for (int64_t i = 0; i < y.size(); ++i)
     if (!same(cut[i], y[i]) || !same(no_bytes[i], y[i]) || cut_taken[i] != taken[i]) return fail("other numbers", i);
-  conv.max_pool_backward(s, planes, dy.data(), taken.data(), dx.data());
+  blocked.max_backward(s, planes, dy.data(), taken.data(), dx.data());
 
   for (bool inside : {false, true}) {
-    conv.mean_pool(s, inside, planes, 0, s.OH, x.data(), mean.data());
-    for (int64_t r = 0; r < s.OH; ++r) conv.mean_pool(s, inside, planes, r, r + 1, x.data(), cut.data());
-    conv.mean_pool_backward(s, inside, planes, dy.data(), mean_dx.data());
+    blocked.mean(s, inside, planes, 0, s.OH, x.data(), mean.data());
+    for (int64_t r = 0; r < s.OH; ++r) blocked.mean(s, inside, planes, r, r + 1, x.data(), cut.data());
+    blocked.mean_backward(s, inside, planes, dy.data(), mean_dx.data());
     for (int64_t plane = 0; plane < planes; ++plane)
       for (int64_t lane = 0; lane < b; ++lane) {
         const auto x_at = [&](int64_t i) { return (plane * in + i) * b + lane; };
@@ -108,14 +109,14 @@ template <class T>
 void bench(const Kernels<T>& kernels, const Problem& p) {
   const PoolShape s = shape_of_pool(p);
   const int64_t b = kernels.lanes, planes = 50 * 32 / b, size = planes * s.H * s.W * b;
-  const ConvKernels<T>& conv = kernels.conv;
+  const BlockedPoolKernels<T>& blocked = kernels.blocked_pool;
   std::vector<T> x = ConvArrays<T>::random(size, 1), y(x.size());
   std::vector<uint8_t> taken(x.size());
   const auto time = [&](auto run) { return 1e6 * time_beside_probe(kernels, 1, run).best; };
-  const double max = time([&] { conv.max_pool(s, planes, 0, s.OH, x.data(), y.data(), taken.data()); });
-  const double max_back = time([&] { conv.max_pool_backward(s, planes, y.data(), taken.data(), x.data()); });
-  const double mean = time([&] { conv.mean_pool(s, false, planes, 0, s.OH, x.data(), y.data()); });
-  const double mean_back = time([&] { conv.mean_pool_backward(s, false, planes, y.data(), x.data()); });
+  const double max = time([&] { blocked.max(s, planes, 0, s.OH, x.data(), y.data(), taken.data()); });
+  const double max_back = time([&] { blocked.max_backward(s, planes, y.data(), taken.data(), x.data()); });
+  const double mean = time([&] { blocked.mean(s, false, planes, 0, s.OH, x.data(), y.data()); });
+  const double mean_back = time([&] { blocked.mean_backward(s, false, planes, y.data(), x.data()); });
   std::printf("%-8s %-45s max %7.1f, backward %7.1f, mean %7.1f, backward %7.1f us\n", kernels.isa,
               p.text().c_str(), max, max_back, mean, mean_back);
 }

@@ -1,5 +1,6 @@
 /// Compares the softmax kernels with plain loops in long double, row by row, on arrays that end at guard pages; and
 /// checks that a row's result does not depend on where the rows are cut into calls.
+#include "kernels/softmax/softmax.hpp"
 #include "values.hpp"
 
 namespace nncore::check {
@@ -64,7 +65,7 @@ int check_rows(int64_t rows, int64_t C, const Guarded<T>& whole, Guarded<T>& pie
 
 template <class T>
 int check_forward(const Kernels<T>& kernels, int64_t rows, int64_t C, bool logarithm) {
-  const auto kernel = logarithm ? kernels.log_softmax : kernels.softmax;
+  const auto kernel = logarithm ? kernels.softmax.log_forward : kernels.softmax.forward;
   Guarded<T> z(rows * C), y(rows * C), again(rows * C);
   fill_rows(z, rows, C, true);
   kernel(rows, C, z.data(), y.data());
@@ -90,7 +91,7 @@ int check_forward(const Kernels<T>& kernels, int64_t rows, int64_t C, bool logar
 
 template <class T>
 int check_backward(const Kernels<T>& kernels, int64_t rows, int64_t C, bool logarithm) {
-  const auto kernel = logarithm ? kernels.log_softmax_backward : kernels.softmax_backward;
+  const auto kernel = logarithm ? kernels.softmax.log_backward : kernels.softmax.backward;
   Guarded<T> y(rows * C), dy(rows * C), dz(rows * C), again(rows * C);
   Numbers numbers(static_cast<uint64_t>(rows + C));
   numbers.fill(y, 1), numbers.fill(dy, 2);
@@ -123,8 +124,8 @@ int check_cross_entropy(const Kernels<T>& kernels, int64_t rows, int64_t C, bool
   const T scale = T(0.3);
   fill_rows(z, rows, C, special);
   for (int64_t r = 0; r < rows; ++r) labels[r] = (r * 7 + rows) % C;
-  const double loss = kernels.softmax_cross_entropy(rows, C, z.data(), labels.data(), scale, dz.data());
-  kernels.cross_entropy_values(rows, C, z.data(), labels.data(), values.data());
+  const double loss = kernels.softmax.cross_entropy(rows, C, z.data(), labels.data(), scale, dz.data());
+  kernels.softmax.cross_entropy_values(rows, C, z.data(), labels.data(), values.data());
   Wide want_loss = 0, size = 0;
   for (int64_t r = 0; r < rows; ++r) {
     const RowTwin<T> twin(z.data() + r * C, C);
@@ -137,19 +138,19 @@ int check_cross_entropy(const Kernels<T>& kernels, int64_t rows, int64_t C, bool
       const int64_t i = r * C + c;
       if (!near(dz[i], scale * (part - hot), part * (1 + spread) + hot, room)) return fail("wrong dz", i);
     }
-    const double alone = kernels.softmax_cross_entropy(1, C, z.data() + r * C, &labels[r], scale, again.data());
+    const double alone = kernels.softmax.cross_entropy(1, C, z.data() + r * C, &labels[r], scale, again.data());
     if (!near(static_cast<T>(alone), row_loss, 1 + std::fabs(row_loss), 8 + static_cast<Wide>(C) / 4))
       return fail("wrong loss of one row", r);
     if (!near(static_cast<T>(values[r]), row_loss, 1 + std::fabs(row_loss), 8 + static_cast<Wide>(C) / 4))
       return fail("wrong value of one row", r);
   }
   if (!near(static_cast<T>(loss), want_loss, size, 8 + static_cast<Wide>(C) / 4)) return fail("wrong loss", rows);
-  const double without = kernels.softmax_cross_entropy(rows, C, z.data(), labels.data(), scale, nullptr);
+  const double without = kernels.softmax.cross_entropy(rows, C, z.data(), labels.data(), scale, nullptr);
   if (!same_bits(loss, without)) return fail("the loss without dz differs", rows);
   const int failures = check_rows(rows, C, dz, again, [&](int64_t r, int64_t count, T* out) {
-    kernels.softmax_cross_entropy(count, C, z.data() + r * C, labels.data() + r, scale, out);
+    kernels.softmax.cross_entropy(count, C, z.data() + r * C, labels.data() + r, scale, out);
   });
-  kernels.softmax_cross_entropy(rows, C, z.data(), labels.data(), scale, z.data());
+  kernels.softmax.cross_entropy(rows, C, z.data(), labels.data(), scale, z.data());
   for (int64_t i = 0; i < rows * C; ++i)
     if (!same_bits(dz[i], z[i])) return failures + fail("in place differs", i);
   return failures;

@@ -1,5 +1,6 @@
 /// Summaries, squares and histograms against plain loops, on arrays that end at guard pages, so that they begin at every
 /// alignment: ordinary numbers, some or all of them not finite, denormal ones, all equal.
+#include "kernels/reduce/statistics.hpp"
 #include "values.hpp"
 
 namespace nncore::check {
@@ -30,7 +31,7 @@ int check_summary(const Kernels<T>& kernels, const Guarded<T>& x) {
       want.zeros += v == 0, want.nonfinite += !std::isfinite(v), want.outside += v < low || v > high;
       if (std::isfinite(v)) want.min = std::fmin(want.min, v), want.max = std::fmax(want.max, v), sum += v, size += std::fabs(v);
     }
-    const RangeSummary got = kernels.summarize(x.size(), x.data(), low, high);
+    const RangeSummary got = kernels.statistics.summarize(x.size(), x.data(), low, high);
     if (got.min != want.min || got.max != want.max) return fail("wrong ends");
     if (got.zeros != want.zeros || got.nonfinite != want.nonfinite) return fail("wrong count of zeros or nonfinite");
     if (got.outside != want.outside) return fail("wrong count outside");
@@ -46,7 +47,7 @@ int check_squares(const Kernels<T>& kernels, const Guarded<T>& x) {
     long double sum = 0;
     for (int64_t i = 0; i < x.size(); ++i)
       if (std::isfinite(x[i])) sum += (static_cast<long double>(x[i]) - center) * (static_cast<long double>(x[i]) - center);
-    if (!close(kernels.squares(x.size(), x.data(), center), sum, 4 + static_cast<long double>(x.size())))
+    if (!close(kernels.statistics.sum_squared_distances(x.size(), x.data(), center), sum, 4 + static_cast<long double>(x.size())))
       return fail("wrong squares");
   }
   return 0;
@@ -59,7 +60,7 @@ int check_histogram(const Kernels<T>& kernels, const Guarded<T>& x) {
     const double factor = static_cast<double>(bins) / width;
     Guarded<int64_t> counts(kCountTables * (bins + 1));
     for (int64_t i = 0; i < counts.size(); ++i) counts[i] = 1;
-    kernels.histogram(x.size(), x.data(), low, factor, bins, counts.data());
+    kernels.statistics.histogram(x.size(), x.data(), low, factor, bins, counts.data());
     for (int64_t b = 0; b < bins; ++b) {
       int64_t want = kCountTables, got = 0;
       for (int64_t i = 0; i < x.size(); ++i) {

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "kernels/table.hpp"
+#include "kernels/probe.hpp"
 
 namespace nncore::check {
 
@@ -46,7 +46,7 @@ Timing time_beside_probe(const Kernels<T>& kernels, double operations, Run&& run
   double best = 1e9, best_probe = 0;
   for (int round = 0; round < rounds; ++round) {
     double probed = 0;
-    const double probe_time = seconds([&] { probed = kernels.fma_probe(20000, sums.data()); });
+    const double probe_time = seconds([&] { probed = kernels.probe.fma(20000, sums.data()); });
     const double time = seconds(repeated) / repeats;
     best = std::min(best, time);
     best_probe = std::max(best_probe, probed / probe_time);

@@ -1,5 +1,6 @@
 /// Compares the parameter updates with plain scalar rules in double, on arrays that end at guard pages; and checks that
 /// cutting a range changes no bit.
+#include "kernels/update/update.hpp"
 #include "values.hpp"
 
 namespace nncore::check {
@@ -61,7 +62,7 @@ int check_sgd(const Kernels<T>& kernels, int64_t n) {
         for (bool nesterov : {false, true}) {
           const auto kernel = [&](int t, int64_t count, T* w, const T* g, T* a, T*, T*) {
             const SgdStep step{0.1, momentum, dampening, decay, nesterov, t == 1};
-            kernels.sgd(count, step, w, g, momentum == 0 ? nullptr : a);
+            kernels.update.sgd(count, step, w, g, momentum == 0 ? nullptr : a);
           };
           failures += check_update<T>(n, kernel, [&](int t, double& w, double g, double& v, double&, double&) {
             const double d = g + decay * w;
@@ -83,7 +84,7 @@ int check_adam(const Kernels<T>& kernels, int64_t n) {
         const double eps = 1e-3;
         const auto kernel = [&](int t, int64_t count, T* w, const T* g, T* m, T* v, T* v_max) {
           const AdamStep step{0.01, 0.8, 0.9, eps, decay, shrink, correction(0.8, t), correction(0.9, t), inside};
-          kernels.adam(count, step, w, g, m, v, amsgrad ? v_max : nullptr);
+          kernels.update.adam(count, step, w, g, m, v, amsgrad ? v_max : nullptr);
         };
         failures += check_update<T>(n, kernel, [&](int t, double& w, double g, double& m, double& v, double& v_max) {
           const double d = g + decay * w;
@@ -105,7 +106,7 @@ int check_rmsprop(const Kernels<T>& kernels, int64_t n) {
     for (bool centered : {false, true}) {
       const auto kernel = [&](int, int64_t count, T* w, const T* g, T* buffer, T* v, T* mean) {
         const RMSpropStep step{0.01, 0.75, 1e-2, 0.05, momentum};
-        kernels.rmsprop(count, step, w, g, v, momentum > 0 ? buffer : nullptr, centered ? mean : nullptr);
+        kernels.update.rmsprop(count, step, w, g, v, momentum > 0 ? buffer : nullptr, centered ? mean : nullptr);
       };
       failures += check_update<T>(n, kernel, [&](int, double& w, double g, double& buffer, double& v, double& mean) {
         const double d = g + 0.05 * w;
@@ -124,7 +125,7 @@ int check_squares(const Kernels<T>& kernels, int64_t n) {
   int failures = check_rmsprop(kernels, n);
   failures += check_update<T>(
       n,
-      [&](int, int64_t count, T* w, const T* g, T*, T* sum, T*) { kernels.adagrad(count, {0.1, 1e-2, 0.05}, w, g, sum); },
+      [&](int, int64_t count, T* w, const T* g, T*, T* sum, T*) { kernels.update.adagrad(count, {0.1, 1e-2, 0.05}, w, g, sum); },
       [](int, double& w, double g, double&, double& sum, double&) {
         const double d = g + 0.05 * w;
         sum += d * d;
@@ -133,7 +134,7 @@ int check_squares(const Kernels<T>& kernels, int64_t n) {
   return failures + check_update<T>(
       n,
       [&](int, int64_t count, T* w, const T* g, T*, T* v, T* u) {
-        kernels.adadelta(count, {0.5, 0.75, 1e-2, 0.05}, w, g, v, u);
+        kernels.update.adadelta(count, {0.5, 0.75, 1e-2, 0.05}, w, g, v, u);
       },
       [](int, double& w, double g, double&, double& v, double& u) {
         const double d = g + 0.05 * w;
@@ -149,7 +150,7 @@ int check_moments(const Kernels<T>& kernels, int64_t n) {
   int failures = check_update<T>(
       n,
       [&](int, int64_t count, T* w, const T* g, T* m, T* u, T*) {
-        kernels.adamax(count, {0.01, 0.75, 0.5, 1e-2, 0.05}, w, g, m, u);
+        kernels.update.adamax(count, {0.01, 0.75, 0.5, 1e-2, 0.05}, w, g, m, u);
       },
       [](int, double& w, double g, double& m, double& u, double&) {
         const double d = g + 0.05 * w;
@@ -166,7 +167,7 @@ int check_moments(const Kernels<T>& kernels, int64_t n) {
   failures += check_update<T>(
       n,
       [&](int, int64_t count, T* w, const T* g, T* m, T* v, T*) {
-        kernels.nadam(count, {0.02, 0.01, 0.75, 0.5, 1e-2, 0.05, 0.9, 0.4}, w, g, m, v);
+        kernels.update.nadam(count, {0.02, 0.01, 0.75, 0.5, 1e-2, 0.05, 0.9, 0.4}, w, g, m, v);
       },
       [&](int, double& w, double g, double& m, double& v, double&) {
         const double d = averages(w, g, m, v);
@@ -176,7 +177,7 @@ int check_moments(const Kernels<T>& kernels, int64_t n) {
     failures += check_update<T>(
         n,
         [&](int, int64_t count, T* w, const T* g, T* m, T* v, T*) {
-          kernels.radam(count, {0.01, 0.75, 0.5, 1e-2, 0.05, 0.9, rectified}, w, g, m, v);
+          kernels.update.radam(count, {0.01, 0.75, 0.5, 1e-2, 0.05, 0.9, rectified}, w, g, m, v);
         },
         [&](int, double& w, double g, double& m, double& v, double&) {
           averages(w, g, m, v);
@@ -184,7 +185,7 @@ int check_moments(const Kernels<T>& kernels, int64_t n) {
         });
   return failures + check_update<T>(
       n,
-      [&](int, int64_t count, T* w, const T* g, T* m, T*, T*) { kernels.lion(count, {0.01, 0.75, 0.5, 0.9}, w, g, m); },
+      [&](int, int64_t count, T* w, const T* g, T* m, T*, T*) { kernels.update.lion(count, {0.01, 0.75, 0.5, 0.9}, w, g, m); },
       [](int, double& w, double g, double& m, double&, double&) {
         const double c = 0.75 * m + 0.25 * g;
         w = 0.9 * w - 0.01 * (c > 0 ? 1 : c < 0 ? -1 : 0);

@@ -1,5 +1,8 @@
 /// Compares the products of wide panels with plain loops: inputs in lanes, some results alone, a sparse side, parts of a
 /// sum; and times them.
+#include "kernels/gemm/gemm.hpp"
+#include "kernels/gemm/sparse.hpp"
+#include "kernels/gemm/unpacked.hpp"
 #include "matrix.hpp"
 #include "timing.hpp"
 
@@ -45,7 +48,7 @@ struct Rows {
   /// c = a b, `width` columns.
   void times(const Kernels<T>& kernels, int64_t R, int64_t width, const T* b, int64_t ldb, T* c, int64_t ldc) const {
     for (int64_t h = 0; h < chunks; ++h, b += kSparseChunk * ldb)
-      kernels.sparse_product(R, ends.data() + h, chunks + 1, found.data(), L, width, b, ldb, h > 0, c, ldc,
+      kernels.sparse.spmm(R, ends.data() + h, chunks + 1, found.data(), L, width, b, ldb, h > 0, c, ldc,
                              h + 1 < chunks ? b + kSparseChunk * ldb : nullptr);
   }
 };
@@ -71,7 +74,7 @@ int check_listed(const Kernels<T>& kernels, const Sizes& p, const Matrix<T>& x, 
     for (int64_t m = 0; m < part.rows; ++m) std::copy_n(x.row(m0 + m), p.k, part.row(m));
     Guarded<T> packed(part.rows * p.k), sums(part.rows * p.n * kernels.lanes);
     pack(part, wide_panel(kernels), packed);
-    kernels.listed_rows(part.rows, p.n, p.k, wide_panel(kernels), lists.ends.data() + h, lists.chunks + 1,
+    kernels.sparse.sddmm(part.rows, p.n, p.k, wide_panel(kernels), lists.ends.data() + h, lists.chunks + 1,
                         lists.found.data(), lists.L, packed.data(), w.data(), bias, sums.data(), found.row(m0), found.ld);
     if (check_fronts(sums) != 0) return 1;
   }
@@ -90,8 +93,8 @@ int check_rows(const Kernels<T>& kernels, const Sizes& p, int64_t gap, bool with
   Guarded<T> packed(p.n * p.k), one(1);
   x.fill(1), w.fill(2), bias.fill(3), pack(w, wide_panel(kernels), packed);
   const T* b = with_bias ? bias.row(0) : nullptr;
-  kernels.gemm_rows(p.m, p.n, p.k, p.k, x.row(0), x.ld, w.row(0), b, y.row(0), y.ld);
-  kernels.gemm_rows(p.m, p.n, p.k, wide_panel(kernels), x.row(0), x.ld, packed.data(), b, again.row(0), again.ld);
+  kernels.unpacked_gemm.forward(p.m, p.n, p.k, p.k, x.row(0), x.ld, w.row(0), b, y.row(0), y.ld);
+  kernels.unpacked_gemm.forward(p.m, p.n, p.k, wide_panel(kernels), x.row(0), x.ld, packed.data(), b, again.row(0), again.ld);
   for (int64_t m = 0; m < p.m; ++m)
     for (int64_t j = 0; j < p.n; ++j) {
       if (!close_sum(y.at(m, j), b ? b[j] : T(0), p.k, [&](int64_t k) -> long double {
@@ -99,7 +102,7 @@ int check_rows(const Kernels<T>& kernels, const Sizes& p, int64_t gap, bool with
           }))
         return fail("wrong sum", m, j);
       if (!same_bits(again.at(m, j), y.at(m, j))) return fail("panels change the bits", m, j);
-      kernels.gemm_rows(1, 1, p.k, p.k, x.row(m), x.ld, w.row(j), b ? b + j : b, one.data(), 1);
+      kernels.unpacked_gemm.forward(1, 1, p.k, p.k, x.row(m), x.ld, w.row(j), b ? b + j : b, one.data(), 1);
       if (!same_bits(one[0], y.at(m, j))) return fail("cutting changes the bits", m, j);
     }
   return y.check_gaps() | again.check_gaps() | check_listed(kernels, p, x, packed, b, y, gap);
@@ -120,7 +123,7 @@ int check_sparse(const Kernels<T>& kernels, const Sizes& p, int64_t gap) {
   for (const bool columns : {false, true}) {
     const int64_t part = columns ? 7 : 64, n = std::min(p.n, wide_panel(kernels));
     for (int64_t k = 0; k == 0 || k < p.k; k += part)
-      kernels.gemm_part(columns, p.m, std::min(part, p.k - k), n, columns ? turned.row(k) : a.row(0) + k,
+      kernels.gemm.partial_product(columns, p.m, std::min(part, p.k - k), n, columns ? turned.row(k) : a.row(0) + k,
                         columns ? p.m : p.k, b.row(k), b.ld, k > 0, dense.row(0), dense.ld);
     for (int64_t m = 0; m < p.m; ++m)
       for (int64_t j = 0; j < n; ++j)
@@ -133,7 +136,7 @@ int check_sparse(const Kernels<T>& kernels, const Sizes& p, int64_t gap) {
           }))
         return fail("wrong sum", m, j);
       for (int64_t k = 0; k < p.k; ++k) column[k] = b.at(k, j);
-      kernels.gemm_forward(1, 1, p.k, a.row(m), p.k, column.data(), nullptr, one.data(), 1);
+      kernels.gemm.forward(1, 1, p.k, a.row(m), p.k, column.data(), nullptr, one.data(), 1);
       if (!same_bits(one[0], c.at(m, j))) return fail("not the dense sum", m, j);
     }
   return c.check_gaps() | dense.check_gaps();
@@ -178,7 +181,7 @@ void bench(const Kernels<T>& kernels, const Problem& problem) {
     for (const auto& [what, of] : {std::pair{"as it is", p.k}, std::pair{"in panels", panel}})
       show(what, operations, [&] {
         in_blocks([&](int64_t j, int64_t rows) {
-          kernels.gemm_rows(p.m, rows, p.k, of, x.get(), p.k, w.get() + j * p.k, nullptr, y.get() + j, p.n);
+          kernels.unpacked_gemm.forward(p.m, rows, p.k, of, x.get(), p.k, w.get() + j * p.k, nullptr, y.get() + j, p.n);
         });
       });
     if (p.m > kSparseChunk) return;
@@ -186,7 +189,7 @@ void bench(const Kernels<T>& kernels, const Problem& problem) {
     Aligned<T> sums(kSparseChunk * p.m * kernels.lanes);
     show("1 of 2", operations / 2, [&] {
       in_blocks([&](int64_t j, int64_t rows) {
-        kernels.listed_rows(p.m, rows, p.k, panel, lists.ends.data() + 2 * j, 2, lists.found.data() + j * p.m, p.m, x.get(),
+        kernels.sparse.sddmm(p.m, rows, p.k, panel, lists.ends.data() + 2 * j, 2, lists.found.data() + j * p.m, p.m, x.get(),
                             w.get() + j * p.k, nullptr, sums.get(), y.get() + j, p.n);
       });
     });

@@ -1,5 +1,7 @@
 /// Compares convolutions by Winograd's kernels with plain loops, in guarded memory.
 #include "conv_problem.hpp"
+#include "kernels/conv/layout.hpp"
+#include "kernels/conv/winograd.hpp"
 
 namespace nncore::check {
 namespace {
@@ -21,6 +23,7 @@ template <class T>
 struct Arrays {
   const Kernels<T>& kernels;
   const ConvKernels<T>& conv = kernels.conv;
+  const WinogradKernels<T>& winograd = kernels.winograd;
   WinogradShape s;
   ConvArrays<T> arrays;
   int64_t b = kernels.lanes, points = s.n() * s.n(), tiles = arrays.images * s.tiles();
@@ -47,20 +50,20 @@ struct Arrays {
   void forward(int64_t most, const T* bias, T* y) {
     each_range(most, [&](const TileRange& part) {
       Guarded<T> v(points * point(s.conv.C, part)), z(points * point(s.conv.K, part));
-      conv.winograd_input(s, part, x.data(), v.data());
+      winograd.input_transform(s, part, x.data(), v.data());
       for (int64_t p = 0; p < points; ++p)
-        conv.conv_forward(product(part), {1, 0, K, 0, 1}, v.data() + p * point(s.conv.C, part),
+        conv.forward(product(part), {1, 0, K, 0, 1}, v.data() + p * point(s.conv.C, part),
                           u.data() + p * s.weights(b), nullptr, z.data() + p * point(s.conv.K, part));
-      conv.winograd_output(s, part, z.data(), bias, y);
+      winograd.output_transform(s, part, z.data(), bias, y);
     });
   }
 
   int check_forward(bool with_bias) {
     const ConvShape& c = s.conv;
     Guarded<T> w(packed_size(c, b)), bias(c.K), y(blocked_size(b, arrays.images, c.K, c.OH(), c.OW())), cut(y.size());
-    conv.pack_weights(c, arrays.w.data(), w.data());
+    kernels.conv_layout.pack_weights(c, arrays.w.data(), w.data());
     std::copy(arrays.bias.begin(), arrays.bias.end(), bias.data());
-    for (int64_t k = 0; k < K; ++k) conv.winograd_weights(s, k, k + 1, w.data(), u.data());
+    for (int64_t k = 0; k < K; ++k) winograd.weight_transform(s, k, k + 1, w.data(), u.data());
     forward(std::max<int64_t>(tiles, 1), with_bias ? bias.data() : nullptr, y.data());
     forward(3, with_bias ? bias.data() : nullptr, cut.data());
     for (int64_t i = 0; i < y.size(); ++i)
@@ -92,13 +95,13 @@ struct Arrays {
     each_range((tiles + 2 * parts - 1) / (2 * parts), [&](const TileRange& range) {
       Guarded<T> v(points * point(c.C, range)), z(points * point(c.K, range));
       T* const part = sums.data() + calls++ % parts * u.size();
-      conv.winograd_input(s, range, x.data(), v.data());
-      conv.winograd_gradient(s, range, dy.data(), z.data());
+      winograd.input_transform(s, range, x.data(), v.data());
+      winograd.gradient_transform(s, range, dy.data(), z.data());
       for (int64_t p = 0; p < points; ++p)
-        conv.conv_weight_gradient(product(range), {1, 0, K, 0, C, 0, 1, true}, v.data() + p * point(c.C, range),
+        conv.weight_gradient(product(range), {1, 0, K, 0, C, 0, 1, true}, v.data() + p * point(c.C, range),
                                   z.data() + p * point(c.K, range), part + p * s.weights(b));
     });
-    for (int64_t k = 0; k < K; ++k) conv.winograd_weight_gradient(s, k, k + 1, parts, u.size(), sums.data(), dw.data());
+    for (int64_t k = 0; k < K; ++k) winograd.weight_gradient_transform(s, k, k + 1, parts, u.size(), sums.data(), dw.data());
 
     Tolerance<T> tolerance{c.kh};
     const auto each = [&](auto f) {

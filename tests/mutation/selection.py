@@ -37,7 +37,7 @@ FIRST = {
     "schedules": (["tests/contract/test_schedules.py", "tests/schedules"], ""),
     "activations.hpp": (LAYERS, None),
     "channels.cpp": (LAYERS, "Norm"),
-    "softmax.cpp": ([GRADIENTS, BY_HAND, *LOSSES], "softmax or cross"),
+    "softmax/": ([GRADIENTS, BY_HAND, *LOSSES], "softmax or cross"),
     "update/": (OPTIMIZERS, ""),
     "lowering": ([GRADIENTS, BY_HAND, *TRAINING, *IMAGES], ""),
 }

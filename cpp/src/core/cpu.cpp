@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "kernels/probe.hpp"
 #include "kernels/sets.hpp"
 #include "nncore/cpu.hpp"
 #include "nncore/error.hpp"
@@ -40,7 +41,7 @@ template <class T>
 double fma_rate(int64_t rounds) {
   std::vector<T> out(static_cast<std::size_t>(kernels<T>().lanes));
   const auto start = std::chrono::steady_clock::now();
-  const double operations = kernels<T>().fma_probe(rounds, out.data());
+  const double operations = kernels<T>().probe.fma(rounds, out.data());
   return operations / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 

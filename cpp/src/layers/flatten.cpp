@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "kernels/table.hpp"
 #include "lowering/reorder.hpp"
 #include "nncore/layer.hpp"
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <string>
 
-#include "kernels/table.hpp"
+#include "kernels/reduce/reduce.hpp"
 #include "lowering/epilogue.hpp"
 #include "lowering/nodes.hpp"
 #include "nncore/buffer.hpp"
@@ -72,7 +72,7 @@ class LoweredResidual final : public Lowered<T>, public Packing<T> {
     after_.begin(n, pass);
     each_piece(n, [&](int64_t first, int64_t count) {
       std::copy_n(z + first, count, y + first);
-      kernels<T>().add(count, beside + first, y + first);
+      kernels<T>().reduce.add(count, beside + first, y + first);
       if (after_) after_.forward(first, count, y + first);
     });
   }
@@ -92,7 +92,7 @@ class LoweredResidual final : public Lowered<T>, public Packing<T> {
       node_backward(node, N, dy, wanted, sink);
       if (dx != nullptr && i == from_) {
         each_piece(n, [&](int64_t first, int64_t count) {
-          kernels<T>().add(count, beside + first, wanted + first);
+          kernels<T>().reduce.add(count, beside + first, wanted + first);
         });
       }
       dy = wanted;
@@ -247,7 +247,7 @@ class Residual final : public Layer<T> {
       z = out;
     }
     std::copy_n(z.data, z.size(), y.data);
-    kernels<T>().add(x.size(), x.data, y.data);
+    kernels<T>().reduce.add(x.size(), x.data, y.data);
   }
 
   void backward(View<const T> dy, View<T> dx) override {
@@ -263,7 +263,7 @@ class Residual final : public Layer<T> {
       dz = wanted;
       std::swap(from, to);
     }
-    if (dx.data != nullptr) kernels<T>().add(dy.size(), dy.data, dx.data);
+    if (dx.data != nullptr) kernels<T>().reduce.add(dy.size(), dy.data, dx.data);
   }
 
   /// The model gives memory to this layer's parameters, which are the children's.

@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "kernels/small_nets/batched_loss.hpp"
-#include "kernels/table.hpp"
+#include "kernels/small_nets/model_batch.hpp"
 #include "losses/reduction.hpp"
 #include "nncore/loss.hpp"
 
@@ -23,7 +23,7 @@ class BCEWithLogitsLoss final : public Loss<T> {
   Link link() const override { return Link::sigmoid; }
   BatchedLoss<T> batched() const override {
     if (!weight_.empty()) return {};
-    return {kernels<T>().models_logits, false, mean_};
+    return {kernels<T>().model_batch.logits, false, mean_};
   }
 
   void check(const Shape& z, const Target<T>& y) const override {

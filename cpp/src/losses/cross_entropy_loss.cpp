@@ -2,7 +2,8 @@
 #include <vector>
 
 #include "kernels/small_nets/batched_loss.hpp"
-#include "kernels/table.hpp"
+#include "kernels/small_nets/model_batch.hpp"
+#include "kernels/softmax/softmax.hpp"
 #include "losses/reduction.hpp"
 #include "nncore/buffer.hpp"
 #include "nncore/loss.hpp"
@@ -27,7 +28,7 @@ class CrossEntropyLoss final : public Loss<T> {
   Link link() const override { return Link::softmax; }
   BatchedLoss<T> batched() const override {
     if (!weight_.empty() || smoothing_ != 0.0) return {};
-    return {kernels<T>().models_cross_entropy, true, mean_};
+    return {kernels<T>().model_batch.cross_entropy, true, mean_};
   }
 
   void check(const Shape& z, const Target<T>& y) const override {
@@ -57,8 +58,8 @@ class CrossEntropyLoss final : public Loss<T> {
   double value_and_gradient(View<const T> z, const Target<T>& y, T* dz) override {
     if (is_cross_entropy(y)) {
       const double scale = mean_ ? 1.0 / static_cast<double>(z.batch()) : 1.0;
-      const double sum = kernels<T>().softmax_cross_entropy(z.batch(), z.shape[1], z.data, y.labels,
-                                                            static_cast<T>(scale), dz);
+      const double sum = kernels<T>().softmax.cross_entropy(z.batch(), z.shape[1], z.data, y.labels,
+                                                          static_cast<T>(scale), dz);
       return sum * scale;
     }
     return general(z, y, dz);
@@ -80,7 +81,7 @@ class CrossEntropyLoss final : public Loss<T> {
     const double even = smoothing_ / static_cast<double>(C);
     T* log_p = log_p_.reserve(N * C);
     double* u = u_.reserve(C);
-    kernels<T>().log_softmax(N, C, z.data, log_p);
+    kernels<T>().softmax.log_forward(N, C, z.data, log_p);
     double total = 0;
     for (int64_t n = 0; n < N; ++n) {
       if (y.labels == nullptr) {

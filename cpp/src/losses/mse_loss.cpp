@@ -1,5 +1,5 @@
 #include "kernels/small_nets/batched_loss.hpp"
-#include "kernels/table.hpp"
+#include "kernels/small_nets/model_batch.hpp"
 #include "losses/reduction.hpp"
 #include "nncore/loss.hpp"
 
@@ -12,7 +12,7 @@ class MSELoss final : public Loss<T> {
  public:
   explicit MSELoss(const Args& args) : mean_(takes_mean(args)) {}
 
-  BatchedLoss<T> batched() const override { return {kernels<T>().models_squares, false, mean_}; }
+  BatchedLoss<T> batched() const override { return {kernels<T>().model_batch.squares, false, mean_}; }
 
   void check(const Shape& z, const Target<T>& y) const override { check_values("[MSELoss]", z, y); }
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "kernels/table.hpp"
+#include "kernels/elementwise/dropout.hpp"
 #include "nncore/layer.hpp"
 #include "nncore/rng.hpp"
 
@@ -31,7 +31,7 @@ class DropoutMask {
     if (p_ == 1.0) {
       std::fill_n(y, n, T(0));
     } else if (p_ > 0.0) {
-      kernels<T>().dropout(first, n, words_, least_, scale_, x, y);
+      kernels<T>().dropout.apply(first, n, words_, least_, scale_, x, y);
     } else if (x != y) {
       std::copy_n(x, n, y);
     }

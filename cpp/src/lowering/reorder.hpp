@@ -1,7 +1,8 @@
 /// Reorder: converts an array of samples from one layout to another.
 #pragma once
 
-#include "kernels/table.hpp"
+#include "kernels/conv/layout.hpp"
+#include "kernels/gemm/feature_major.hpp"
 #include "nncore/layer.hpp"
 #include "nncore/thread_pool.hpp"
 
@@ -24,7 +25,7 @@ Shape shape_of(Layout layout, const Shape& sample, int64_t N) {
 /// N images of C channels of L pixels from batch-major to channel-blocked, or back.
 template <class T>
 void reorder_blocks(bool to_blocks, int64_t N, int64_t C, int64_t L, const T* from, T* to) {
-  const auto kernel = to_blocks ? kernels<T>().conv.to_blocked : kernels<T>().conv.from_blocked;
+  const auto kernel = to_blocks ? kernels<T>().conv_layout.to_blocked : kernels<T>().conv_layout.from_blocked;
   const int64_t blocked = blocks_of(C, kernels<T>().lanes) * kernels<T>().lanes * L, natural = C * L;
   parallel_for(N, 2.0 * static_cast<double>(N) * static_cast<double>(blocked), [&](int64_t n) {
     kernel(1, C, L, from + n * (to_blocks ? natural : blocked), to + n * (to_blocks ? blocked : natural));
@@ -49,7 +50,8 @@ class Reorder final : public Lowered<T> {
     if (from_ == Layout::channel_blocked || to_ == Layout::channel_blocked) {
       return reorder_blocks(to == Layout::channel_blocked, N, sample_[0], sample_[1] * sample_[2], x, y);
     }
-    const auto kernel = to == Layout::feature_major ? kernels<T>().to_lanes : kernels<T>().from_lanes;
+    const FeatureMajorKernels<T>& k = kernels<T>().feature_major;
+    const auto kernel = to == Layout::feature_major ? k.to_feature_major : k.to_batch_major;
     kernel(N, sample_.size(), x, whole_registers<T>(N), y);
   }
 

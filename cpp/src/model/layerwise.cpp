@@ -1,7 +1,7 @@
 /// The layerwise way: one layer after the other, every output kept.
 #include <algorithm>
 
-#include "kernels/table.hpp"
+#include "kernels/reduce/reduce.hpp"
 #include "model/inference.hpp"
 #include "nncore/model.hpp"
 
@@ -32,7 +32,8 @@ View<const T> Model<T>::normalized(View<const T> x) {
   const int64_t D = x.shape.sample().size();
   T* own = outputs_[0].reserve(x.size());
   for (int64_t i = 0; i < x.size(); i += D) {
-    kernels<T>().normalize(D, x.data + i, input_->mean.data(), input_->inverse_std.data(), input_->step(), own + i);
+    kernels<T>().reduce.normalize(D, x.data + i, input_->mean.data(), input_->inverse_std.data(), input_->step(),
+                                  own + i);
   }
   return {own, x.shape};
 }

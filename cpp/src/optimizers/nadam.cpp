@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "kernels/table.hpp"
+#include "kernels/update/update.hpp"
 #include "nncore/optimizer.hpp"
 
 namespace nncore {
@@ -29,10 +29,11 @@ class NAdam final : public Optimizer<T> {
   }
 
   void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* state) const override {
-    kernels<T>().nadam(n,
-                       {step.corrected_rate, step.second_rate, beta1_, beta2_, eps_, decoupled_ ? 0.0 : weight_decay_,
-                        decoupled_ ? 1.0 - step.rate * weight_decay_ : 1.0, step.correction2},
-                       w, g, state[0], state[1]);
+    kernels<T>().update.nadam(n,
+                              {step.corrected_rate, step.second_rate, beta1_, beta2_, eps_,
+                               decoupled_ ? 0.0 : weight_decay_,
+                               decoupled_ ? 1.0 - step.rate * weight_decay_ : 1.0, step.correction2},
+                              w, g, state[0], state[1]);
   }
 
  private:

@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "kernels/table.hpp"
+#include "kernels/update/update.hpp"
 #include "nncore/optimizer.hpp"
 
 namespace nncore {
@@ -34,11 +34,11 @@ class RAdam final : public Optimizer<T> {
 
   void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* state) const override {
     const bool rectified = step.second_rate > 0;
-    kernels<T>().radam(n,
-                       {rectified ? step.second_rate : step.corrected_rate, beta1_, beta2_, eps_,
-                        decoupled_ ? 0.0 : weight_decay_, decoupled_ ? 1.0 - step.rate * weight_decay_ : 1.0,
-                        rectified},
-                       w, g, state[0], state[1]);
+    kernels<T>().update.radam(n,
+                              {rectified ? step.second_rate : step.corrected_rate, beta1_, beta2_, eps_,
+                               decoupled_ ? 0.0 : weight_decay_, decoupled_ ? 1.0 - step.rate * weight_decay_ : 1.0,
+                               rectified},
+                              w, g, state[0], state[1]);
   }
 
  private:

@@ -1,4 +1,4 @@
-#include "kernels/table.hpp"
+#include "kernels/update/update.hpp"
 #include "nncore/optimizer.hpp"
 
 namespace nncore {
@@ -25,7 +25,7 @@ class RMSprop final : public Optimizer<T> {
   void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* state) const override {
     T* const buffer = momentum_ > 0 ? state[1] : nullptr;
     T* const mean = centered_ ? state[momentum_ > 0 ? 2 : 1] : nullptr;
-    kernels<T>().rmsprop(n, {step.rate, alpha_, eps_, weight_decay_, momentum_}, w, g, state[0], buffer, mean);
+    kernels<T>().update.rmsprop(n, {step.rate, alpha_, eps_, weight_decay_, momentum_}, w, g, state[0], buffer, mean);
   }
 
  private:

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/table.hpp"
+#include "kernels/elementwise/elementwise.hpp"
+#include "kernels/reduce/reduce.hpp"
+#include "kernels/small_nets/online.hpp"
+#include "kernels/softmax/softmax.hpp"
 #include "plan/planned_parameter.hpp"
 
 namespace nncore {
@@ -117,6 +120,7 @@ void Online<T>::place(const std::vector<Elementwise<T>>& functions, const std::v
     }
     const Elementwise<T>& f = functions[i];
     layer.forward = f.forward, layer.backward = f.backward, layer.a = f.a, layer.from_z = f.from_x;
+    layer.relu = f && f.forward == kernels<T>().elementwise.relu.forward;
     layer.y = take(layer.C), layer.dy = take(layer.C);
     layer.z = f.from_x ? take(layer.C) : layer.y;
   }
@@ -142,7 +146,7 @@ bool Online<T>::update_of_step(void* context, int64_t step) {
   Online& self = *static_cast<Online*>(context);
   const T* g = self.g_.data();
   const bool loss_finite = self.y_ == nullptr || std::isfinite(self.losses_[static_cast<std::size_t>(step)]);
-  if (self.check_finite_ && !(loss_finite && kernels<T>().all_finite(self.n_, g))) return false;
+  if (self.check_finite_ && !(loss_finite && kernels<T>().reduce.all_finite(self.n_, g))) return false;
   self.optimizer_.update(self.constants_[static_cast<std::size_t>(step)], self.n_, self.w_.data(), g, self.state_);
   return true;
 }
@@ -158,11 +162,11 @@ void Online<T>::run(int64_t steps, const T* x, const Target<T>& y, StepResult* r
   const bool cross_entropy = loss_.is_cross_entropy(y);
   y_ = cross_entropy ? nullptr : &y;
   const int64_t C = layers_.back().C;
-  const int64_t done = kernels<T>().online({layers_.data(), static_cast<int64_t>(layers_.size()), x, outputs_.data(),
-                                            cross_entropy ? y.labels : nullptr, loss_of_step,
-                                            descent_ ? rates_.data() : nullptr, update_of_step, this},
-                                           steps);
-  if (cross_entropy) kernels<T>().cross_entropy_values(steps, C, outputs_.data(), y.labels, losses_.data());
+  const OnlineRun<T> given = {layers_.data(), static_cast<int64_t>(layers_.size()), x, outputs_.data(),
+                              cross_entropy ? y.labels : nullptr, loss_of_step,
+                              descent_ ? rates_.data() : nullptr, update_of_step, this};
+  const int64_t done = kernels<T>().online.run(given, steps);
+  if (cross_entropy) kernels<T>().softmax.cross_entropy_values(steps, C, outputs_.data(), y.labels, losses_.data());
   const int64_t finite = done < 0 ? steps - 1 : done;  // the last stands for any of them
   for (int64_t k = 0; k < steps; ++k) {
     results[k].loss = losses_[static_cast<std::size_t>(k)];

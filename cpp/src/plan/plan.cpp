@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "kernels/table.hpp"
+#include "kernels/reduce/reduce.hpp"
 #include "lowering/nodes.hpp"
 #include "plan/online.hpp"
 #include "plan/planned_parameter.hpp"
@@ -215,7 +215,7 @@ void Plan<T>::restore(const Buffer<T>& snapshot, int64_t t) {
 template <class T>
 std::string Plan<T>::nonfinite_parameter() const {
   for (const PlannedParameter<T>& p : parameters_) {
-    if (!kernels<T>().all_finite(p.n, p.w)) return p.owner->label() + " " + p.natural->name;
+    if (!kernels<T>().reduce.all_finite(p.n, p.w)) return p.owner->label() + " " + p.natural->name;
   }
   return "";
 }

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/table.hpp"
+#include "kernels/reduce/reduce.hpp"
 #include "lowering/nodes.hpp"
 #include "nncore/plan.hpp"
 #include "nncore/thread_pool.hpp"
@@ -106,7 +106,7 @@ void Plan<T>::accept(int parameter, int64_t offset, int64_t n, T* g) {
 template <class T>
 void Plan<T>::prepare(const PlannedParameter<T>& p, int64_t offset, int64_t n, T* g) const {
   if (p.natural->role == Role::weight && (options_.l1 > 0 || options_.l2 > 0)) {
-    kernels<T>().add_penalty(n, static_cast<T>(options_.l2), static_cast<T>(options_.l1), p.w + offset, g);
+    kernels<T>().reduce.add_penalty(n, static_cast<T>(options_.l2), static_cast<T>(options_.l1), p.w + offset, g);
   }
   if (options_.clip_value > 0) {
     const T bound = static_cast<T>(options_.clip_value);
@@ -117,7 +117,7 @@ void Plan<T>::prepare(const PlannedParameter<T>& p, int64_t offset, int64_t n, T
 template <class T>
 void Plan<T>::finish(PlannedParameter<T>& p, int64_t offset, int64_t n, T* g) {
   prepare(p, offset, n, g);
-  if (options_.check_finite && !kernels<T>().all_finite(n, g)) {
+  if (options_.check_finite && !kernels<T>().reduce.all_finite(n, g)) {
     finite_.store(false, std::memory_order_relaxed);
     return;
   }
@@ -132,7 +132,7 @@ void Plan<T>::update_deferred(StepResult& result) {
   double squares = 0;
   for (PlannedParameter<T>& p : parameters_) {
     prepare(p, 0, p.n, p.g);
-    squares += kernels<T>().sum_squares(p.n, p.g);
+    squares += kernels<T>().reduce.sum_squares(p.n, p.g);
   }
   result.grad_norm = std::sqrt(squares);
   if (options_.check_finite && !std::isfinite(squares)) {
@@ -156,8 +156,8 @@ double Plan<T>::penalty() const {
   double sum = 0;
   for (const PlannedParameter<T>& p : parameters_) {
     if (p.natural->role != Role::weight) continue;
-    if (options_.l2 > 0) sum += 0.5 * options_.l2 * kernels<T>().sum_squares(p.n, p.w);
-    if (options_.l1 > 0) sum += options_.l1 * kernels<T>().sum_absolute(p.n, p.w);
+    if (options_.l2 > 0) sum += 0.5 * options_.l2 * kernels<T>().reduce.sum_squares(p.n, p.w);
+    if (options_.l1 > 0) sum += options_.l1 * kernels<T>().reduce.sum_absolute(p.n, p.w);
   }
   return sum;
 }

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kernels/table.hpp"
+#include "kernels/reduce/reduce.hpp"
 #include "train/augment.hpp"
 
 namespace nncore {
@@ -68,11 +68,11 @@ const T* SampleBatch<T>::gather_moved(const Model<T>& model, const Samples<T>& x
 
 template <class T>
 void SampleBatch<T>::normalize(const Normalization<T>& norm, int64_t D, const T* x, T* y) const {
-  kernels<T>().normalize(D, x, norm.mean.data(), norm.inverse_std.data(), norm.step(), y);
+  kernels<T>().reduce.normalize(D, x, norm.mean.data(), norm.inverse_std.data(), norm.step(), y);
 }
 template <class T>
 void SampleBatch<T>::normalize(const Normalization<T>& norm, int64_t D, const uint8_t* x, T* y) const {
-  kernels<T>().normalize_u8(D, x, norm.mean.data(), norm.inverse_std.data(), norm.step(), y);
+  kernels<T>().reduce.normalize_u8(D, x, norm.mean.data(), norm.inverse_std.data(), norm.step(), y);
 }
 
 template <class T>

@@ -4,7 +4,8 @@
 #include <cmath>
 #include <set>
 
-#include "kernels/table.hpp"
+#include "kernels/elementwise/elementwise.hpp"
+#include "kernels/small_nets/model_batch.hpp"
 #include "nncore/rng.hpp"
 #include "train/clock.hpp"
 #include "train/ticker.hpp"
@@ -156,11 +157,11 @@ void ModelBatch<T>::gather(int64_t first, int64_t S) {
 template <class T>
 void ModelBatch<T>::forward_and_backward(int64_t S, T scale, bool add) {
   const Kernels<T>& k = kernels<T>();
-  const auto is_relu = [&](const Stage& stage) { return stage.after.forward == k.relu; };
+  const auto is_relu = [&](const Stage& stage) { return stage.after.forward == k.elementwise.relu.forward; };
   const auto weights = [&](T* all, const Stage& stage) { return all + stage.first * lanes_; };
   for (const Stage& stage : stages_) {
-    k.models_product({S, stage.C, stage.columns, 1, block_, stage.columns, 1, 1, block_, false, is_relu(stage)},
-                     stage.x, weights(w_, stage), nullptr, stage.y);
+    k.model_batch.product({S, stage.C, stage.columns, 1, block_, stage.columns, 1, 1, block_, false, is_relu(stage)},
+                          stage.x, weights(w_, stage), nullptr, stage.y);
     if (stage.after && !is_relu(stage)) stage.after.forward(stage.C * block_ * lanes_, stage.after.a, stage.y, stage.y);
   }
   T *dz = gradients_[0], *dx = gradients_[1];
@@ -169,11 +170,11 @@ void ModelBatch<T>::forward_and_backward(int64_t S, T scale, bool add) {
     const Stage& stage = stages_[i];
     const bool gated = is_relu(stage) && i + 1 < stages_.size();  // by the stage behind it
     if (stage.after && !gated) stage.after.backward(stage.C * block_ * lanes_, stage.after.a, stage.y, dz, dz);
-    k.models_product({stage.C, stage.columns, S, block_, 1, block_, 1, stage.columns, 1, add, false}, dz, stage.x,
-                     nullptr, weights(g_, stage));
+    k.model_batch.product({stage.C, stage.columns, S, block_, 1, block_, 1, stage.columns, 1, add, false}, dz, stage.x,
+                          nullptr, weights(g_, stage));
     if (i == 0) break;
-    k.models_product({S, stage.K, stage.C, 1, block_, 1, stage.columns, 1, block_, false, false}, dz,
-                     weights(w_, stage), is_relu(stages_[i - 1]) ? stage.x : nullptr, dx);
+    k.model_batch.product({S, stage.K, stage.C, 1, block_, 1, stage.columns, 1, block_, false, false}, dz,
+                          weights(w_, stage), is_relu(stages_[i - 1]) ? stage.x : nullptr, dx);
     std::swap(dz, dx);
   }
 }
@@ -197,8 +198,8 @@ template <class T>
 void ModelBatch<T>::update() {
   for (const Stage& stage : stages_) {
     if (!penalized_) break;
-    kernels<T>().models_penalty(stage.C, stage.K, stage.columns, l2_.data(), l1_.data(), w_ + stage.first * lanes_,
-                                g_ + stage.first * lanes_, penalty_.data());
+    kernels<T>().model_batch.penalty(stage.C, stage.K, stage.columns, l2_.data(), l1_.data(), w_ + stage.first * lanes_,
+                                    g_ + stage.first * lanes_, penalty_.data());
   }
   for (StepConstants& constants : constants_) constants.t = steps_ + 1;
   const int64_t n = static_cast<int64_t>(places_.size()) * lanes_;

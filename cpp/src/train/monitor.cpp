@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/table.hpp"
+#include "kernels/reduce/reduce.hpp"
 #include "train/statistics.hpp"
 
 namespace nncore {
@@ -136,10 +136,10 @@ void Monitor<T>::add_gradients(const Plan<T>& plan, Loss<T>& loss, View<const T>
     const Parameter<T>& p = *model_.parameters()[i];
     const int64_t n = p.shape.size();
     if (p.role == Role::weight && (options_.l1 > 0 || options_.l2 > 0)) {
-      kernels<T>().add_penalty(n, static_cast<T>(options_.l2), static_cast<T>(options_.l1), p.value, p.grad);
+      kernels<T>().reduce.add_penalty(n, static_cast<T>(options_.l2), static_cast<T>(options_.l1), p.value, p.grad);
     }
     describe(parameter_row_[i] + 1, n, p.grad);
-    squares += kernels<T>().sum_squares(n, p.grad);
+    squares += kernels<T>().reduce.sum_squares(n, p.grad);
   }
   model_.zero_grad();
   for (Observation& seen : observations_) {

@@ -3,7 +3,7 @@
 /// tensor.
 #include <cmath>
 
-#include "kernels/table.hpp"
+#include "kernels/reduce/reduce.hpp"
 #include "train/run.hpp"
 
 namespace nncore {
@@ -117,7 +117,7 @@ std::string Trainer<T>::repeat_step(const Run& run, uint32_t step) {
 /// The first tensor that is not finite when the step is run layer by layer.
 template <class T>
 std::string Trainer<T>::name_nonfinite(uint32_t step) {
-  const auto finite = [](int64_t n, const T* x) { return kernels<T>().all_finite(n, x); };
+  const auto finite = [](int64_t n, const T* x) { return kernels<T>().reduce.all_finite(n, x); };
   plan_->leave();
   const Shape shape = plan_->sample().with_batch(y_.shape[0]);
   if (!finite(shape.size(), x_)) return "the input x";

@@ -7,7 +7,7 @@
 #include <limits>
 #include <vector>
 
-#include "kernels/table.hpp"
+#include "kernels/reduce/statistics.hpp"
 #include "nncore/monitor.hpp"
 #include "nncore/thread_pool.hpp"
 
@@ -33,7 +33,7 @@ Statistics describe_elements(int64_t n, const T* x, Bounds bounds, int64_t bins,
   const Slices slices(n);
   std::array<RangeSummary, Slices::kMaxCount> part;
   slices.each([&](int64_t i, int64_t at, int64_t length) {
-    part[static_cast<std::size_t>(i)] = kernels<T>().summarize(length, x + at, bounds.low, bounds.high);
+    part[static_cast<std::size_t>(i)] = kernels<T>().statistics.summarize(length, x + at, bounds.low, bounds.high);
   });
   RangeSummary all = slices.count > 0 ? part[0] : RangeSummary{};
   for (std::size_t i = 1; i < static_cast<std::size_t>(slices.count); ++i) {
@@ -51,8 +51,9 @@ Statistics describe_elements(int64_t n, const T* x, Bounds bounds, int64_t bins,
   const int64_t table = bins + 1, tables = bins > 0 ? slices.count * kCountTables : 0;
   std::vector<int64_t> bin(static_cast<std::size_t>(tables * table));
   slices.each([&](int64_t i, int64_t at, int64_t length) {
-    squares[static_cast<std::size_t>(i)] = kernels<T>().squares(length, x + at, mean);
-    if (bins > 0) kernels<T>().histogram(length, x + at, low, factor, bins, bin.data() + i * kCountTables * table);
+    squares[static_cast<std::size_t>(i)] = kernels<T>().statistics.sum_squared_distances(length, x + at, mean);
+    if (bins > 0)
+      kernels<T>().statistics.histogram(length, x + at, low, factor, bins, bin.data() + i * kCountTables * table);
   });
   double around = 0;
   for (std::size_t i = 0; i < static_cast<std::size_t>(slices.count); ++i) around += squares[i];

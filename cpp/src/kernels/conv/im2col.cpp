@@ -1,15 +1,16 @@
 /// Convolutions: their columns, gathered into panels as the products want them, and those with too few rows for a
 /// product to be worth the copies.
-#include "kernels/declarations.hpp"
+#include "kernels/conv/im2col.hpp"
+#include "kernels/groups.hpp"
 #include "kernels/simd/each_register.hpp"
 
 namespace nncore::NNCORE_ISA {
+namespace im2col {
 namespace {
 
 /// Runs are copied in whole registers: what a copy writes too much, the next one overwrites.
 template <class T>
-NNCORE_INLINE void gather(int64_t L, int64_t width, const int64_t* offset, int64_t runs, const Run* run, const T* x,
-                          T* out) {
+void pack_panel(int64_t L, int64_t width, const int64_t* offset, int64_t runs, const Run* run, const T* x, T* out) {
   constexpr int64_t lanes = Vec<T>::lanes;
   for (int64_t l = 0; l < L; ++l, out += width) {
     T* to = out;
@@ -43,7 +44,7 @@ NNCORE_INLINE void correlate_block(int64_t L, T start, const T* w, const int64_t
 }
 
 template <class T>
-NNCORE_INLINE void correlate_row(int64_t n, int64_t L, T start, const T* w, const int64_t* offset, const T* x, T* y) {
+void correlate(int64_t n, int64_t L, T start, const T* w, const int64_t* offset, const T* x, T* y) {
   constexpr int64_t lanes = Vec<T>::lanes;
   int64_t i = 0;
   for (; i + 8 * lanes <= n; i += 8 * lanes) correlate_block<8>(L, start, w, offset, x + i, y + i, Whole{});
@@ -51,21 +52,19 @@ NNCORE_INLINE void correlate_row(int64_t n, int64_t L, T start, const T* w, cons
   each_register<T>(n - i, [=](int64_t j, auto some) { correlate_block<1>(L, start, w, offset, x + i + j, y + i + j, some); });
 }
 
+
+template <class T>
+constexpr Im2colKernels<T> table() {
+  return {
+      .pack_panel = pack_panel<T>,
+      .correlate = correlate<T>,
+  };
+}
+
 }  // namespace
+}  // namespace im2col
 
-void columns(int64_t L, int64_t width, const int64_t* offset, int64_t runs, const Run* run, const float* x, float* out) {
-  gather(L, width, offset, runs, run, x, out);
-}
-void columns(int64_t L, int64_t width, const int64_t* offset, int64_t runs, const Run* run, const double* x,
-             double* out) {
-  gather(L, width, offset, runs, run, x, out);
-}
-
-void correlate(int64_t n, int64_t L, float start, const float* w, const int64_t* offset, const float* x, float* y) {
-  correlate_row(n, L, start, w, offset, x, y);
-}
-void correlate(int64_t n, int64_t L, double start, const double* w, const int64_t* offset, const double* x, double* y) {
-  correlate_row(n, L, start, w, offset, x, y);
-}
+constinit const Im2colKernels<float> kIm2colF32 = im2col::table<float>();
+constinit const Im2colKernels<double> kIm2colF64 = im2col::table<double>();
 
 }  // namespace nncore::NNCORE_ISA

@@ -1,24 +1,26 @@
 /// Turning arrays and weights between their natural order and the blocked one, and weights round for the way back.
-#include "kernels/conv/conv_table.hpp"
-#include "kernels/declarations.hpp"
+#include "kernels/conv/layout.hpp"
+#include "kernels/groups.hpp"
+#include "kernels/simd/reorder.hpp"
 #include "kernels/simd/transpose.hpp"
 
 namespace nncore::NNCORE_ISA {
+namespace conv_layout {
 namespace {
 
-/// A pixel of a block is a row of `lanes` samples to to_lanes: channels stand for samples, pixels for features.
+/// A pixel of a block is a row of `lanes` samples to to_feature_major: channels stand for samples, pixels for features.
 template <class T>
-NNCORE_INLINE void block(int64_t N, int64_t C, int64_t L, const T* x, T* y) {
+void to_blocked(int64_t N, int64_t C, int64_t L, const T* x, T* y) {
   constexpr int64_t b = Vec<T>::lanes;
   for (int64_t n = 0; n < N; ++n, x += C * L)
-    for (int64_t c = 0; c < C; c += b, y += b * L) to_lanes(C - c < b ? C - c : b, L, x + c * L, b, y);
+    for (int64_t c = 0; c < C; c += b, y += b * L) to_feature_major(C - c < b ? C - c : b, L, x + c * L, b, y);
 }
 
 template <class T>
-NNCORE_INLINE void unblock(int64_t N, int64_t C, int64_t L, const T* x, T* y) {
+void from_blocked(int64_t N, int64_t C, int64_t L, const T* x, T* y) {
   constexpr int64_t b = Vec<T>::lanes;
   for (int64_t n = 0; n < N; ++n, y += C * L)
-    for (int64_t c = 0; c < C; c += b, x += b * L) from_lanes(C - c < b ? C - c : b, L, x, b, y + c * L);
+    for (int64_t c = 0; c < C; c += b, x += b * L) to_batch_major(C - c < b ? C - c : b, L, x, b, y + c * L);
 }
 
 /// visit(packed, natural, lanes) for each register of packed weights: lane k of it is natural[k * C * kh * kw].
@@ -35,7 +37,7 @@ NNCORE_INLINE void each_weight(const ConvShape& s, Visit visit) {
 }
 
 template <class T>
-NNCORE_INLINE void pack(const ConvShape& s, const T* w, T* packed) {
+void pack_weights(const ConvShape& s, const T* w, T* packed) {
   const int64_t stride = s.C * s.kh * s.kw;
   each_weight<T>(s, [=](int64_t to, int64_t from, int64_t lanes) __attribute__((always_inline)) {
     for (int64_t k = 0; k < Vec<T>::lanes; ++k) packed[to + k] = k < lanes ? w[from + k * stride] : T(0);
@@ -43,7 +45,7 @@ NNCORE_INLINE void pack(const ConvShape& s, const T* w, T* packed) {
 }
 
 template <class T>
-NNCORE_INLINE void unpack(const ConvShape& s, const T* packed, T* w) {
+void unpack_weights(const ConvShape& s, const T* packed, T* w) {
   const int64_t stride = s.C * s.kh * s.kw;
   each_weight<T>(s, [=](int64_t from, int64_t to, int64_t lanes) __attribute__((always_inline)) {
     for (int64_t k = 0; k < lanes; ++k) w[to + k * stride] = packed[from + k];
@@ -52,7 +54,7 @@ NNCORE_INLINE void unpack(const ConvShape& s, const T* packed, T* w) {
 
 /// A square of b inputs by b outputs is transposed, the taps are taken in reverse.
 template <class T>
-NNCORE_INLINE void flip(const ConvShape& s, int64_t block0, int64_t block1, const T* w, T* flipped) {
+void flip_weights(const ConvShape& s, int64_t block0, int64_t block1, const T* w, T* flipped) {
   constexpr int b = Vec<T>::lanes;
   const int64_t taps = s.kh * s.kw;
   w += block0 * s.C * taps * b;
@@ -72,25 +74,22 @@ NNCORE_INLINE void flip(const ConvShape& s, int64_t block0, int64_t block1, cons
     }
 }
 
+
+template <class T>
+constexpr ConvLayoutKernels<T> table() {
+  return {
+      .to_blocked = to_blocked<T>,
+      .from_blocked = from_blocked<T>,
+      .pack_weights = pack_weights<T>,
+      .unpack_weights = unpack_weights<T>,
+      .flip_weights = flip_weights<T>,
+  };
+}
+
 }  // namespace
+}  // namespace conv_layout
 
-void to_blocked(int64_t N, int64_t C, int64_t L, const float* x, float* y) { block(N, C, L, x, y); }
-void to_blocked(int64_t N, int64_t C, int64_t L, const double* x, double* y) { block(N, C, L, x, y); }
-
-void from_blocked(int64_t N, int64_t C, int64_t L, const float* x, float* y) { unblock(N, C, L, x, y); }
-void from_blocked(int64_t N, int64_t C, int64_t L, const double* x, double* y) { unblock(N, C, L, x, y); }
-
-void pack_weights(const ConvShape& s, const float* w, float* packed) { pack(s, w, packed); }
-void pack_weights(const ConvShape& s, const double* w, double* packed) { pack(s, w, packed); }
-
-void unpack_weights(const ConvShape& s, const float* packed, float* w) { unpack(s, packed, w); }
-void unpack_weights(const ConvShape& s, const double* packed, double* w) { unpack(s, packed, w); }
-
-void flip_weights(const ConvShape& s, int64_t block0, int64_t block1, const float* w, float* flipped) {
-  flip(s, block0, block1, w, flipped);
-}
-void flip_weights(const ConvShape& s, int64_t block0, int64_t block1, const double* w, double* flipped) {
-  flip(s, block0, block1, w, flipped);
-}
+constinit const ConvLayoutKernels<float> kConvLayoutF32 = conv_layout::table<float>();
+constinit const ConvLayoutKernels<double> kConvLayoutF64 = conv_layout::table<double>();
 
 }  // namespace nncore::NNCORE_ISA

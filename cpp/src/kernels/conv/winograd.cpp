@@ -11,11 +11,12 @@
 /// in both directions of an image, m = 4. The points are those of the smallest errors among eighths (Barabasz et al.,
 /// Error analysis and improving the accuracy of Winograd convolution, 2020): twice (k = 3) and five times (k = 5) the
 /// direct way's; with 1 and 2, the usual ones for k = 3, five times.
-#include "kernels/conv/conv_table.hpp"
-#include "kernels/declarations.hpp"
+#include "kernels/conv/winograd.hpp"
+#include "kernels/groups.hpp"
 #include "kernels/simd/simd.hpp"
 
 namespace nncore::NNCORE_ISA {
+namespace winograd {
 namespace {
 
 template <int n>
@@ -288,62 +289,45 @@ NNCORE_INLINE void for_size(const WinogradShape& s, F f) {
 }
 
 template <class T>
-NNCORE_INLINE void input(const WinogradShape& s, const TileRange& part, const T* x, T* v) {
+void input_transform(const WinogradShape& s, const TileRange& part, const T* x, T* v) {
   const ConvShape& c = s.conv;
   for_size(s, [&]<int n>() { spread<ToPoints<n>>(s, part, c.C, c.H, c.W, c.ph, c.pw, x, v); });
 }
 template <class T>
-NNCORE_INLINE void gradient(const WinogradShape& s, const TileRange& part, const T* dy, T* v) {
+void gradient_transform(const WinogradShape& s, const TileRange& part, const T* dy, T* v) {
   const ConvShape& c = s.conv;
   for_size(s, [&]<int n>() { spread<Evaluate<n, 4, false>>(s, part, c.K, c.OH(), c.OW(), 0, 0, dy, v); });
 }
 template <class T>
-NNCORE_INLINE void output(const WinogradShape& s, const TileRange& part, const T* v, const T* bias, T* y) {
+void output_transform(const WinogradShape& s, const TileRange& part, const T* v, const T* bias, T* y) {
   for_size(s, [&]<int n>() { gather<Collect<n, 4, false>>(s, part, v, bias, y); });
 }
 template <class T>
-NNCORE_INLINE void to_points(const WinogradShape& s, int64_t block0, int64_t block1, const T* w, T* u) {
+void weight_transform(const WinogradShape& s, int64_t block0, int64_t block1, const T* w, T* u) {
   for_size(s, [&]<int n>() { weights<Evaluate<n, n - 3, true>>(s, block0, block1, w, u); });
 }
 template <class T>
-NNCORE_INLINE void from_points(const WinogradShape& s, int64_t block0, int64_t block1, int64_t parts, int64_t part,
+void weight_gradient_transform(const WinogradShape& s, int64_t block0, int64_t block1, int64_t parts, int64_t part,
                                const T* u, T* dw) {
   for_size(s, [&]<int n>() { weight_gradient<Collect<n, n - 3, true>>(s, block0, block1, parts, part, u, dw); });
 }
 
+
+template <class T>
+constexpr WinogradKernels<T> table() {
+  return {
+      .input_transform = input_transform<T>,
+      .gradient_transform = gradient_transform<T>,
+      .output_transform = output_transform<T>,
+      .weight_transform = weight_transform<T>,
+      .weight_gradient_transform = weight_gradient_transform<T>,
+  };
+}
+
 }  // namespace
+}  // namespace winograd
 
-void winograd_input(const WinogradShape& s, const TileRange& part, const float* x, float* v) { input(s, part, x, v); }
-void winograd_input(const WinogradShape& s, const TileRange& part, const double* x, double* v) { input(s, part, x, v); }
-
-void winograd_gradient(const WinogradShape& s, const TileRange& part, const float* dy, float* v) {
-  gradient(s, part, dy, v);
-}
-void winograd_gradient(const WinogradShape& s, const TileRange& part, const double* dy, double* v) {
-  gradient(s, part, dy, v);
-}
-
-void winograd_output(const WinogradShape& s, const TileRange& part, const float* v, const float* bias, float* y) {
-  output(s, part, v, bias, y);
-}
-void winograd_output(const WinogradShape& s, const TileRange& part, const double* v, const double* bias, double* y) {
-  output(s, part, v, bias, y);
-}
-
-void winograd_weights(const WinogradShape& s, int64_t block0, int64_t block1, const float* w, float* u) {
-  to_points(s, block0, block1, w, u);
-}
-void winograd_weights(const WinogradShape& s, int64_t block0, int64_t block1, const double* w, double* u) {
-  to_points(s, block0, block1, w, u);
-}
-
-void winograd_weight_gradient(const WinogradShape& s, int64_t block0, int64_t block1, int64_t parts, int64_t part,
-                              const float* u, float* dw) {
-  from_points(s, block0, block1, parts, part, u, dw);
-}
-void winograd_weight_gradient(const WinogradShape& s, int64_t block0, int64_t block1, int64_t parts, int64_t part,
-                              const double* u, double* dw) {
-  from_points(s, block0, block1, parts, part, u, dw);
-}
+constinit const WinogradKernels<float> kWinogradF32 = winograd::table<float>();
+constinit const WinogradKernels<double> kWinogradF64 = winograd::table<double>();
 
 }  // namespace nncore::NNCORE_ISA

@@ -18,6 +18,7 @@ struct Relu {
 template <class T>
 struct LeakyRelu {
   Vec<T> slope;
+  NNCORE_INLINE explicit LeakyRelu(const T* a) : slope(Vec<T>::broadcast(a)) {}
   NNCORE_INLINE Vec<T> forward(Vec<T> x) const { return select(x > Vec<T>::zero(), x, slope * x); }
   NNCORE_INLINE Vec<T> backward(Vec<T> y, Vec<T> dy) const { return select(y > Vec<T>::zero(), dy, slope * dy); }
 };

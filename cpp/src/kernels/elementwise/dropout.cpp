@@ -1,9 +1,11 @@
 /// Dropout: Philox4x32-10 (see nncore/rng.hpp) for as many blocks at once as 64-bit lanes, one word for each element.
-#include "kernels/declarations.hpp"
+#include "kernels/elementwise/dropout.hpp"
+#include "kernels/groups.hpp"
 #include "kernels/simd/each_register.hpp"
 #include "kernels/simd/transpose.hpp"
 
 namespace nncore::NNCORE_ISA {
+namespace dropout {
 namespace {
 
 using Words = IntVec<double>;  // a 32-bit word in the low half of each lane; what the high half holds does not matter
@@ -62,7 +64,7 @@ NNCORE_INLINE Vec<T> kept(IntVec<T> word, IntVec<T> least, Vec<T> x) {
 }
 
 template <class T>
-void drop(int64_t first, int64_t n, const RandomWords& random, uint32_t least, T scale, const T* x, T* y) {
+void apply(int64_t first, int64_t n, const RandomWords& random, uint32_t least, T scale, const T* x, T* y) {
   constexpr int64_t L = Vec<T>::lanes, batch = kRegisters<T> * L;
   const IntVec<T> bound = IntVec<T>::all(static_cast<typename IntVec<T>::Scalar>(least));
   const Vec<T> factor = Vec<T>::all(scale);
@@ -85,15 +87,18 @@ void drop(int64_t first, int64_t n, const RandomWords& random, uint32_t least, T
   }
 }
 
-}  // namespace
 
-void dropout(int64_t first, int64_t n, const RandomWords& random, uint32_t least, float scale, const float* x,
-             float* y) {
-  drop(first, n, random, least, scale, x, y);
+template <class T>
+constexpr DropoutKernels<T> table() {
+  return {
+      .apply = apply<T>,
+  };
 }
-void dropout(int64_t first, int64_t n, const RandomWords& random, uint32_t least, double scale, const double* x,
-             double* y) {
-  drop(first, n, random, least, scale, x, y);
-}
+
+}  // namespace
+}  // namespace dropout
+
+constinit const DropoutKernels<float> kDropoutF32 = dropout::table<float>();
+constinit const DropoutKernels<double> kDropoutF64 = dropout::table<double>();
 
 }  // namespace nncore::NNCORE_ISA

@@ -1,10 +1,12 @@
 /// Products with samples in lanes: arrays of features, each a row of samples. Narrow layers leave no lane idle so,
 /// and weights are broadcast from their natural layout.
-#include "kernels/declarations.hpp"
+#include "kernels/gemm/feature_major.hpp"
+#include "kernels/groups.hpp"
 #include "kernels/simd/parts.hpp"
-#include "kernels/simd/transpose.hpp"
+#include "kernels/simd/reorder.hpp"
 
 namespace nncore::NNCORE_ISA {
+namespace feature_major {
 namespace {
 
 /// Where the weights of one output and those of one input lie apart: (K, 1) forward, (1, K) backward.
@@ -105,6 +107,16 @@ NNCORE_INLINE Vec<T> sums(Vec<T> (&a)[Vec<T>::lanes]) {
   return a[0];
 }
 
+template <class T>
+void forward(int64_t N, int64_t C, int64_t K, int64_t ld, const T* x, const T* w, const T* bias, T* y) {
+  product(N, C, K, ld, x, w, {K, 1}, bias, y);
+}
+
+template <class T>
+void input_gradient(int64_t N, int64_t C, int64_t K, int64_t ld, const T* dy, const T* w, T* dx) {
+  product<T>(N, K, C, ld, dy, w, {1, K}, nullptr, dx);
+}
+
 /// dw[c, k] for a tile of `rows` <= A outputs and `columns` <= L / A inputs. A tile at the edge repeats its last row
 /// or column, so that every tile is the same code.
 template <class T, int A>
@@ -179,7 +191,7 @@ NNCORE_INLINE T row_sum(int64_t N, const T* x) {
 
 /// out[c] = sum of row c: L rows at a time share one tree of sums, a few are folded one by one.
 template <class T>
-void row_sums(int64_t N, int64_t C, int64_t ld, const T* x, T* out) {
+void bias_gradient(int64_t N, int64_t C, int64_t ld, const T* x, T* out) {
   constexpr int L = Vec<T>::lanes;
   int64_t c = 0;
   for (; C - c > L / 4; c += L) {
@@ -196,85 +208,24 @@ void row_sums(int64_t N, int64_t C, int64_t ld, const T* x, T* out) {
   for (; c < C; ++c) out[c] = row_sum(N, x + c * ld);
 }
 
-template <class T>
-void turn_to_lanes(int64_t N, int64_t F, const T* x, int64_t ld, T* y) {
-  constexpr int L = Vec<T>::lanes;
-  for (int64_t n = 0; n < N; n += L) {
-    const int64_t rows = N - n < L ? N - n : L;
-    if (F == 2) {
-      Vec<T> block[2];
-      turn_pairs(rows, x + 2 * n, block);
-      block[0].store(y + n), block[1].store(y + ld + n);
-      continue;
-    }
-    for (int64_t f = 0; f < F; f += L) {
-      const FirstLanes<T> width(F - f < L ? F - f : L);
-      Vec<T> tile[L];
-#pragma GCC unroll 16
-      for (int r = 0; r < L; ++r) tile[r] = r < rows ? Vec<T>::load(x + (n + r) * F + f, width) : Vec<T>::zero();
-      transpose(tile);
-#pragma GCC unroll 16
-      for (int i = 0; i < L; ++i)
-        if (f + i < F) tile[i].store(y + (f + i) * ld + n);
-    }
-  }
-}
+
 
 template <class T>
-void turn_from_lanes(int64_t N, int64_t F, const T* x, int64_t ld, T* y) {
-  constexpr int L = Vec<T>::lanes;
-  for (int64_t n = 0; n < N; n += L) {
-    const int64_t rows = N - n < L ? N - n : L;
-    if (F == 2) {
-      const Vec<T> block[2] = {Vec<T>::load(x + n), Vec<T>::load(x + ld + n)};
-      turn_pairs_back(rows, block, y + 2 * n);
-      continue;
-    }
-    for (int64_t f = 0; f < F; f += L) {
-      const FirstLanes<T> width(F - f < L ? F - f : L);
-      Vec<T> tile[L];
-#pragma GCC unroll 16
-      for (int i = 0; i < L; ++i) tile[i] = f + i < F ? Vec<T>::load(x + (f + i) * ld + n) : Vec<T>::zero();
-      transpose(tile);
-#pragma GCC unroll 16
-      for (int r = 0; r < L; ++r)
-        if (r < rows) tile[r].store(y + (n + r) * F + f, width);
-    }
-  }
+constexpr FeatureMajorKernels<T> table() {
+  return {
+      .forward = forward<T>,
+      .input_gradient = input_gradient<T>,
+      .weight_gradient = weight_gradient<T>,
+      .bias_gradient = bias_gradient<T>,
+      .to_feature_major = to_feature_major<T>,
+      .to_batch_major = to_batch_major<T>,
+  };
 }
 
 }  // namespace
+}  // namespace feature_major
 
-void lanes_forward(int64_t N, int64_t C, int64_t K, int64_t ld, const float* x, const float* w, const float* bias,
-                   float* y) {
-  product(N, C, K, ld, x, w, {K, 1}, bias, y);
-}
-void lanes_forward(int64_t N, int64_t C, int64_t K, int64_t ld, const double* x, const double* w, const double* bias,
-                   double* y) {
-  product(N, C, K, ld, x, w, {K, 1}, bias, y);
-}
-
-void lanes_dx(int64_t N, int64_t C, int64_t K, int64_t ld, const float* dy, const float* w, float* dx) {
-  product<float>(N, K, C, ld, dy, w, {1, K}, nullptr, dx);
-}
-void lanes_dx(int64_t N, int64_t C, int64_t K, int64_t ld, const double* dy, const double* w, double* dx) {
-  product<double>(N, K, C, ld, dy, w, {1, K}, nullptr, dx);
-}
-
-void lanes_dw(int64_t N, int64_t C, int64_t K, int64_t ld, const float* x, const float* dy, float* dw) {
-  weight_gradient(N, C, K, ld, x, dy, dw);
-}
-void lanes_dw(int64_t N, int64_t C, int64_t K, int64_t ld, const double* x, const double* dy, double* dw) {
-  weight_gradient(N, C, K, ld, x, dy, dw);
-}
-
-void lanes_db(int64_t N, int64_t C, int64_t ld, const float* dy, float* db) { row_sums(N, C, ld, dy, db); }
-void lanes_db(int64_t N, int64_t C, int64_t ld, const double* dy, double* db) { row_sums(N, C, ld, dy, db); }
-
-void to_lanes(int64_t N, int64_t F, const float* x, int64_t ld, float* y) { turn_to_lanes(N, F, x, ld, y); }
-void to_lanes(int64_t N, int64_t F, const double* x, int64_t ld, double* y) { turn_to_lanes(N, F, x, ld, y); }
-
-void from_lanes(int64_t N, int64_t F, const float* x, int64_t ld, float* y) { turn_from_lanes(N, F, x, ld, y); }
-void from_lanes(int64_t N, int64_t F, const double* x, int64_t ld, double* y) { turn_from_lanes(N, F, x, ld, y); }
+constinit const FeatureMajorKernels<float> kFeatureMajorF32 = feature_major::table<float>();
+constinit const FeatureMajorKernels<double> kFeatureMajorF64 = feature_major::table<double>();
 
 }  // namespace nncore::NNCORE_ISA

@@ -1,11 +1,12 @@
-/// y = x W^T + bias with so few columns that lanes along them would be idle. Every sum is that of the tiles in
-/// gemm.cpp, term by term, so which way is taken does not change a bit.
+/// y = x W^T + bias with so few columns that lanes along them would be idle. Every sum is that of the tiles of
+/// tiles.hpp, term by term, so which way is taken does not change a bit.
 #pragma once
 
 #include "kernels/simd/parts.hpp"
 #include "kernels/simd/transpose.hpp"
 
 namespace nncore::NNCORE_ISA {
+namespace gemm {
 namespace {
 
 /// Up to this many columns the lanes run along the rows: turning x costs as much as one FMA with each of its columns.
@@ -73,4 +74,5 @@ NNCORE_INLINE bool narrow_forward(int64_t M, int64_t width, int64_t K, const T* 
 }
 
 }  // namespace
+}  // namespace gemm
 }  // namespace nncore::NNCORE_ISA

@@ -1,13 +1,15 @@
 /// Products with a sparse left side, and those of which some results alone are wanted: what is not there takes no time.
 /// The sums are those of the dense products, term by term.
-#include "kernels/declarations.hpp"
+#include "kernels/gemm/sparse.hpp"
+#include "kernels/groups.hpp"
 #include "kernels/simd/parts.hpp"
 #include "kernels/simd/simd.hpp"
 
 namespace nncore::NNCORE_ISA {
+namespace sparse {
 namespace {
 
-/// One call, as in table.hpp.
+/// One call, as in gemm/sparse.hpp.
 template <class T>
 struct Sparse {
   int64_t R;
@@ -20,7 +22,7 @@ struct Sparse {
   bool add;
   T* c;
   int64_t ldc;
-  const T* soon;
+  const T* next_b;
 };
 
 /// The whole last register, or the lanes it has.
@@ -53,11 +55,11 @@ template <class T, int vectors, bool whole>
   const Sparse<T> p = given;
   const Last<T, whole> end{FirstLanes<T>(p.width - last * lanes)};
   const int64_t share = (kSparseChunk + p.R - 1) / p.R;  // of the rows to come
-  const T* soon = p.soon;
+  const T* next_b = p.next_b;
   for (int64_t r = 0; r < p.R; ++r) {
-    for (int64_t i = 0; soon != nullptr && i < share; ++i, soon += p.ldb)
+    for (int64_t i = 0; next_b != nullptr && i < share; ++i, next_b += p.ldb)
 #pragma GCC unroll 8
-      for (int64_t v = 0; v < vectors; ++v) __builtin_prefetch(soon + v * lanes);
+      for (int64_t v = 0; v < vectors; ++v) __builtin_prefetch(next_b + v * lanes);
     T* c = p.c + r * p.ldc;
     Vec<T> sum[vectors];
 #pragma GCC unroll 8
@@ -78,12 +80,14 @@ template <class T, int vectors, bool whole>
 }
 
 template <class T>
-NNCORE_INLINE void product(const Sparse<T>& p) {
-  if (p.R == 0 || p.width == 0) return;
-  for_width<T>(p.width, [&]<int vectors, bool whole>() { rows<T, vectors, whole>(p); });
+void spmm(int64_t R, const int32_t* ends, int64_t lde, const Nonzero<T>* a, int64_t lda, int64_t width, const T* b,
+          int64_t ldb, bool add, T* c, int64_t ldc, const T* next_b) {
+  const Sparse<T> p = {R, ends, lde, a, lda, width, b, ldb, add, c, ldc, next_b};
+  if (R == 0 || width == 0) return;
+  for_width<T>(width, [&]<int vectors, bool whole>() { rows<T, vectors, whole>(p); });
 }
 
-/// Some results of x W^T, as in table.hpp.
+/// Some results of x W^T, as in gemm/sparse.hpp.
 template <class T>
 struct Listed {
   int64_t M, C, K, panel;
@@ -124,8 +128,10 @@ template <class T, int vectors, bool whole>
 }
 
 template <class T>
-NNCORE_INLINE void listed(const Listed<T>& p) {
+void sddmm(int64_t M, int64_t C, int64_t K, int64_t panel, const int32_t* ends, int64_t lde, const Nonzero<T>* list,
+           int64_t ldl, const T* x, const T* w, const T* bias, T* scratch, T* y, int64_t ldy) {
   constexpr int64_t lanes = Vec<T>::lanes;
+  const Listed<T> p = {M, C, K, panel, ends, lde, list, ldl, x, w, bias, scratch, y, ldy};
   int64_t count = 0;
   for (int64_t c = 0; c < p.C; ++c) count += p.end(c) - p.begin(c);
   for (int64_t i = 0; i < count; ++i) Vec<T>::zero().store(p.sums + i * lanes);
@@ -147,26 +153,19 @@ NNCORE_INLINE void listed(const Listed<T>& p) {
     }
 }
 
+
+template <class T>
+constexpr SparseKernels<T> table() {
+  return {
+      .spmm = spmm<T>,
+      .sddmm = sddmm<T>,
+  };
+}
+
 }  // namespace
+}  // namespace sparse
 
-void sparse_product(int64_t R, const int32_t* ends, int64_t lde, const Nonzero<float>* a, int64_t lda, int64_t width,
-                    const float* b, int64_t ldb, bool add, float* c, int64_t ldc, const float* soon) {
-  product<float>({R, ends, lde, a, lda, width, b, ldb, add, c, ldc, soon});
-}
-void sparse_product(int64_t R, const int32_t* ends, int64_t lde, const Nonzero<double>* a, int64_t lda, int64_t width,
-                    const double* b, int64_t ldb, bool add, double* c, int64_t ldc, const double* soon) {
-  product<double>({R, ends, lde, a, lda, width, b, ldb, add, c, ldc, soon});
-}
-
-void listed_rows(int64_t M, int64_t C, int64_t K, int64_t panel, const int32_t* ends, int64_t lde,
-                 const Nonzero<float>* list, int64_t ldl, const float* x, const float* w, const float* bias,
-                 float* sums, float* y, int64_t ldy) {
-  listed<float>({M, C, K, panel, ends, lde, list, ldl, x, w, bias, sums, y, ldy});
-}
-void listed_rows(int64_t M, int64_t C, int64_t K, int64_t panel, const int32_t* ends, int64_t lde,
-                 const Nonzero<double>* list, int64_t ldl, const double* x, const double* w, const double* bias,
-                 double* sums, double* y, int64_t ldy) {
-  listed<double>({M, C, K, panel, ends, lde, list, ldl, x, w, bias, sums, y, ldy});
-}
+constinit const SparseKernels<float> kSparseF32 = sparse::table<float>();
+constinit const SparseKernels<double> kSparseF64 = sparse::table<double>();
 
 }  // namespace nncore::NNCORE_ISA

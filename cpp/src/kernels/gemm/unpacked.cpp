@@ -1,9 +1,11 @@
 /// y = x W^T + bias with lanes along the inputs: rows of x times rows of W, as W lies in memory or in wide panels.
 /// Each result is one register of sums, the lanes of which a fixed tree adds up.
-#include "kernels/declarations.hpp"
+#include "kernels/gemm/unpacked.hpp"
+#include "kernels/groups.hpp"
 #include "kernels/simd/parts.hpp"
 
 namespace nncore::NNCORE_ISA {
+namespace unpacked_gemm {
 namespace {
 
 // Rows of x and rows of w in a tile. AVX-512 6 * 4 sums + 6 + 1 = 31 of 32 registers, per vector 10 loads for 24 FMA;
@@ -12,7 +14,7 @@ constexpr int kTileM = NNCORE_AVX512 ? 6 : NNCORE_AVX2 ? 3 : 2, kTileC = 4;
 // Rows of w that one row of x alone meets at once: it waits for memory, and that gives more to many streams.
 constexpr int kStreams = NNCORE_AVX512 ? 16 : 8;
 
-/// One call, as in table.hpp.
+/// One call, as in gemm/unpacked.hpp.
 template <class T>
 struct Rows {
   int64_t C, K, panel, ldx, ldy;
@@ -92,22 +94,27 @@ NNCORE_INLINE void strip(int64_t M, const Rows<T>& r, int64_t c) {
 }
 
 template <class T>
-void product(int64_t M, const Rows<T>& r) {
+void forward(int64_t M, int64_t C, int64_t K, int64_t panel, const T* x, int64_t ldx, const T* w, const T* bias, T* y,
+             int64_t ldy) {
+  const Rows<T> r = {C, K, panel, ldx, ldy, x, w, bias, y};
   int64_t c = 0;
   for (; M == 1 && c + kStreams <= r.C; c += kStreams) tile<T, 1, kStreams>(r, 0, c, 0, 1);
   for (; c + kTileC <= r.C; c += kTileC) strip<T, kTileC>(M, r, c);
   for (; c < r.C; ++c) strip<T, 1>(M, r, c);
 }
 
-}  // namespace
 
-void gemm_rows(int64_t M, int64_t C, int64_t K, int64_t panel, const float* x, int64_t ldx, const float* w,
-               const float* bias, float* y, int64_t ldy) {
-  product<float>(M, {C, K, panel, ldx, ldy, x, w, bias, y});
+template <class T>
+constexpr UnpackedGemmKernels<T> table() {
+  return {
+      .forward = forward<T>,
+  };
 }
-void gemm_rows(int64_t M, int64_t C, int64_t K, int64_t panel, const double* x, int64_t ldx, const double* w,
-               const double* bias, double* y, int64_t ldy) {
-  product<double>(M, {C, K, panel, ldx, ldy, x, w, bias, y});
-}
+
+}  // namespace
+}  // namespace unpacked_gemm
+
+constinit const UnpackedGemmKernels<float> kUnpackedGemmF32 = unpacked_gemm::table<float>();
+constinit const UnpackedGemmKernels<double> kUnpackedGemmF64 = unpacked_gemm::table<double>();
 
 }  // namespace nncore::NNCORE_ISA

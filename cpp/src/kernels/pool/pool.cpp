@@ -1,8 +1,10 @@
 /// Pooling, tap by tap: loops that compilers turn into vectors, for strides of 1 and 2 on their own.
-#include "kernels/declarations.hpp"
+#include "kernels/groups.hpp"
+#include "kernels/pool/pool.hpp"
 #include "kernels/simd/types.hpp"
 
 namespace nncore::NNCORE_ISA {
+namespace pool {
 namespace {
 
 /// f(stride), the common strides as constants.
@@ -14,14 +16,13 @@ NNCORE_INLINE void with_stride(int64_t stride, const F& f) {
 }
 
 template <class T>
-NNCORE_INLINE void largest(int64_t n, int64_t stride, const T* __restrict x, int32_t index, T* __restrict best,
-                           int32_t* __restrict at) {
+void max(int64_t n, int64_t stride, const T* __restrict x, int32_t index, T* __restrict best, int32_t* __restrict at) {
   with_stride(stride, [=](const int64_t s) __attribute__((always_inline)) {
     const auto step = static_cast<int32_t>(s);
     if (at == nullptr) {
       for (int64_t i = 0; i < n; ++i) {
         const T v = x[i * s];
-        best[i] = (v > best[i]) | (v != v) ? v : best[i];
+        best[i] = ((v > best[i]) | (v != v)) ? v : best[i];
       }
     } else {
       for (int64_t i = 0; i < n; ++i) {
@@ -35,32 +36,33 @@ NNCORE_INLINE void largest(int64_t n, int64_t stride, const T* __restrict x, int
 }
 
 template <class T>
-NNCORE_INLINE void add_from(int64_t n, int64_t stride, const T* __restrict x, T* __restrict y) {
+void add(int64_t n, int64_t stride, const T* __restrict x, T* __restrict y) {
   with_stride(stride, [=](const int64_t s) __attribute__((always_inline)) {
     for (int64_t i = 0; i < n; ++i) y[i] += x[i * s];
   });
 }
 
 template <class T>
-NNCORE_INLINE void add_to(int64_t n, int64_t stride, const T* __restrict x, T* __restrict y) {
+void scatter(int64_t n, int64_t stride, const T* __restrict x, T* __restrict y) {
   with_stride(stride, [=](const int64_t s) __attribute__((always_inline)) {
     for (int64_t i = 0; i < n; ++i) y[i * s] += x[i];
   });
 }
 
+
+template <class T>
+constexpr PoolKernels<T> table() {
+  return {
+      .max = max<T>,
+      .add = add<T>,
+      .scatter = scatter<T>,
+  };
+}
+
 }  // namespace
+}  // namespace pool
 
-void pool_max(int64_t n, int64_t stride, const float* x, int32_t index, float* best, int32_t* at) {
-  largest(n, stride, x, index, best, at);
-}
-void pool_max(int64_t n, int64_t stride, const double* x, int32_t index, double* best, int32_t* at) {
-  largest(n, stride, x, index, best, at);
-}
-
-void pool_sum(int64_t n, int64_t stride, const float* x, float* y) { add_from(n, stride, x, y); }
-void pool_sum(int64_t n, int64_t stride, const double* x, double* y) { add_from(n, stride, x, y); }
-
-void pool_spread(int64_t n, int64_t stride, const float* x, float* y) { add_to(n, stride, x, y); }
-void pool_spread(int64_t n, int64_t stride, const double* x, double* y) { add_to(n, stride, x, y); }
+constinit const PoolKernels<float> kPoolF32 = pool::table<float>();
+constinit const PoolKernels<double> kPoolF64 = pool::table<double>();
 
 }  // namespace nncore::NNCORE_ISA

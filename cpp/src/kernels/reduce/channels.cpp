@@ -1,18 +1,20 @@
 /// Sums and maps over arrays (N, C, L), channel by channel: what normalisations are made of. With L = 1 a lane of a
 /// register is a channel, with more the lanes run along the L numbers of one channel. Sums are in double; each channel
 /// has its own, in an order that N and L fix.
-#include "kernels/declarations.hpp"
+#include "kernels/groups.hpp"
+#include "kernels/reduce/channels.hpp"
 #include "kernels/simd/double_sum.hpp"
 #include "kernels/simd/each_register.hpp"
 
 namespace nncore::NNCORE_ISA {
+namespace channels {
 namespace {
 
 using Double = Vec<double>;
 
 /// As many doubles as there are, zeros behind them.
 template <class T>
-NNCORE_INLINE Double load_double(const T* p, int64_t count) {
+NNCORE_INLINE Double load_doubles(const T* p, int64_t count) {
   if (count >= Double::lanes) return load_double(p);
   T some[Double::lanes] = {};
   for (int64_t i = 0; i < count; ++i) some[i] = p[i];
@@ -28,13 +30,13 @@ NNCORE_INLINE void store_double(double* p, int64_t count, Double x) {
 template <class T>
 struct Value {
   const T* x;
-  NNCORE_INLINE Double operator()(int64_t at, int64_t count, Double) const { return load_double(x + at, count); }
+  NNCORE_INLINE Double operator()(int64_t at, int64_t count, Double) const { return load_doubles(x + at, count); }
 };
 template <class T>
 struct Square {
   const T* x;
   NNCORE_INLINE Double operator()(int64_t at, int64_t count, Double center) const {
-    const Double d = load_double(x + at, count) - center;
+    const Double d = load_doubles(x + at, count) - center;
     return d * d;
   }
 };
@@ -42,7 +44,7 @@ template <class T>
 struct Product {
   const T *a, *x;
   NNCORE_INLINE Double operator()(int64_t at, int64_t count, Double center) const {
-    return load_double(a + at, count) * (load_double(x + at, count) - center);
+    return load_doubles(a + at, count) * (load_doubles(x + at, count) - center);
   }
 };
 
@@ -51,7 +53,7 @@ template <int registers, class Term>
 NNCORE_INLINE void sum_columns(int64_t N, int64_t count, int64_t ldx, Term term, const double* center, double* sums) {
   constexpr int L = Double::lanes;
   Double total[registers] = {}, mean[registers] = {};
-  for (int r = 0; r < registers && center != nullptr; ++r) mean[r] = load_double(center + r * L, count - r * L);
+  for (int r = 0; r < registers && center != nullptr; ++r) mean[r] = load_doubles(center + r * L, count - r * L);
   for (int64_t n = 0; n < N; ++n)
 #pragma GCC unroll 4
     for (int r = 0; r < registers; ++r) total[r] = total[r] + term(n * ldx + r * L, count - r * L, mean[r]);
@@ -99,6 +101,19 @@ NNCORE_INLINE void sum_channels(int64_t N, int64_t C, int64_t L, int64_t ldx, Te
   }
 }
 
+template <class T>
+void sums(int64_t N, int64_t C, int64_t L, int64_t ldx, const T* x, double* out) {
+  sum_channels(N, C, L, ldx, Value<T>{x}, nullptr, out);
+}
+template <class T>
+void squares(int64_t N, int64_t C, int64_t L, int64_t ldx, const T* x, const double* center, double* out) {
+  sum_channels(N, C, L, ldx, Square<T>{x}, center, out);
+}
+template <class T>
+void products(int64_t N, int64_t C, int64_t L, int64_t ldx, const T* a, const T* x, const double* center, double* out) {
+  sum_channels(N, C, L, ldx, Product<T>{a, x}, center, out);
+}
+
 /// f(at, lanes, constants...) for every register of the array, each constant that of the channel.
 template <class T, class F, class... Constant>
 NNCORE_INLINE void each_channel(int64_t N, int64_t C, int64_t L, int64_t ldx, F f, const Constant*... constant) {
@@ -116,7 +131,7 @@ NNCORE_INLINE void each_channel(int64_t N, int64_t C, int64_t L, int64_t ldx, F 
 }
 
 template <class T>
-NNCORE_INLINE void affine(int64_t N, int64_t C, int64_t L, int64_t ldx, const T* x, const T* center, const T* scale,
+void affine(int64_t N, int64_t C, int64_t L, int64_t ldx, const T* x, const T* center, const T* scale,
                           const T* shift, T* y) {
   const auto one = [=](int64_t at, auto lanes, Vec<T> m, Vec<T> s, Vec<T> b) __attribute__((always_inline)) {
     store(y + at, lanes, fma(load(x + at, lanes) - m, s, b));
@@ -125,7 +140,7 @@ NNCORE_INLINE void affine(int64_t N, int64_t C, int64_t L, int64_t ldx, const T*
 }
 
 template <class T>
-NNCORE_INLINE void gradient(int64_t N, int64_t C, int64_t L, int64_t ldx, const T* x, const T* dy, const T* center,
+void gradient(int64_t N, int64_t C, int64_t L, int64_t ldx, const T* x, const T* dy, const T* center,
                             const T* scale, const T* slope, const T* level, T* dx) {
   const auto one = [=](int64_t at, auto lanes, Vec<T> m, Vec<T> s, Vec<T> k, Vec<T> b) __attribute__((always_inline)) {
     store(dx + at, lanes, s * fnma(load(x + at, lanes) - m, k, load(dy + at, lanes) - b));
@@ -133,49 +148,22 @@ NNCORE_INLINE void gradient(int64_t N, int64_t C, int64_t L, int64_t ldx, const 
   each_channel<T>(N, C, L, ldx, one, center, scale, slope, level);
 }
 
+
+template <class T>
+constexpr ChannelKernels<T> table() {
+  return {
+      .sums = sums<T>,
+      .squares = squares<T>,
+      .products = products<T>,
+      .affine = affine<T>,
+      .gradient = gradient<T>,
+  };
+}
+
 }  // namespace
+}  // namespace channels
 
-void channel_sums(int64_t N, int64_t C, int64_t L, int64_t ldx, const float* x, double* sums) {
-  sum_channels(N, C, L, ldx, Value<float>{x}, nullptr, sums);
-}
-void channel_sums(int64_t N, int64_t C, int64_t L, int64_t ldx, const double* x, double* sums) {
-  sum_channels(N, C, L, ldx, Value<double>{x}, nullptr, sums);
-}
-
-void channel_squares(int64_t N, int64_t C, int64_t L, int64_t ldx, const float* x, const double* center, double* sums) {
-  sum_channels(N, C, L, ldx, Square<float>{x}, center, sums);
-}
-void channel_squares(int64_t N, int64_t C, int64_t L, int64_t ldx, const double* x, const double* center,
-                     double* sums) {
-  sum_channels(N, C, L, ldx, Square<double>{x}, center, sums);
-}
-
-void channel_products(int64_t N, int64_t C, int64_t L, int64_t ldx, const float* a, const float* x,
-                      const double* center, double* sums) {
-  sum_channels(N, C, L, ldx, Product<float>{a, x}, center, sums);
-}
-void channel_products(int64_t N, int64_t C, int64_t L, int64_t ldx, const double* a, const double* x,
-                      const double* center, double* sums) {
-  sum_channels(N, C, L, ldx, Product<double>{a, x}, center, sums);
-}
-
-void channel_affine(int64_t N, int64_t C, int64_t L, int64_t ldx, const float* x, const float* center,
-                    const float* scale, const float* shift, float* y) {
-  affine(N, C, L, ldx, x, center, scale, shift, y);
-}
-void channel_affine(int64_t N, int64_t C, int64_t L, int64_t ldx, const double* x, const double* center,
-                    const double* scale, const double* shift, double* y) {
-  affine(N, C, L, ldx, x, center, scale, shift, y);
-}
-
-void channel_gradient(int64_t N, int64_t C, int64_t L, int64_t ldx, const float* x, const float* dy,
-                      const float* center, const float* scale, const float* slope, const float* level, float* dx) {
-  gradient(N, C, L, ldx, x, dy, center, scale, slope, level, dx);
-}
-void channel_gradient(int64_t N, int64_t C, int64_t L, int64_t ldx, const double* x, const double* dy,
-                      const double* center, const double* scale, const double* slope, const double* level,
-                      double* dx) {
-  gradient(N, C, L, ldx, x, dy, center, scale, slope, level, dx);
-}
+constinit const ChannelKernels<float> kChannelsF32 = channels::table<float>();
+constinit const ChannelKernels<double> kChannelsF64 = channels::table<double>();
 
 }  // namespace nncore::NNCORE_ISA

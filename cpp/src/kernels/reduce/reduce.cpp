@@ -1,9 +1,11 @@
 /// Sums in double, the test for finite numbers, and small helpers on ranges.
-#include "kernels/declarations.hpp"
+#include "kernels/groups.hpp"
+#include "kernels/reduce/reduce.hpp"
 #include "kernels/simd/double_sum.hpp"
 #include "kernels/simd/each_register.hpp"
 
 namespace nncore::NNCORE_ISA {
+namespace reduce {
 namespace {
 
 struct Square {
@@ -16,7 +18,7 @@ struct Absolute {
 
 /// Four running sums hide the latency of the addition; what is left over is padded with zeros, which add nothing.
 template <class Term, class T>
-NNCORE_INLINE double sum_terms(int64_t n, const T* x) {
+double sum_terms(int64_t n, const T* x) {
   constexpr int L = Vec<double>::lanes, chains = 4, block = chains * L;
   Vec<double> total[chains] = {};
   int64_t i = 0;
@@ -30,7 +32,7 @@ NNCORE_INLINE double sum_terms(int64_t n, const T* x) {
 
 /// 0 x is 0 for every finite x and NaN for the others, and a NaN stays in a sum.
 template <class T>
-NNCORE_INLINE bool finite(int64_t n, const T* x) {
+bool all_finite(int64_t n, const T* x) {
   constexpr int L = Vec<T>::lanes, chains = 4, block = chains * L;
   Vec<T> trace[chains] = {};
   int64_t i = 0;
@@ -43,12 +45,12 @@ NNCORE_INLINE bool finite(int64_t n, const T* x) {
 }
 
 template <class T>
-NNCORE_INLINE void add_range(int64_t n, const T* x, T* y) {
+void add(int64_t n, const T* x, T* y) {
   each_register<T>(n, [=](int64_t i, auto lanes) { store(y + i, lanes, load(y + i, lanes) + load(x + i, lanes)); });
 }
 
 template <class T>
-NNCORE_INLINE void add_penalty_gradient(int64_t n, T l2, T l1, const T* w, T* g) {
+void add_penalty(int64_t n, T l2, T l1, const T* w, T* g) {
   const Vec<T> zero = Vec<T>::zero(), pull = Vec<T>::all(l2), push = Vec<T>::all(l1);
   each_register<T>(n, [=](int64_t i, auto lanes) {
     const Vec<T> weight = load(w + i, lanes), sign = select(weight == zero, zero, copysign(push, weight));
@@ -65,7 +67,7 @@ template <class T, class Lanes>
 NNCORE_INLINE Vec<T> load_number(const T* p, int64_t, Lanes lanes) { return load(p, lanes); }
 
 template <class T, class In>
-NNCORE_INLINE void normalize_range(int64_t n, const In* x, const T* mean, const T* inverse_std, int64_t step, T* y) {
+void normalize(int64_t n, const In* x, const T* mean, const T* inverse_std, int64_t step, T* y) {
   if (step == 0) {
     const Vec<T> center = Vec<T>::broadcast(mean), factor = Vec<T>::broadcast(inverse_std);
     each_register<T>(n, [=](int64_t i, auto lanes) {
@@ -79,38 +81,24 @@ NNCORE_INLINE void normalize_range(int64_t n, const In* x, const T* mean, const 
   }
 }
 
+
+template <class T>
+constexpr ReduceKernels<T> table() {
+  return {
+      .sum_squares = sum_terms<Square, T>,
+      .sum_absolute = sum_terms<Absolute, T>,
+      .all_finite = all_finite<T>,
+      .add = add<T>,
+      .add_penalty = add_penalty<T>,
+      .normalize_u8 = normalize<T, uint8_t>,
+      .normalize = normalize<T, T>,
+  };
+}
+
 }  // namespace
+}  // namespace reduce
 
-double sum_squares(int64_t n, const float* x) { return sum_terms<Square>(n, x); }
-double sum_squares(int64_t n, const double* x) { return sum_terms<Square>(n, x); }
-
-double sum_absolute(int64_t n, const float* x) { return sum_terms<Absolute>(n, x); }
-double sum_absolute(int64_t n, const double* x) { return sum_terms<Absolute>(n, x); }
-
-bool all_finite(int64_t n, const float* x) { return finite(n, x); }
-bool all_finite(int64_t n, const double* x) { return finite(n, x); }
-
-void add(int64_t n, const float* x, float* y) { add_range(n, x, y); }
-void add(int64_t n, const double* x, double* y) { add_range(n, x, y); }
-
-void add_penalty(int64_t n, float l2, float l1, const float* w, float* g) { add_penalty_gradient(n, l2, l1, w, g); }
-void add_penalty(int64_t n, double l2, double l1, const double* w, double* g) {
-  add_penalty_gradient(n, l2, l1, w, g);
-}
-
-void normalize_u8(int64_t n, const uint8_t* x, const float* mean, const float* inverse_std, int64_t step, float* y) {
-  normalize_range(n, x, mean, inverse_std, step, y);
-}
-void normalize_u8(int64_t n, const uint8_t* x, const double* mean, const double* inverse_std, int64_t step,
-                  double* y) {
-  normalize_range(n, x, mean, inverse_std, step, y);
-}
-
-void normalize(int64_t n, const float* x, const float* mean, const float* inverse_std, int64_t step, float* y) {
-  normalize_range(n, x, mean, inverse_std, step, y);
-}
-void normalize(int64_t n, const double* x, const double* mean, const double* inverse_std, int64_t step, double* y) {
-  normalize_range(n, x, mean, inverse_std, step, y);
-}
+constinit const ReduceKernels<float> kReduceF32 = reduce::table<float>();
+constinit const ReduceKernels<double> kReduceF64 = reduce::table<double>();
 
 }  // namespace nncore::NNCORE_ISA

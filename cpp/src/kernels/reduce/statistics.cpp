@@ -1,9 +1,11 @@
 /// What a range of numbers looks like: two passes, because the mean has to be known before the distances from it and
 /// the ends before the bins. Numbers that are not finite are counted and otherwise left out.
-#include "kernels/declarations.hpp"
+#include "kernels/groups.hpp"
+#include "kernels/reduce/statistics.hpp"
 #include "kernels/simd/double_sum.hpp"
 
 namespace nncore::NNCORE_ISA {
+namespace statistics {
 namespace {
 
 using Double = Vec<double>;
@@ -41,7 +43,7 @@ NNCORE_INLINE void each(int64_t n, const T* x, F f) {
 }
 
 template <class T>
-NNCORE_INLINE RangeSummary summary_of(int64_t n, const T* x, double low, double high) {
+RangeSummary summarize(int64_t n, const T* x, double low, double high) {
   const Double below = Double::all(low), above = Double::all(high);
   Lanes lanes;
   each(n, x, [&](Double v, Mask<double> counted) __attribute__((always_inline)) { lanes.add(v, counted, below, above); });
@@ -56,7 +58,7 @@ NNCORE_INLINE RangeSummary summary_of(int64_t n, const T* x, double low, double 
 }
 
 template <class T>
-NNCORE_INLINE double squares_from(int64_t n, const T* x, double center) {
+double sum_squared_distances(int64_t n, const T* x, double center) {
   const Double mean = Double::all(center);
   Double total = Double::zero();
   each(n, x, [&](Double v, Mask<double> counted) __attribute__((always_inline)) {
@@ -67,7 +69,7 @@ NNCORE_INLINE double squares_from(int64_t n, const T* x, double center) {
 }
 
 template <class T>
-NNCORE_INLINE void count_bins(int64_t n, const T* x, double low, double factor, int64_t bins, int64_t* counts) {
+void histogram(int64_t n, const T* x, double low, double factor, int64_t bins, int64_t* counts) {
   const Double from = Double::all(low), by = Double::all(factor);
   const Double last = Double::all(static_cast<double>(bins - 1)), none = Double::all(static_cast<double>(bins));
   each(n, x, [&](Double v, Mask<double> counted) __attribute__((always_inline)) {
@@ -78,19 +80,20 @@ NNCORE_INLINE void count_bins(int64_t n, const T* x, double low, double factor, 
   });
 }
 
+
+template <class T>
+constexpr StatisticsKernels<T> table() {
+  return {
+      .summarize = summarize<T>,
+      .sum_squared_distances = sum_squared_distances<T>,
+      .histogram = histogram<T>,
+  };
+}
+
 }  // namespace
+}  // namespace statistics
 
-RangeSummary summarize(int64_t n, const float* x, double low, double high) { return summary_of(n, x, low, high); }
-RangeSummary summarize(int64_t n, const double* x, double low, double high) { return summary_of(n, x, low, high); }
-
-double squares(int64_t n, const float* x, double center) { return squares_from(n, x, center); }
-double squares(int64_t n, const double* x, double center) { return squares_from(n, x, center); }
-
-void histogram(int64_t n, const float* x, double low, double factor, int64_t bins, int64_t* counts) {
-  count_bins(n, x, low, factor, bins, counts);
-}
-void histogram(int64_t n, const double* x, double low, double factor, int64_t bins, int64_t* counts) {
-  count_bins(n, x, low, factor, bins, counts);
-}
+constinit const StatisticsKernels<float> kStatisticsF32 = statistics::table<float>();
+constinit const StatisticsKernels<double> kStatisticsF64 = statistics::table<double>();
 
 }  // namespace nncore::NNCORE_ISA

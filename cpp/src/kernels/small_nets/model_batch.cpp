@@ -1,14 +1,16 @@
 /// Models in lanes: every operation on a number of one small net is one instruction on the same number of as many nets
 /// as a register has lanes. Nothing ever crosses lanes, so no net's numbers depend on its neighbours.
-#include "kernels/declarations.hpp"
+#include "kernels/groups.hpp"
 #include "kernels/simd/math.hpp"
+#include "kernels/small_nets/model_batch.hpp"
 
 namespace nncore::NNCORE_ISA {
+namespace model_batch {
 namespace {
 
 /// M × N sums; per term M + N loads for M N FMAs.
 template <class T, int M, int N>
-[[gnu::noinline]] void product_tile(const ModelsProduct& p, const T* a, const T* b, const T* gate, T* c) {
+[[gnu::noinline]] void product_tile(const ModelBatchProduct& p, const T* a, const T* b, const T* gate, T* c) {
   constexpr int64_t L = Vec<T>::lanes;
   const Vec<T> zero = Vec<T>::zero();
   Vec<T> sum[M][N];
@@ -48,7 +50,7 @@ template <class T, int M, int N>
 
 /// All columns of M rows.
 template <class T, int M>
-NNCORE_INLINE void product_rows(const ModelsProduct& p, const T* a, const T* b, const T* gate, T* c) {
+NNCORE_INLINE void product_rows(const ModelBatchProduct& p, const T* a, const T* b, const T* gate, T* c) {
   constexpr int64_t L = Vec<T>::lanes;
   constexpr int wide = NNCORE_AVX512 ? 4 : 2;  // more would not fit the registers
   const int64_t b_next = p.b_row * L, c_next = p.c_column * L;
@@ -63,7 +65,7 @@ NNCORE_INLINE void product_rows(const ModelsProduct& p, const T* a, const T* b, 
 }
 
 template <class T>
-void product(const ModelsProduct& p, const T* a, const T* b, const T* gate, T* c) {
+void product(const ModelBatchProduct& p, const T* a, const T* b, const T* gate, T* c) {
   constexpr int64_t L = Vec<T>::lanes;
   const int64_t a_next = p.a_row * L, c_next = p.c_row * L;
   int64_t m = p.M;
@@ -87,7 +89,7 @@ NNCORE_INLINE void add_to(double* sums, Vec<T> x) {
 /// The same for two classes, where one exponential does: with m = z[label] - z[other] it is log(1 + e^-m), and the
 /// probability of the other class is 1 / (1 + e^m).
 template <class T>
-void cross_entropy_of_two(const ModelsOutputs& p, T scale, const T* z, const T* y, T* dz, double* loss, double* right) {
+void cross_entropy_of_two(const ModelBatchOutputs& p, T scale, const T* z, const T* y, T* dz, double* loss, double* right) {
   constexpr int64_t L = Vec<T>::lanes;
   const Vec<T> zero = Vec<T>::zero(), one = Vec<T>::all(T(1)), to_dz = Vec<T>::all(scale);
   Vec<T> sums = one, own = zero, hits = zero;
@@ -110,7 +112,7 @@ void cross_entropy_of_two(const ModelsOutputs& p, T scale, const T* z, const T* 
 /// -log softmax(z)[label], dz = scale (softmax(z) - onehot). The logarithms of the samples' sums are taken together: each
 /// sum lies between 1 and C.
 template <class T>
-void cross_entropy(const ModelsOutputs& p, T scale, const T* z, const T* y, T* dz, double* loss, double* right) {
+void cross_entropy(const ModelBatchOutputs& p, T scale, const T* z, const T* y, T* dz, double* loss, double* right) {
   if (p.C == 2) return cross_entropy_of_two(p, scale, z, y, dz, loss, right);
   constexpr int64_t L = Vec<T>::lanes;
   const Vec<T> one = Vec<T>::all(T(1)), to_dz = Vec<T>::all(scale);
@@ -150,7 +152,7 @@ struct Judged {
   Mask<T> right;
 };
 template <class T, class F>
-NNCORE_INLINE void each_output(const ModelsOutputs& p, T scale, const T* z, const T* y, T* dz, double* loss,
+NNCORE_INLINE void each_output(const ModelBatchOutputs& p, T scale, const T* z, const T* y, T* dz, double* loss,
                                double* right, F f) {
   constexpr int64_t L = Vec<T>::lanes;
   const Vec<T> one = Vec<T>::all(T(1)), to_dz = Vec<T>::all(scale);
@@ -169,7 +171,7 @@ NNCORE_INLINE void each_output(const ModelsOutputs& p, T scale, const T* z, cons
 
 /// (z - y)².
 template <class T>
-void squares(const ModelsOutputs& p, T scale, const T* z, const T* y, T* dz, double* loss, double* right) {
+void squares(const ModelBatchOutputs& p, T scale, const T* z, const T* y, T* dz, double* loss, double* right) {
   each_output(p, scale, z, y, dz, loss, right, [](Vec<T> x, Vec<T> t) __attribute__((always_inline)) {
     const Vec<T> d = x - t;
     return Judged<T>{d * d, d + d, d == Vec<T>::zero()};
@@ -178,7 +180,7 @@ void squares(const ModelsOutputs& p, T scale, const T* z, const T* y, T* dz, dou
 
 /// (1 - y) z + log(1 + e^-z), as in BCEWithLogitsLoss.
 template <class T>
-void logits(const ModelsOutputs& p, T scale, const T* z, const T* y, T* dz, double* loss, double* right) {
+void logits(const ModelBatchOutputs& p, T scale, const T* z, const T* y, T* dz, double* loss, double* right) {
   each_output(p, scale, z, y, dz, loss, right, [](Vec<T> x, Vec<T> t) __attribute__((always_inline)) {
     const Vec<T> zero = Vec<T>::zero(), one = Vec<T>::all(T(1));
     const Vec<T> fall = log1p_exp_below_zero(-abs(x)) + max(zero, -x);
@@ -207,34 +209,22 @@ void penalty(int64_t C, int64_t K, int64_t row, const double* l2, const double* 
   }
 }
 
+
+template <class T>
+constexpr ModelBatchKernels<T> table() {
+  return {
+      .product = product<T>,
+      .cross_entropy = cross_entropy<T>,
+      .squares = squares<T>,
+      .logits = logits<T>,
+      .penalty = penalty<T>,
+  };
+}
+
 }  // namespace
+}  // namespace model_batch
 
-void models_product(const ModelsProduct& p, const float* a, const float* b, const float* gate, float* c) {
-  product(p, a, b, gate, c);
-}
-void models_product(const ModelsProduct& p, const double* a, const double* b, const double* gate, double* c) {
-  product(p, a, b, gate, c);
-}
-
-#define NNCORE_MODELS_LOSS(name, T)                                                                              \
-  void models_##name(const ModelsOutputs& p, T scale, const T* z, const T* y, T* dz, double* loss, double* right) { \
-    name(p, scale, z, y, dz, loss, right);                                                                       \
-  }
-NNCORE_MODELS_LOSS(cross_entropy, float)
-NNCORE_MODELS_LOSS(cross_entropy, double)
-NNCORE_MODELS_LOSS(squares, float)
-NNCORE_MODELS_LOSS(squares, double)
-NNCORE_MODELS_LOSS(logits, float)
-NNCORE_MODELS_LOSS(logits, double)
-#undef NNCORE_MODELS_LOSS
-
-void models_penalty(int64_t C, int64_t K, int64_t row, const double* l2, const double* l1, const float* w, float* g,
-                    double* value) {
-  penalty(C, K, row, l2, l1, w, g, value);
-}
-void models_penalty(int64_t C, int64_t K, int64_t row, const double* l2, const double* l1, const double* w, double* g,
-                    double* value) {
-  penalty(C, K, row, l2, l1, w, g, value);
-}
+constinit const ModelBatchKernels<float> kModelBatchF32 = model_batch::table<float>();
+constinit const ModelBatchKernels<double> kModelBatchF64 = model_batch::table<double>();
 
 }  // namespace nncore::NNCORE_ISA

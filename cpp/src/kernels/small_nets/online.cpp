@@ -1,10 +1,12 @@
 /// Learning from one sample at a time, many steps a call: a step of a small net takes less time than the calls its
 /// layers would be. Lanes run along outputs or inputs, whichever a layer has more of.
-#include "kernels/declarations.hpp"
 #include "kernels/elementwise/activations.hpp"
+#include "kernels/groups.hpp"
 #include "kernels/simd/parts.hpp"
+#include "kernels/small_nets/online.hpp"
 
 namespace nncore::NNCORE_ISA {
+namespace online {
 namespace {
 
 /// Rows of numbers: padded, so that registers are always whole, or one after the other.
@@ -158,15 +160,13 @@ template <class T, bool descent>
 int64_t steps_of(const OnlineRun<T>& run, int64_t steps) {
   const OnlineLayer<T>* const layers = run.layers;
   const OnlineLayer<T>& last = layers[run.n_layers - 1];
-  const auto relu_here = static_cast<typename Kernels<T>::Forward>(relu);
   Gradient<T, descent> gradient{Vec<T>::zero(), Vec<T>::zero()};
   for (int64_t step = 0; step < steps; ++step) {
     const T* const sample = run.x + step * layers[0].K;
     const T* x = sample;
     for (const OnlineLayer<T>* l = layers; l <= &last; x = l->y, ++l) {
-      const bool with_relu = l->forward == relu_here;
-      affine<T, descent>(*l, x, with_relu);
-      if (l->forward && !with_relu) l->forward(l->C, l->a, l->z, l->y);  // zeros stay behind the results
+      affine<T, descent>(*l, x, l->relu);
+      if (l->forward && !l->relu) l->forward(l->C, l->a, l->z, l->y);  // zeros stay behind the results
     }
     for (int64_t c = 0; c < last.C; ++c) run.outputs[step * last.C + c] = last.y[c];
     if (run.labels) cross_entropy_gradient(last.C, last.y, run.labels[step], last.dy);
@@ -175,11 +175,11 @@ int64_t steps_of(const OnlineRun<T>& run, int64_t steps) {
     for (const OnlineLayer<T>* l = &last; l >= layers; --l) {
       const bool first = l == layers;
       // the layer above has done it for relu
-      if (l->forward && (l->forward != relu_here || l == &last)) {
+      if (l->forward && (!l->relu || l == &last)) {
         l->backward(l->C, l->a, l->from_z ? l->z : l->y, l->dy, l->dy);
       }
       affine_backward(*l, first ? sample : l[-1].y, first ? nullptr : l[-1].dy,
-                      !first && l[-1].forward == relu_here, gradient);
+                      !first && l[-1].relu, gradient);
     }
     if (!descent && !run.update(run.context, step)) return step;
   }
@@ -187,13 +187,23 @@ int64_t steps_of(const OnlineRun<T>& run, int64_t steps) {
   return all(gradient.seen == zero) ? steps : -1;
 }
 
-}  // namespace
 
-int64_t online(const OnlineRun<float>& run, int64_t steps) {
-  return run.rates ? steps_of<float, true>(run, steps) : steps_of<float, false>(run, steps);
+template <class T>
+int64_t run(const OnlineRun<T>& given, int64_t steps) {
+  return given.rates ? steps_of<T, true>(given, steps) : steps_of<T, false>(given, steps);
 }
-int64_t online(const OnlineRun<double>& run, int64_t steps) {
-  return run.rates ? steps_of<double, true>(run, steps) : steps_of<double, false>(run, steps);
+
+template <class T>
+constexpr OnlineKernels<T> table() {
+  return {
+      .run = run<T>,
+  };
 }
+
+}  // namespace
+}  // namespace online
+
+constinit const OnlineKernels<float> kOnlineF32 = online::table<float>();
+constinit const OnlineKernels<double> kOnlineF64 = online::table<double>();
 
 }  // namespace nncore::NNCORE_ISA

@@ -1,24 +1,22 @@
-/// What the kernel `online` works on: dense layers that learn from one sample after the other.
+/// The online executor: dense layers that learn from one sample after the other, many steps a call.
 #pragma once
 
-#include <cstdint>
+#include "kernels/elementwise/elementwise.hpp"
 
 namespace nncore {
 
 /// y = f(W x + b). Rows of W and all vectors are `padded` to whole registers, with zeros, or follow one another.
 template <class T>
 struct OnlineLayer {
-  using Forward = void (*)(int64_t n, const T* a, const T* x, T* y);
-  using Backward = void (*)(int64_t n, const T* a, const T* kept, const T* dy, T* dx);
-
   int64_t K, C;           ///< inputs, outputs
   bool outputs_in_lanes;  ///< W^T of shape (K, C), else W of shape (C, K): the lanes run along rows
   T *w, *b;               ///< b may be null
   T *dw, *db;             ///< where gradients go when they are not used up at once
-  Forward forward;        ///< f and its derivative from y, or from z; null: the identity
-  Backward backward;
+  ElementwiseForward<T> forward;  ///< f and its derivative from y, or from z; null: the identity
+  ElementwiseBackward<T> backward;
   const T* a;
   bool from_z;
+  bool relu;              ///< f is relu, which is computed with the product instead
   T *z, *y, *dy;          ///< W x + b, f of it, its gradient: whole registers; z and y are one unless from_z
 };
 
@@ -37,6 +35,13 @@ struct OnlineRun {
   const T* rates;
   bool (*update)(void* context, int64_t step);
   void* context;
+};
+
+template <class T>
+struct OnlineKernels {
+  /// Learns from so many samples, one after the other; how many steps were done before a gradient was not finite, or
+  /// -1 where that is known only of all of them together (with rates).
+  int64_t (*run)(const OnlineRun<T>& run, int64_t steps);
 };
 
 }  // namespace nncore

@@ -4,13 +4,15 @@
 /// order, lane by lane. Many columns: one row after the other, lanes along the row. C alone decides which, so a
 /// row's result depends neither on its place nor on its neighbours. A NaN or +inf makes its whole row NaN through
 /// the sum of the exponentials, whatever the maximum was.
-#include "kernels/declarations.hpp"
+#include "kernels/groups.hpp"
 #include "kernels/simd/double_sum.hpp"
 #include "kernels/simd/each_register.hpp"
 #include "kernels/simd/math.hpp"
 #include "kernels/simd/transpose.hpp"
+#include "kernels/softmax/softmax.hpp"
 
 namespace nncore::NNCORE_ISA {
+namespace softmax {
 namespace {
 
 /// Up to here turning a block costs less than folding the lanes of each row. A multiple of every L.
@@ -233,28 +235,28 @@ NNCORE_INLINE void each_row_backward(int64_t rows, int64_t C, const T* y, const 
 }
 
 template <class T>
-void softmax_rows(int64_t rows, int64_t C, const T* z, T* y) {
+void forward(int64_t rows, int64_t C, const T* z, T* y) {
   each_row(
       rows, C, z, y, [](int64_t, int64_t, int64_t columns, Vec<T>* block) { softmax_block(columns, block); },
       [=](int64_t, const T* from, T* to) { softmax_row(C, from, to); });
 }
 
 template <class T>
-void log_softmax_rows(int64_t rows, int64_t C, const T* z, T* y) {
+void log_forward(int64_t rows, int64_t C, const T* z, T* y) {
   each_row(
       rows, C, z, y, [](int64_t, int64_t, int64_t columns, Vec<T>* block) { log_softmax_block(columns, block); },
       [=](int64_t, const T* from, T* to) { log_softmax_row(C, from, to); });
 }
 
 template <class T>
-void softmax_backward_rows(int64_t rows, int64_t C, const T* y, const T* dy, T* dz) {
+void backward(int64_t rows, int64_t C, const T* y, const T* dy, T* dz) {
   each_row_backward(
       rows, C, y, dy, dz, [](int64_t columns, const Vec<T>* a, Vec<T>* b) { softmax_backward_block(columns, a, b); },
       softmax_backward_row<T>);
 }
 
 template <class T>
-void log_softmax_backward_rows(int64_t rows, int64_t C, const T* y, const T* dy, T* dz) {
+void log_backward(int64_t rows, int64_t C, const T* y, const T* dy, T* dz) {
   each_row_backward(
       rows, C, y, dy, dz,
       [](int64_t columns, const Vec<T>* a, Vec<T>* b) { log_softmax_backward_block(columns, a, b); },
@@ -287,7 +289,7 @@ NNCORE_INLINE Vec<T> load_labels(int64_t count, const int64_t* labels) {
 }
 
 template <class T>
-double cross_entropy_rows(int64_t rows, int64_t C, const T* z, const int64_t* labels, T scale, T* dz) {
+double cross_entropy(int64_t rows, int64_t C, const T* z, const int64_t* labels, T scale, T* dz) {
   DoubleSum<T> block_loss;
   double row_loss = 0;
   each_row(
@@ -302,7 +304,7 @@ double cross_entropy_rows(int64_t rows, int64_t C, const T* z, const int64_t* la
 }
 
 template <class T>
-void cross_entropies(int64_t rows, int64_t C, const T* z, const int64_t* labels, double* values) {
+void cross_entropy_values(int64_t rows, int64_t C, const T* z, const int64_t* labels, double* values) {
   each_row(
       rows, C, z, static_cast<T*>(nullptr),
       [=](int64_t first, int64_t count, int64_t columns, Vec<T>* block) {
@@ -316,41 +318,23 @@ void cross_entropies(int64_t rows, int64_t C, const T* z, const int64_t* labels,
       });
 }
 
+
+template <class T>
+constexpr SoftmaxKernels<T> table() {
+  return {
+      .forward = forward<T>,
+      .log_forward = log_forward<T>,
+      .backward = backward<T>,
+      .log_backward = log_backward<T>,
+      .cross_entropy = cross_entropy<T>,
+      .cross_entropy_values = cross_entropy_values<T>,
+  };
+}
+
 }  // namespace
+}  // namespace softmax
 
-void softmax(int64_t rows, int64_t C, const float* z, float* y) { softmax_rows(rows, C, z, y); }
-void softmax(int64_t rows, int64_t C, const double* z, double* y) { softmax_rows(rows, C, z, y); }
-
-void log_softmax(int64_t rows, int64_t C, const float* z, float* y) { log_softmax_rows(rows, C, z, y); }
-void log_softmax(int64_t rows, int64_t C, const double* z, double* y) { log_softmax_rows(rows, C, z, y); }
-
-void softmax_backward(int64_t rows, int64_t C, const float* y, const float* dy, float* dz) {
-  softmax_backward_rows(rows, C, y, dy, dz);
-}
-void softmax_backward(int64_t rows, int64_t C, const double* y, const double* dy, double* dz) {
-  softmax_backward_rows(rows, C, y, dy, dz);
-}
-
-void log_softmax_backward(int64_t rows, int64_t C, const float* y, const float* dy, float* dz) {
-  log_softmax_backward_rows(rows, C, y, dy, dz);
-}
-void log_softmax_backward(int64_t rows, int64_t C, const double* y, const double* dy, double* dz) {
-  log_softmax_backward_rows(rows, C, y, dy, dz);
-}
-
-void cross_entropy_values(int64_t rows, int64_t C, const float* z, const int64_t* labels, double* values) {
-  cross_entropies(rows, C, z, labels, values);
-}
-void cross_entropy_values(int64_t rows, int64_t C, const double* z, const int64_t* labels, double* values) {
-  cross_entropies(rows, C, z, labels, values);
-}
-
-double softmax_cross_entropy(int64_t rows, int64_t C, const float* z, const int64_t* labels, float scale, float* dz) {
-  return cross_entropy_rows(rows, C, z, labels, scale, dz);
-}
-double softmax_cross_entropy(int64_t rows, int64_t C, const double* z, const int64_t* labels, double scale,
-                             double* dz) {
-  return cross_entropy_rows(rows, C, z, labels, scale, dz);
-}
+constinit const SoftmaxKernels<float> kSoftmaxF32 = softmax::table<float>();
+constinit const SoftmaxKernels<double> kSoftmaxF64 = softmax::table<double>();
 
 }  // namespace nncore::NNCORE_ISA

@@ -1,4 +1,4 @@
-#include "kernels/table.hpp"
+#include "kernels/elementwise/elementwise.hpp"
 #include "nncore/layer.hpp"
 
 namespace nncore {
@@ -11,7 +11,8 @@ class ELU final : public ElementwiseLayer<T> {
   explicit ELU(const Args& args) : alpha_(args.get<T>("alpha")) {}
 
   Elementwise<T> elementwise() const override {
-    return {kernels<T>().elu, kernels<T>().elu_backward, &alpha_, true};
+    const auto& k = kernels<T>().elementwise.elu;
+    return {k.forward, k.backward, &alpha_, true};
   }
 
  private:

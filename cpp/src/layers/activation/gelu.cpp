@@ -1,6 +1,6 @@
 #include <string>
 
-#include "kernels/table.hpp"
+#include "kernels/elementwise/elementwise.hpp"
 #include "nncore/layer.hpp"
 
 namespace nncore {
@@ -13,9 +13,8 @@ class GELU final : public ElementwiseLayer<T> {
   explicit GELU(const Args& args) : with_tanh_(args.get<std::string>("approximate") == "tanh") {}
 
   Elementwise<T> elementwise() const override {
-    const auto& k = kernels<T>();
-    if (with_tanh_) return {k.gelu_tanh, k.gelu_tanh_backward, nullptr, true};
-    return {k.gelu, k.gelu_backward, nullptr, true};
+    const auto& k = with_tanh_ ? kernels<T>().elementwise.gelu_tanh : kernels<T>().elementwise.gelu;
+    return {k.forward, k.backward, nullptr, true};
   }
 
  private:

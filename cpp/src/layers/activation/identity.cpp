@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "kernels/table.hpp"
 #include "nncore/layer.hpp"
 
 namespace nncore {

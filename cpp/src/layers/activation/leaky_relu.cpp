@@ -1,4 +1,4 @@
-#include "kernels/table.hpp"
+#include "kernels/elementwise/elementwise.hpp"
 #include "nncore/layer.hpp"
 
 namespace nncore {
@@ -10,7 +10,8 @@ class LeakyReLU final : public ElementwiseLayer<T> {
  public:
   explicit LeakyReLU(const Args& args) : slope_(args.get<T>("negative_slope")) {}
   Elementwise<T> elementwise() const override {
-    return {kernels<T>().leaky_relu, kernels<T>().leaky_relu_backward, &slope_};
+    const auto& k = kernels<T>().elementwise.leaky_relu;
+    return {k.forward, k.backward, &slope_};
   }
 
  private:

@@ -1,3 +1,4 @@
+#include "kernels/softmax/softmax.hpp"
 #include "layers/activation/softmax.hpp"
 
 namespace nncore {
@@ -7,7 +8,8 @@ namespace {
 template <class T>
 class LogSoftmax final : public RowsOfLastAxis<T> {
  public:
-  explicit LogSoftmax(const Args& args) : RowsOfLastAxis<T>(args, kernels<T>().log_softmax, kernels<T>().log_softmax_backward) {}
+  explicit LogSoftmax(const Args& args)
+      : RowsOfLastAxis<T>(args, kernels<T>().softmax.log_forward, kernels<T>().softmax.log_backward) {}
 };
 
 const auto registered_LogSoftmax =

@@ -1,4 +1,4 @@
-#include "kernels/table.hpp"
+#include "kernels/elementwise/elementwise.hpp"
 #include "nncore/layer.hpp"
 
 namespace nncore {
@@ -9,7 +9,10 @@ template <class T>
 class ReLU final : public ElementwiseLayer<T> {
  public:
   explicit ReLU(const Args&) {}
-  Elementwise<T> elementwise() const override { return {kernels<T>().relu, kernels<T>().relu_backward, nullptr}; }
+  Elementwise<T> elementwise() const override {
+    const auto& k = kernels<T>().elementwise.relu;
+    return {k.forward, k.backward, nullptr};
+  }
 };
 
 const auto registered_ReLU =

@@ -1,4 +1,4 @@
-#include "kernels/table.hpp"
+#include "kernels/elementwise/elementwise.hpp"
 #include "nncore/layer.hpp"
 
 namespace nncore {
@@ -10,7 +10,8 @@ class Sigmoid final : public ElementwiseLayer<T> {
  public:
   explicit Sigmoid(const Args&) {}
   Elementwise<T> elementwise() const override {
-    return {kernels<T>().sigmoid, kernels<T>().sigmoid_backward, nullptr};
+    const auto& k = kernels<T>().elementwise.sigmoid;
+    return {k.forward, k.backward, nullptr};
   }
   Bounds saturation_bounds() const override { return {0.01, 0.99}; }
 };

@@ -1,4 +1,4 @@
-#include "kernels/table.hpp"
+#include "kernels/elementwise/elementwise.hpp"
 #include "nncore/layer.hpp"
 
 namespace nncore {
@@ -11,7 +11,8 @@ class SiLU final : public ElementwiseLayer<T> {
   explicit SiLU(const Args&) {}
 
   Elementwise<T> elementwise() const override {
-    return {kernels<T>().silu, kernels<T>().silu_backward, nullptr, true};
+    const auto& k = kernels<T>().elementwise.silu;
+    return {k.forward, k.backward, nullptr, true};
   }
 };
 

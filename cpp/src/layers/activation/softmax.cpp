@@ -1,3 +1,4 @@
+#include "kernels/softmax/softmax.hpp"
 #include "layers/activation/softmax.hpp"
 
 namespace nncore {
@@ -7,7 +8,8 @@ namespace {
 template <class T>
 class Softmax final : public RowsOfLastAxis<T> {
  public:
-  explicit Softmax(const Args& args) : RowsOfLastAxis<T>(args, kernels<T>().softmax, kernels<T>().softmax_backward) {}
+  explicit Softmax(const Args& args)
+      : RowsOfLastAxis<T>(args, kernels<T>().softmax.forward, kernels<T>().softmax.backward) {}
 };
 
 const auto registered_Softmax =

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "kernels/table.hpp"
+#include "kernels/softmax/softmax.hpp"
 #include "nncore/layer.hpp"
 
 namespace nncore {
@@ -11,10 +11,7 @@ namespace nncore {
 template <class T>
 class RowsOfLastAxis : public Layer<T> {
  public:
-  using Forward = decltype(Kernels<T>::softmax);
-  using Backward = decltype(Kernels<T>::softmax_backward);
-
-  RowsOfLastAxis(const Args& args, Forward kernel, Backward backward_kernel)
+  RowsOfLastAxis(const Args& args, SoftmaxForward<T> kernel, SoftmaxBackward<T> backward_kernel)
       : dim_(args.get<int64_t>("dim")), kernel_(kernel), backward_kernel_(backward_kernel) {}
 
   Shape build(const Shape& in) override {
@@ -36,8 +33,8 @@ class RowsOfLastAxis : public Layer<T> {
 
  private:
   int64_t dim_;
-  Forward kernel_;
-  Backward backward_kernel_;
+  SoftmaxForward<T> kernel_;
+  SoftmaxBackward<T> backward_kernel_;
   View<const T> y_;
 };
 

@@ -1,4 +1,4 @@
-#include "kernels/table.hpp"
+#include "kernels/elementwise/elementwise.hpp"
 #include "nncore/layer.hpp"
 
 namespace nncore {
@@ -11,7 +11,8 @@ class Softplus final : public ElementwiseLayer<T> {
   explicit Softplus(const Args& args) : constants_{args.get<T>("beta"), args.get<T>("threshold")} {}
 
   Elementwise<T> elementwise() const override {
-    return {kernels<T>().softplus, kernels<T>().softplus_backward, constants_, true};
+    const auto& k = kernels<T>().elementwise.softplus;
+    return {k.forward, k.backward, constants_, true};
   }
 
  private:

@@ -1,4 +1,4 @@
-#include "kernels/table.hpp"
+#include "kernels/elementwise/elementwise.hpp"
 #include "nncore/layer.hpp"
 
 namespace nncore {
@@ -9,7 +9,10 @@ template <class T>
 class Tanh final : public ElementwiseLayer<T> {
  public:
   explicit Tanh(const Args&) {}
-  Elementwise<T> elementwise() const override { return {kernels<T>().tanh, kernels<T>().tanh_backward, nullptr}; }
+  Elementwise<T> elementwise() const override {
+    const auto& k = kernels<T>().elementwise.tanh;
+    return {k.forward, k.backward, nullptr};
+  }
   Bounds saturation_bounds() const override { return {-0.99, 0.99}; }
 };
 

@@ -1,4 +1,4 @@
-/// Convolution in blocks of channels (kernels/conv/conv_table.hpp): stride 1, one group, no dilation, equal padding before
+/// Convolution in blocks of channels (kernels/conv/conv.hpp): stride 1, one group, no dilation, equal padding before
 /// and after. Results are blocked; few channels are read as they stand, more of them blocked, too. Winograd's way does
 /// it where that pays, direct kernels elsewhere.
 #pragma once
@@ -8,7 +8,9 @@
 #include <cstring>
 #include <optional>
 
-#include "kernels/table.hpp"
+#include "kernels/conv/conv.hpp"
+#include "kernels/conv/layout.hpp"
+#include "kernels/reduce/reduce.hpp"
 #include "layers/conv/winograd_conv.hpp"
 #include "lowering/reorder.hpp"
 #include "lowering/scratch_pool.hpp"
@@ -44,12 +46,11 @@ class BlockedConv {
   /// Where y is null they exist for as long as finish looks at them.
   template <class F>
   void forward(int64_t N, const T* x, const T* w, const T* bias, T* y, int64_t threads, F finish) {
-    const auto& conv = kernels<T>().conv;
     const bool changed = !remembers(w);
-    if (changed) conv.pack_weights(s_, w, packed_.reserve(packed_size(s_, b())));
+    if (changed) kernels<T>().conv_layout.pack_weights(s_, w, packed_.reserve(packed_size(s_, b())));
     const T* const from = readable(N, x);
     if (tiles_) return tiles_->forward(N, from, packed_.data(), changed, bias, y, threads, finish);
-    const auto kernel = plain() ? conv.conv_forward_plain : conv.conv_forward;
+    const auto kernel = (plain() ? kernels<T>().plain_conv : kernels<T>().conv).forward;
     const int64_t pairs = (K_blocks() + 1) / 2, bands = bands_of(N, threads);
     const int64_t row = s_.OW() * b();
     const auto compute = [&](int64_t unit, T* image) {
@@ -85,14 +86,13 @@ class BlockedConv {
     const T* const from = reordered(x);
     const auto image = [&](int64_t n, T*) { return dz + n * image_results(); };
     if (few()) return gradients_by_image(N, from, image, 0, dw, db);
-    const auto& conv = kernels<T>().conv;
     T* const packed = dw_.reserve(packed_size(s_, b()));
     if (tiles_) tiles_->weight_gradient(N, from, dz, packed);
     else weight_gradient(N, from, dz, packed);
-    conv.unpack_weights(s_, packed, dw);
+    kernels<T>().conv_layout.unpack_weights(s_, packed, dw);
     if (db == nullptr) return;
     parallel_for(K_blocks(), static_cast<double>(results(N)), [&](int64_t k) {
-      conv.conv_bias_gradient(s_, N, k, k + 1, dz, db);
+      kernels<T>().conv.bias_gradient(s_, N, k, k + 1, dz, db);
     });
   }
   /// The same without dx, where by_image(): image(n, scratch) gives the dz of image n, made in `scratch`, and is called once.
@@ -162,15 +162,14 @@ class BlockedConv {
     parallel_for(pairs * inputs * rows, flops(N), [&](int64_t piece) {
       const int64_t row = piece % rows, c = piece / rows % inputs, k = 2 * (piece / rows / inputs);
       const ConvTaps part = {N, k, std::min(K_blocks(), k + 2), c, c + 1, row * s_.kw, (row + 1) * s_.kw};
-      kernels<T>().conv.conv_weight_gradient(s_, part, x, dz, dw);
+      kernels<T>().conv.weight_gradient(s_, part, x, dz, dw);
     });
   }
   /// dW and db, with a workspace of scratch_size elements for image(n, scratch). Few channels make few tasks: parts of the
   /// batch instead, each with its own sums.
   template <class F>
   void gradients_by_image(int64_t N, const T* x, F image, int64_t scratch_size, T* dw, T* db) {
-    const auto& conv = kernels<T>().conv;
-    const auto kernel = plain() ? conv.conv_weight_gradient_plain : conv.conv_weight_gradient;
+    const ConvKernels<T>& conv = plain() ? kernels<T>().plain_conv : kernels<T>().conv;
     const int64_t n_w = packed_size(s_, b()), size = n_w + 2 * s_.K, parts = std::clamp(N, int64_t{1}, kParts);
     T* const sums = sums_.reserve(parts * size);
     std::fill_n(sums, N == 0 ? size : 0, T(0));
@@ -182,21 +181,20 @@ class BlockedConv {
       for (int64_t n = n0; n < n1; ++n) {
         const T* const dz = image(n, scratch.data());
         const bool more = n > n0;
-        kernel(s_, {1, 0, K_blocks(), 0, plain() ? s_.C : C_blocks(), 0, s_.kh * s_.kw, more}, x + n * image_size(), dz,
-               part_dw);
-        conv.conv_bias_gradient(s_, 1, 0, K_blocks(), dz, more ? image_db : part_db);
-        if (more) kernels<T>().add(s_.K, image_db, part_db);
+        conv.weight_gradient(s_, {1, 0, K_blocks(), 0, plain() ? s_.C : C_blocks(), 0, s_.kh * s_.kw, more},
+                             x + n * image_size(), dz, part_dw);
+        conv.bias_gradient(s_, 1, 0, K_blocks(), dz, more ? image_db : part_db);
+        if (more) kernels<T>().reduce.add(s_.K, image_db, part_db);
       }
     });
-    for (int64_t i = 1; i < parts; ++i) kernels<T>().add(n_w + s_.K, sums + i * size, sums);
-    conv.unpack_weights(s_, sums, dw);
+    for (int64_t i = 1; i < parts; ++i) kernels<T>().reduce.add(n_w + s_.K, sums + i * size, sums);
+    kernels<T>().conv_layout.unpack_weights(s_, sums, dw);
     if (db != nullptr) std::copy_n(sums + n_w, s_.K, db);
   }
 
   void input_gradient(int64_t N, const T* dz, T* dx) {
-    const auto& conv = kernels<T>().conv;
     const ConvShape back = s_.backward();
-    conv.flip_weights(s_, 0, K_blocks(), packed_.data(), flipped_.reserve(packed_size(back, b())));
+    kernels<T>().conv_layout.flip_weights(s_, 0, K_blocks(), packed_.data(), flipped_.reserve(packed_size(back, b())));
     const int64_t blocks = C_blocks(), size = s_.H * s_.W * b();
     T* const blocked = blocked_x_ ? dx : dx_.reserve(N * blocks * size);
     if (tiles_back_) {
@@ -204,8 +202,8 @@ class BlockedConv {
       tiles_back_->forward(N, dz, flipped_.data(), true, nullptr, blocked, num_threads(), nothing);
     } else {
       each_pair(N, blocks, [&](int64_t n, int64_t c, int64_t c1) {
-        conv.conv_forward(back, {1, c, c1, 0, s_.H}, dz + n * K_blocks() * block_size(), flipped_.data(), nullptr,
-                          blocked + n * blocks * size);
+        kernels<T>().conv.forward(back, {1, c, c1, 0, s_.H}, dz + n * K_blocks() * block_size(), flipped_.data(),
+                                  nullptr, blocked + n * blocks * size);
       });
     }
     if (!blocked_x_) reorder_blocks(false, N, s_.C, s_.H * s_.W, blocked, dx);

@@ -1,5 +1,6 @@
 #include <string>
 
+#include "kernels/reduce/reduce.hpp"
 #include "layers/conv/correlation.hpp"
 #include "layers/conv/lowered_conv.hpp"
 #include "layers/conv/window.hpp"
@@ -74,7 +75,7 @@ class Conv2d final : public Layer<T> {
     plan();
     const int64_t N = dy.batch(), size = this->parameters()[0].shape.size();
     forward_->weight_gradient(N, x_.data, dy.data, gradient_.reserve(size), memory_);
-    kernels<T>().add(size, gradient_.data(), this->parameters()[0].grad);
+    kernels<T>().reduce.add(size, gradient_.data(), this->parameters()[0].grad);
     if (bias_) {
       const Channels a{N, K_, out_[1] * out_[2]};
       a.sums(dy.data, sums_.reserve(K_));
@@ -114,8 +115,8 @@ class Conv2d final : public Layer<T> {
     reorder_blocks(true, N, K_, out_[1] * out_[2], dy.data, blocked);
     T *dw = gradient_.reserve(size + K_), *db = bias_ ? dw + size : nullptr;
     conv_->backward(N, x_.data, blocked, dx.data, dw, db);
-    kernels<T>().add(size, dw, this->parameters()[0].grad);
-    if (bias_) kernels<T>().add(K_, db, this->parameters()[1].grad);
+    kernels<T>().reduce.add(size, dw, this->parameters()[0].grad);
+    if (bias_) kernels<T>().reduce.add(K_, db, this->parameters()[1].grad);
   }
 
   void check_groups() const {

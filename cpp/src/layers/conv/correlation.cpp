@@ -1,3 +1,6 @@
+#include "kernels/conv/im2col.hpp"
+#include "kernels/gemm/gemm.hpp"
+#include "kernels/reduce/reduce.hpp"
 #include "layers/conv/correlation.hpp"
 
 #include <algorithm>
@@ -180,8 +183,8 @@ void Correlation<T>::few_rows(int64_t images, const T* w, bool ones, T* y, Corre
       T* to = y + (unit * M_ + m) * channel;
       for (int64_t u0 = 0; u0 < rows_.out; u0 += block) {
         const int64_t rows = std::min(block, rows_.out - u0);
-        kernels<T>().correlate(rows * W - (W - V), length(), ones ? row[0] : T(0), ones ? row + 1 : row, offset_.data(),
-                               planes + u0 * W, piece.scratch);
+        kernels<T>().im2col.correlate(rows * W - (W - V), length(), ones ? row[0] : T(0), ones ? row + 1 : row,
+                                      offset_.data(), planes + u0 * W, piece.scratch);
         for (int64_t u = 0; u < rows; ++u) {
           T* out = to + place(u0 + u, 0);
           for (int64_t v = 0; v < V; ++v) out[v * step] = piece.scratch[u * W + v];
@@ -199,12 +202,12 @@ void Correlation<T>::panel(int64_t images, int64_t g, int64_t q, const T* w, boo
   T* const b = piece.scratch;
   T* const tile = b + (L + 1) * panel_width;
   std::fill_n(b, first * width, T(1));
-  kernels<T>().columns(length(), width, offset_.data(), find_runs(q, width, piece.runs), piece.runs,
-                       piece.planes + g * (image_ / G_), b + first * width);
+  kernels<T>().im2col.pack_panel(length(), width, offset_.data(), find_runs(q, width, piece.runs), piece.runs,
+                                 piece.planes + g * (image_ / G_), b + first * width);
   const int64_t n = q / P, p = q % P;
   const bool direct = dense() && p + width <= P;
   T* const out = direct ? y + (n * G_ + g) * M_ * P + p : tile;
-  kernels<T>().gemm_forward(M_, width, L, w + g * M_ * L, L, b, nullptr, out, direct ? P : width);
+  kernels<T>().gemm.forward(M_, width, L, w + g * M_ * L, L, b, nullptr, out, direct ? P : width);
   if (!direct) scatter(g, q, width, tile, y);
 }
 
@@ -250,8 +253,8 @@ void Correlation<T>::tile(int64_t g, int64_t q, int64_t count, int64_t l0, int64
   T* const b = piece.scratch;
   for (int64_t j = 0; j < count; j += panel_width) {
     const int64_t now = std::min(panel_width, count - j);
-    kernels<T>().columns(width, now, offset_.data() + l0, find_runs(q + j, now, piece.runs), piece.runs,
-                         piece.planes + g * (image_ / G_), b + j * width);
+    kernels<T>().im2col.pack_panel(width, now, offset_.data() + l0, find_runs(q + j, now, piece.runs), piece.runs,
+                                   piece.planes + g * (image_ / G_), b + j * width);
   }
   T* const rows = b + (width + 1) * kPixels<T>;
   T* const sums = rows + std::min(M_, kRows) * kPixels<T>;
@@ -266,8 +269,9 @@ void Correlation<T>::tile(int64_t g, int64_t q, int64_t count, int64_t l0, int64
       }
       from = rows;
     }
-    kernels<T>().gemm_dx(M, count, width, 0, width, from, from == rows ? count : P, b, sums, width);
-    for (int64_t m = 0; m < M; ++m) kernels<T>().add(width, sums + m * width, dw + (g * M_ + m0 + m) * length() + l0);
+    kernels<T>().gemm.input_gradient(M, count, width, 0, width, from, from == rows ? count : P, b, sums, width);
+    for (int64_t m = 0; m < M; ++m)
+      kernels<T>().reduce.add(width, sums + m * width, dw + (g * M_ + m0 + m) * length() + l0);
   }
 }
 
@@ -319,7 +323,8 @@ void Correlation<T>::spread_channels(int64_t n0, int64_t n1, int64_t g, int64_t 
       now = std::min(width - j, P - p);
       for (int64_t m = 0; m < M_; ++m) std::copy_n(dy + ((n * G_ + g) * M_ + m) * P + p, now, piece.scratch + m * width + j);
     }
-    kernels<T>().gemm_forward(l1 - l0, width, M_, w + (g * length() + l0) * M_, M_, piece.scratch, nullptr, columns, width);
+    kernels<T>().gemm.forward(l1 - l0, width, M_, w + (g * length() + l0) * M_, M_, piece.scratch, nullptr, columns,
+                              width);
     const T* from = columns;
     for (int64_t l = l0; l < l1; ++l) {
       for (int64_t r = 0; r < runs; ++r) {

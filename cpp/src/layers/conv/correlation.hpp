@@ -3,13 +3,13 @@
 ///
 /// Planes: each image of a chunk of the batch is copied once, with its padding and, for strides, apart by residues, so
 /// that a tap sees neighbours in memory side by side. Columns of the planes are gathered panel by panel for
-/// gemm_forward and gemm_dx; nothing as large as the columns of a whole image ever exists.
+/// gemm.forward and gemm.input_gradient; nothing as large as the columns of a whole image ever exists.
 #pragma once
 
 #include <array>
 #include <vector>
 
-#include "kernels/table.hpp"
+#include "kernels/conv/im2col.hpp"
 #include "nncore/buffer.hpp"
 
 namespace nncore {

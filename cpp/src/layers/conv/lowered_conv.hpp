@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "kernels/reduce/channels.hpp"
 #include "layers/conv/blocked_conv.hpp"
 #include "layers/pool/pool.hpp"
 #include "lowering/epilogue.hpp"
@@ -73,7 +74,7 @@ class LoweredConv final : public Lowered<T> {
     const int64_t b = kernels<T>().lanes, blocks = blocks_of(K_, b), plane = conv_.results(1) / blocks;
     for (int64_t i = 0; i < count; i += plane) {
       const int64_t c = (first + i) / plane % blocks * b, pixels = std::min(plane, count - i) / b;
-      kernels<T>().channel_affine(pixels, b, 1, b, at + i, map.center + c, map.scale + c, map.shift + c, at + i);
+      kernels<T>().channels.affine(pixels, b, 1, b, at + i, map.center + c, map.scale + c, map.shift + c, at + i);
     }
   }
 

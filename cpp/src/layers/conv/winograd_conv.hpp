@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "kernels/table.hpp"
+#include "kernels/conv/winograd.hpp"
 #include "lowering/scratch_pool.hpp"
 #include "nncore/buffer.hpp"
 #include "nncore/thread_pool.hpp"
@@ -37,28 +37,29 @@ class WinogradConv {
   /// y that is ready; without y in passing.
   template <class F>
   void forward(int64_t N, const T* x, const T* w, bool changed, const T* bias, T* y, int64_t threads, F finish) {
-    const auto& conv = kernels<T>().conv;
+    const Kernels<T>& kernel = kernels<T>();
     T* const u = weights_.reserve(points() * s_.weights(b()));
-    parallel_for(changed ? K_blocks() : 0, weight_work(), [&](int64_t k) { conv.winograd_weights(s_, k, k + 1, w, u); });
+    parallel_for(changed ? K_blocks() : 0, weight_work(),
+                 [&](int64_t k) { kernel.winograd.weight_transform(s_, k, k + 1, w, u); });
     const Units units = units_of(N, threads);
     const int64_t image = K_blocks() * s_.conv.OH() * s_.conv.OW() * b(), own = s_.tiles();
     const int64_t wanted = y == nullptr ? units.images * image : 0;
     each_unit(units, units.count, x, wanted, [&](int64_t, bool, const TileRange& tiles, const T* v, T* z, T* passing) {
       const int64_t count = tiles.tile1 - tiles.tile0;
       for (int64_t p = 0; p < points(); ++p) {
-        conv.conv_forward(one_by_one(count), {1, 0, K_blocks(), 0, 1}, v + p * s_.point(s_.conv.C, count, b()),
-                          u + p * s_.weights(b()), nullptr, z + p * s_.point(s_.conv.K, count, b()));
+        kernel.conv.forward(one_by_one(count), {1, 0, K_blocks(), 0, 1}, v + p * s_.point(s_.conv.C, count, b()),
+                            u + p * s_.weights(b()), nullptr, z + p * s_.point(s_.conv.K, count, b()));
       }
       const int64_t n0 = y == nullptr ? tiles.tile0 / own : 0;  // the image that `to` begins with
       T* const to = y == nullptr ? passing : y;
-      conv.winograd_output(s_, {tiles.tile0 - n0 * own, tiles.tile1 - n0 * own}, z, bias, to);
+      kernel.winograd.output_transform(s_, {tiles.tile0 - n0 * own, tiles.tile1 - n0 * own}, z, bias, to);
       finish_tiles(tiles, to, n0 * image, finish);
     });
   }
 
   /// dw (packed), the sum over the images of x and dz. Parts of the batch are summed alone, then together.
   void weight_gradient(int64_t N, const T* x, const T* dz, T* dw) {
-    const auto& conv = kernels<T>().conv;
+    const Kernels<T>& kernel = kernels<T>();
     const ConvShape& c = s_.conv;
     const Units units = units_of(N, 1);
     const int64_t u_size = points() * s_.weights(b());
@@ -68,15 +69,15 @@ class WinogradConv {
     each_unit(units, parts, x, 0, [&](int64_t part, bool first, const TileRange& tiles, const T* v, T* z, T*) {
       T* const u = sums + part * u_size;
       const int64_t count = tiles.tile1 - tiles.tile0;
-      conv.winograd_gradient(s_, tiles, dz, z);
+      kernel.winograd.gradient_transform(s_, tiles, dz, z);
       for (int64_t p = 0; p < points(); ++p) {
-        conv.conv_weight_gradient(one_by_one(count), {1, 0, K_blocks(), 0, blocks_of(c.C, b()), 0, 1, !first},
-                                  v + p * s_.point(c.C, count, b()), z + p * s_.point(c.K, count, b()),
-                                  u + p * s_.weights(b()));
+        kernel.conv.weight_gradient(one_by_one(count), {1, 0, K_blocks(), 0, blocks_of(c.C, b()), 0, 1, !first},
+                                    v + p * s_.point(c.C, count, b()), z + p * s_.point(c.K, count, b()),
+                                    u + p * s_.weights(b()));
       }
     });
     parallel_for(K_blocks(), static_cast<double>(parts) * weight_work(), [&](int64_t k) {
-      conv.winograd_weight_gradient(s_, k, k + 1, parts, u_size, sums, dw);
+      kernel.winograd.weight_gradient_transform(s_, k, k + 1, parts, u_size, sums, dw);
     });
   }
 
@@ -131,7 +132,7 @@ class WinogradConv {
       T *const v = scratch.data(), *const z = v + v_size;
       for (int64_t i = first; i < last; ++i) {
         const TileRange tiles = tiles_of(units, i);
-        kernels<T>().conv.winograd_input(s_, tiles, x, v);
+        kernels<T>().winograd.input_transform(s_, tiles, x, v);
         f(piece, i == first, tiles, v, z, z + z_size);
       }
     });

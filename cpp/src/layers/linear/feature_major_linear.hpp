@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "kernels/table.hpp"
+#include "kernels/gemm/feature_major.hpp"
 #include "lowering/epilogue.hpp"
 #include "nncore/buffer.hpp"
 #include "nncore/layer.hpp"
@@ -29,7 +29,7 @@ class FeatureMajorLinear final : public Lowered<T> {
     const int64_t N = whole_registers<T>(samples);
     after_.begin(N * C_, pass);
     for_each_block(N, [&](int64_t n, int64_t count) {
-      kernels<T>().lanes_forward(count, C_, K_, N, x + n, w[0], bias_ ? w[1] : nullptr, y + n);
+      kernels<T>().feature_major.forward(count, C_, K_, N, x + n, w[0], bias_ ? w[1] : nullptr, y + n);
       if (!after_) return;
       if (count == N) return after_.forward(0, N * C_, y);
       for (int64_t c = 0; c < C_; ++c) after_.forward(c * N + n, count, y + c * N + n);
@@ -42,14 +42,14 @@ class FeatureMajorLinear final : public Lowered<T> {
     after_.backward(N * C_, y, dz);
     if (dx != nullptr) {
       for_each_block(N, [&](int64_t n, int64_t count) {
-        kernels<T>().lanes_dx(count, C_, K_, N, dz + n, w[0], dx + n);
+        kernels<T>().feature_major.input_gradient(count, C_, K_, N, dz + n, w[0], dx + n);
       });
     }
     T *dw = gradient_.data(), *db = dw + K_ * C_;
     parallel_for((C_ + kRows - 1) / kRows, flops(N), [&](int64_t piece) {
       const int64_t c = piece * kRows, rows = std::min(kRows, C_ - c);
-      kernels<T>().lanes_dw(N, rows, K_, N, x, dz + c * N, dw + c * K_);
-      if (bias_) kernels<T>().lanes_db(N, rows, N, dz + c * N, db + c);
+      kernels<T>().feature_major.weight_gradient(N, rows, K_, N, x, dz + c * N, dw + c * K_);
+      if (bias_) kernels<T>().feature_major.bias_gradient(N, rows, N, dz + c * N, db + c);
     });
     sink.accept(0, 0, K_ * C_, dw);
     if (bias_) sink.accept(1, 0, C_, db);

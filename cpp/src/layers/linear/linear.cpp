@@ -1,6 +1,7 @@
 #include <algorithm>
 
-#include "kernels/table.hpp"
+#include "kernels/gemm/unpacked.hpp"
+#include "kernels/reduce/reduce.hpp"
 #include "layers/linear/feature_major_linear.hpp"
 #include "layers/linear/packed_linear.hpp"
 #include "layers/linear/wide_linear.hpp"
@@ -55,8 +56,8 @@ class Linear final : public Layer<T> {
     AddToGradients<T> sink(gradient);
     product_->products(dy.batch(), x_.data, dy.data, dx.data, packed, sink);
     product_->unpack(0, gradient[0], natural_gradient_.reserve(K_ * C_));
-    kernels<T>().add(K_ * C_, natural_gradient_.data(), this->parameters()[0].grad);
-    if (bias_) kernels<T>().add(C_, gradient[1], this->parameters()[1].grad);
+    kernels<T>().reduce.add(K_ * C_, natural_gradient_.data(), this->parameters()[0].grad);
+    if (bias_) kernels<T>().reduce.add(C_, gradient[1], this->parameters()[1].grad);
   }
 
   Affine affine() const override { return {K_, C_, bias_}; }
@@ -83,8 +84,8 @@ class Linear final : public Layer<T> {
     const double flops = 2.0 * static_cast<double>(M) * static_cast<double>(K_) * static_cast<double>(C_);
     parallel_for(down * across, flops, [&](int64_t piece) {
       const int64_t m = piece / across * rows, c = piece % across * columns;
-      kernels<T>().gemm_rows(std::min(rows, M - m), std::min(columns, C_ - c), K_, K_, x.data + m * K_, K_, w + c * K_,
-                             bias_ ? bias + c : nullptr, y.data + m * C_ + c, C_);
+      kernels<T>().unpacked_gemm.forward(std::min(rows, M - m), std::min(columns, C_ - c), K_, K_, x.data + m * K_, K_,
+                                         w + c * K_, bias_ ? bias + c : nullptr, y.data + m * C_ + c, C_);
     });
   }
 

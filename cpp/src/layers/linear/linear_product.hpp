@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "kernels/table.hpp"
+#include "kernels/gemm/gemm.hpp"
 #include "lowering/epilogue.hpp"
 #include "nncore/buffer.hpp"
 #include "nncore/layer.hpp"
@@ -54,7 +54,7 @@ class LinearProduct : public Lowered<T>, public Packing<T> {
     const int64_t M = N * rows_per_sample_;
     gradients(M, x, dz, dx, w[0], sink);
     if (!bias_) return;
-    kernels<T>().column_sums(M, C_, dz, C_, db_.data());
+    kernels<T>().gemm.column_sums(M, C_, dz, C_, db_.data());
     sink.accept(1, 0, C_, db_.data());
   }
 

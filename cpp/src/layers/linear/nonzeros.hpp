@@ -3,7 +3,8 @@
 
 #include <algorithm>
 
-#include "kernels/table.hpp"
+#include "kernels/gemm/gemm.hpp"
+#include "kernels/gemm/sparse.hpp"
 #include "nncore/buffer.hpp"
 #include "nncore/thread_pool.hpp"
 
@@ -31,12 +32,13 @@ class Nonzeros {
   void times(int64_t r, int64_t rows, int64_t width, B b, int64_t ldb, T* c, int64_t ldc) const {
     for (int64_t h = 0; h < chunks_; ++h) {
       if (sparse_) {
-        kernels<T>().sparse_product(rows, ends_.data() + r * (chunks_ + 1) + h, chunks_ + 1, found_.data() + r * L_, L_,
-                                    width, b(h), ldb, h > 0, c, ldc, h + 1 < chunks_ ? b(h + 1) : nullptr);
+        kernels<T>().sparse.spmm(rows, ends_.data() + r * (chunks_ + 1) + h, chunks_ + 1, found_.data() + r * L_, L_,
+                                 width, b(h), ldb, h > 0, c, ldc, h + 1 < chunks_ ? b(h + 1) : nullptr);
       } else {
         const int64_t l = h * kSparseChunk, lda = columns_ ? R_ : L_;
-        kernels<T>().gemm_part(columns_, rows, std::min(kSparseChunk, L_ - l), width,
-                               columns_ ? a_ + l * lda + r : a_ + r * lda + l, lda, b(h), ldb, h > 0, c, ldc);
+        kernels<T>().gemm.partial_product(columns_, rows, std::min(kSparseChunk, L_ - l), width,
+                                         columns_ ? a_ + l * lda + r : a_ + r * lda + l, lda, b(h), ldb, h > 0, c,
+                                         ldc);
       }
     }
   }
@@ -45,11 +47,11 @@ class Nonzeros {
   bool sparse() const { return sparse_; }
 
   /// y[m, r] for the nonzeros m of chunk h alone, `rows` rows from r on: a product of x (M, K) and w (rows, K), both in
-  /// panels (listed_rows in kernels/table.hpp).
+  /// panels (sddmm in kernels/gemm/sparse.hpp).
   void listed_rows(int64_t r, int64_t rows, int64_t h, int64_t M, int64_t K, int64_t panel, const T* x, const T* w,
                    const T* bias, T* sums, T* y, int64_t ldy) const {
-    kernels<T>().listed_rows(M, rows, K, panel, ends_.data() + r * (chunks_ + 1) + h, chunks_ + 1,
-                             found_.data() + r * L_, L_, x, w, bias, sums, y, ldy);
+    kernels<T>().sparse.sddmm(M, rows, K, panel, ends_.data() + r * (chunks_ + 1) + h, chunks_ + 1,
+                              found_.data() + r * L_, L_, x, w, bias, sums, y, ldy);
   }
 
  private:

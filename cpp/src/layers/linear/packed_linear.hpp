@@ -1,11 +1,12 @@
 /// PackedLinear: the products of Linear with outputs in vector lanes.
 #pragma once
 
+#include "kernels/gemm/gemm.hpp"
 #include "layers/linear/linear_product.hpp"
 
 namespace nncore {
 
-/// W^T packed in panels of outputs (layout in kernels/table.hpp).
+/// W^T packed in panels of outputs (layout in kernels/gemm/gemm.hpp).
 template <class T>
 class PackedLinear final : public LinearProduct<T> {
  public:
@@ -41,7 +42,8 @@ class PackedLinear final : public LinearProduct<T> {
 
   void outputs(int64_t, int64_t M, int64_t j0, int64_t j1, const T* x, const T* w, const T* bias, T* y) override {
     for (int64_t j = j0; j < j1; j += panel()) {
-      kernels<T>().gemm_forward(M, std::min(panel(), C_ - j), K_, x, K_, w + j * K_, bias ? bias + j : nullptr, y + j, C_);
+      kernels<T>().gemm.forward(M, std::min(panel(), C_ - j), K_, x, K_, w + j * K_, bias ? bias + j : nullptr, y + j,
+                                C_);
     }
   }
 
@@ -51,8 +53,8 @@ class PackedLinear final : public LinearProduct<T> {
       const int64_t parts = this->divide_up(K_, kColumnBlock);
       parallel_for(blocks * parts, this->flops(M), [&](int64_t piece) {
         const int64_t m0 = piece / parts * block, k0 = piece % parts * kColumnBlock;
-        kernels<T>().gemm_dx(std::min(block, M - m0), C_, K_, k0, std::min(K_, k0 + kColumnBlock), dz + m0 * C_, C_, w,
-                             dx + m0 * K_, K_);
+        kernels<T>().gemm.input_gradient(std::min(block, M - m0), C_, K_, k0, std::min(K_, k0 + kColumnBlock),
+                                         dz + m0 * C_, C_, w, dx + m0 * K_, K_);
       });
     }
     const int64_t panels = this->divide_up(C_, panel()), tiles = this->divide_up(K_, kTileRows);
@@ -60,7 +62,7 @@ class PackedLinear final : public LinearProduct<T> {
       const int64_t j = piece / tiles * panel(), width = std::min(panel(), C_ - j);
       const int64_t k = piece % tiles * kTileRows, rows = std::min(kTileRows, K_ - k);
       alignas(64) T tile[kTileRows * kMaxPanel];
-      kernels<T>().gemm_dw(M, width, rows, x + k, K_, dz + j, C_, tile);
+      kernels<T>().gemm.weight_gradient(M, width, rows, x + k, K_, dz + j, C_, tile);
       sink.accept(0, j * K_ + k * width, rows * width, tile);
     });
   }

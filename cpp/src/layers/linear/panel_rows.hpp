@@ -3,12 +3,12 @@
 
 #include <algorithm>
 
-#include "kernels/table.hpp"
+#include "kernels/gemm/sparse.hpp"
 #include "nncore/thread_pool.hpp"
 
 namespace nncore {
 
-/// A matrix (R, K) in blocks of kSparseChunk rows, each packed in wide panels (kernels/table.hpp), so that a panel of a
+/// A matrix (R, K) in blocks of kSparseChunk rows, each packed in wide panels (kernels/gemm/unpacked.hpp), so that a panel of a
 /// block is what goes with a chunk.
 template <class T>
 struct PanelRows {

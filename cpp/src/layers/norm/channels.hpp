@@ -3,7 +3,8 @@
 
 #include <algorithm>
 
-#include "kernels/table.hpp"
+#include "kernels/conv/conv.hpp"
+#include "kernels/reduce/channels.hpp"
 #include "nncore/thread_pool.hpp"
 
 namespace nncore {
@@ -24,12 +25,12 @@ struct Channels {
   /// Sums of x; of a (x - center).
   template <class T>
   void sums(const T* x, double* out) const {
-    each([&](int64_t c, int64_t n) { kernels<T>().channel_sums(N, n, L, C * L, x + c * L, out + c); });
+    each([&](int64_t c, int64_t n) { kernels<T>().channels.sums(N, n, L, C * L, x + c * L, out + c); });
   }
   template <class T>
   void products(const T* a, const T* x, const double* center, double* out) const {
     each([&](int64_t c, int64_t n) {
-      kernels<T>().channel_products(N, n, L, C * L, a + c * L, x + c * L, center + c, out + c);
+      kernels<T>().channels.products(N, n, L, C * L, a + c * L, x + c * L, center + c, out + c);
     });
   }
   /// Mean and (biased) variance, in two passes: the squares are of x - mean.
@@ -37,9 +38,9 @@ struct Channels {
   void moments(const T* x, double* mean, double* variance) const {
     const auto size = static_cast<double>(count());
     each([&](int64_t c, int64_t n) {
-      kernels<T>().channel_sums(N, n, L, C * L, x + c * L, mean + c);
+      kernels<T>().channels.sums(N, n, L, C * L, x + c * L, mean + c);
       for (int64_t i = c; i < c + n; ++i) mean[i] /= size;
-      kernels<T>().channel_squares(N, n, L, C * L, x + c * L, mean + c, variance + c);
+      kernels<T>().channels.squares(N, n, L, C * L, x + c * L, mean + c, variance + c);
       for (int64_t i = c; i < c + n; ++i) variance[i] /= size;
     });
   }
@@ -47,20 +48,20 @@ struct Channels {
   template <class T>
   void affine(const T* x, const T* center, const T* scale, const T* shift, T* y) const {
     each([&](int64_t c, int64_t n) {
-      kernels<T>().channel_affine(N, n, L, C * L, x + c * L, center + c, scale + c, shift + c, y + c * L);
+      kernels<T>().channels.affine(N, n, L, C * L, x + c * L, center + c, scale + c, shift + c, y + c * L);
     });
   }
   /// dx = scale (dy - level - slope (x - center)).
   template <class T>
   void gradient(const T* x, const T* dy, const T* center, const T* scale, const T* slope, const T* level, T* dx) const {
     each([&](int64_t c, int64_t n) {
-      kernels<T>().channel_gradient(N, n, L, C * L, x + c * L, dy + c * L, center + c, scale + c, slope + c, level + c,
-                                    dx + c * L);
+      kernels<T>().channels.gradient(N, n, L, C * L, x + c * L, dy + c * L, center + c, scale + c, slope + c, level + c,
+                                     dx + c * L);
     });
   }
 };
 
-/// The same array in blocks of as many channels as there are lanes (kernels/conv/conv_table.hpp): L rows of a block's
+/// The same array in blocks of as many channels as there are lanes (kernels/conv/conv.hpp): L rows of a block's
 /// channels for each sample. What is read and written for channels has room for whole blocks.
 struct BlockedChannels {
   int64_t N, C, L;
@@ -95,7 +96,7 @@ struct BlockedChannels {
     const int64_t b = kernels<T>().lanes;
     each_block<T>([&](int64_t block) {
       add_planes<T>(block, out, [&](int64_t at, int64_t, double* sums) {
-        kernels<T>().channel_sums(L, b, 1, b, x + at, sums);
+        kernels<T>().channels.sums(L, b, 1, b, x + at, sums);
       });
     });
   }
@@ -104,7 +105,7 @@ struct BlockedChannels {
     const int64_t b = kernels<T>().lanes;
     each_block<T>([&](int64_t block) {
       add_planes<T>(block, out, [&](int64_t at, int64_t c, double* sums) {
-        kernels<T>().channel_products(L, b, 1, b, a + at, x + at, center + c, sums);
+        kernels<T>().channels.products(L, b, 1, b, a + at, x + at, center + c, sums);
       });
     });
   }
@@ -116,7 +117,7 @@ struct BlockedChannels {
     each_block<T>([&](int64_t block) {
       for (int64_t c = block * b; c < (block + 1) * b; ++c) mean[c] /= size;
       add_planes<T>(block, variance, [&](int64_t at, int64_t c, double* sums) {
-        kernels<T>().channel_squares(L, b, 1, b, x + at, mean + c, sums);
+        kernels<T>().channels.squares(L, b, 1, b, x + at, mean + c, sums);
       });
       for (int64_t c = block * b; c < (block + 1) * b; ++c) variance[c] /= size;
     });
@@ -126,7 +127,7 @@ struct BlockedChannels {
     const int64_t b = kernels<T>().lanes;
     each_block<T>([&](int64_t block) {
       each_plane<T>(block, [&](int64_t c, int64_t at) {
-        kernels<T>().channel_affine(L, b, 1, b, x + at, center + c, scale + c, shift + c, y + at);
+        kernels<T>().channels.affine(L, b, 1, b, x + at, center + c, scale + c, shift + c, y + at);
       });
     });
   }
@@ -135,7 +136,8 @@ struct BlockedChannels {
     const int64_t b = kernels<T>().lanes;
     each_block<T>([&](int64_t block) {
       each_plane<T>(block, [&](int64_t c, int64_t at) {
-        kernels<T>().channel_gradient(L, b, 1, b, x + at, dy + at, center + c, scale + c, slope + c, level + c, dx + at);
+        kernels<T>().channels.gradient(L, b, 1, b, x + at, dy + at, center + c, scale + c, slope + c, level + c,
+                                       dx + at);
       });
     });
   }

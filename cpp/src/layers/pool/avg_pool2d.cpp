@@ -1,3 +1,5 @@
+#include "kernels/pool/blocked_pool.hpp"
+#include "kernels/pool/pool.hpp"
 #include "layers/pool/pool.hpp"
 #include "nncore/buffer.hpp"
 
@@ -11,11 +13,11 @@ class LoweredAvgPool final : public LoweredPool<T> {
 
  private:
   void rows(int64_t plane, int64_t planes, int64_t row0, int64_t row1, const T* x, T* y) override {
-    kernels<T>().conv.mean_pool(this->s_, inside_, planes, row0, row1, x,
+    kernels<T>().blocked_pool.mean(this->s_, inside_, planes, row0, row1, x,
                                 y + plane * this->out_size());
   }
   void plane_backward(int64_t, const T* dy, T* dx) const override {
-    kernels<T>().conv.mean_pool_backward(this->s_, inside_, 1, dy, dx);
+    kernels<T>().blocked_pool.mean_backward(this->s_, inside_, 1, dy, dx);
   }
 
   bool inside_;  // the mean is over the taps inside the image
@@ -42,7 +44,7 @@ class AvgPool2d final : public Pool<T> {
         const auto rows = this->covered(0, u);
         for (int64_t h = rows.from; h < rows.to; ++h) {
           this->each_tap([&](int64_t pixel, int64_t v, int64_t count) {
-            kernels<T>().pool_sum(count, this->window_[1].stride, from + h * this->W() + pixel, to + v);
+            kernels<T>().pool.add(count, this->window_[1].stride, from + h * this->W() + pixel, to + v);
           });
         }
         for (int64_t v = 0; v < this->V(); ++v) to[v] /= size(u, v);
@@ -65,7 +67,7 @@ class AvgPool2d final : public Pool<T> {
         const auto rows = this->covered(0, u);
         for (int64_t h = rows.from; h < rows.to; ++h) {
           this->each_tap_from_last([&](int64_t pixel, int64_t v, int64_t count) {
-            kernels<T>().pool_spread(count, this->window_[1].stride, share + v, to + h * this->W() + pixel);
+            kernels<T>().pool.scatter(count, this->window_[1].stride, share + v, to + h * this->W() + pixel);
           });
         }
       }

@@ -1,5 +1,7 @@
 #include <limits>
 
+#include "kernels/pool/blocked_pool.hpp"
+#include "kernels/pool/pool.hpp"
 #include "layers/pool/pool.hpp"
 #include "nncore/buffer.hpp"
 
@@ -17,10 +19,10 @@ class LoweredMaxPool final : public LoweredPool<T> {
  private:
   void rows(int64_t plane, int64_t planes, int64_t row0, int64_t row1, const T* x, T* y) override {
     const int64_t out = plane * this->out_size();
-    kernels<T>().conv.max_pool(this->s_, planes, row0, row1, x, y + out, taken_.data() + out);
+    kernels<T>().blocked_pool.max(this->s_, planes, row0, row1, x, y + out, taken_.data() + out);
   }
   void plane_backward(int64_t plane, const T* dy, T* dx) const override {
-    kernels<T>().conv.max_pool_backward(this->s_, 1, dy, taken_.data() + plane * this->out_size(), dx);
+    kernels<T>().blocked_pool.max_backward(this->s_, 1, dy, taken_.data() + plane * this->out_size(), dx);
   }
 
   Buffer<uint8_t> taken_;  // which tap of its window each output comes from
@@ -79,7 +81,7 @@ class MaxPool2d final : public Pool<T> {
     for (int64_t h = rows.from; h < rows.to; ++h) {
       this->each_tap([&](int64_t pixel, int64_t v, int64_t count) {
         const int64_t index = h * this->W() + pixel;
-        kernels<T>().pool_max(count, this->window_[1].stride, x + index, static_cast<int32_t>(index), best + v,
+        kernels<T>().pool.max(count, this->window_[1].stride, x + index, static_cast<int32_t>(index), best + v,
                               at == nullptr ? at : at + v);
       });
     }

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/table.hpp"
+#include "kernels/pool/blocked_pool.hpp"
 #include "layers/conv/window.hpp"
 #include "nncore/layer.hpp"
 #include "nncore/thread_pool.hpp"

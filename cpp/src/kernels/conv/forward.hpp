@@ -4,11 +4,13 @@
 /// columns of a strip that a tap reaches must be known when this is compiled, or the sums could not stay in registers:
 /// the loop over the taps of a row is split into those that miss 3, 2, 1 columns on the left, those that miss none, and
 /// those that miss 1, 2, 3 on the right. A strip whose taps miss more is cut in two.
-#include "kernels/conv/conv_table.hpp"
-#include "kernels/declarations.hpp"
+#pragma once
+
+#include "kernels/conv/conv.hpp"
 #include "kernels/simd/simd.hpp"
 
 namespace nncore::NNCORE_ISA {
+namespace conv {
 namespace {
 
 // Columns of a strip. With 2 blocks of sums, 2 registers of weights and 1 broadcast of x: AVX-512 14 * 2 + 3 = 31 of 32
@@ -156,7 +158,7 @@ void strips(int64_t columns, Strip<T> t) {
 }
 
 template <class T, bool plain>
-NNCORE_INLINE void forward(const ConvShape& s, const ConvRows& part, const T* x, const T* w, const T* bias, T* y) {
+void forward(const ConvShape& s, const ConvRows& part, const T* x, const T* w, const T* bias, T* y) {
   constexpr int64_t b = Vec<T>::lanes;
   const int64_t area = s.H * s.W, blocks = blocks_of(s.K, b), w_block = s.C * s.kh * s.kw * b;
   const int64_t x_image = area * (plain ? s.C : blocks_of(s.C, b) * b), y_block = s.OH() * s.OW() * b;
@@ -177,24 +179,7 @@ NNCORE_INLINE void forward(const ConvShape& s, const ConvRows& part, const T* x,
     }
 }
 
+
 }  // namespace
-
-void conv_forward(const ConvShape& s, const ConvRows& part, const float* x, const float* w, const float* bias,
-                  float* y) {
-  forward<float, false>(s, part, x, w, bias, y);
-}
-void conv_forward(const ConvShape& s, const ConvRows& part, const double* x, const double* w, const double* bias,
-                  double* y) {
-  forward<double, false>(s, part, x, w, bias, y);
-}
-
-void conv_forward_plain(const ConvShape& s, const ConvRows& part, const float* x, const float* w, const float* bias,
-                        float* y) {
-  forward<float, true>(s, part, x, w, bias, y);
-}
-void conv_forward_plain(const ConvShape& s, const ConvRows& part, const double* x, const double* w,
-                        const double* bias, double* y) {
-  forward<double, true>(s, part, x, w, bias, y);
-}
-
+}  // namespace conv
 }  // namespace nncore::NNCORE_ISA

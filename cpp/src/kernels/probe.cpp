@@ -1,14 +1,16 @@
 /// What the core can do at best: fused multiply-adds (multiply and add in the baseline) on registers alone. Run beside
 /// what is measured, it turns a speed into a fraction.
-#include "kernels/declarations.hpp"
+#include "kernels/groups.hpp"
+#include "kernels/probe.hpp"
 #include "kernels/simd/simd.hpp"
 
 namespace nncore::NNCORE_ISA {
+namespace probe {
 namespace {
 
 // 12 chains + 2 constants = 14 registers: enough for two units of latency 5, and no more than SSE has.
 template <class T>
-double run_probe(int64_t rounds, T* out) {
+double run(int64_t rounds, T* out) {
   constexpr int chains = 12;
   Vec<T> sum[chains];
   Vec<T> a = Vec<T>::all(T(0.9999)), b = Vec<T>::all(T(1e-4));
@@ -31,9 +33,18 @@ double run_probe(int64_t rounds, T* out) {
   return 2.0 * chains * Vec<T>::lanes * static_cast<double>(rounds);
 }
 
-}  // namespace
 
-double fma_probe(int64_t rounds, float* out) { return run_probe(rounds, out); }
-double fma_probe(int64_t rounds, double* out) { return run_probe(rounds, out); }
+template <class T>
+constexpr ProbeKernels<T> table() {
+  return {
+      .fma = run<T>,
+  };
+}
+
+}  // namespace
+}  // namespace probe
+
+constinit const ProbeKernels<float> kProbeF32 = probe::table<float>();
+constinit const ProbeKernels<double> kProbeF64 = probe::table<double>();
 
 }  // namespace nncore::NNCORE_ISA

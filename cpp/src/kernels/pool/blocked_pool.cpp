@@ -1,9 +1,10 @@
 /// Pooling on blocked pixels, a register of channels at a time. Where the largest number was is kept in a byte.
-#include "kernels/conv/conv_table.hpp"
-#include "kernels/declarations.hpp"
+#include "kernels/groups.hpp"
+#include "kernels/pool/blocked_pool.hpp"
 #include "kernels/simd/simd.hpp"
 
 namespace nncore::NNCORE_ISA {
+namespace blocked_pool {
 namespace {
 
 /// Lanes that hold 0 to 255, as bytes.
@@ -66,7 +67,7 @@ NNCORE_INLINE bool is_pairs(const PoolShape& s) {
 }
 
 template <class T, bool pairs>
-void largest(const PoolShape& s, int64_t planes, int64_t row0, int64_t row1, const T* x, T* y, uint8_t* taken) {
+void max_of(const PoolShape& s, int64_t planes, int64_t row0, int64_t row1, const T* x, T* y, uint8_t* taken) {
   constexpr int64_t b = Vec<T>::lanes;
   for (int64_t plane = 0; plane < planes; ++plane, x += s.H * s.W * b, y += s.OH * s.OW * b) {
     each_window<pairs>(s, row0, row1, [&](int64_t out, Span rows, Span columns) __attribute__((always_inline)) {
@@ -91,7 +92,7 @@ NNCORE_INLINE void clear(int64_t n, T* x) {
 }
 
 template <class T, bool pairs>
-void largest_backward(const PoolShape& s, int64_t planes, const T* dy, const uint8_t* taken, T* dx) {
+void max_backward_of(const PoolShape& s, int64_t planes, const T* dy, const uint8_t* taken, T* dx) {
   constexpr int64_t b = Vec<T>::lanes;
   const bool all_written = pairs && s.H % 2 == 0 && s.W % 2 == 0;  // each pixel is in one window
   for (int64_t plane = 0; plane < planes; ++plane, dx += s.H * s.W * b) {
@@ -115,7 +116,7 @@ NNCORE_INLINE Vec<T> divisor(bool inside, Span rows, Span columns) {
 }
 
 template <class T, bool pairs>
-void mean(const PoolShape& s, bool inside, int64_t planes, int64_t row0, int64_t row1, const T* x, T* y) {
+void mean_of(const PoolShape& s, bool inside, int64_t planes, int64_t row0, int64_t row1, const T* x, T* y) {
   constexpr int64_t b = Vec<T>::lanes;
   for (int64_t plane = 0; plane < planes; ++plane, x += s.H * s.W * b, y += s.OH * s.OW * b)
     each_window<pairs>(s, row0, row1, [&](int64_t out, Span rows, Span columns) __attribute__((always_inline)) {
@@ -128,7 +129,7 @@ void mean(const PoolShape& s, bool inside, int64_t planes, int64_t row0, int64_t
 }
 
 template <class T, bool pairs>
-void mean_backward(const PoolShape& s, bool inside, int64_t planes, const T* dy, T* dx) {
+void mean_backward_of(const PoolShape& s, bool inside, int64_t planes, const T* dy, T* dx) {
   constexpr int64_t b = Vec<T>::lanes;
   for (int64_t plane = 0; plane < planes; ++plane, dx += s.H * s.W * b, dy += s.OH * s.OW * b) {
     clear(s.H * s.W * b, dx);
@@ -141,27 +142,42 @@ void mean_backward(const PoolShape& s, bool inside, int64_t planes, const T* dy,
   }
 }
 
-}  // namespace
 
-#define NNCORE_POOLING(T)                                                                                         \
-  void max_pool(const PoolShape& s, int64_t planes, int64_t row0, int64_t row1, const T* x, T* y, uint8_t* taken) { \
-    if (is_pairs(s)) largest<T, true>(s, planes, row0, row1, x, y, taken);                                        \
-    else largest<T, false>(s, planes, row0, row1, x, y, taken);                                                   \
-  }                                                                                                               \
-  void max_pool_backward(const PoolShape& s, int64_t planes, const T* dy, const uint8_t* taken, T* dx) {          \
-    if (is_pairs(s)) largest_backward<T, true>(s, planes, dy, taken, dx);                                         \
-    else largest_backward<T, false>(s, planes, dy, taken, dx);                                                    \
-  }                                                                                                               \
-  void mean_pool(const PoolShape& s, bool inside, int64_t planes, int64_t row0, int64_t row1, const T* x, T* y) { \
-    if (is_pairs(s)) mean<T, true>(s, inside, planes, row0, row1, x, y);                                          \
-    else mean<T, false>(s, inside, planes, row0, row1, x, y);                                                     \
-  }                                                                                                               \
-  void mean_pool_backward(const PoolShape& s, bool inside, int64_t planes, const T* dy, T* dx) {                  \
-    if (is_pairs(s)) mean_backward<T, true>(s, inside, planes, dy, dx);                                           \
-    else mean_backward<T, false>(s, inside, planes, dy, dx);                                                      \
-  }
-NNCORE_POOLING(float)
-NNCORE_POOLING(double)
-#undef NNCORE_POOLING
+template <class T>
+void max(const PoolShape& s, int64_t planes, int64_t row0, int64_t row1, const T* x, T* y, uint8_t* taken) {
+  if (is_pairs(s)) max_of<T, true>(s, planes, row0, row1, x, y, taken);
+  else max_of<T, false>(s, planes, row0, row1, x, y, taken);
+}
+template <class T>
+void max_backward(const PoolShape& s, int64_t planes, const T* dy, const uint8_t* taken, T* dx) {
+  if (is_pairs(s)) max_backward_of<T, true>(s, planes, dy, taken, dx);
+  else max_backward_of<T, false>(s, planes, dy, taken, dx);
+}
+template <class T>
+void mean(const PoolShape& s, bool inside, int64_t planes, int64_t row0, int64_t row1, const T* x, T* y) {
+  if (is_pairs(s)) mean_of<T, true>(s, inside, planes, row0, row1, x, y);
+  else mean_of<T, false>(s, inside, planes, row0, row1, x, y);
+}
+template <class T>
+void mean_backward(const PoolShape& s, bool inside, int64_t planes, const T* dy, T* dx) {
+  if (is_pairs(s)) mean_backward_of<T, true>(s, inside, planes, dy, dx);
+  else mean_backward_of<T, false>(s, inside, planes, dy, dx);
+}
+
+template <class T>
+constexpr BlockedPoolKernels<T> table() {
+  return {
+      .max = max<T>,
+      .max_backward = max_backward<T>,
+      .mean = mean<T>,
+      .mean_backward = mean_backward<T>,
+  };
+}
+
+}  // namespace
+}  // namespace blocked_pool
+
+constinit const BlockedPoolKernels<float> kBlockedPoolF32 = blocked_pool::table<float>();
+constinit const BlockedPoolKernels<double> kBlockedPoolF64 = blocked_pool::table<double>();
 
 }  // namespace nncore::NNCORE_ISA

@@ -1,9 +1,11 @@
-/// Parameter updates of stochastic gradient descent and Adam, of one model or of as many as there are lanes;
-/// optimizer_update_squares.cpp and _moments.cpp have the others. Constants are computed in double and rounded to T once.
-#include "kernels/declarations.hpp"
+/// Parameter updates of stochastic gradient descent and Adam, of one model or of a model batch.
+#pragma once
+
 #include "kernels/simd/each_register.hpp"
+#include "kernels/update/update.hpp"
 
 namespace nncore::NNCORE_ISA {
+namespace update {
 namespace {
 
 /// A constant f(step) as a register: one step for all lanes, or one for each.
@@ -144,23 +146,23 @@ void adam_any(int64_t n, const Constants& all, T* w, const T* g, T* m, T* v, T* 
   else adam_as<true>(n, all, w, g, m, v, v_max);
 }
 
+template <class T>
+void sgd(int64_t n, const SgdStep& step, T* w, const T* g, T* velocity) {
+  sgd_any(n, OneForAll<T, SgdStep>{step}, w, g, velocity);
+}
+template <class T>
+void adam(int64_t n, const AdamStep& step, T* w, const T* g, T* m, T* v, T* v_max) {
+  adam_any(n, OneForAll<T, AdamStep>{step}, w, g, m, v, v_max);
+}
+template <class T>
+void sgd_model_batch(int64_t n, const SgdStep* steps, T* w, const T* g, T* velocity) {
+  sgd_any(n, OneForEach<T, SgdStep>{*steps}, w, g, velocity);
+}
+template <class T>
+void adam_model_batch(int64_t n, const AdamStep* steps, T* w, const T* g, T* m, T* v, T* v_max) {
+  adam_any(n, OneForEach<T, AdamStep>{*steps}, w, g, m, v, v_max);
+}
+
 }  // namespace
-
-#define NNCORE_UPDATES(T)                                                                              \
-  void sgd(int64_t n, const SgdStep& step, T* w, const T* g, T* velocity) {                            \
-    sgd_any(n, OneForAll<T, SgdStep>{step}, w, g, velocity);                                           \
-  }                                                                                                    \
-  void adam(int64_t n, const AdamStep& step, T* w, const T* g, T* m, T* v, T* v_max) {                 \
-    adam_any(n, OneForAll<T, AdamStep>{step}, w, g, m, v, v_max);                                      \
-  }                                                                                                    \
-  void models_sgd(int64_t n, const SgdStep* steps, T* w, const T* g, T* velocity) {                    \
-    sgd_any(n, OneForEach<T, SgdStep>{*steps}, w, g, velocity);                                        \
-  }                                                                                                    \
-  void models_adam(int64_t n, const AdamStep* steps, T* w, const T* g, T* m, T* v, T* v_max) {         \
-    adam_any(n, OneForEach<T, AdamStep>{*steps}, w, g, m, v, v_max);                                   \
-  }
-NNCORE_UPDATES(float)
-NNCORE_UPDATES(double)
-#undef NNCORE_UPDATES
-
+}  // namespace update
 }  // namespace nncore::NNCORE_ISA

@@ -1,12 +1,13 @@
 /// Parameter updates that divide by a root of sums of squares: RMSprop, Adagrad, Adadelta.
-#include "kernels/declarations.hpp"
+#pragma once
+
 #include "kernels/simd/each_register.hpp"
+#include "kernels/update/constant.hpp"
+#include "kernels/update/update.hpp"
 
 namespace nncore::NNCORE_ISA {
+namespace update {
 namespace {
-
-template <class T>
-NNCORE_INLINE Vec<T> all(double x) { return Vec<T>::all(static_cast<T>(x)); }
 
 template <class T, bool centered, bool with_momentum>
 struct RMSprop {
@@ -53,7 +54,7 @@ void rmsprop_as(int64_t n, const RMSpropStep& step, T* w, const T* g, T* v, T* b
 }
 
 template <class T>
-void rmsprop_any(int64_t n, const RMSpropStep& step, T* w, const T* g, T* v, T* buffer, T* mean) {
+void rmsprop(int64_t n, const RMSpropStep& step, T* w, const T* g, T* v, T* buffer, T* mean) {
   if (mean && buffer) rmsprop_as<true, true>(n, step, w, g, v, buffer, mean);
   else if (mean) rmsprop_as<true, false>(n, step, w, g, v, buffer, mean);
   else if (buffer) rmsprop_as<false, true>(n, step, w, g, v, buffer, mean);
@@ -78,7 +79,7 @@ struct Adagrad {
 };
 
 template <class T>
-void adagrad_any(int64_t n, const AdagradStep& step, T* w, const T* g, T* sum) {
+void adagrad(int64_t n, const AdagradStep& step, T* w, const T* g, T* sum) {
   each_register<T>(n, Adagrad<T>{all<T>(step.rate), all<T>(step.eps), all<T>(step.weight_decay), w, g, sum});
 }
 
@@ -102,32 +103,11 @@ struct Adadelta {
 };
 
 template <class T>
-void adadelta_any(int64_t n, const AdadeltaStep& step, T* w, const T* g, T* v, T* u) {
+void adadelta(int64_t n, const AdadeltaStep& step, T* w, const T* g, T* v, T* u) {
   each_register<T>(n, Adadelta<T>{all<T>(step.rate), all<T>(step.rho), all<T>(1 - step.rho), all<T>(step.eps),
                                   all<T>(step.weight_decay), w, g, v, u});
 }
 
 }  // namespace
-
-void rmsprop(int64_t n, const RMSpropStep& step, float* w, const float* g, float* v, float* buffer, float* mean) {
-  rmsprop_any(n, step, w, g, v, buffer, mean);
-}
-void rmsprop(int64_t n, const RMSpropStep& step, double* w, const double* g, double* v, double* buffer, double* mean) {
-  rmsprop_any(n, step, w, g, v, buffer, mean);
-}
-
-void adagrad(int64_t n, const AdagradStep& step, float* w, const float* g, float* sum) {
-  adagrad_any(n, step, w, g, sum);
-}
-void adagrad(int64_t n, const AdagradStep& step, double* w, const double* g, double* sum) {
-  adagrad_any(n, step, w, g, sum);
-}
-
-void adadelta(int64_t n, const AdadeltaStep& step, float* w, const float* g, float* v, float* u) {
-  adadelta_any(n, step, w, g, v, u);
-}
-void adadelta(int64_t n, const AdadeltaStep& step, double* w, const double* g, double* v, double* u) {
-  adadelta_any(n, step, w, g, v, u);
-}
-
+}  // namespace update
 }  // namespace nncore::NNCORE_ISA

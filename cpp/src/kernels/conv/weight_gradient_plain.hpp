@@ -1,10 +1,12 @@
 /// The weight gradient of the first layer, with x in plain NCHW: the neighbouring taps of a row read neighbouring
 /// numbers, so a tile is some taps of one channel and row of the kernel by two or four blocks of dy.
-#include "kernels/conv/conv_table.hpp"
-#include "kernels/declarations.hpp"
+#pragma once
+
+#include "kernels/conv/conv.hpp"
 #include "kernels/simd/simd.hpp"
 
 namespace nncore::NNCORE_ISA {
+namespace plain_conv {
 namespace {
 
 // Taps by blocks in a tile. AVX-512 6 * 4 + 4 of dy + 1 broadcast = 29 of 32 registers, or 7 * 2 + 3; AVX2 6 * 2 + 3 =
@@ -88,7 +90,7 @@ NNCORE_INLINE void taps_of(int64_t taps, int64_t blocks, Taps<T> t, T* dw) {
 }
 
 template <class T>
-NNCORE_INLINE void weight_gradient(const ConvShape& s, const ConvTaps& part, const T* x, const T* dy, T* dw) {
+void weight_gradient(const ConvShape& s, const ConvTaps& part, const T* x, const T* dy, T* dw) {
   constexpr int64_t b = Vec<T>::lanes;
   const int64_t dy_block = s.OH() * s.OW() * b, dw_block = s.C * s.kh * s.kw * b;
   const int64_t dy_image = blocks_of(s.K, b) * dy_block;
@@ -114,14 +116,7 @@ NNCORE_INLINE void weight_gradient(const ConvShape& s, const ConvTaps& part, con
       }
 }
 
+
 }  // namespace
-
-void conv_weight_gradient_plain(const ConvShape& s, const ConvTaps& part, const float* x, const float* dy, float* dw) {
-  weight_gradient(s, part, x, dy, dw);
-}
-void conv_weight_gradient_plain(const ConvShape& s, const ConvTaps& part, const double* x, const double* dy,
-                                double* dw) {
-  weight_gradient(s, part, x, dy, dw);
-}
-
+}  // namespace plain_conv
 }  // namespace nncore::NNCORE_ISA

@@ -1,18 +1,21 @@
 /// dx = dy W with packed weights: the product that sums along the columns.
 ///
 /// With many columns the lanes run along the sum and every result is the sum over the lanes of one register. With
-/// few, adding up the lanes would cost more than the products: there a block of b is transposed and gemm_forward
-/// does the rest. N and K alone decide, so rows and cuts keep their bits.
-#include "kernels/declarations.hpp"
+/// few, adding up the lanes would cost more than the products: there a block of b is transposed and forward does
+/// the rest. N and K alone decide, so rows and cuts keep their bits.
+#pragma once
+
+#include "kernels/gemm/forward.hpp"
 #include "kernels/simd/parts.hpp"
 
 namespace nncore::NNCORE_ISA {
+namespace gemm {
 namespace {
 
 // Rows of dy and rows of b in a tile. AVX-512 3 * 8 accumulators + 3 vectors of dy + 1 of b = 28 of 32 registers, per
 // vector of columns 11 loads for 24 FMA; AVX2 3 * 4 + 3 + 1 = 16, 7 loads for 12 FMA; baseline 2 * 4 + 2 + 2.
-constexpr int kTileM = NNCORE_AVX512 || NNCORE_AVX2 ? 3 : 2;
-constexpr int kTileK = NNCORE_AVX512 ? 8 : 4;
+constexpr int kDxRows = NNCORE_AVX512 || NNCORE_AVX2 ? 3 : 2;
+constexpr int kDxColumns = NNCORE_AVX512 ? 8 : 4;
 
 template <class T>
 constexpr int64_t kPanel = 2 * Vec<T>::lanes;
@@ -22,7 +25,7 @@ constexpr int64_t kFewColumns = 32, kEnoughRows = 5;
 
 /// One call. N columns in panels of at most 2 vectors, K rows of b; lddy, lddx: distance of rows.
 template <class T>
-struct Problem {
+struct InputGradient {
   int64_t N, K;
   const T* b;
   int64_t lddy, lddx;
@@ -30,9 +33,9 @@ struct Problem {
 
 /// dx[m, k .. k + RK) for RM rows.
 template <class T, int RM, int RK>
-[[gnu::noinline]] void tile(const Problem<T>& problem, int64_t k, const T* dy, T* dx) {
+[[gnu::noinline]] void dx_tile(const InputGradient<T>& given, int64_t k, const T* dy, T* dx) {
   constexpr int64_t lanes = Vec<T>::lanes, panel = kPanel<T>;
-  const Problem<T> p = problem;
+  const InputGradient<T> p = given;
   Vec<T> sum[RM][RK < 4 ? 4 : RK];
 #pragma GCC unroll 16
   for (int m = 0; m < RM; ++m)
@@ -81,19 +84,19 @@ template <class T, int RM, int RK>
   }
 }
 
-/// All M rows at k .. k + RK, in tiles of kTileM rows and one tile of the rest.
+/// All M rows at k .. k + RK, in tiles of kDxRows rows and one tile of the rest.
 template <class T, int RK>
-void strip(int64_t M, const Problem<T>& p, int64_t k, const T* dy, T* dx) {
+void dx_strip(int64_t M, const InputGradient<T>& p, int64_t k, const T* dy, T* dx) {
   int64_t m = 0;
-  for (; M - m >= kTileM; m += kTileM) tile<T, kTileM, RK>(p, k, dy + m * p.lddy, dx + m * p.lddx);
-  if (M - m == 2) tile<T, 2, RK>(p, k, dy + m * p.lddy, dx + m * p.lddx);
-  if (M - m == 1) tile<T, 1, RK>(p, k, dy + m * p.lddy, dx + m * p.lddx);
+  for (; M - m >= kDxRows; m += kDxRows) dx_tile<T, kDxRows, RK>(p, k, dy + m * p.lddy, dx + m * p.lddx);
+  if (M - m == 2) dx_tile<T, 2, RK>(p, k, dy + m * p.lddy, dx + m * p.lddx);
+  if (M - m == 1) dx_tile<T, 1, RK>(p, k, dy + m * p.lddy, dx + m * p.lddx);
 }
 
 /// out (N, width) = the transpose of b (width, N), both without gaps. The last block of rows or columns starts early
 /// enough to be a whole one; what is too small for a block goes one by one.
 template <class T>
-void transpose(int64_t width, int64_t N, const T* b, T* out) {
+void transpose_matrix(int64_t width, int64_t N, const T* b, T* out) {
   constexpr int64_t lanes = Vec<T>::lanes, piece = kPiece<T>;
   if (width < lanes || N < piece) {
     for (int64_t i = 0; i < width; ++i)
@@ -114,51 +117,43 @@ void transpose(int64_t width, int64_t N, const T* b, T* out) {
 
 /// N <= kFewColumns.
 template <class T>
-void few_columns(int64_t M, int64_t k0, int64_t k1, const Problem<T>& p, const T* dy, T* dx) {
+void few_columns(int64_t M, int64_t k0, int64_t k1, const InputGradient<T>& p, const T* dy, T* dx) {
   constexpr int64_t panel = kPanel<T>;
   alignas(kVectorBytes) T transposed[kFewColumns * panel];
   for (int64_t k = k0; k < k1; k += panel) {
     const int64_t rows = k1 - k < panel ? k1 - k : panel;
     for (int64_t j = 0; j < p.N; j += panel) {
       const int64_t width = p.N - j < panel ? p.N - j : panel;
-      transpose(rows, width, p.b + j * p.K + k * width, transposed + j * rows);
+      transpose_matrix(rows, width, p.b + j * p.K + k * width, transposed + j * rows);
     }
-    gemm_forward(M, rows, p.N, dy, p.lddy, transposed, nullptr, dx + k, p.lddx);
+    forward<T>(M, rows, p.N, dy, p.lddy, transposed, nullptr, dx + k, p.lddx);
   }
 }
 
-/// Strips of kTileK, the last ones narrower; where a strip would end behind k1 it starts earlier instead and computes
+/// Strips of kDxColumns, the last ones narrower; where a strip would end behind k1 it starts earlier instead and computes
 /// some results again, to the same bits.
 template <class T>
-void many_columns(int64_t M, int64_t k0, int64_t k1, const Problem<T>& p, const T* dy, T* dx) {
+void many_columns(int64_t M, int64_t k0, int64_t k1, const InputGradient<T>& p, const T* dy, T* dx) {
   int64_t k = k0;
-  for (; k1 - k >= kTileK; k += kTileK) strip<T, kTileK>(M, p, k, dy, dx);
-  if (kTileK > 4 && k1 - k > 4 && k1 - k0 >= kTileK) return strip<T, kTileK>(M, p, k1 - kTileK, dy, dx);
+  for (; k1 - k >= kDxColumns; k += kDxColumns) dx_strip<T, kDxColumns>(M, p, k, dy, dx);
+  if (kDxColumns > 4 && k1 - k > 4 && k1 - k0 >= kDxColumns) return dx_strip<T, kDxColumns>(M, p, k1 - kDxColumns, dy, dx);
   while (k < k1) {
     const int64_t left = k1 - k, all = k1 - k0;
-    if (all >= 4) strip<T, 4>(M, p, left < 4 ? k1 - 4 : k, dy, dx), k += 4;
-    else if (all >= 2) strip<T, 2>(M, p, left < 2 ? k1 - 2 : k, dy, dx), k += 2;
-    else strip<T, 1>(M, p, k, dy, dx), k += 1;
+    if (all >= 4) dx_strip<T, 4>(M, p, left < 4 ? k1 - 4 : k, dy, dx), k += 4;
+    else if (all >= 2) dx_strip<T, 2>(M, p, left < 2 ? k1 - 2 : k, dy, dx), k += 2;
+    else dx_strip<T, 1>(M, p, k, dy, dx), k += 1;
   }
 }
 
 template <class T>
-NNCORE_INLINE void input_gradient(int64_t M, int64_t N, int64_t K, int64_t k0, int64_t k1, const T* dy, int64_t lddy,
-                                  const T* b, T* dx, int64_t lddx) {
-  const Problem<T> p = {N, K, b, lddy, lddx};
+void input_gradient(int64_t M, int64_t N, int64_t K, int64_t k0, int64_t k1, const T* dy, int64_t lddy, const T* b,
+                    T* dx, int64_t lddx) {
+  const InputGradient<T> p = {N, K, b, lddy, lddx};
   if (N <= kFewColumns && K >= kEnoughRows) few_columns(M, k0, k1, p, dy, dx);
   else many_columns(M, k0, k1, p, dy, dx);
 }
 
+
 }  // namespace
-
-void gemm_dx(int64_t M, int64_t N, int64_t K, int64_t k0, int64_t k1, const float* dy, int64_t lddy, const float* b,
-             float* dx, int64_t lddx) {
-  input_gradient(M, N, K, k0, k1, dy, lddy, b, dx, lddx);
-}
-void gemm_dx(int64_t M, int64_t N, int64_t K, int64_t k0, int64_t k1, const double* dy, int64_t lddy, const double* b,
-             double* dx, int64_t lddx) {
-  input_gradient(M, N, K, k0, k1, dy, lddy, b, dx, lddx);
-}
-
+}  // namespace gemm
 }  // namespace nncore::NNCORE_ISA

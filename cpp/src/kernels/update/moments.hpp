@@ -1,12 +1,13 @@
 /// Parameter updates along an average of gradients, beside SGD and Adam: Adamax, NAdam, RAdam, Lion.
-#include "kernels/declarations.hpp"
+#pragma once
+
 #include "kernels/simd/each_register.hpp"
+#include "kernels/update/constant.hpp"
+#include "kernels/update/update.hpp"
 
 namespace nncore::NNCORE_ISA {
+namespace update {
 namespace {
-
-template <class T>
-NNCORE_INLINE Vec<T> all(double x) { return Vec<T>::all(static_cast<T>(x)); }
 
 /// An exponential average: beta a + (1 - beta) x, rest = 1 - beta.
 template <class T>
@@ -38,7 +39,7 @@ struct Adamax {
 };
 
 template <class T>
-void adamax_any(int64_t n, const AdamaxStep& step, T* w, const T* g, T* m, T* u) {
+void adamax(int64_t n, const AdamaxStep& step, T* w, const T* g, T* m, T* u) {
   each_register<T>(n, Adamax<T>{all<T>(step.size), all<T>(step.beta2), all<T>(step.eps), all<T>(step.weight_decay),
                                 Average<T>(step.beta1), w, g, m, u});
 }
@@ -65,7 +66,7 @@ struct NAdam {
 };
 
 template <class T>
-void nadam_any(int64_t n, const NAdamStep& step, T* w, const T* g, T* m, T* v) {
+void nadam(int64_t n, const NAdamStep& step, T* w, const T* g, T* m, T* v) {
   each_register<T>(n, NAdam<T>{all<T>(step.gradient_size), all<T>(step.mean_size), all<T>(step.eps),
                                all<T>(step.weight_decay), all<T>(step.shrink),
                                all<T>(1 / __builtin_sqrt(step.correction2)), Average<T>(step.beta1),
@@ -101,7 +102,7 @@ void radam_as(int64_t n, const RAdamStep& step, T* w, const T* g, T* m, T* v) {
 }
 
 template <class T>
-void radam_any(int64_t n, const RAdamStep& step, T* w, const T* g, T* m, T* v) {
+void radam(int64_t n, const RAdamStep& step, T* w, const T* g, T* m, T* v) {
   if (step.rectified) radam_as<true>(n, step, w, g, m, v);
   else radam_as<false>(n, step, w, g, m, v);
 }
@@ -125,35 +126,11 @@ struct Lion {
 };
 
 template <class T>
-void lion_any(int64_t n, const LionStep& step, T* w, const T* g, T* m) {
+void lion(int64_t n, const LionStep& step, T* w, const T* g, T* m) {
   each_register<T>(n, Lion<T>{all<T>(step.rate), all<T>(step.shrink), Average<T>(step.beta1), Average<T>(step.beta2),
                               w, g, m});
 }
 
 }  // namespace
-
-void adamax(int64_t n, const AdamaxStep& step, float* w, const float* g, float* m, float* u) {
-  adamax_any(n, step, w, g, m, u);
-}
-void adamax(int64_t n, const AdamaxStep& step, double* w, const double* g, double* m, double* u) {
-  adamax_any(n, step, w, g, m, u);
-}
-
-void nadam(int64_t n, const NAdamStep& step, float* w, const float* g, float* m, float* v) {
-  nadam_any(n, step, w, g, m, v);
-}
-void nadam(int64_t n, const NAdamStep& step, double* w, const double* g, double* m, double* v) {
-  nadam_any(n, step, w, g, m, v);
-}
-
-void radam(int64_t n, const RAdamStep& step, float* w, const float* g, float* m, float* v) {
-  radam_any(n, step, w, g, m, v);
-}
-void radam(int64_t n, const RAdamStep& step, double* w, const double* g, double* m, double* v) {
-  radam_any(n, step, w, g, m, v);
-}
-
-void lion(int64_t n, const LionStep& step, float* w, const float* g, float* m) { lion_any(n, step, w, g, m); }
-void lion(int64_t n, const LionStep& step, double* w, const double* g, double* m) { lion_any(n, step, w, g, m); }
-
+}  // namespace update
 }  // namespace nncore::NNCORE_ISA

@@ -1,10 +1,12 @@
-/// dw[k, c, i, j] = sum of dy[k, p, q] x[c, p + i - ph, q + j - pw], and db. The sums of an image stay in registers and
+/// dw[k, c, i, j] = sum of dy[k, p, q] x[c, p + i - ph, q + j - pw]: the sums of an image stay in registers and
 /// are added to dw when it ends: dw is touched once an image, and less is lost than in one long chain of additions.
-#include "kernels/conv/conv_table.hpp"
-#include "kernels/declarations.hpp"
+#pragma once
+
+#include "kernels/conv/conv.hpp"
 #include "kernels/simd/simd.hpp"
 
 namespace nncore::NNCORE_ISA {
+namespace blocked_conv {
 namespace {
 
 // Blocks of dy by channels of x in a tile of one tap. AVX-512 2 * 8 sums + 2 of dy + 1 broadcast = 19 registers, per
@@ -82,7 +84,7 @@ NNCORE_INLINE Meeting meeting(int64_t i, int64_t pad, int64_t size, int64_t out)
 }
 
 template <class T>
-NNCORE_INLINE void weight_gradient(const ConvShape& s, const ConvTaps& part, const T* x, const T* dy, T* dw) {
+void weight_gradient(const ConvShape& s, const ConvTaps& part, const T* x, const T* dy, T* dw) {
   constexpr int64_t b = Vec<T>::lanes;
   const int64_t x_block = s.H * s.W * b, dy_block = s.OH() * s.OW() * b, dw_block = s.C * s.kh * s.kw * b;
   const int64_t x_image = blocks_of(s.C, b) * x_block, dy_image = blocks_of(s.K, b) * dy_block;
@@ -106,46 +108,6 @@ NNCORE_INLINE void weight_gradient(const ConvShape& s, const ConvTaps& part, con
       }
 }
 
-/// Four running sums a block and image, then these sums in the order of the images.
-template <class T>
-NNCORE_INLINE void bias_gradient(const ConvShape& s, int64_t images, int64_t block0, int64_t block1, const T* dy,
-                                 T* db) {
-  constexpr int64_t b = Vec<T>::lanes;
-  constexpr int chains = 4;
-  const int64_t area = s.OH() * s.OW(), image = blocks_of(s.K, b) * area * b;
-  for (int64_t k = block0; k < block1; ++k) {
-    Vec<T> total = Vec<T>::zero();
-    for (int64_t n = 0; n < images; ++n) {
-      const T* from = dy + n * image + k * area * b;
-      Vec<T> sum[chains] = {};
-      int64_t i = 0;
-      for (; i + chains <= area; i += chains, from += chains * b)
-#pragma GCC unroll 4
-        for (int j = 0; j < chains; ++j) sum[j] = sum[j] + Vec<T>::load(from + j * b);
-      for (; i < area; ++i, from += b) sum[0] = sum[0] + Vec<T>::load(from);
-      total = total + ((sum[0] + sum[1]) + (sum[2] + sum[3]));
-    }
-    if (s.K - k * b < b) total.store(db + k * b, FirstLanes<T>(s.K - k * b));
-    else total.store(db + k * b);
-  }
-}
-
 }  // namespace
-
-void conv_weight_gradient(const ConvShape& s, const ConvTaps& part, const float* x, const float* dy, float* dw) {
-  weight_gradient(s, part, x, dy, dw);
-}
-void conv_weight_gradient(const ConvShape& s, const ConvTaps& part, const double* x, const double* dy, double* dw) {
-  weight_gradient(s, part, x, dy, dw);
-}
-
-void conv_bias_gradient(const ConvShape& s, int64_t images, int64_t block0, int64_t block1, const float* dy,
-                        float* db) {
-  bias_gradient(s, images, block0, block1, dy, db);
-}
-void conv_bias_gradient(const ConvShape& s, int64_t images, int64_t block0, int64_t block1, const double* dy,
-                        double* db) {
-  bias_gradient(s, images, block0, block1, dy, db);
-}
-
+}  // namespace blocked_conv
 }  // namespace nncore::NNCORE_ISA
