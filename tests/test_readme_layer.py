@@ -34,6 +34,10 @@ history = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=0.5)).fit(X, y, epoch
 assert history["loss"][-1] < history["loss"][0]
 assert np.array_equal(pickle.loads(pickle.dumps(net))(X), net(X))
 assert "x / (1 + |x|)" in nc.Softsign.__doc__ and "Softsign" in nc.__all__
+assert np.array_equal(nc.functional.softsign(x), layer(x)) and type(nc.mlp([3, 5, 2], "softsign")[1]) is nc.Softsign
+monitor = nc.Monitor(every=1)
+nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=0.5)).fit(X, y, epochs=1, callbacks=[monitor])
+assert monitor.kinds["1.output"] == "activation"
 import doctest
 tests = doctest.DocTestFinder(recurse=False).find(nc.Softsign, globs={"nc": nc, "np": np})
 assert doctest.DocTestRunner().run(tests[0]) == (0, 1)
@@ -95,3 +99,4 @@ def test_the_layer_of_the_readme(tmp_path):
     run([sys.executable, "-c", USE], env=environment, cwd=tmp_path)
     run([sys.executable, "-m", "nncore._registry.stubs"], env=environment, cwd=tmp_path)
     assert "class Softsign(" in (package / "nn/layers.pyi").read_text(encoding="utf-8")
+    assert "def softsign(z: ArrayLike)" in (package / "nn/activations.pyi").read_text(encoding="utf-8")
