@@ -10,7 +10,7 @@ from event_reader import Events, crc32c, fields, real
 
 import nncore as nc
 from nncore.loggers import _event_file
-from nncore.loggers._tensorboard import Tags
+from nncore.loggers._tensorboard import Tags, settings_of
 from nncore.train._observation import STATISTICS, Observation
 
 ONE_TO_FOUR = {"min": 1.0, "max": 4.0, "mean": 2.5, "std": 1.25**0.5, "norm": 30**0.5}  # of 1, 2, 3, 4
@@ -268,6 +268,11 @@ def test_settings_and_the_text_of_the_model(tmp_path):
         "SGD(lr=0.25, momentum=0.5)",
     ):
         assert part in text
+
+
+def test_the_schedule_is_among_the_settings():
+    trainer, *_ = make(optimizer=nc.SGD(lr=nc.StepLR(0.25, 3)))
+    assert settings_of(trainer)["schedule"] == "StepLR"
 
 
 def test_tensorboards_own_reader_agrees(tmp_path):

@@ -73,12 +73,11 @@ def number(where: str, name: str, value: object, low: float = -math.inf, below: 
     return result
 
 
-def positive(where: str, name: str, value: object, *, or_none: bool = False) -> float:
+def positive(where: str, name: str, value: object) -> float:
     """`value` as a finite float > 0."""
     result = number(where, name, value, 0.0)
     if result == 0.0:
-        none = " or None" if or_none else ""
-        raise ConfigError(f"[{where}] {name}: expected a number > 0{none}, got {describe(value)}")
+        raise ConfigError(f"[{where}] {name}: expected a number > 0, got {describe(value)}")
     return result
 
 

@@ -249,13 +249,13 @@ class Tags:
 def settings_of(trainer: Fit) -> dict[str, Setting]:
     """What tells runs apart, under the same names and of the same types for every trainer."""
     optimizer, model, options = trainer.optimizer, trainer.model, trainer.options
-    arguments, given = spec_of(optimizer).args, optimizer.config.get("lr")
+    arguments, rate = spec_of(optimizer).args, optimizer.config.get("lr")
     given = [layer.config["weight_init"] for layer in model if "weight_init" in layer.config]
     inits = dict.fromkeys(init if isinstance(init, str) else describe(init) for init in given)
     settings: dict[str, Setting] = {
         "optimizer": repr(optimizer),
         "lr": optimizer.lr,
-        "schedule": type(given).__name__ if isinstance(given, Schedule) else "none",
+        "schedule": type(rate).__name__ if isinstance(rate, Schedule) else "none",
         "loss": repr(trainer.loss) if isinstance(trainer.loss, Registered) else type(trainer.loss).__name__,
         "layers": "-".join(type(layer).__name__ for layer in model),
         "parameters": float(model.flat_parameters.size),
