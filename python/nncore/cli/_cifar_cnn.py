@@ -27,7 +27,7 @@ from nncore import (
 )
 from nncore.cli._cifar_mlp import add_row, load_split
 from nncore.cli._report import Report, use_file_backend
-from nncore.cli._watch import add_report, add_watching, watchers
+from nncore.cli._watch import add_files, add_report, add_watching, watchers
 from nncore.layers import Layer
 
 NAME = "cifar-cnn"
@@ -47,9 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-augment", action="store_true", help="train on the images as they are, not shifted and mirrored"
     )
-    parser.add_argument("--root", help="folder of the data; default: $NNCORE_DATA, then the user's cache")
-    parser.add_argument("--download", action="store_true", help="fetch the data if they are not there")
-    parser.add_argument("--out", help="folder for figures")
+    add_files(parser)
     add_watching(parser)
     add_report(parser)
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from nncore import SGD, CrossEntropyLoss, Dropout, ExponentialLR, History, Linear, Normalize, ReLU, Trainer, init, plot
 from nncore import Sequential as Net
 from nncore.cli._report import Report, use_file_backend
-from nncore.cli._watch import add_report, add_watching, watchers
+from nncore.cli._watch import add_files, add_report, add_watching, watchers
 from nncore.datasets import load_cifar10
 from nncore.layers import Layer
 
@@ -69,9 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dropout", type=float, default=0.0, help="share of hidden units dropped in training")
     parser.add_argument("--batch-size", type=int, default=200, help="samples a step")
     parser.add_argument("--epochs", type=int, default=17, help="passes over 49 000 images, of 245 steps")
-    parser.add_argument("--root", help="folder of the data; default: $NNCORE_DATA, then the user's cache")
-    parser.add_argument("--download", action="store_true", help="fetch the data if they are not there")
-    parser.add_argument("--out", help="folder for figures")
+    add_files(parser)
     add_watching(parser)
     add_report(parser)
 

@@ -8,7 +8,7 @@ import itertools
 from nncore import SGD, Adam, CrossEntropyLoss, History, Linear, Normalize, Sequential, Trainer, plot
 from nncore.cli._moons import ACTIVATIONS
 from nncore.cli._report import Report, use_file_backend
-from nncore.cli._watch import add_report, add_watching, watchers
+from nncore.cli._watch import add_files, add_report, add_watching, watchers
 from nncore.datasets import load_mnist
 from nncore.optim import Optimizer
 
@@ -27,9 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weight-decay", type=float, default=0.0, help="L2 penalty of the optimizer")
     parser.add_argument("--batch-size", type=int, default=10, help="samples a step")
     parser.add_argument("--epochs", type=int, default=30, help="passes over the data")
-    parser.add_argument("--root", help="folder of the data; default: $NNCORE_DATA, then the user's cache")
-    parser.add_argument("--download", action="store_true", help="fetch the data if they are not there")
-    parser.add_argument("--out", help="folder for figures")
+    add_files(parser)
     add_watching(parser)
     add_report(parser)
 

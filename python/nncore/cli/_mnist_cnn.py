@@ -8,7 +8,7 @@ from typing import Any
 from nncore import SGD, Adagrad, Adam, CrossEntropyLoss, History, Normalize, RMSprop, Trainer, mnist_cnn, plot
 from nncore._support.checks import integer
 from nncore.cli._report import Report, use_file_backend
-from nncore.cli._watch import add_report, add_watching, watchers
+from nncore.cli._watch import add_files, add_report, add_watching, watchers
 from nncore.datasets import load_mnist
 from nncore.errors import ConfigError
 from nncore.nn.activations import ACTIVATIONS
@@ -34,9 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, default=50, help="samples a step")
     parser.add_argument("--epochs", type=int, default=8, help="passes over the data")
     parser.add_argument("--samples", type=int, help="learn from the first so many of the 55000 images")
-    parser.add_argument("--root", help="folder of the data; default: $NNCORE_DATA, then the user's cache")
-    parser.add_argument("--download", action="store_true", help="fetch the data if they are not there")
-    parser.add_argument("--out", help="folder for figures")
+    add_files(parser)
     add_watching(parser)
     add_report(parser)
 

@@ -15,6 +15,13 @@ from nncore.cli._report import use_file_backend
 from nncore.errors import ConfigError
 
 
+def add_files(parser: argparse.ArgumentParser) -> None:
+    """Flags for where images come from and where figures go."""
+    parser.add_argument("--root", help="folder of the data; default: $NNCORE_DATA, then the user's cache")
+    parser.add_argument("--download", action="store_true", help="fetch the data if they are not there")
+    parser.add_argument("--out", help="folder for figures")
+
+
 def add_watching(parser: argparse.ArgumentParser) -> None:
     """Flags of all commands that train."""
     parser.add_argument("--logdir", help="folder for TensorBoard: curves, and what goes on inside the net, run by run")
