@@ -13,7 +13,7 @@ namespace nncore {
 /// f(y_true, outputs) of the user's own.
 template <class T>
 Metric<T> python_metric(const std::string& name, const py::object& function) {
-  const auto value = [name, held = Held(function)](View<const T> z, const Target<T>& y) {
+  const auto value = [name, held = OwnedObject(function)](View<const T> z, const Target<T>& y) {
     const WithGil locked;
     const py::object target = y.labels != nullptr ? py::object(copy_out(View<const int64_t>{y.labels, y.shape}))
                                                   : py::object(copy_out(View<const T>{y.values, y.shape}));

@@ -12,9 +12,9 @@
 namespace nncore {
 
 /// A Python object that may be dropped without the interpreter's lock.
-class Held {
+class OwnedObject {
  public:
-  explicit Held(py::object object)
+  explicit OwnedObject(py::object object)
       : object_(new py::object(std::move(object)), [](py::object* held) {
           if (Py_IsInitialized() == 0) return;  // too late to free anything
           const WithGil locked;
@@ -37,7 +37,7 @@ class Weak {
   }
 
  private:
-  Held reference_;
+  OwnedObject reference_;
 };
 
 /// Copies what Python code returned into `to`; ShapeError: `[MyLayer "1"] forward: expected an array of shape …`.

@@ -78,7 +78,7 @@ class PythonLayer final : public Layer<T> {
 
   std::string kind_;
   Weak layer_;
-  Held kept_;  ///< what the last training forward of this place left on the Python object
+  OwnedObject kept_;  ///< what the last training forward of this place left on the Python object
 };
 
 /// What a layer's handle knows of it.
