@@ -10,7 +10,7 @@
 
 namespace nncore {
 
-/// f(y_true, outputs) of the user's own.
+/// A Python function f(y_true, outputs).
 template <class T>
 Metric<T> python_metric(const std::string& name, const py::object& function) {
   const auto value = [name, held = OwnedObject(function)](View<const T> z, const Target<T>& y) {

@@ -66,7 +66,7 @@ class PythonObserver final : public Observer {
   typename Model<T>::AccessGuard& guard_;
 };
 
-/// A trainer with what it refers to kept alive.
+/// A trainer, the model and the optimizer that it refers to, and its options.
 template <class T>
 class Bound {
  public:
@@ -91,8 +91,8 @@ class Bound {
     names_ = std::move(names);
     std::vector<SamplingInterval> intervals;
     for (const auto& [every, per, bins] : sampling) intervals.push_back({every, per == "epoch", bins});
-    PythonObserver<T> observer(std::move(poll), std::move(epoch_done), std::move(intervals), std::move(observed), names_,
-                               guard);
+    PythonObserver<T> observer(std::move(poll), std::move(epoch_done), std::move(intervals), std::move(observed),
+                               names_, guard);
     const WithoutGil unlocked;
     trainer_.fit(train.data, dataset(val), dataset(tst), {epochs, steps}, requested, observer);
   }
@@ -139,11 +139,11 @@ class Bound {
     return trainer_.step(batch.data);
   }
 
-  /// Of the plan in use: "samples", "features", "online", or None before the first step.
+  /// Of the first layer in the plan: "batch_major" or "feature_major"; "online" for that executor; None before a step.
   py::object layout() const {
     if (trainer_.plan() == nullptr) return py::none();
     const auto layout = trainer_.plan()->layout();
-    return py::str(!layout ? "online" : *layout == Layout::feature_major ? "features" : "samples");
+    return py::str(!layout ? "online" : *layout == Layout::feature_major ? "feature_major" : "batch_major");
   }
 
   py::dict evaluate(const py::object& X, const py::object& y, bool accuracy, const py::list& metrics) {
@@ -175,7 +175,7 @@ class Bound {
   }
 
  private:
-  /// A callback may look at the model and evaluate it, but not train it in the middle of its training.
+  /// Set during a fit: a callback may read the model and evaluate it, but not call fit or step of its trainer.
   class Fitting {
    public:
     explicit Fitting(Bound& bound) : bound_(bound) {
@@ -190,7 +190,7 @@ class Bound {
     Bound& bound_;
   };
 
-  /// Another thread may ask while a fit computes; a callback may ask while it does not.
+  /// The state may be read or set from a callback, but not from another thread while a fit computes.
   void refuse_while_running() {
     if (fitting_) typename Model<T>::AccessGuard{*model_, "Trainer.state", Access::read};
   }
@@ -200,8 +200,8 @@ class Bound {
     Dataset<T> data;
   };
 
-  /// All that can be wrong with the data is found here, before anything changes but the shapes the model is built for:
-  /// its user calls this.
+  /// Finds all that can be wrong with the data before anything changes, but for the shapes the model is built for: the
+  /// caller has its AccessGuard.
   Checked check(const py::object& X, const py::object& y, const std::string& where,
                 const RequestedMetrics<T>& requested) {
     const auto x = samples_of<T>(*model_, X, where, "X", options_.gradient.check_finite);

@@ -15,7 +15,7 @@ def same_training(layers, optimizer, X, y, dtype, steps=3):
     trainer = nc.Trainer(planned, loss, optimizer(), seed=5)
     for step in range(steps):
         assert trainer.step(X, y) == layerwise_step(plain, loss, hand, X, y, 5, step)
-    assert trainer._core.layout != "features"
+    assert trainer._core.layout != "feature_major"
     for key, array in planned.state_dict().items():
         assert np.array_equal(array, plain.state_dict()[key]), key
 

@@ -145,4 +145,4 @@ def test_many_weights_go_the_way_of_batches(rng):
     net = nc.Sequential(nc.Linear(100, 50), nc.ReLU(), nc.Linear(50, 2), seed=1)
     trainer = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(), batch_size=1)
     trainer.fit(*data(net, "labels", 10, rng), epochs=1)
-    assert trainer._core.layout == "samples"
+    assert trainer._core.layout == "batch_major"

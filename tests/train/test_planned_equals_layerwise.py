@@ -45,7 +45,7 @@ def test_same_bits(name, optimizer, dtype, rng):
     tolerance = 0.0
     for step, (X, y) in enumerate(batches(name, rng)):
         value = trainer.step(X, y)
-        if trainer._core.layout != "samples":
+        if trainer._core.layout != "batch_major":
             tolerance = TOLERANCE[dtype]
         assert value == pytest.approx(layerwise_step(plain, loss, hand, X, y, SEED, step), rel=tolerance, abs=tolerance)
         assert_same(planned.flat_parameters, plain.flat_parameters, tolerance)
@@ -79,7 +79,7 @@ def test_feature_major_layout(name, optimizer, dtype, rng):
         hand.step(plain)
         assert value == pytest.approx(expected + penalty, rel=tolerance, abs=tolerance)
         np.testing.assert_allclose(planned.flat_parameters, plain.flat_parameters, rtol=tolerance, atol=tolerance)
-    assert trainer._core.layout == "features" or name != "tiny"  # for the others it is up to the registers' size
+    assert trainer._core.layout == "feature_major" or name != "tiny"  # for the others it is up to the registers' size
 
 
 @pytest.mark.parametrize("name", ["relu of odd widths", "wide", "dropout"])

@@ -1,4 +1,4 @@
-/// Samples and targets as the trainer reads them: rows of the user's own arrays, taken by index.
+/// Samples and targets as the trainer reads them: rows of the arrays given to fit, gathered by index.
 #pragma once
 
 #include <cstdint>
@@ -33,20 +33,20 @@ struct BatchIndices {
   int64_t operator[](int64_t i) const { return order != nullptr ? order[i] : first + i; }
 };
 
-/// How training images are moved: cropped from so many zeros around them, mirrored every other time.
+/// How training images are moved: padded with so many zeros and cropped at random, mirrored with probability 1/2.
 struct Augmentation {
   int64_t crop_padding = 0;
   bool flip = false;
   explicit operator bool() const { return crop_padding > 0 || flip; }
 };
 
-/// Brings samples together for the model: normalised, and in one piece. Nothing is copied where they lie so already.
+/// Gathers samples for the model, normalised and contiguous; what lies so already is not copied.
 template <class T>
 class SampleBatch {
  public:
   /// Valid until the next call.
   const T* gather(const Model<T>& model, const Samples<T>& x, const BatchIndices& indices);
-  /// The same for images (N, C, H, W), each moved as the stream says.
+  /// The same for images (N, C, H, W), each moved as the stream decides.
   const T* gather_moved(const Model<T>& model, const Samples<T>& x, const BatchIndices& indices,
                         const Augmentation& augmentation, const Stream& stream);
 

@@ -11,11 +11,12 @@
 
 namespace nncore {
 
-/// A matrix of rows of n numbers, `ld` apart; naturally they follow one another, or the matrix is the transposed one.
+/// Packs a matrix in rows of n numbers, `ld` apart; its natural order has no gaps and may be the transposed one.
 template <class T>
 class Online<T>::RowPacking final : public Packing<T> {
  public:
-  RowPacking(int64_t rows, int64_t n, int64_t ld, bool transposed) : rows_(rows), n_(n), ld_(ld), transposed_(transposed) {}
+  RowPacking(int64_t rows, int64_t n, int64_t ld, bool transposed)
+      : rows_(rows), n_(n), ld_(ld), transposed_(transposed) {}
 
   int64_t size() const { return rows_ * ld_; }
   void pack(int, const T* natural, T* packed) const override {
@@ -39,7 +40,7 @@ class Online<T>::RowPacking final : public Packing<T> {
 
 template <class T>
 bool Online<T>::suits(Model<T>& model, const Shape& sample) {
-  constexpr int64_t kMaxWeights = 4096;  // more of them fill the kernels of whole batches
+  constexpr int64_t kMaxWeights = 4096;  // with more, the kernels for batches are as fast
   int64_t weights = 0;
   bool after_affine = false;
   for (std::size_t i = 0; i < model.n_layers(); ++i) {
@@ -74,8 +75,8 @@ Online<T>::Online(Model<T>& model, Optimizer<T>& optimizer, Loss<T>& loss, bool 
       continue;
     }
     const auto [K, C, bias] = affine;
-    // The first layer has no dx, which is where lanes along outputs need sums of lanes; others need them forward, C
-    // together instead of one for each input.
+    // With outputs in lanes, dx is a sum across lanes for each of K inputs, and the first layer has no dx; with inputs in
+    // lanes, y is one for each of C outputs.
     const bool outputs_in_lanes = layers_.empty() || C >= 4 * K;
     layers_.push_back({});
     layers_.back().K = K, layers_.back().C = C, layers_.back().outputs_in_lanes = outputs_in_lanes;
@@ -167,7 +168,7 @@ void Online<T>::run(int64_t steps, const T* x, const Target<T>& y, StepResult* r
                               descent_ ? rates_.data() : nullptr, update_of_step, this};
   const int64_t done = kernels<T>().online.run(given, steps);
   if (cross_entropy) kernels<T>().softmax.cross_entropy_values(steps, C, outputs_.data(), y.labels, losses_.data());
-  const int64_t finite = done < 0 ? steps - 1 : done;  // the last stands for any of them
+  const int64_t finite = done < 0 ? steps - 1 : done;  // the kernel does not say which: the last is marked
   for (int64_t k = 0; k < steps; ++k) {
     results[k].loss = losses_[static_cast<std::size_t>(k)];
     results[k].finite = !check_finite_ || (k < finite && std::isfinite(results[k].loss));

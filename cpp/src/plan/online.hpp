@@ -1,4 +1,4 @@
-/// Online: how a small dense net learns from one sample at a time, many steps a call of one kernel.
+/// Online: the single-sample executor. A small dense net takes many steps of one sample each in one call of a kernel.
 #pragma once
 
 #include <memory>
@@ -15,13 +15,13 @@ class Online {
  public:
   static constexpr int64_t kMaxSteps = 256;
 
-  /// Is the model one for it: Linear layers, few weights, each with one function of each element after it at most?
+  /// Has the model Linear layers alone, each with at most one elementwise function after it, and few weights?
   static bool suits(Model<T>& model, const Shape& sample);
-  /// Of a model it suits.
+  /// For a model that it suits.
   Online(Model<T>& model, Optimizer<T>& optimizer, Loss<T>& loss, bool check_finite);
   ~Online();
 
-  /// Says where parameter i is, and how it lies there.
+  /// Sets where parameter i lies, and its packing.
   void place_parameter(std::size_t i, PlannedParameter<T>& p);
 
   /// Up to kMaxSteps updates.

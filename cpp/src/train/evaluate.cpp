@@ -22,8 +22,8 @@ template <class T>
 void add_score(Link link, View<const T> z, const Target<T>& y, Score& score) {
   if (link == Link::identity) return;
   const int64_t N = z.batch();
-  if (link == Link::sigmoid || (link == Link::sign && z.size() == N)) {  // every output is a yes or no of its own
-    if (y.shape.size() != z.size()) return;                               // a loss of the user's may take anything
+  if (link == Link::sigmoid || (link == Link::sign && z.size() == N)) {  // each output is a yes or no
+    if (y.shape.size() != z.size()) return;  // a user-defined loss may take targets of any shape
     const double threshold = link == Link::sign ? 0.0 : 0.5;
     for (int64_t i = 0; i < z.size(); ++i) score.correct += (z.data[i] >= 0) == (y.number(i) > threshold);
     score.counted += z.size();
@@ -32,7 +32,7 @@ void add_score(Link link, View<const T> z, const Target<T>& y, Score& score) {
   const bool classes = z.shape.rank() == 2 && (y.labels != nullptr ? y.shape.size() == N : y.shape == z.shape);
   if (!classes) return;
   const int64_t C = z.shape[1];
-  if (C == 2 && y.labels != nullptr) {  // the same without a branch: which of two classes wins is a coin toss
+  if (C == 2 && y.labels != nullptr) {  // the same without branches, which could not be predicted
     int64_t counted = 0, correct = 0;
     for (int64_t n = 0; n < N; ++n) {
       const uint64_t label = static_cast<uint64_t>(y.labels[n]);
@@ -52,7 +52,7 @@ void add_score(Link link, View<const T> z, const Target<T>& y, Score& score) {
   }
 }
 
-/// In inference, in pieces that bound the memory of the layers; the loss sees all outputs together.
+/// Inference in micro-batches, which bound the memory of the layers; the loss gets all outputs at once.
 template <class T>
 Evaluation Trainer<T>::evaluate(const Dataset<T>& data, const RequestedMetrics<T>& requested) {
   const ThreadLimit threads(options_.num_threads);

@@ -7,9 +7,9 @@
 namespace nncore {
 namespace {
 
-/// (f(v + eps) - f(v - eps)) / 2 eps for each of n values v, against the analytic gradient. The error is relative to the
-/// gradients or, where they are smaller, to 1e7 times the rounding of the quotient: a bias in front of BatchNorm has
-/// gradient 0 and a quotient of roundings alone.
+/// (f(v + eps) - f(v - eps)) / 2 eps for each of n values v, against the analytic gradient. The error is relative to
+/// the gradients or, where they are smaller, to 1e7 times the rounding of the quotient: a bias in front of BatchNorm
+/// has gradient 0 and a quotient of roundings alone.
 template <class F>
 GradientError compare(std::string name, int64_t n, double* values, const std::vector<double>& analytic, double eps,
                       const F& value, Ticker& ticker, const std::function<bool()>& poll) {

@@ -41,7 +41,7 @@ ModelBatch<T>::ModelBatch(std::vector<Trainer<T>*> trainers, const Dataset<T>& d
       if (stage.columns > stage.K) places_.push_back({weight + 1, c});
     }
   }
-  rows_ = samples_.gather(first.model, data.x, {nullptr, 0, N_});
+  x_ = samples_.gather(first.model, data.x, {nullptr, 0, N_});
   for (int64_t l = 0; l < lanes_; ++l) {
     const TrainerView<T> trainer = of_lane(l);
     optimizers_.push_back(&trainer.optimizer);
@@ -75,8 +75,8 @@ void ModelBatch<T>::check_labels() const {
   for (int64_t n = 0; loss_.labels && n < N_; ++n) require(y.labels[n] >= 0 && y.labels[n] < C, "labels that count");
 }
 
-/// One arena: weights, gradients, optimizer state; each stage's input and the last one's output, with rows of ones
-/// where a bias takes them; two gradients in turn.
+/// One arena: weights, gradients, optimizer state; each stage's input, with rows of ones for a bias, and the last one's
+/// output; two gradients, each the other's source in turn.
 template <class T>
 void ModelBatch<T>::place_buffers() {
   const int64_t P = static_cast<int64_t>(places_.size()), states = of_lane(0).optimizer.n_states();
@@ -127,12 +127,12 @@ void ModelBatch<T>::unpack(int64_t model) {
   }
 }
 
-/// One column of the block for each sample, each lane's from its own row of the data.
+/// Fills one column of the block for each of S samples; with shuffling each lane has its own order of samples.
 template <class T>
 void ModelBatch<T>::gather(int64_t first, int64_t S) {
-  const int64_t D = stages_.front().K, C = stages_.back().C, lanes = lanes_, row_of_lanes = block_ * lanes;
+  const int64_t D = stages_.front().K, C = stages_.back().C, lanes = lanes_, row_length = block_ * lanes;
   const auto each = [&](const auto* from, int64_t width, T* to) {
-    for (int64_t k = 0; k < width; ++k, to += row_of_lanes) {
+    for (int64_t k = 0; k < width; ++k, to += row_length) {
       if (!shuffled_) {
         for (int64_t s = 0; s < S; ++s) {
           std::fill_n(to + s * lanes, lanes, static_cast<T>(from[(first + s) * width + k]));
@@ -145,7 +145,7 @@ void ModelBatch<T>::gather(int64_t first, int64_t S) {
       }
     }
   };
-  each(rows_, D, stages_.front().x);
+  each(x_, D, stages_.front().x);
   if (loss_.labels) {
     each(data_.y.labels, 1, y_);
   } else {
@@ -214,11 +214,11 @@ void ModelBatch<T>::count_step(int64_t count, double scale) {
   const int64_t scored = loss_.labels ? count : count * stages_.back().C;
   for (std::size_t i = 0; i < cursors_.size(); ++i) {
     const double loss = step_loss_[i] * scale + penalty_[i];
-    if (!std::isfinite(loss)) broken_[i] = true;
+    if (!std::isfinite(loss)) nonfinite_[i] = true;
     Cursor& cursor = cursors_[i];
     cursor.loss_sum += loss * static_cast<double>(count);
     cursor.seen += count;
-    if (accuracy_ && classes && !broken_[i]) {
+    if (accuracy_ && classes && !nonfinite_[i]) {
       cursor.score.correct += static_cast<int64_t>(right_[i]);
       cursor.score.counted += scored;
     }
@@ -257,8 +257,8 @@ void ModelBatch<T>::end_epoch(double seconds) {
 
 /// Parameters, optimizer state, history and cursor go to the trainer.
 template <class T>
-void ModelBatch<T>::end(int64_t model, const std::optional<Dataset<T>>& validation,
-                        const RequestedMetrics<T>& requested) {
+void ModelBatch<T>::hand_over(int64_t model, const std::optional<Dataset<T>>& validation,
+                              const RequestedMetrics<T>& requested) {
   Trainer<T>& trainer = *trainers_[model_of(model)];
   const TrainerView<T> view = trainer.view();
   FitResult& result = results_[static_cast<std::size_t>(model)];
@@ -278,44 +278,56 @@ void ModelBatch<T>::end(int64_t model, const std::optional<Dataset<T>>& validati
 }
 
 template <class T>
-std::vector<bool> ModelBatch<T>::fit(const std::optional<Dataset<T>>& validation, const FitLength& length,
-                                     const RequestedMetrics<T>& requested, Observer& observer) {
-  const auto start = Clock::now();
+void ModelBatch<T>::start(const RequestedMetrics<T>& requested) {
   const auto models = static_cast<std::size_t>(models_);
-  const int64_t per_epoch = of_lane(0).options.steps_per_epoch(N_);
-  const int64_t last = length.steps < 0 ? length.epochs : (length.steps + per_epoch - 1) / per_epoch;
-  int64_t left = length.steps < 0 ? INT64_MAX : length.steps;
   order_.resize(static_cast<std::size_t>(shuffled_ ? models_ * N_ : 0));
   accuracy_ = requested.accuracy;
-  broken_.assign(models, false);
+  nonfinite_.assign(models, false);
   results_.assign(models, FitResult());
   cursors_.assign(models, Cursor{});
   pack();
+}
+
+template <class T>
+void ModelBatch<T>::finish(const std::optional<Dataset<T>>& validation, const RequestedMetrics<T>& requested,
+                           bool interrupted) {
+  const auto lanes = static_cast<std::size_t>(lanes_);
+  for (std::size_t i = 0; i < results_.size(); ++i) {
+    for (std::size_t r = 0; r < places_.size(); ++r) {
+      if (!std::isfinite(w_[r * lanes + i])) nonfinite_[i] = true;
+    }
+    results_[i].interrupted = interrupted;
+    if (!nonfinite_[i]) hand_over(static_cast<int64_t>(i), validation, requested);
+  }
+}
+
+template <class T>
+std::vector<bool> ModelBatch<T>::fit(const std::optional<Dataset<T>>& validation, const FitLength& length,
+                                     const RequestedMetrics<T>& requested, Observer& observer) {
+  const auto begin = Clock::now();
+  const int64_t per_epoch = of_lane(0).options.steps_per_epoch(N_);
+  const int64_t last = length.steps < 0 ? length.epochs : (length.steps + per_epoch - 1) / per_epoch;
+  int64_t left = length.steps < 0 ? INT64_MAX : length.steps;
+  start(requested);
   bool stop = false;
   Ticker ticker;
   while (epoch_ < last && !stop) {
-    const auto epoch_start = Clock::now();
+    const auto epoch_begin = Clock::now();
     begin_epoch();
     for (; step_ < per_epoch && left > 0 && !stop; --left) {
       run_step();
       stop = ticker.due() && observer.poll({epoch_, last, step_, per_epoch, cursors_.front().loss()});
     }
-    const double seconds = seconds_since(epoch_start) / static_cast<double>(models_);
+    const double seconds = seconds_since(epoch_begin) / static_cast<double>(models_);
     for (Cursor& cursor : cursors_) cursor.seconds = seconds;
     if (step_ < per_epoch) break;
     end_epoch(seconds);
-    if (std::find(broken_.begin(), broken_.end(), false) == broken_.end()) break;
+    if (std::find(nonfinite_.begin(), nonfinite_.end(), false) == nonfinite_.end()) break;
   }
-  for (std::size_t i = 0; i < models; ++i) {
-    for (std::size_t r = 0; r < places_.size(); ++r) {
-      if (!std::isfinite(w_[r * static_cast<std::size_t>(lanes_) + i])) broken_[i] = true;
-    }
-    results_[i].interrupted = stop;
-    if (!broken_[i]) end(static_cast<int64_t>(i), validation, requested);
-  }
-  const double seconds = seconds_since(start) / static_cast<double>(models_);
+  finish(validation, requested, stop);
+  const double seconds = seconds_since(begin) / static_cast<double>(models_);
   for (Trainer<T>* trainer : trainers_) trainer->view().result.seconds = seconds;
-  return broken_;
+  return nonfinite_;
 }
 
 template class ModelBatch<float>;

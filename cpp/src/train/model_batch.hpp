@@ -27,8 +27,9 @@ class ModelBatch {
   /// kernel and for models that share parameters; nothing has changed then.
   ModelBatch(std::vector<Trainer<T>*> trainers, const Dataset<T>& data);
 
-  /// As Trainer::fit for each, but validation data and metrics are measured after the last epoch alone. Returns whose
-  /// numbers were not finite: those trainers are as they were before, to be fitted alone, which says what broke.
+  /// As Trainer::fit for each, but validation data and metrics are measured after the last epoch alone. Returns true
+  /// for each whose numbers were not finite: that trainer is as it was before, to be fitted alone, which names what
+  /// was not.
   std::vector<bool> fit(const std::optional<Dataset<T>>& validation, const FitLength& length,
                         const RequestedMetrics<T>& requested, Observer& observer);
 
@@ -63,27 +64,30 @@ class ModelBatch {
   void update();
   void count_step(int64_t count, double scale);
   void end_epoch(double seconds);
-  void end(int64_t model, const std::optional<Dataset<T>>& validation, const RequestedMetrics<T>& requested);
+  void start(const RequestedMetrics<T>& requested);
+  void finish(const std::optional<Dataset<T>>& validation, const RequestedMetrics<T>& requested, bool interrupted);
+  void hand_over(int64_t model, const std::optional<Dataset<T>>& validation, const RequestedMetrics<T>& requested);
 
   std::vector<Trainer<T>*> trainers_;
   const Dataset<T>& data_;
-  int64_t models_, lanes_, N_, batch_, block_;  ///< block_: samples that are worked on at a time
+  int64_t models_, lanes_, N_, batch_, block_;  ///< block_: samples computed at a time, up to 8
   bool shuffled_, penalized_ = false, accuracy_ = false;
   BatchedLoss<T> loss_;
   std::vector<Stage> stages_;
   std::vector<Place> places_;
   SampleBatch<T> samples_;
-  const T* rows_ = nullptr;  ///< all samples, normalised
+  const T* x_ = nullptr;  ///< all samples, normalised
   std::vector<int64_t> order_;
   Buffer<T> arena_;
   T *w_ = nullptr, *g_ = nullptr, *y_ = nullptr;
   T* state_[Optimizer<T>::kMaxStates] = {};
   T* gradients_[2] = {nullptr, nullptr};
-  std::vector<const Optimizer<T>*> optimizers_;  ///< by lanes, as all that follows
+  // one for each lane
+  std::vector<const Optimizer<T>*> optimizers_;
   std::vector<StepConstants> constants_;
   std::vector<double> l1_, l2_, step_loss_, penalty_, right_;
-  // by models
-  std::vector<bool> broken_;
+  // one for each model
+  std::vector<bool> nonfinite_;  ///< it had a loss or a weight that is not finite
   std::vector<FitResult> results_;
   std::vector<Cursor> cursors_;
   int64_t epoch_ = 0, step_ = 0, steps_ = 0;  ///< step_: of this epoch; steps_: of all

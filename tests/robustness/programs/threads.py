@@ -187,7 +187,7 @@ def same_bits_for_any_number_of_threads_on_a_busy_machine():
         for process in beside:
             process.kill()
             process.wait()
-    assert layouts == {"samples", "features"}, layouts
+    assert layouts == {"batch_major", "feature_major"}, layouts
     print("done")
 
 
