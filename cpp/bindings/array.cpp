@@ -117,8 +117,7 @@ py::array_t<T> convert(const py::array& array) {
     if (array.dtype().is(py::dtype::of<double>())) {
       const auto doubles = plain<double>(array);
       py::array_t<float> out(extents_of(shape_of(array)));
-      std::transform(doubles.data(), doubles.data() + doubles.size(), out.mutable_data(),
-                     [](double v) { return static_cast<float>(v); });
+      round_to_float(doubles.size(), doubles.data(), out.mutable_data());
       return out;
     }
   }

@@ -1,5 +1,5 @@
-/// Threads that share out the pieces of one job. Pieces are cut by sizes alone and each writes its own outputs, so
-/// results do not depend on how many threads there are.
+/// A pool of threads that runs the tasks of one job. Tasks are cut by sizes alone and each writes outputs of its own,
+/// so results do not depend on the number of threads.
 #pragma once
 
 #include <cstdint>
@@ -25,20 +25,20 @@ class ThreadLimit {
 };
 
 namespace detail {
-void run_pieces(int64_t pieces, void (*piece)(void*, int64_t), void* context);
+void run_tasks(int64_t tasks, void (*task)(void*, int64_t), void* context);
 }
 
-/// Calls f(i) for every i in [0, pieces), on several threads when `work` (floating-point operations, roughly) is
-/// worth a hand-over. f must not throw.
+/// Calls f(i) for every i in [0, tasks), on several threads when `work` (floating-point operations, roughly) outweighs
+/// waking them. f must not throw.
 template <class F>
-void parallel_for(int64_t pieces, double work, F&& f) {
+void parallel_for(int64_t tasks, double work, F&& f) {
   constexpr double kWorthwhile = 2e5;  // about 3 microseconds of one core
-  if (pieces < 2 || work < kWorthwhile) {
-    for (int64_t i = 0; i < pieces; ++i) f(i);
+  if (tasks < 2 || work < kWorthwhile) {
+    for (int64_t i = 0; i < tasks; ++i) f(i);
     return;
   }
   using Function = std::remove_reference_t<F>;
-  detail::run_pieces(pieces, [](void* context, int64_t i) { (*static_cast<Function*>(context))(i); }, &f);
+  detail::run_tasks(tasks, [](void* context, int64_t i) { (*static_cast<Function*>(context))(i); }, &f);
 }
 
 }  // namespace nncore

@@ -57,4 +57,7 @@ struct View {
   operator View<const T>() const { return {data, shape}; }
 };
 
+/// Rounds n numbers; what is too large becomes infinite.
+void round_to_float(int64_t n, const double* from, float* to);
+
 }  // namespace nncore

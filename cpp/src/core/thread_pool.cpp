@@ -47,20 +47,20 @@ void pause() {
 }
 
 struct Job {
-  void (*piece)(void*, int64_t) = nullptr;
+  void (*task)(void*, int64_t) = nullptr;
   void* context = nullptr;
-  int64_t pieces = 0;
+  int64_t tasks = 0;
   std::atomic<int64_t> next{0};
 
   void work() {
-    for (int64_t i = next.fetch_add(1, std::memory_order_relaxed); i < pieces;
+    for (int64_t i = next.fetch_add(1, std::memory_order_relaxed); i < tasks;
          i = next.fetch_add(1, std::memory_order_relaxed)) {
-      piece(context, i);
+      task(context, i);
     }
   }
 };
 
-/// A worker goes idle (and asleep) -> posted (by the caller) -> running (and awaited) -> idle; a caller may take a posted
+/// A worker goes idle (and asleep) -> posted (by the caller) -> running (and awaited) -> idle. A caller may take a posted
 /// job back, so it never waits for a thread that the system has not scheduled yet.
 enum State : int { kIdle, kAsleep, kPosted, kRunning, kAwaited, kQuit };
 
@@ -68,7 +68,7 @@ struct Worker {
   alignas(64) std::atomic<int> state{kIdle};
   std::thread thread;
 
-  /// Wakes whoever sleeps until there is another state: no system call when nobody does.
+  /// Wakes the thread that waits for another state; no system call when none does.
   void set(State next) {
     const int before = state.exchange(next);
     if (before == kAsleep || before == kAwaited) state.notify_one();
@@ -77,56 +77,57 @@ struct Worker {
 
 using Clock = std::chrono::steady_clock;
 
-/// Where another process wants the CPU too, a worker may be stopped in the middle of a piece, and its caller waits for
-/// a turn of the scheduler, milliseconds. After such a wait the callers work alone for a while that makes it a few
-/// percent of the time.
-class Patience {
+/// When other processes compete for the CPUs, a worker may be preempted in the middle of a task, and the caller waits
+/// for the scheduler, milliseconds. After such a wait the callers run single-threaded for 40 times as long (at most
+/// 0.5 s), so that these waits stay below 3 % of the time.
+class Backoff {
  public:
-  bool alone() {
-    if (!alone_) return false;
-    alone_ = Clock::now() < until_;
-    return alone_;
+  bool active() {
+    if (!active_) return false;
+    active_ = Clock::now() < until_;
+    return active_;
   }
-  /// A wait that began at `from`, longer than the caller worked itself, is none of two threads that share evenly.
+  /// Notes a wait since `from` in a job begun at `begin`. Two threads that share a job evenly do not wait longer than
+  /// 0.1 ms and twice the caller's own work.
   void waited(Clock::time_point begin, Clock::time_point from) {
     const auto now = Clock::now();
     const auto wait = now - from, work = from - begin;
     if (wait < kShort + 2 * work) return;
-    alone_ = true;
+    active_ = true;
     until_ = now + std::min<Clock::duration>(kTimes * wait, kLongest);
   }
 
  private:
   static constexpr Clock::duration kShort = std::chrono::microseconds(100), kLongest = std::chrono::milliseconds(500);
   static constexpr int kTimes = 40;
-  bool alone_ = false;
+  bool active_ = false;
   Clock::time_point until_{};
 };
 
 class Pool {
  public:
-  /// Ends the workers; whoever computes on does it alone.
+  /// Ends the workers; later jobs run on their callers' threads alone.
   void stop() {
-    busy_.lock();  // for good
+    busy_.lock();  // never unlocked
     for (auto& worker : workers_) {
       worker->set(kQuit);
       worker->thread.join();
     }
   }
 
-  /// False when another thread is using the pool, or when it does not pay now; the caller then does the work alone.
-  bool run(int threads, int64_t pieces, void (*piece)(void*, int64_t), void* context) {
+  /// False when another thread is using the pool, or while it backs off; the caller then runs all tasks itself.
+  bool run(int threads, int64_t tasks, void (*task)(void*, int64_t), void* context) {
     const std::unique_lock lock(busy_, std::try_to_lock);
-    if (!lock.owns_lock() || patience_.alone()) return false;
+    if (!lock.owns_lock() || backoff_.active()) return false;
     grow(threads - 1);
     spin_.store(threads <= cpus_ ? kSpins : 0, std::memory_order_relaxed);
-    job_.piece = piece;
+    job_.task = task;
     job_.context = context;
-    job_.pieces = pieces;
+    job_.tasks = tasks;
     job_.next.store(0, std::memory_order_relaxed);
     const auto begin = Clock::now();
     const std::size_t helpers = std::min({static_cast<std::size_t>(threads - 1), workers_.size(),
-                                          static_cast<std::size_t>(pieces - 1)});
+                                          static_cast<std::size_t>(tasks - 1)});
     for (std::size_t i = 0; i < helpers; ++i) workers_[i]->set(kPosted);
     job_.work();
     for (std::size_t i = 0; i < helpers; ++i) finish(*workers_[i], begin);
@@ -136,7 +137,7 @@ class Pool {
  private:
   static constexpr int kSpins = 4000;  // tens of microseconds: longer than the gap between two layers
 
-  /// Fewer workers than asked for is no error: the pieces are shared among those there are.
+  /// Where the system allows no more threads, the tasks are shared among the workers there are.
   void grow(int wanted) {
     while (static_cast<int>(workers_.size()) < wanted) {
       auto worker = std::make_unique<Worker>();
@@ -174,24 +175,24 @@ class Pool {
     if (worker.state.compare_exchange_strong(posted, kIdle)) return;
     Clock::time_point from;
     for (int i = 0; i < kSpins; ++i) {
-      if (i == kSoon) from = Clock::now();
+      if (i == kFreeSpins) from = Clock::now();
       pause();
       if (worker.state.load(std::memory_order_acquire) != kRunning) {
-        if (i > kSoon) patience_.waited(begin, from);
+        if (i > kFreeSpins) backoff_.waited(begin, from);
         return;
       }
     }
-    // The worker may be stopped, perhaps on this very CPU: leave it to him.
+    // The worker may be preempted, perhaps on this CPU: sleep until it is done.
     int running = kRunning;
     if (worker.state.compare_exchange_strong(running, kAwaited)) worker.state.wait(kAwaited);
-    patience_.waited(begin, from);
+    backoff_.waited(begin, from);
   }
 
-  static constexpr int kSoon = 100;  // a few microseconds, of which no account is taken
+  static constexpr int kFreeSpins = 100;  // a few microseconds, too short a wait to count
 
   std::mutex busy_;
   Job job_;
-  Patience patience_;
+  Backoff backoff_;
   std::atomic<int> spin_{kSpins};
   int cpus_ = available_cpus();
   std::vector<std::unique_ptr<Worker>> workers_;
@@ -246,15 +247,15 @@ ThreadLimit::~ThreadLimit() { limit = previous_; }
 
 namespace detail {
 
-void run_pieces(int64_t pieces, void (*piece)(void*, int64_t), void* context) {
+void run_tasks(int64_t tasks, void (*task)(void*, int64_t), void* context) {
   const int threads = limit > 0 ? limit : num_threads();
   if (threads > 1 && !inside) {
-    inside = true;  // a piece that shares out work of its own does it alone
-    const bool done = pool().run(threads, pieces, piece, context);
+    inside = true;  // a nested job runs on this thread alone
+    const bool done = pool().run(threads, tasks, task, context);
     inside = false;
     if (done) return;
   }
-  for (int64_t i = 0; i < pieces; ++i) piece(context, i);
+  for (int64_t i = 0; i < tasks; ++i) task(context, i);
 }
 
 }  // namespace detail

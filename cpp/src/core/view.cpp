@@ -56,4 +56,8 @@ std::string Shape::str_with_batch(const char* N) const {
   return text + (rank_ == 0 ? ",)" : ")");
 }
 
+void round_to_float(int64_t n, const double* from, float* to) {
+  for (int64_t i = 0; i < n; ++i) to[i] = static_cast<float>(from[i]);
+}
+
 }  // namespace nncore
