@@ -18,14 +18,7 @@ double run(int64_t rounds, T* out) {
   for (int i = 0; i < chains; ++i) sum[i] = Vec<T>::all(T(i));
   for (int64_t r = 0; r < rounds; ++r) {
 #pragma GCC unroll 12
-    for (int i = 0; i < chains; ++i) {
-      sum[i] = fma(sum[i], a, b);
-#if defined(__x86_64__)
-      asm volatile("" : "+v"(sum[i].v));  // chains stay apart, in registers
-#else
-      asm volatile("" : "+w"(sum[i].v));
-#endif
-    }
+    for (int i = 0; i < chains; ++i) sum[i] = in_register(fma(sum[i], a, b));  // chains stay apart
   }
 #pragma GCC unroll 12
   for (int i = 1; i < chains; ++i) sum[0] = sum[0] + sum[i];

@@ -14,9 +14,9 @@ namespace conv {
 namespace {
 
 // Columns of a strip. With 2 blocks of sums, 2 registers of weights and 1 broadcast of x: AVX-512 14 * 2 + 3 = 31 of 32
-// registers, 16 loads for 28 FMA; AVX2 6 * 2 + 3 = 15 of 16, 8 loads for 12 FMA; baseline 5 * 2 + 2 + 2 = 14 of 16 (the
+// registers, 16 loads for 28 FMA; AVX2 6 * 2 + 3 = 15 of 16, 8 loads for 12 FMA; SSE2 5 * 2 + 2 + 2 = 14 of 16 (the
 // product needs one), 7 loads for 10 multiply-adds.
-constexpr int kColumns = NNCORE_AVX512 ? 14 : NNCORE_AVX2 ? 6 : 5;
+constexpr int kColumns = rows_of_tile(2);
 constexpr int kMissed = 3;
 constexpr int64_t kCacheBytes = 24 << 10;  // of the first cache, for x
 

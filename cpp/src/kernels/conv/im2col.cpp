@@ -26,7 +26,8 @@ void pack_panel(int64_t L, int64_t width, const int64_t* offset, int64_t runs, c
 
 /// `vectors` registers of y, the last of them partial. 8 sums + 1 weight = 9 registers; 8 loads for 8 FMA.
 template <int vectors, class T, class Lanes>
-NNCORE_INLINE void correlate_block(int64_t L, T start, const T* w, const int64_t* offset, const T* x, T* y, Lanes last) {
+NNCORE_INLINE void correlate_block(int64_t L, T start, const T* w, const int64_t* offset, const T* x, T* y,
+                                   Lanes last) {
   constexpr int64_t lanes = Vec<T>::lanes;
   Vec<T> sum[vectors];
 #pragma GCC unroll 8
@@ -49,7 +50,9 @@ void correlate(int64_t n, int64_t L, T start, const T* w, const int64_t* offset,
   int64_t i = 0;
   for (; i + 8 * lanes <= n; i += 8 * lanes) correlate_block<8>(L, start, w, offset, x + i, y + i, Whole{});
   for (; i + 2 * lanes <= n; i += 2 * lanes) correlate_block<2>(L, start, w, offset, x + i, y + i, Whole{});
-  each_register<T>(n - i, [=](int64_t j, auto some) { correlate_block<1>(L, start, w, offset, x + i + j, y + i + j, some); });
+  each_register<T>(n - i, [=](int64_t j, auto some) {
+    correlate_block<1>(L, start, w, offset, x + i + j, y + i + j, some);
+  });
 }
 
 

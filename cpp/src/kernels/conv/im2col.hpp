@@ -13,8 +13,8 @@ struct Run {
 
 template <class T>
 struct Im2colKernels {
-  /// One im2col panel: out[l, .] = the runs of x + offset[l], one after the other, l < L, `width` elements in all. Reads
-  /// and writes up to lanes - 1 elements beyond what it is asked for.
+  /// One im2col panel: out[l, .] = the runs of x + offset[l], one after the other, l < L, `width` elements in all.
+  /// Reads and writes up to lanes - 1 elements beyond what it is asked for.
   void (*pack_panel)(int64_t L, int64_t width, const int64_t* offset, int64_t runs, const Run* run, const T* x, T* out);
   /// y[i] = start + sum_l w[l] x[offset[l] + i], i < n, in ascending order: a convolution of one row of weights.
   void (*correlate)(int64_t n, int64_t L, T start, const T* w, const int64_t* offset, const T* x, T* y);

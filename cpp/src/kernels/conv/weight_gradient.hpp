@@ -10,9 +10,9 @@ namespace blocked_conv {
 namespace {
 
 // Blocks of dy by channels of x in a tile of one tap. AVX-512 2 * 8 sums + 2 of dy + 1 broadcast = 19 registers, per
-// pixel 10 loads for 16 FMA; AVX2 2 * 4 + 3 = 11, 6 loads for 8 FMA; baseline 2 * 4 + 2 + 2 = 12, doubles 4 * 2 + 5.
+// pixel 10 loads for 16 FMA; AVX2 2 * 4 + 3 = 11, 6 loads for 8 FMA; SSE2 2 * 4 + 2 + 2 = 12, doubles 4 * 2 + 5.
 template <class T>
-constexpr int kChannels = NNCORE_AVX512 ? 8 : Vec<T>::lanes < 4 ? Vec<T>::lanes : 4;
+constexpr int kChannels = Vec<T>::lanes < kRegisters / 4 ? Vec<T>::lanes : kRegisters / 4;
 template <class T>
 constexpr int kBlocks = 8 / kChannels<T> > 2 ? 8 / kChannels<T> : 2;
 

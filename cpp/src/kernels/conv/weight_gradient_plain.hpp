@@ -10,10 +10,10 @@ namespace plain_conv {
 namespace {
 
 // Taps by blocks in a tile. AVX-512 6 * 4 + 4 of dy + 1 broadcast = 29 of 32 registers, or 7 * 2 + 3; AVX2 6 * 2 + 3 =
-// 15 of 16; baseline 5 * 2 + 2 + 2 = 14.
-constexpr int kTaps = NNCORE_AVX512 ? 7 : NNCORE_AVX2 ? 6 : 5;
+// 15 of 16; SSE2 5 * 2 + 2 + 2 = 14.
+constexpr int kTaps = rows_of_tile(2) < 7 ? rows_of_tile(2) : 7;
 constexpr int blocks_for(int taps) {
-  return taps <= (NNCORE_AVX512 ? 6 : 2) ? 4 : 2;
+  return taps <= rows_of_tile(4) ? 4 : 2;
 }
 
 /// One image: dy (rows, columns) meets one row of taps.

@@ -187,7 +187,8 @@ NNCORE_INLINE Square<Pointer> square_of(const WinogradShape& s, Pointer all, int
           tile % s.columns() * m - left};
 }
 
-/// Squares of pixels into values at points, zeros beside the image. Each square of a plane asks for a share of the next.
+/// Squares of pixels into values at points, zeros beside the image. Each square of a plane asks for a share of the
+/// next.
 template <class Map, class T>
 NNCORE_INLINE void spread(const WinogradShape& s, const TileRange& part, int64_t C, int64_t H, int64_t W, int64_t up,
                           int64_t left, const T* x, T* v) {

@@ -11,18 +11,7 @@ namespace {
 using Words = IntVec<double>;  // a 32-bit word in the low half of each lane; what the high half holds does not matter
 
 /// Low half times low half.
-NNCORE_INLINE Words product(Words a, Words b) {
-  using N = Words::N;
-#if NNCORE_AVX512
-  return {(N)_mm512_mul_epu32((__m512i)a.v, (__m512i)b.v)};
-#elif NNCORE_AVX2
-  return {(N)_mm256_mul_epu32((__m256i)a.v, (__m256i)b.v)};
-#elif defined(__SSE2__)
-  return {(N)_mm_mul_epu32((__m128i)a.v, (__m128i)b.v)};
-#else
-  return {(a.v & 0xffffffffu) * (b.v & 0xffffffffu)};
-#endif
-}
+NNCORE_INLINE Words product(Words a, Words b) { return {Ops<double>::multiply_words(a.v, b.v)}; }
 
 /// Words 0 … 3 of the blocks index, index + 1, …, a block in each lane.
 NNCORE_INLINE void philox(const RandomWords& random, uint64_t index, Words (&c)[4]) {
@@ -42,7 +31,7 @@ NNCORE_INLINE Pair<double> zip(Words a, Words b) { return zip(as_float<double>(a
 
 /// Registers of T that the words of one batch fill, one word a lane, in the order of their elements.
 template <class T>
-constexpr int kRegisters = sizeof(T) == 4 ? 2 : 4;
+constexpr int kBatch = sizeof(T) == 4 ? 2 : 4;
 
 NNCORE_INLINE void in_order(const Words (&c)[4], IntVec<float> (&w)[2]) {
   const Words low = Words::all(0xffffffff);
@@ -53,7 +42,8 @@ NNCORE_INLINE void in_order(const Words (&c)[4], Words (&w)[4]) {
   const Words low = Words::all(0xffffffff);
   const Pair<double> even = zip(c[0] & low, c[2] & low), odd = zip(c[1] & low, c[3] & low);
   const Pair<double> first = zip(even.first, odd.first), second = zip(even.second, odd.second);
-  w[0] = as_bits(first.first), w[1] = as_bits(first.second), w[2] = as_bits(second.first), w[3] = as_bits(second.second);
+  w[0] = as_bits(first.first), w[1] = as_bits(first.second);
+  w[2] = as_bits(second.first), w[3] = as_bits(second.second);
 }
 
 /// scale x where the word is not below `least`, else 0.
@@ -65,18 +55,18 @@ NNCORE_INLINE Vec<T> kept(IntVec<T> word, IntVec<T> least, Vec<T> x) {
 
 template <class T>
 void apply(int64_t first, int64_t n, const RandomWords& random, uint32_t least, T scale, const T* x, T* y) {
-  constexpr int64_t L = Vec<T>::lanes, batch = kRegisters<T> * L;
+  constexpr int64_t L = Vec<T>::lanes, batch = kBatch<T> * L;
   const IntVec<T> bound = IntVec<T>::all(static_cast<typename IntVec<T>::Scalar>(least));
   const Vec<T> factor = Vec<T>::all(scale);
   // i counts from `first`; a batch of words begins with a block
   for (int64_t i = -(first % 4); i < n; i += batch) {
     Words c[4];
-    IntVec<T> words[kRegisters<T>];
+    IntVec<T> words[kBatch<T>];
     philox(random, static_cast<uint64_t>(first + i) / 4, c);
     in_order(c, words);
     if (i >= 0 && i + batch <= n) {
 #pragma GCC unroll 4
-      for (int r = 0; r < kRegisters<T>; ++r) {
+      for (int r = 0; r < kBatch<T>; ++r) {
         kept(words[r], bound, Vec<T>::load(x + i + r * L) * factor).store(y + i + r * L);
       }
       continue;

@@ -12,8 +12,8 @@ struct RandomWords {
 
 template <class T>
 struct DropoutKernels {
-  /// y = scale x for those of the elements first, first + 1, … whose word is not below `least`, 0 for the others: forward
-  /// of x, and backward of dy.
+  /// y = scale x for those of the elements first, first + 1, … whose word is not below `least`, 0 for the others:
+  /// forward of x, and backward of dy.
   void (*apply)(int64_t first, int64_t n, const RandomWords& random, uint32_t least, T scale, const T* x, T* y);
 };
 

@@ -10,7 +10,7 @@ namespace {
 
 // A column's sum is kChains sums, of the rows m = 0, 1, ... modulo kChains: one addition after the other would wait for
 // its own result. More chains, or fewer vectors in a strip, would cost wide rows more than they give narrow ones.
-constexpr int kChains = NNCORE_AVX512 ? 4 : 2, kStrip = 4;
+constexpr int kChains = kRegisters / 8, kStrip = 4;
 
 /// The sum of the chains; chain(i) is the i-th.
 template <class Chain>
@@ -52,7 +52,7 @@ NNCORE_INLINE void strip_of(int64_t width, int64_t M, const T* x, int64_t ldx, T
   constexpr int64_t lanes = Vec<T>::lanes, last_at = (vectors - 1) * lanes;
   if constexpr (vectors > 1)
     if (width <= last_at) return strip_of<T, vectors - 1>(width, M, x, ldx, out);
-  if (kMaskedLoadsAreFree || width < lanes)
+  if (kFreeMasks || width < lanes)
     sum_strip<T, vectors>(M, x, ldx, out, last_at, FirstLanes<T>(width - last_at));
   else sum_strip<T, vectors>(M, x, ldx, out, width - lanes, Whole{});
 }

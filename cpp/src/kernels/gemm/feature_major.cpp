@@ -46,7 +46,7 @@ template <class T, int R>
 [[gnu::noinline]] void product_rows(int64_t N, int64_t K, int64_t ld, const T* x, const T* w, WeightStrides stride,
                                     const T* bias, T* y) {
   constexpr int64_t L = Vec<T>::lanes;
-  constexpr int wide = NNCORE_AVX512 ? 4 : 2;
+  constexpr int wide = kRegisters / 8;
   int64_t n = 0;
   for (; n + wide * L <= N; n += wide * L) product_tile<T, R, wide>(K, ld, x + n, w, stride, bias, y + n);
   if (wide == 4 && n + 2 * L <= N) product_tile<T, R, 2>(K, ld, x + n, w, stride, bias, y + n), n += 2 * L;
@@ -56,7 +56,7 @@ template <class T, int R>
 template <class T>
 void product(int64_t N, int64_t C, int64_t K, int64_t ld, const T* x, const T* w, WeightStrides stride, const T* bias,
              T* y) {
-  constexpr int R = NNCORE_AVX512 ? 6 : 5;
+  constexpr int R = kRegisters > 16 ? 6 : 5;  // 6 * 4 sums + 4 + 1 = 29 of 32 registers, 5 * 2 + 2 + 1 (or 2) of 16
   const auto at = [&](int64_t c) { return bias ? bias + c : nullptr; };
   int64_t c = 0;
   for (; c + R <= C; c += R) product_rows<T, R>(N, K, ld, x, w + c * stride.output, stride, at(c), y + c * ld);
@@ -69,22 +69,6 @@ void product(int64_t N, int64_t C, int64_t K, int64_t ld, const T* x, const T* w
     case 1: return product_rows<T, 1>(N, K, ld, x, w, stride, at(c), y);
     default: return;
   }
-}
-
-/// The 16-byte blocks of a and b joined in pairs and added: a0+a1 (a2+a3) b0+b1 (b2+b3).
-template <class T>
-NNCORE_INLINE Vec<T> joined_blocks(Vec<T> a, Vec<T> b) {
-  using N = typename Vec<T>::N;
-#if NNCORE_AVX512
-  const __m512 x = (__m512)a.v, y = (__m512)b.v;
-  return Vec<T>{(N)_mm512_shuffle_f32x4(x, y, 0x88)} + Vec<T>{(N)_mm512_shuffle_f32x4(x, y, 0xdd)};
-#elif NNCORE_AVX2
-  const __m256 x = (__m256)a.v, y = (__m256)b.v;
-  return Vec<T>{(N)_mm256_permute2f128_ps(x, y, 0x20)} + Vec<T>{(N)_mm256_permute2f128_ps(x, y, 0x31)};
-#else
-  static_cast<void>(b);  // a register is one block
-  return Vec<T>{static_cast<N>(a.v)};
-#endif
 }
 
 /// Lane i of the result is the sum of register i's lanes: each round joins neighbours, inside 16 bytes, then across.
@@ -103,7 +87,7 @@ NNCORE_INLINE Vec<T> sums(Vec<T> (&a)[Vec<T>::lanes]) {
 #pragma GCC unroll 2
   for (; apart < L; apart *= 2)
 #pragma GCC unroll 4
-    for (int i = 0; i < L; i += 2 * apart) a[i] = joined_blocks(a[i], a[i + apart]);
+    for (int i = 0; i < L; i += 2 * apart) a[i] = join_parts(a[i], a[i + apart]);
   return a[0];
 }
 

@@ -1,7 +1,7 @@
-/// Products of a dense layer on feature-major arrays: (F, ld), a row of samples for each feature, so that the lanes of a
-/// register are samples (oneDNN: cn). ld is a multiple of `lanes`; N <= ld too, and what pads the samples to N has zero
-/// gradients. Weights w (C, K) in their natural order. Sums over samples run by lanes, then across lanes in a fixed
-/// tree; the others in ascending order.
+/// Products of a dense layer on feature-major arrays: (F, ld), a row of samples for each feature, so that the lanes of
+/// a register are samples (oneDNN: cn). ld is a multiple of `lanes`; N <= ld too, and what pads the samples to N has
+/// zero gradients. Weights w (C, K) in their natural order. Sums over samples run by lanes, then across lanes in a
+/// fixed tree; the others in ascending order.
 #pragma once
 
 #include "kernels/table.hpp"

@@ -13,9 +13,9 @@ namespace gemm {
 namespace {
 
 // Rows of dy and rows of b in a tile. AVX-512 3 * 8 accumulators + 3 vectors of dy + 1 of b = 28 of 32 registers, per
-// vector of columns 11 loads for 24 FMA; AVX2 3 * 4 + 3 + 1 = 16, 7 loads for 12 FMA; baseline 2 * 4 + 2 + 2.
-constexpr int kDxRows = NNCORE_AVX512 || NNCORE_AVX2 ? 3 : 2;
-constexpr int kDxColumns = NNCORE_AVX512 ? 8 : 4;
+// vector of columns 11 loads for 24 FMA; AVX2 3 * 4 + 3 + 1 = 16, 7 loads for 12 FMA; SSE2 2 * 4 + 2 + 2.
+constexpr int kDxColumns = kRegisters / 4 < 8 ? kRegisters / 4 : 8;
+constexpr int kDxRows = (kRegisters - 1 - kTemporaries) / (kDxColumns + 1);
 
 template <class T>
 constexpr int64_t kPanel = 2 * Vec<T>::lanes;
@@ -97,20 +97,20 @@ void dx_strip(int64_t M, const InputGradient<T>& p, int64_t k, const T* dy, T* d
 /// enough to be a whole one; what is too small for a block goes one by one.
 template <class T>
 void transpose_matrix(int64_t width, int64_t N, const T* b, T* out) {
-  constexpr int64_t lanes = Vec<T>::lanes, piece = kPiece<T>;
-  if (width < lanes || N < piece) {
+  constexpr int64_t lanes = Vec<T>::lanes, part = kPart<T>;
+  if (width < lanes || N < part) {
     for (int64_t i = 0; i < width; ++i)
       for (int64_t j = 0; j < N; ++j) out[j * width + i] = b[i * N + j];
     return;
   }
   for (int64_t i = 0; i < width; i += lanes) {
     const int64_t row = i + lanes <= width ? i : width - lanes;
-    for (int64_t j = 0; j < N; j += piece) {
-      const int64_t column = j + piece <= N ? j : N - piece;
-      Vec<T> turned[piece];
-      turn_piece(b + row * N + column, N, turned);
+    for (int64_t j = 0; j < N; j += part) {
+      const int64_t column = j + part <= N ? j : N - part;
+      Vec<T> turned[part];
+      transpose_part(b + row * N + column, N, turned);
 #pragma GCC unroll 4
-      for (int64_t c = 0; c < piece; ++c) turned[c].store(out + (column + c) * width + row);
+      for (int64_t c = 0; c < part; ++c) turned[c].store(out + (column + c) * width + row);
     }
   }
 }
@@ -130,13 +130,14 @@ void few_columns(int64_t M, int64_t k0, int64_t k1, const InputGradient<T>& p, c
   }
 }
 
-/// Strips of kDxColumns, the last ones narrower; where a strip would end behind k1 it starts earlier instead and computes
-/// some results again, to the same bits.
+/// Strips of kDxColumns, the last ones narrower; where a strip would end behind k1 it starts earlier instead and
+/// computes some results again, to the same bits.
 template <class T>
 void many_columns(int64_t M, int64_t k0, int64_t k1, const InputGradient<T>& p, const T* dy, T* dx) {
   int64_t k = k0;
   for (; k1 - k >= kDxColumns; k += kDxColumns) dx_strip<T, kDxColumns>(M, p, k, dy, dx);
-  if (kDxColumns > 4 && k1 - k > 4 && k1 - k0 >= kDxColumns) return dx_strip<T, kDxColumns>(M, p, k1 - kDxColumns, dy, dx);
+  if (kDxColumns > 4 && k1 - k > 4 && k1 - k0 >= kDxColumns)
+    return dx_strip<T, kDxColumns>(M, p, k1 - kDxColumns, dy, dx);
   while (k < k1) {
     const int64_t left = k1 - k, all = k1 - k0;
     if (all >= 4) dx_strip<T, 4>(M, p, left < 4 ? k1 - 4 : k, dy, dx), k += 4;

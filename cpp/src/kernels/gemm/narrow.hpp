@@ -16,25 +16,25 @@ constexpr int64_t kFewOutputs = Vec<T>::lanes / 2 < 4 ? Vec<T>::lanes / 2 : 4;
 /// `lanes` rows of y with `width` columns, the lanes along the rows. The sums are the tile's, term by term.
 template <class T, int width>
 NNCORE_INLINE void few_outputs_block(int64_t K, const T* x, int64_t ldx, const T* b, const T* bias, T* y, int64_t ldy) {
-  constexpr int lanes = Vec<T>::lanes, piece = kPiece<T>;
+  constexpr int lanes = Vec<T>::lanes, part = kPart<T>;
   Vec<T> sum[width];
 #pragma GCC unroll 4
   for (int j = 0; j < width; ++j) sum[j] = bias ? Vec<T>::broadcast(bias + j) : Vec<T>::zero();
   int64_t k = 0;
-  for (; k + piece <= K; k += piece) {
-    Vec<T> column[piece];
-    turn_piece(x + k, ldx, column);
+  for (; k + part <= K; k += part) {
+    Vec<T> column[part];
+    transpose_part(x + k, ldx, column);
 #pragma GCC unroll 4
-    for (int i = 0; i < piece; ++i, b += width)
+    for (int i = 0; i < part; ++i, b += width)
 #pragma GCC unroll 4
       for (int j = 0; j < width; ++j) sum[j] = fma(column[i], Vec<T>::broadcast(b + j), sum[j]);
   }
-  if (k < K) {  // the last piece starts early enough to be whole; its first columns are done
-    Vec<T> column[piece];
-    turn_piece(x + K - piece, ldx, column);
+  if (k < K) {  // the last part starts early enough to be whole; its first columns are done
+    Vec<T> column[part];
+    transpose_part(x + K - part, ldx, column);
 #pragma GCC unroll 4
-    for (int i = 1; i < piece; ++i) {
-      if (i < piece - (K - k)) continue;
+    for (int i = 1; i < part; ++i) {
+      if (i < part - (K - k)) continue;
 #pragma GCC unroll 4
       for (int j = 0; j < width; ++j) sum[j] = fma(column[i], Vec<T>::broadcast(b + j), sum[j]);
       b += width;
@@ -50,7 +50,7 @@ NNCORE_INLINE void few_outputs_block(int64_t K, const T* x, int64_t ldx, const T
     for (int j = 0; j < width; ++j) y[r * ldy + j] = turned[j][r];
 }
 
-/// M >= lanes rows, K >= one piece. The last block starts early enough to be whole and computes some rows again.
+/// M >= lanes rows, K >= one part. The last block starts early enough to be whole and computes some rows again.
 template <class T, int width>
 [[gnu::noinline]] void few_outputs(int64_t M, int64_t K, const T* x, int64_t ldx, const T* b, const T* bias, T* y,
                                    int64_t ldy) {
@@ -65,7 +65,7 @@ template <class T, int width>
 template <class T>
 NNCORE_INLINE bool narrow_forward(int64_t M, int64_t width, int64_t K, const T* x, int64_t ldx, const T* b,
                                   const T* bias, T* y, int64_t ldy) {
-  if (width < 1 || width > kFewOutputs<T> || M < Vec<T>::lanes || K < kPiece<T>) return false;
+  if (width < 1 || width > kFewOutputs<T> || M < Vec<T>::lanes || K < kPart<T>) return false;
   if (width == 1) few_outputs<T, 1>(M, K, x, ldx, b, bias, y, ldy);
   else if (width == 2) few_outputs<T, 2>(M, K, x, ldx, b, bias, y, ldy);
   else if (width == 3) few_outputs<T, 3>(M, K, x, ldx, b, bias, y, ldy);

@@ -18,10 +18,10 @@ inline constexpr int64_t kSparseChunk = 64, kWidePanel = 8;
 
 template <class T>
 struct SparseKernels {
-  /// c[r, j] = start + sum_l a[r, l] b[l, j], r < R, j < width <= kWidePanel registers, in ascending order of l; start =
-  /// c[r, j] if `add`, else 0. The nonzeros of row r of a begin at a + r * lda, those meant here are numbers ends[0] to
-  /// ends[1] of them, at ends + r * lde; what is left out counts as 0, whatever b is. `next_b`, unless null, is the b of
-  /// the next call: it is prefetched.
+  /// c[r, j] = start + sum_l a[r, l] b[l, j], r < R, j < width <= kWidePanel registers, in ascending order of l; start
+  /// = c[r, j] if `add`, else 0. The nonzeros of row r of a begin at a + r * lda, those meant here are numbers ends[0]
+  /// to ends[1] of them, at ends + r * lde; what is left out counts as 0, whatever b is. `next_b`, unless null, is the
+  /// b of the next call: it is prefetched.
   void (*spmm)(int64_t R, const int32_t* ends, int64_t lde, const Nonzero<T>* a, int64_t lda, int64_t width,
                const T* b, int64_t ldb, bool add, T* c, int64_t ldc, const T* next_b);
   /// UnpackedGemmKernels::forward for some results alone: y[m, c] for the numbers m that list c has, c < C; lists are

@@ -11,11 +11,10 @@ namespace {
 
 // Rows in a tile. 2 columns of accumulators + 2 vectors of b + 1 broadcast of a:
 // AVX-512 14 * 2 + 3 = 31 of 32 registers, per l 16 loads for 28 FMA; AVX2 6 * 2 + 3 = 15 of 16, 8 loads for 12 FMA;
-// baseline 5 * 2 + 2 + 2 (the product needs a register of its own) = 14 of 16, 7 loads for 10 multiply-adds.
-constexpr int kTileRows = NNCORE_AVX512 ? 14 : NNCORE_AVX2 ? 6 : 5;
+// SSE2 5 * 2 + 2 + 2 (the product needs a register of its own) = 14 of 16, 7 loads for 10 multiply-adds.
+constexpr int kTileRows = rows_of_tile(2);
 
-// AVX-512 masks loads at no cost; elsewhere a partial vector is loaded whole wherever the bytes behind it exist.
-constexpr bool kMaskedLoadsAreFree = NNCORE_AVX512;
+// Where masks are not free a partial vector is loaded whole wherever the bytes behind it exist.
 
 /// One call. length: terms of the sum; whole: how many of them may load whole vectors of b; width: columns.
 /// lda, ldb, ldc: distance of rows; start: null for zeros; add: start is what stands in c instead.
@@ -36,7 +35,7 @@ struct Problem {
 /// last column have to belong to a later row.
 template <class T>
 int64_t whole_rows(const Problem<T>& p, int64_t columns) {
-  if (kMaskedLoadsAreFree || p.width == columns) return p.length;
+  if (kFreeMasks || p.width == columns) return p.length;
   const int64_t at_the_end = (columns - p.width + p.ldb - 1) / p.ldb;
   return p.length > at_the_end ? p.length - at_the_end : 0;
 }
@@ -74,7 +73,7 @@ template <template <class, int> class Walk, class T, int R, int vectors>
 [[gnu::noinline]] void tile(const Problem<T>& problem, const T* a_start, T* c) {
   constexpr int lanes = Vec<T>::lanes, last = vectors - 1;
   const Problem<T> p = problem;  // a copy, so that stores to c cannot be suspected of changing it
-  constexpr bool early = vectors > 1 && !kMaskedLoadsAreFree;
+  constexpr bool early = vectors > 1 && !kFreeMasks;
   const int64_t last_at = early ? p.width - lanes : last * lanes;
   const FirstLanes<T> partial(p.width - last_at);
   const auto load_last = [&](const T* row) __attribute__((always_inline)) {
@@ -92,7 +91,9 @@ template <template <class, int> class Walk, class T, int R, int vectors>
   } else {
 #pragma GCC unroll 16
     for (int v = 0; v < vectors; ++v) {
-      const Vec<T> start = !p.start ? Vec<T>::zero() : v < last ? Vec<T>::load(p.start + v * lanes) : load_last(p.start);
+      const Vec<T> start = !p.start   ? Vec<T>::zero()
+                           : v < last ? Vec<T>::load(p.start + v * lanes)
+                                      : load_last(p.start);
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r) sum[r][v] = start;
     }
@@ -115,7 +116,7 @@ template <template <class, int> class Walk, class T, int R, int vectors>
     b += p.ldb;
   };
   int64_t l = 0;
-  if constexpr (!kMaskedLoadsAreFree && vectors == 1)
+  if constexpr (!kFreeMasks && vectors == 1)
     for (; l < p.whole; ++l) add_term(Vec<T>::load(b));
   for (; l < p.length; ++l) add_term(load_last(b));
 
@@ -123,7 +124,7 @@ template <template <class, int> class Walk, class T, int R, int vectors>
   for (int r = 0; r < R; ++r, c += p.ldc) {
 #pragma GCC unroll 16
     for (int v = 0; v < last; ++v) sum[r][v].store(c + v * lanes);
-    if (!early && (kMaskedLoadsAreFree || p.width < lanes)) sum[r][last].store(c + last_at, partial);
+    if (!early && (kFreeMasks || p.width < lanes)) sum[r][last].store(c + last_at, partial);
     else sum[r][last].store(c + last_at);
   }
 }

@@ -9,10 +9,10 @@ namespace unpacked_gemm {
 namespace {
 
 // Rows of x and rows of w in a tile. AVX-512 6 * 4 sums + 6 + 1 = 31 of 32 registers, per vector 10 loads for 24 FMA;
-// AVX2 3 * 4 + 3 + 1 = 16, 7 loads for 12 FMA; baseline 2 * 4 + 2 + 2.
-constexpr int kTileM = NNCORE_AVX512 ? 6 : NNCORE_AVX2 ? 3 : 2, kTileC = 4;
+// AVX2 3 * 4 + 3 + 1 = 16, 7 loads for 12 FMA; SSE2 2 * 4 + 2 + 2.
+constexpr int kTileC = 4, kTileM = (kRegisters - 1 - kTemporaries) / (kTileC + 1);
 // Rows of w that one row of x alone meets at once: it waits for memory, and that gives more to many streams.
-constexpr int kStreams = NNCORE_AVX512 ? 16 : 8;
+constexpr int kStreams = kRegisters / 2;
 
 /// One call, as in gemm/unpacked.hpp.
 template <class T>
@@ -23,7 +23,8 @@ struct Rows {
 };
 
 /// y[m .. m + M, c .. c + C), tile `turn` of `tiles` with the same w. Together they ask for the w of the next, each for
-/// every tiles-th register: what lies panels apart no prefetcher foresees. One alone runs at the speed of memory anyway.
+/// every tiles-th register: what lies panels apart no prefetcher foresees. One alone runs at the speed of memory
+/// anyway.
 template <class T, int M, int C>
 [[gnu::noinline]] void tile(const Rows<T>& given, int64_t m, int64_t c, int64_t turn, int64_t tiles) {
   constexpr int64_t lanes = Vec<T>::lanes;

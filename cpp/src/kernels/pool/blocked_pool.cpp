@@ -7,30 +7,6 @@ namespace nncore::NNCORE_ISA {
 namespace blocked_pool {
 namespace {
 
-/// Lanes that hold 0 to 255, as bytes.
-template <class T>
-NNCORE_INLINE void store_bytes(uint8_t* p, Vec<T> x) {
-#if NNCORE_AVX512
-  if constexpr (sizeof(T) == 4) {
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(x.v)));
-  } else {
-    _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm256_cvtepi32_epi8(_mm512_cvtpd_epi32(x.v)));
-  }
-#elif NNCORE_AVX2
-  if constexpr (sizeof(T) == 4) {
-    const __m256i words = _mm256_cvtps_epi32(x.v);
-    const __m128i halves = _mm_packs_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
-    _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(halves, halves));
-  } else {
-    const __m128i words = _mm256_cvtpd_epi32(x.v), halves = _mm_packs_epi32(words, words);
-    const int four = _mm_cvtsi128_si32(_mm_packus_epi16(halves, halves));
-    __builtin_memcpy(p, &four, 4);
-  }
-#else
-  for (int i = 0; i < Vec<T>::lanes; ++i) p[i] = static_cast<uint8_t>(x.v[i]);
-#endif
-}
-
 /// The taps of a window that lie inside, from first to end; the place of tap 0; and the taps up to the padding's end.
 struct Span {
   int64_t start, first, end, padded;
@@ -80,7 +56,7 @@ void max_of(const PoolShape& s, int64_t planes, int64_t row0, int64_t row1, cons
         best = select(better, value, best), where = select(better, Vec<T>::all(static_cast<T>(tap)), where);
       });
       best.store(y + out * b);
-      if (taken) store_bytes(taken + out * b, where);
+      if (taken) where.store(taken + out * b);
     });
     if (taken) taken += s.OH * s.OW * b;
   }

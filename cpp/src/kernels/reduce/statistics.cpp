@@ -46,8 +46,11 @@ template <class T>
 RangeSummary summarize(int64_t n, const T* x, double low, double high) {
   const Double below = Double::all(low), above = Double::all(high);
   Lanes lanes;
-  each(n, x, [&](Double v, Mask<double> counted) __attribute__((always_inline)) { lanes.add(v, counted, below, above); });
-  RangeSummary e{__builtin_inf(), -__builtin_inf(), sum(lanes.sum), sum(lanes.zeros), sum(lanes.broken), sum(lanes.outside)};
+  each(n, x, [&](Double v, Mask<double> counted) __attribute__((always_inline)) {
+    lanes.add(v, counted, below, above);
+  });
+  RangeSummary e{__builtin_inf(),  -__builtin_inf(),  sum(lanes.sum),
+                 sum(lanes.zeros), sum(lanes.broken), sum(lanes.outside)};
   double least[L], most[L];
   lanes.least.store(least), lanes.most.store(most);
   for (int l = 0; l < L; ++l) {

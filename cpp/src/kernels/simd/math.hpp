@@ -1,5 +1,6 @@
-/// exp, log, tanh, sigmoid and what ELU, Softplus and GELU are made of, of one vector: at most 2 ulp from the true value
-/// for every number, with and without fused multiply-add, subnormal arguments and results included; NaN gives NaN.
+/// exp, log, tanh, sigmoid and what ELU, Softplus and GELU are made of, of one vector: at most 2 ulp from the true
+/// value for every number, with and without fused multiply-add, subnormal arguments and results included; NaN gives
+/// NaN.
 ///
 /// tests/kernels/math_check.cpp measures the errors: for float over all 2^32 arguments.
 #pragma once
@@ -88,11 +89,8 @@ NNCORE_INLINE Vec<T> polynomial(const T (&c)[count], Vec<T> x, Vec<T> x2) {
 /// x * 2^n for integer-valued n with 2^n a normal number; rounded once where the result is subnormal.
 template <class T>
 NNCORE_INLINE Vec<T> times_two_to(Vec<T> n, Vec<T> x) {
-#if NNCORE_AVX512
-  return scale(x, n);
-#else
-  return x * power_of_two(to_int(n));
-#endif
+  if constexpr (kHasScale<T>) return scale(x, n);
+  else return x * power_of_two(to_int(n));
 }
 
 /// exp(x) = 2^n (1 + q), -0.3 < q < 0.42.
@@ -201,14 +199,14 @@ NNCORE_INLINE Vec<T> log1p_exp_below_zero(Vec<T> x) {
 /// a b - p, exact for p = a b rounded.
 template <class T>
 NNCORE_INLINE Vec<T> rest_of_product(Vec<T> a, Vec<T> b, Vec<T> p) {
-#if NNCORE_AVX512 || NNCORE_AVX2
-  return fma(a, b, -p);
-#else
-  // Dekker: the products of half as many digits are exact
-  const Vec<T> by = Vec<T>::all(T(1 + (int64_t{1} << (Format<T>::mantissa_bits / 2 + 1))));
-  const Vec<T> ca = by * a, cb = by * b, a1 = ca - (ca - a), b1 = cb - (cb - b), a2 = a - a1, b2 = b - b1;
-  return ((a1 * b1 - p) + a1 * b2 + a2 * b1) + a2 * b2;
-#endif
+  if constexpr (kFused) {
+    return fma(a, b, -p);
+  } else {
+    // Dekker: the products of half as many digits are exact
+    const Vec<T> by = Vec<T>::all(T(1 + (int64_t{1} << (Format<T>::mantissa_bits / 2 + 1))));
+    const Vec<T> ca = by * a, cb = by * b, a1 = ca - (ca - a), b1 = cb - (cb - b), a2 = a - a1, b2 = b - b1;
+    return ((a1 * b1 - p) + a1 * b2 + a2 * b1) + a2 * b2;
+  }
 }
 
 /// a + b - s, exact for s = a + b rounded. Where b's exponent is not larger than a's, so is b - (s - a).

@@ -1,5 +1,6 @@
-/// Turning blocks by 16-byte pieces: rows of any distance into registers with row r in lane r, a piece of columns at
-/// a time; and sums across lanes, which turn as they add. (turn.hpp turns whole registers of rows without gaps.)
+/// Transposition by 16-byte parts: rows of any distance into registers with row r in lane r, a part of columns at a
+/// time; and sums across lanes, which transpose as they add. (transpose.hpp takes whole registers of rows without
+/// gaps.)
 #pragma once
 
 #include "kernels/simd/simd.hpp"
@@ -7,37 +8,15 @@
 namespace nncore::NNCORE_ISA {
 namespace {
 
-/// Numbers in a piece.
+/// Numbers in a part.
 template <class T>
-constexpr int kPiece = 16 / static_cast<int>(sizeof(T));
+constexpr int kPart = 16 / static_cast<int>(sizeof(T));
 
 /// Pairs from the lower (upper) half of every 16 bytes: float a0 b0 a1 b1 (a2 b2 a3 b3), double a0 b0 (a1 b1).
 template <class T>
-NNCORE_INLINE Vec<T> lower_pairs(Vec<T> a, Vec<T> b) {
-#if NNCORE_AVX512
-  if constexpr (sizeof(T) == 4) return {_mm512_unpacklo_ps(a.v, b.v)};
-  else return {_mm512_unpacklo_pd(a.v, b.v)};
-#elif NNCORE_AVX2
-  if constexpr (sizeof(T) == 4) return {_mm256_unpacklo_ps(a.v, b.v)};
-  else return {_mm256_unpacklo_pd(a.v, b.v)};
-#else
-  if constexpr (sizeof(T) == 4) return {__builtin_shufflevector(a.v, b.v, 0, 4, 1, 5)};
-  else return {__builtin_shufflevector(a.v, b.v, 0, 2)};
-#endif
-}
+NNCORE_INLINE Vec<T> lower_pairs(Vec<T> a, Vec<T> b) { return {Ops<T>::lower_pairs(a.v, b.v)}; }
 template <class T>
-NNCORE_INLINE Vec<T> upper_pairs(Vec<T> a, Vec<T> b) {
-#if NNCORE_AVX512
-  if constexpr (sizeof(T) == 4) return {_mm512_unpackhi_ps(a.v, b.v)};
-  else return {_mm512_unpackhi_pd(a.v, b.v)};
-#elif NNCORE_AVX2
-  if constexpr (sizeof(T) == 4) return {_mm256_unpackhi_ps(a.v, b.v)};
-  else return {_mm256_unpackhi_pd(a.v, b.v)};
-#else
-  if constexpr (sizeof(T) == 4) return {__builtin_shufflevector(a.v, b.v, 2, 6, 3, 7)};
-  else return {__builtin_shufflevector(a.v, b.v, 1, 3)};
-#endif
-}
+NNCORE_INLINE Vec<T> upper_pairs(Vec<T> a, Vec<T> b) { return {Ops<T>::upper_pairs(a.v, b.v)}; }
 
 /// The same for pairs of floats seen as one lane of double width: a0 a1 b0 b1 (a2 a3 b2 b3).
 NNCORE_INLINE Vec<float> lower_halves(Vec<float> a, Vec<float> b) {
@@ -49,44 +28,28 @@ NNCORE_INLINE Vec<float> upper_halves(Vec<float> a, Vec<float> b) {
   return {(Vec<float>::N)upper_pairs(D{(D::N)a.v}, D{(D::N)b.v}).v};
 }
 
-/// One register of 16-byte pieces, `stride` elements apart.
+/// One register of 16-byte parts, `stride` elements apart.
 template <class T>
-NNCORE_INLINE Vec<T> load_pieces(const T* p, int64_t stride) {
-#if NNCORE_AVX512 || NNCORE_AVX2
-  const auto piece = [&](int i) __attribute__((always_inline)) {
-    typename Part<T>::N part;
-    __builtin_memcpy(&part, p + i * stride, sizeof part);
-    return (__m128)part;
-  };
-  const auto two = [&](int i) __attribute__((always_inline)) {
-    return _mm256_insertf128_ps(_mm256_castps128_ps256(piece(i)), piece(i + 1), 1);
-  };
-#if NNCORE_AVX512
-  const __m512 all = _mm512_insertf32x8(_mm512_castps256_ps512(two(0)), two(2), 1);
-#else
-  const __m256 all = two(0);
-#endif
-  return {(typename Vec<T>::N)all};
-#else
-  static_cast<void>(stride);  // a register is one piece
-  return Vec<T>::load(p);
-#endif
-}
+NNCORE_INLINE Vec<T> load_parts(const T* p, int64_t stride) { return {Ops<T>::load_parts(p, stride)}; }
 
-/// columns[j] = x[.., j] for j in one piece, lane i from row i: the pieces of the rows i, i + kPiece, ... side by side,
+/// The 16-byte parts of a and b joined in pairs and added: a0+a1 (a2+a3) b0+b1 (b2+b3); a register of one part: a.
+template <class T>
+NNCORE_INLINE Vec<T> join_parts(Vec<T> a, Vec<T> b) { return {Ops<T>::join_parts(a.v, b.v)}; }
+
+/// columns[j] = x[.., j] for j in one part, lane i from row i: the parts of the rows i, i + kPart, ... side by side,
 /// then a transposition inside every 16 bytes.
 template <class T>
-NNCORE_INLINE void turn_piece(const T* x, int64_t ldx, Vec<T>* columns) {
+NNCORE_INLINE void transpose_part(const T* x, int64_t ldx, Vec<T>* columns) {
   if constexpr (sizeof(T) == 4) {
     Vec<T> row[4];
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) row[i] = load_pieces(x + i * ldx, 4 * ldx);
+    for (int i = 0; i < 4; ++i) row[i] = load_parts(x + i * ldx, 4 * ldx);
     const Vec<T> a = lower_pairs(row[0], row[1]), b = lower_pairs(row[2], row[3]);
     const Vec<T> c = upper_pairs(row[0], row[1]), d = upper_pairs(row[2], row[3]);
     columns[0] = lower_halves(a, b), columns[1] = upper_halves(a, b);
     columns[2] = lower_halves(c, d), columns[3] = upper_halves(c, d);
   } else {
-    const Vec<T> even = load_pieces(x, 2 * ldx), odd = load_pieces(x + ldx, 2 * ldx);
+    const Vec<T> even = load_parts(x, 2 * ldx), odd = load_parts(x + ldx, 2 * ldx);
     columns[0] = lower_pairs(even, odd), columns[1] = upper_pairs(even, odd);
   }
 }

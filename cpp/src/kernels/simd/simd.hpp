@@ -1,8 +1,8 @@
 /// Arithmetic on vector registers for the instruction set this file is compiled for: what every kernel is made of.
-/// Vec<T>, Mask<T>, IntVec<T> and FirstLanes<T> with their loads, stores and operators are in simd_types.hpp.
+/// Vec<T>, Mask<T>, IntVec<T> and FirstLanes<T> with their loads, stores and operators are in vec.hpp.
 #pragma once
 
-#include "kernels/simd/types.hpp"
+#include "kernels/simd/vec.hpp"
 
 namespace nncore::NNCORE_ISA {
 namespace {
@@ -13,107 +13,41 @@ NNCORE_INLINE IntVec<T> as_bits(Vec<T> a) { return {(typename IntVec<T>::N)a.v};
 template <class T>
 NNCORE_INLINE Vec<T> as_float(IntVec<T> a) { return {(typename Vec<T>::N)a.v}; }
 
+/// Registers that a multiply-add takes beside its operands where it is not one instruction: for the product, and for
+/// the shuffle of a broadcast.
+constexpr int kTemporaries = kFused ? 0 : 2;
+
+/// The most rows of a tile of `vectors` registers each, beside which as many registers of one factor and one broadcast
+/// of the other are held.
+constexpr int rows_of_tile(int vectors) {
+  return (kRegisters - vectors - 1 - kTemporaries) / vectors;
+}
+
 /// a * b + c, rounded once where the set has fused multiply-add.
 template <class T>
-NNCORE_INLINE Vec<T> fma(Vec<T> a, Vec<T> b, Vec<T> c) {
-#if NNCORE_AVX512
-  if constexpr (sizeof(T) == 4) return {_mm512_fmadd_ps(a.v, b.v, c.v)};
-  else return {_mm512_fmadd_pd(a.v, b.v, c.v)};
-#elif NNCORE_AVX2
-  if constexpr (sizeof(T) == 4) return {_mm256_fmadd_ps(a.v, b.v, c.v)};
-  else return {_mm256_fmadd_pd(a.v, b.v, c.v)};
-#else
-  return a * b + c;
-#endif
-}
+NNCORE_INLINE Vec<T> fma(Vec<T> a, Vec<T> b, Vec<T> c) { return {Ops<T>::fma(a.v, b.v, c.v)}; }
 
 /// c - a * b.
 template <class T>
-NNCORE_INLINE Vec<T> fnma(Vec<T> a, Vec<T> b, Vec<T> c) {
-#if NNCORE_AVX512
-  if constexpr (sizeof(T) == 4) return {_mm512_fnmadd_ps(a.v, b.v, c.v)};
-  else return {_mm512_fnmadd_pd(a.v, b.v, c.v)};
-#elif NNCORE_AVX2
-  if constexpr (sizeof(T) == 4) return {_mm256_fnmadd_ps(a.v, b.v, c.v)};
-  else return {_mm256_fnmadd_pd(a.v, b.v, c.v)};
-#else
-  return c - a * b;
-#endif
-}
+NNCORE_INLINE Vec<T> fnma(Vec<T> a, Vec<T> b, Vec<T> c) { return {Ops<T>::fnma(a.v, b.v, c.v)}; }
 
 template <class T>
-NNCORE_INLINE Vec<T> select(Mask<T> m, Vec<T> a, Vec<T> b) {
-#if NNCORE_AVX512
-  if constexpr (sizeof(T) == 4) return {_mm512_mask_blend_ps(m.v, b.v, a.v)};
-  else return {_mm512_mask_blend_pd(m.v, b.v, a.v)};
-#else
-  return {m.v ? a.v : b.v};
-#endif
-}
+NNCORE_INLINE Vec<T> select(Mask<T> m, Vec<T> a, Vec<T> b) { return {Ops<T>::select(m.v, a.v, b.v)}; }
 
 /// a < b ? a : b; so b when either is NaN.
 template <class T>
-NNCORE_INLINE Vec<T> min(Vec<T> a, Vec<T> b) {
-#if NNCORE_AVX512
-  if constexpr (sizeof(T) == 4) return {_mm512_min_ps(a.v, b.v)};
-  else return {_mm512_min_pd(a.v, b.v)};
-#elif NNCORE_AVX2
-  if constexpr (sizeof(T) == 4) return {_mm256_min_ps(a.v, b.v)};
-  else return {_mm256_min_pd(a.v, b.v)};
-#elif defined(__SSE2__)
-  if constexpr (sizeof(T) == 4) return {_mm_min_ps(a.v, b.v)};
-  else return {_mm_min_pd(a.v, b.v)};
-#else
-  return select(a < b, a, b);
-#endif
-}
+NNCORE_INLINE Vec<T> min(Vec<T> a, Vec<T> b) { return {Ops<T>::min(a.v, b.v)}; }
 
 /// a > b ? a : b; so b when either is NaN.
 template <class T>
-NNCORE_INLINE Vec<T> max(Vec<T> a, Vec<T> b) {
-#if NNCORE_AVX512
-  if constexpr (sizeof(T) == 4) return {_mm512_max_ps(a.v, b.v)};
-  else return {_mm512_max_pd(a.v, b.v)};
-#elif NNCORE_AVX2
-  if constexpr (sizeof(T) == 4) return {_mm256_max_ps(a.v, b.v)};
-  else return {_mm256_max_pd(a.v, b.v)};
-#elif defined(__SSE2__)
-  if constexpr (sizeof(T) == 4) return {_mm_max_ps(a.v, b.v)};
-  else return {_mm_max_pd(a.v, b.v)};
-#else
-  return select(a > b, a, b);
-#endif
-}
+NNCORE_INLINE Vec<T> max(Vec<T> a, Vec<T> b) { return {Ops<T>::max(a.v, b.v)}; }
 
 template <class T>
-NNCORE_INLINE Vec<T> sqrt(Vec<T> a) {
-#if NNCORE_AVX512
-  if constexpr (sizeof(T) == 4) return {_mm512_sqrt_ps(a.v)};
-  else return {_mm512_sqrt_pd(a.v)};
-#elif NNCORE_AVX2
-  if constexpr (sizeof(T) == 4) return {_mm256_sqrt_ps(a.v)};
-  else return {_mm256_sqrt_pd(a.v)};
-#elif defined(__SSE2__)
-  if constexpr (sizeof(T) == 4) return {_mm_sqrt_ps(a.v)};
-  else return {_mm_sqrt_pd(a.v)};
-#else
-  for (int i = 0; i < Vec<T>::lanes; ++i) a.v[i] = static_cast<T>(__builtin_sqrt(a.v[i]));
-  return a;
-#endif
-}
+NNCORE_INLINE Vec<T> sqrt(Vec<T> a) { return {Ops<T>::sqrt(a.v)}; }
 
 /// The same value, kept in a register: without this the compiler may make every use a load of its own.
 template <class T>
-NNCORE_INLINE Vec<T> in_register(Vec<T> a) {
-#if NNCORE_AVX512
-  asm("" : "+v"(a.v));
-#elif defined(__x86_64__)
-  asm("" : "+x"(a.v));
-#elif defined(__aarch64__)
-  asm("" : "+w"(a.v));
-#endif
-  return a;
-}
+NNCORE_INLINE Vec<T> in_register(Vec<T> a) { return {Ops<T>::in_register(a.v)}; }
 
 // Bit operations on the patterns of the numbers: signs, absolute values, masked zeros.
 template <class T>
@@ -138,18 +72,12 @@ NNCORE_INLINE Vec<T> copysign(Vec<T> a, Vec<T> b) {
 /// To the nearest integer, ties to even.
 template <class T>
 NNCORE_INLINE Vec<T> round(Vec<T> a) {
-#if NNCORE_AVX512
-  constexpr int mode = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
-  if constexpr (sizeof(T) == 4) return {_mm512_roundscale_ps(a.v, mode)};
-  else return {_mm512_roundscale_pd(a.v, mode)};
-#elif NNCORE_AVX2
-  constexpr int mode = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
-  if constexpr (sizeof(T) == 4) return {_mm256_round_ps(a.v, mode)};
-  else return {_mm256_round_pd(a.v, mode)};
-#else
-  const Vec<T> big = Vec<T>::all(Format<T>::two_to_mantissa_bits), size = abs(a);
-  return select(size < big, copysign((size + big) - big, a), a);  // from `big` on every number is an integer
-#endif
+  if constexpr (requires { Ops<T>::round(a.v); }) {
+    return {Ops<T>::round(a.v)};
+  } else {
+    const Vec<T> big = Vec<T>::all(Format<T>::two_to_mantissa_bits), size = abs(a);
+    return select(size < big, copysign((size + big) - big, a), a);  // from `big` on every number is an integer
+  }
 }
 
 /// Integer lanes from numbers, rounded to nearest; |a| < 2^22 for float, 2^51 for double.
@@ -172,18 +100,21 @@ NNCORE_INLINE Vec<T> power_of_two(IntVec<T> n) {
   return as_float<T>((n + IntVec<T>::all(Format<T>::bias)).template shift_left<Format<T>::mantissa_bits>());
 }
 
+/// Has the set an instruction for `scale`?
+template <class T>
+constexpr bool kHasScale = requires(typename Vec<T>::N x) { Ops<T>::scale(x, x); };
+
 /// x * 2^n for integer-valued n, rounded once also where the result is subnormal, or inf where it overflows.
 /// 1/2 <= |x| < 4; |n| <= 250 for float, 2040 for double.
 template <class T>
 NNCORE_INLINE Vec<T> scale(Vec<T> x, Vec<T> n) {
-#if NNCORE_AVX512
-  if constexpr (sizeof(T) == 4) return {_mm512_scalef_ps(x.v, n.v)};
-  else return {_mm512_scalef_pd(x.v, n.v)};
-#else
-  // two factors, because 2^n itself may lie outside the normal numbers; the first product is exact
-  const IntVec<T> whole = to_int(n), half = to_int(n * Vec<T>::all(T(0.5)));
-  return x * power_of_two(half) * power_of_two(whole - half);
-#endif
+  if constexpr (kHasScale<T>) {
+    return {Ops<T>::scale(x.v, n.v)};
+  } else {
+    // two factors, because 2^n itself may lie outside the normal numbers; the first product is exact
+    const IntVec<T> whole = to_int(n), half = to_int(n * Vec<T>::all(T(0.5)));
+    return x * power_of_two(half) * power_of_two(whole - half);
+  }
 }
 
 /// x = mantissa * 2^exponent with 1 <= mantissa < 2, for positive finite x, subnormal ones included. Other x give
@@ -194,57 +125,41 @@ struct Split {
 };
 template <class T>
 NNCORE_INLINE Split<T> split(Vec<T> x) {
-#if NNCORE_AVX512
-  if constexpr (sizeof(T) == 4) {
-    return {{_mm512_getmant_ps(x.v, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_src)}, {_mm512_getexp_ps(x.v)}};
+  if constexpr (requires { Ops<T>::mantissa(x.v), Ops<T>::exponent(x.v); }) {
+    return {{Ops<T>::mantissa(x.v)}, {Ops<T>::exponent(x.v)}};
   } else {
-    return {{_mm512_getmant_pd(x.v, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_src)}, {_mm512_getexp_pd(x.v)}};
+    using F = Format<T>;
+    const Mask<T> subnormal = x < Vec<T>::all(F::smallest_normal);
+    const Vec<T> lift = Vec<T>::all(F::two_to_mantissa_bits);
+    const IntVec<T> bits = as_bits(select(subnormal, x * lift, x)), one = as_bits(Vec<T>::all(T(1)));
+    const IntVec<T> fraction = IntVec<T>::all((typename F::Int(1) << F::mantissa_bits) - 1);
+    const Vec<T> biased = to_float<T>(bits.template shift_right<F::mantissa_bits>());
+    const Vec<T> bias = select(subnormal, Vec<T>::all(T(F::bias + F::mantissa_bits)), Vec<T>::all(T(F::bias)));
+    return {as_float<T>((bits & fraction) | one), biased - bias};
   }
-#else
-  using F = Format<T>;
-  const Mask<T> subnormal = x < Vec<T>::all(F::smallest_normal);
-  const Vec<T> lift = Vec<T>::all(F::two_to_mantissa_bits);
-  const IntVec<T> bits = as_bits(select(subnormal, x * lift, x)), one = as_bits(Vec<T>::all(T(1)));
-  const IntVec<T> fraction = IntVec<T>::all((typename F::Int(1) << F::mantissa_bits) - 1);
-  const Vec<T> biased = to_float<T>(bits.template shift_right<F::mantissa_bits>());
-  const Vec<T> bias = select(subnormal, Vec<T>::all(T(F::bias + F::mantissa_bits)), Vec<T>::all(T(F::bias)));
-  return {as_float<T>((bits & fraction) | one), biased - bias};
-#endif
 }
 
 /// The 16-byte parts of a register, folded with `op` in a fixed tree: part i meets part i + half.
-template <class T>
-struct Part {
-  typedef T N __attribute__((vector_size(16)));
-};
 template <class T, class Op>
-NNCORE_INLINE typename Part<T>::N fold_parts(Vec<T> a, Op op) {
-  using N = typename Part<T>::N;
-#if NNCORE_AVX512
-  N part[4];
-  if constexpr (sizeof(T) == 4) {
-    part[0] = _mm512_castps512_ps128(a.v), part[1] = _mm512_extractf32x4_ps(a.v, 1);
-    part[2] = _mm512_extractf32x4_ps(a.v, 2), part[3] = _mm512_extractf32x4_ps(a.v, 3);
+NNCORE_INLINE Part<T> fold_parts(Vec<T> a, Op op) {
+  using O = Ops<T>;
+  constexpr int parts = kVectorBytes / 16;
+  if constexpr (parts == 4) {
+    const Part<T> part[4] = {O::template part<0>(a.v), O::template part<1>(a.v), O::template part<2>(a.v),
+                             O::template part<3>(a.v)};
+    return op(op(part[0], part[2]), op(part[1], part[3]));
+  } else if constexpr (parts == 2) {
+    return op(O::template part<0>(a.v), O::template part<1>(a.v));
   } else {
-    part[0] = _mm512_castpd512_pd128(a.v), part[1] = _mm512_extractf64x2_pd(a.v, 1);
-    part[2] = _mm512_extractf64x2_pd(a.v, 2), part[3] = _mm512_extractf64x2_pd(a.v, 3);
+    static_cast<void>(op);
+    return O::template part<0>(a.v);
   }
-  return op(op(part[0], part[2]), op(part[1], part[3]));
-#elif NNCORE_AVX2
-  N part[2];
-  if constexpr (sizeof(T) == 4) part[0] = _mm256_castps256_ps128(a.v), part[1] = _mm256_extractf128_ps(a.v, 1);
-  else part[0] = _mm256_castpd256_pd128(a.v), part[1] = _mm256_extractf128_pd(a.v, 1);
-  return op(part[0], part[1]);
-#else
-  static_cast<void>(op);
-  return static_cast<N>(a.v);
-#endif
 }
 
 /// All lanes folded: the parts first, then lane i of the part with lane i + half.
 template <class T, class Op>
 NNCORE_INLINE T fold(Vec<T> a, Op op) {
-  const typename Part<T>::N h = fold_parts(a, op);
+  const Part<T> h = fold_parts(a, op);
   if constexpr (sizeof(T) == 4) return op(op(h[0], h[2]), op(h[1], h[3]));
   else return op(h[0], h[1]);
 }

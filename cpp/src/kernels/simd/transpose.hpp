@@ -14,63 +14,17 @@ struct Pair {
 /// a0 b0 a1 b1 ... in two registers -> a, b.
 template <class T>
 NNCORE_INLINE Pair<T> unzip(Vec<T> low, Vec<T> high) {
-#if NNCORE_AVX512
-  if constexpr (sizeof(T) == 4) {
-    const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
-    const __m512i odd = _mm512_set_epi32(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
-    return {{_mm512_permutex2var_ps(low.v, even, high.v)}, {_mm512_permutex2var_ps(low.v, odd, high.v)}};
-  } else {
-    const __m512i even = _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0), odd = _mm512_set_epi64(15, 13, 11, 9, 7, 5, 3, 1);
-    return {{_mm512_permutex2var_pd(low.v, even, high.v)}, {_mm512_permutex2var_pd(low.v, odd, high.v)}};
-  }
-#elif NNCORE_AVX2
-  // within halves first, then quarters 0 2 1 3
-  if constexpr (sizeof(T) == 4) {
-    const __m256d even = (__m256d)_mm256_shuffle_ps(low.v, high.v, 0x88);
-    const __m256d odd = (__m256d)_mm256_shuffle_ps(low.v, high.v, 0xdd);
-    return {{(__m256)_mm256_permute4x64_pd(even, 0xd8)}, {(__m256)_mm256_permute4x64_pd(odd, 0xd8)}};
-  } else {
-    const __m256d even = _mm256_unpacklo_pd(low.v, high.v), odd = _mm256_unpackhi_pd(low.v, high.v);
-    return {{_mm256_permute4x64_pd(even, 0xd8)}, {_mm256_permute4x64_pd(odd, 0xd8)}};
-  }
-#else
-  using N = typename Vec<T>::N;
-  if constexpr (sizeof(T) == 4) {
-    return {{N{low.v[0], low.v[2], high.v[0], high.v[2]}}, {N{low.v[1], low.v[3], high.v[1], high.v[3]}}};
-  } else {
-    return {{N{low.v[0], high.v[0]}}, {N{low.v[1], high.v[1]}}};
-  }
-#endif
+  Pair<T> pair;
+  Ops<T>::unzip(low.v, high.v, pair.first.v, pair.second.v);
+  return pair;
 }
 
 /// a, b -> a0 b0 a1 b1 ... in two registers.
 template <class T>
 NNCORE_INLINE Pair<T> zip(Vec<T> a, Vec<T> b) {
-#if NNCORE_AVX512
-  if constexpr (sizeof(T) == 4) {
-    const __m512i low = _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-    const __m512i high = _mm512_set_epi32(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8);
-    return {{_mm512_permutex2var_ps(a.v, low, b.v)}, {_mm512_permutex2var_ps(a.v, high, b.v)}};
-  } else {
-    const __m512i low = _mm512_set_epi64(11, 3, 10, 2, 9, 1, 8, 0), high = _mm512_set_epi64(15, 7, 14, 6, 13, 5, 12, 4);
-    return {{_mm512_permutex2var_pd(a.v, low, b.v)}, {_mm512_permutex2var_pd(a.v, high, b.v)}};
-  }
-#elif NNCORE_AVX2
-  if constexpr (sizeof(T) == 4) {
-    const __m256 low = _mm256_unpacklo_ps(a.v, b.v), high = _mm256_unpackhi_ps(a.v, b.v);
-    return {{_mm256_permute2f128_ps(low, high, 0x20)}, {_mm256_permute2f128_ps(low, high, 0x31)}};
-  } else {
-    const __m256d low = _mm256_unpacklo_pd(a.v, b.v), high = _mm256_unpackhi_pd(a.v, b.v);
-    return {{_mm256_permute2f128_pd(low, high, 0x20)}, {_mm256_permute2f128_pd(low, high, 0x31)}};
-  }
-#else
-  using N = typename Vec<T>::N;
-  if constexpr (sizeof(T) == 4) {
-    return {{N{a.v[0], b.v[0], a.v[1], b.v[1]}}, {N{a.v[2], b.v[2], a.v[3], b.v[3]}}};
-  } else {
-    return {{N{a.v[0], b.v[0]}}, {N{a.v[1], b.v[1]}}};
-  }
-#endif
+  Pair<T> pair;
+  Ops<T>::zip(a.v, b.v, pair.first.v, pair.second.v);
+  return pair;
 }
 
 /// An L x L block in registers. One round of zips moves the top bit of a row's number to the bottom of the lane's;
@@ -107,7 +61,7 @@ void turn(int64_t rows, int64_t C, const T* z, Vec<T>* block) {
   }
 }
 
-/// The way back: only `rows` rows are written. Masked stores are slow before AVX-512, so there a whole register is
+/// The way back: only `rows` rows are written. Where masked stores are slow a whole register is
 /// stored wherever it ends inside these rows. What it spills over the next row is overwritten: by that row's store, or
 /// by the tiles further left, which come later.
 template <class T>
@@ -122,7 +76,7 @@ void turn_back(int64_t rows, int64_t C, const Vec<T>* block, T* z) {
 #pragma GCC unroll 16
     for (int r = 0; r < L; ++r) {
       const int64_t start = r * C + c;
-      if (!NNCORE_AVX512 && start + L <= rows * C) tile[r].store(z + start);
+      if (!kFreeMasks && start + L <= rows * C) tile[r].store(z + start);
       else if (r < rows) tile[r].store(z + start, width);
     }
   }

@@ -52,7 +52,7 @@ template <class T, int M, int N>
 template <class T, int M>
 NNCORE_INLINE void product_rows(const ModelBatchProduct& p, const T* a, const T* b, const T* gate, T* c) {
   constexpr int64_t L = Vec<T>::lanes;
-  constexpr int wide = NNCORE_AVX512 ? 4 : 2;  // more would not fit the registers
+  constexpr int wide = kRegisters / 8;  // 4 * 4 + 4 + 1 = 21 of 32 registers, 4 * 2 + 2 + 1 = 11 of 16
   const int64_t b_next = p.b_row * L, c_next = p.c_column * L;
   int64_t n = p.N;
   for (; n >= wide; n -= wide, b += wide * b_next, c += wide * c_next) {
@@ -89,7 +89,8 @@ NNCORE_INLINE void add_to(double* sums, Vec<T> x) {
 /// The same for two classes, where one exponential does: with m = z[label] - z[other] it is log(1 + e^-m), and the
 /// probability of the other class is 1 / (1 + e^m).
 template <class T>
-void cross_entropy_of_two(const ModelBatchOutputs& p, T scale, const T* z, const T* y, T* dz, double* loss, double* right) {
+void cross_entropy_of_two(const ModelBatchOutputs& p, T scale, const T* z, const T* y, T* dz, double* loss,
+                          double* right) {
   constexpr int64_t L = Vec<T>::lanes;
   const Vec<T> zero = Vec<T>::zero(), one = Vec<T>::all(T(1)), to_dz = Vec<T>::all(scale);
   Vec<T> sums = one, own = zero, hits = zero;
@@ -109,8 +110,8 @@ void cross_entropy_of_two(const ModelBatchOutputs& p, T scale, const T* z, const
   add_to(right, hits);
 }
 
-/// -log softmax(z)[label], dz = scale (softmax(z) - onehot). The logarithms of the samples' sums are taken together: each
-/// sum lies between 1 and C.
+/// -log softmax(z)[label], dz = scale (softmax(z) - onehot). The logarithms of the samples' sums are taken together:
+/// each sum lies between 1 and C.
 template <class T>
 void cross_entropy(const ModelBatchOutputs& p, T scale, const T* z, const T* y, T* dz, double* loss, double* right) {
   if (p.C == 2) return cross_entropy_of_two(p, scale, z, y, dz, loss, right);

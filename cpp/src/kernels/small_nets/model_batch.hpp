@@ -30,7 +30,8 @@ struct ModelBatchKernels {
   /// c[m, n] = sum_r a[m, r] b[n, r], in ascending order; then 0 where gate[m, n] <= 0. gate lies as c, or is null.
   void (*product)(const ModelBatchProduct& p, const T* a, const T* b, const T* gate, T* c);
   ModelBatchLoss<T> cross_entropy, squares, logits;  ///< squares: (z - y)^2; logits: BCEWithLogitsLoss
-  /// C rows of K weights, `row` registers apart: g += l2 w + l1 sign(w), value += l2/2 |w|^2 + l1 |w|_1; l2, l1 by lanes.
+  /// C rows of K weights, `row` registers apart: g += l2 w + l1 sign(w), value += l2/2 |w|^2 + l1 |w|_1; l2, l1 by
+  /// lanes.
   void (*penalty)(int64_t C, int64_t K, int64_t row, const double* l2, const double* l1, const T* w, T* g,
                   double* value);
 };

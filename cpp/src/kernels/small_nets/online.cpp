@@ -25,7 +25,7 @@ struct Row {
 
 /// 16 bytes of results: the sums of the lanes of as many registers, by neighbours, then across the 16-byte parts.
 template <class T>
-NNCORE_INLINE typename Part<T>::N part_sums(const Vec<T>* a) {
+NNCORE_INLINE Part<T> part_sums(const Vec<T>* a) {
   const auto add = [](auto x, auto y) __attribute__((always_inline)) { return x + y; };
   Vec<T> joined = lower_pairs(a[0], a[1]) + upper_pairs(a[0], a[1]);
   if constexpr (sizeof(T) == 4) {
@@ -82,7 +82,7 @@ NNCORE_INLINE void affine(const OnlineLayer<T>& l, const T* x, bool with_relu) {
       for (int64_t i = 0; i < P; ++i)
         if (c + i < C) total[i] = fma(input, R::load(l.w + (c + i) * ld + k, K - k), total[i]);
     }
-    typename Part<T>::N sums = part_sums(total), bias{};
+    Part<T> sums = part_sums(total), bias{};
     if (l.b && padded) {
       __builtin_memcpy(&bias, l.b + c, sizeof bias);
     } else if (l.b) {
@@ -91,7 +91,7 @@ NNCORE_INLINE void affine(const OnlineLayer<T>& l, const T* x, bool with_relu) {
         if (c + i < C) bias[i] = l.b[c + i];
     }
     sums += bias;
-    if (with_relu) sums = sums < 0 ? typename Part<T>::N{} : sums;  // NaN stays
+    if (with_relu) sums = sums < 0 ? Part<T>{} : sums;  // NaN stays
     __builtin_memcpy(l.z + c, &sums, sizeof sums);
   }
 }

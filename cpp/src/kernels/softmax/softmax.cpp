@@ -263,31 +263,6 @@ void log_backward(int64_t rows, int64_t C, const T* y, const T* dy, T* dz) {
       log_softmax_backward_row<T>);
 }
 
-/// Labels as numbers, zeros behind them; exact, for a block has few columns.
-template <class T>
-NNCORE_INLINE Vec<T> load_labels(int64_t count, const int64_t* labels) {
-#if NNCORE_AVX512
-  // in registers: numbers stored one by one would have to reach the cache before a load can join them
-  if constexpr (sizeof(T) == 4) {
-    const FirstLanes<T> some(count);
-    const __m512i low = _mm512_maskz_loadu_epi64(static_cast<__mmask8>(some.m.v), labels);
-    const __m512i high = _mm512_maskz_loadu_epi64(static_cast<__mmask8>(some.m.v >> 8), labels + 8);
-    return {_mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtepi64_ps(low)), _mm512_cvtepi64_ps(high), 1)};
-  } else {
-    return {_mm512_cvtepi64_pd(_mm512_maskz_loadu_epi64(FirstLanes<T>(count).m.v, labels))};
-  }
-#else
-  constexpr int L = Vec<T>::lanes;
-  T label[L] = {};
-  if (count == L) {
-    for (int r = 0; r < L; ++r) label[r] = static_cast<T>(labels[r]);
-  } else {
-    for (int64_t r = 0; r < count; ++r) label[r] = static_cast<T>(labels[r]);
-  }
-  return Vec<T>::load(label);
-#endif
-}
-
 template <class T>
 double cross_entropy(int64_t rows, int64_t C, const T* z, const int64_t* labels, T scale, T* dz) {
   DoubleSum<T> block_loss;
@@ -295,7 +270,7 @@ double cross_entropy(int64_t rows, int64_t C, const T* z, const int64_t* labels,
   each_row(
       rows, C, z, dz,
       [&](int64_t first, int64_t count, int64_t columns, Vec<T>* block) {
-        const Vec<T> label = load_labels<T>(count, labels + first);
+        const Vec<T> label = Vec<T>::load_integers(labels + first, count);  // exact: a block has few columns
         const Vec<T> loss = cross_entropy_block(columns, label, Vec<T>::all(scale), block);
         block_loss.add(count == Vec<T>::lanes ? loss : select(FirstLanes<T>(count).mask(), loss, Vec<T>::zero()));
       },
@@ -308,7 +283,8 @@ void cross_entropy_values(int64_t rows, int64_t C, const T* z, const int64_t* la
   each_row(
       rows, C, z, static_cast<T*>(nullptr),
       [=](int64_t first, int64_t count, int64_t columns, Vec<T>* block) {
-        const Vec<T> loss = cross_entropy_block(columns, load_labels<T>(count, labels + first), Vec<T>::zero(), block);
+        const Vec<T> label = Vec<T>::load_integers(labels + first, count);
+        const Vec<T> loss = cross_entropy_block(columns, label, Vec<T>::zero(), block);
         T lanes[Vec<T>::lanes];
         loss.store(lanes);
         for (int64_t r = 0; r < count; ++r) values[first + r] = static_cast<double>(lanes[r]);
