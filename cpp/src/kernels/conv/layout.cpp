@@ -1,4 +1,4 @@
-/// Turning arrays and weights between their natural order and the blocked one, and weights round for the way back.
+/// Reorders of arrays and weights between their natural order and the blocked one, and of weights for the gradient of x.
 #include "kernels/conv/layout.hpp"
 #include "kernels/groups.hpp"
 #include "kernels/simd/reorder.hpp"

@@ -1,4 +1,4 @@
-/// Products with samples in lanes: arrays of features, each a row of samples. Narrow layers leave no lane idle so,
+/// Products of feature-major arrays: a row of samples for each feature. Narrow layers leave no lane idle so,
 /// and weights are broadcast from their natural layout.
 #include "kernels/gemm/feature_major.hpp"
 #include "kernels/groups.hpp"

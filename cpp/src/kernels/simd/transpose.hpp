@@ -1,4 +1,4 @@
-/// Turning blocks: L rows of C contiguous numbers into C registers with row r in lane r, and back.
+/// Transposition: L rows of C contiguous numbers into C registers with row r in lane r, and back.
 #pragma once
 
 #include "kernels/simd/simd.hpp"

@@ -1,4 +1,4 @@
-/// Models in lanes: every operation on a number of one small net is one instruction on the same number of as many nets
+/// A model batch: every operation on a number of one small net is one instruction on the same number of as many nets
 /// as a register has lanes. Nothing ever crosses lanes, so no net's numbers depend on its neighbours.
 #include "kernels/groups.hpp"
 #include "kernels/simd/math.hpp"

@@ -1,4 +1,4 @@
-/// The kernels of models in lanes against plain loops over one model after the other, in guarded memory: sizes around the
+/// The kernels of a model batch against plain loops over one model after the other, in guarded memory: sizes around the
 /// edges of a tile, and every option.
 #include "kernels/small_nets/model_batch.hpp"
 #include "kernels/update/update.hpp"
@@ -243,6 +243,6 @@ int check(const Kernels<T>& kernels, const Problem& p) {
 
 int main(int argc, char** argv) {
   using namespace nncore::check;
-  return check_main("models_check", argc, argv, [](const auto&) { return problems(); },
+  return check_main("model_batch_check", argc, argv, [](const auto&) { return problems(); },
                     [](const auto& kernels, const Problem& p) { return check(kernels, p); });
 }

@@ -1,4 +1,4 @@
-/// The products with samples in lanes against plain loops, in guarded memory: every size around the edges of registers
+/// The products of feature-major arrays against plain loops, in guarded memory: every size around the edges of registers
 /// and tiles.
 #include "kernels/gemm/feature_major.hpp"
 #include "values.hpp"
@@ -77,6 +77,6 @@ int check(const Kernels<T>& kernels, const Problem& p) {
 
 int main(int argc, char** argv) {
   using namespace nncore::check;
-  return check_main("lanes_check", argc, argv, [](const auto& kernels) { return problems(kernels.lanes); },
+  return check_main("feature_major_check", argc, argv, [](const auto& kernels) { return problems(kernels.lanes); },
                     [](const auto& kernels, const Problem& p) { return check(kernels, p); });
 }
