@@ -1,4 +1,4 @@
-/// Reorders of arrays and weights between their natural order and the blocked one, and of weights for the gradient of x.
+/// Reorders of arrays and weights between their natural and the blocked order, and of weights for the gradient of x.
 #include "kernels/conv/layout.hpp"
 #include "kernels/groups.hpp"
 #include "kernels/simd/reorder.hpp"
