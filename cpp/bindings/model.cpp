@@ -1,10 +1,11 @@
-/// Model32 and Model64: the core of nncore.Sequential.
+/// Model32 and Model64: the core of nncore.Sequential and nncore.Graph.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
 #include <algorithm>
 #include <functional>
+#include <tuple>
 
 #include "array.hpp"
 #include "bindings.hpp"
@@ -17,7 +18,8 @@ namespace {
 
 template <class T>
 using ModelPointer = std::shared_ptr<Model<T>>;
-using Places = std::vector<std::pair<std::string, std::shared_ptr<LayerHandle>>>;
+/// A layer where it stands: name, handle, the values it reads (0: the input, p + 1: what place p computes).
+using GivenPlace = std::tuple<std::string, std::shared_ptr<LayerHandle>, std::vector<std::size_t>>;
 
 template <class T>
 std::optional<Normalization<T>> to_normalization(const py::object& given) {
@@ -65,19 +67,41 @@ std::unique_ptr<PythonAccessGuard> layer_access_guard(const py::object& given, c
 }
 
 template <class T>
-ModelPointer<T> make_model(const Places& given, uint64_t seed, const py::object& input) {
+ModelPointer<T> make_model(const std::vector<GivenPlace>& given, uint64_t seed, const py::object& input,
+                           bool is_graph) {
   std::vector<typename Model<T>::Place> places;
   std::vector<const void*> taken_over;
-  for (const auto& [name, handle] : given) {
-    places.push_back({name, handle});
+  for (const auto& [name, handle, inputs] : given) {
+    places.push_back({name, handle, inputs});
     each_storage(*handle, [&](const LayerHandle& leaf, const void* storage) {
       if (leaf.provisional) taken_over.push_back(storage);
     });
   }
   std::sort(taken_over.begin(), taken_over.end(), std::less<>());
   const AccessGuard guard("Sequential.layers", Access::read, nullptr, taken_over);
-  return std::make_shared<Model<T>>(std::move(places), seed, to_normalization<T>(input));
+  return std::make_shared<Model<T>>(std::move(places), seed, to_normalization<T>(input), is_graph);
 }
+
+/// For errors: "[Graph]".
+template <class T>
+std::string where(const Model<T>& model) {
+  return std::string("[") + model.kind() + "]";
+}
+/// The name of an operation for the guard that it holds and outlives.
+struct Operation {
+  const char *of_sequential, *of_graph;
+  template <class T>
+  const char* operator()(const Model<T>& model) const {
+    return model.kind()[0] == 'G' ? of_graph : of_sequential;
+  }
+};
+constexpr Operation kForward{"Sequential.forward", "Graph.forward"};
+constexpr Operation kBackward{"Sequential.backward", "Graph.backward"};
+constexpr Operation kActivations{"Sequential.activations", "Graph.activations"};
+constexpr Operation kSummary{"Sequential.summary", "Graph.summary"};
+constexpr Operation kStateDict{"Sequential.state_dict", "Graph.state_dict"};
+constexpr Operation kZeroGrad{"Sequential.zero_grad", "Graph.zero_grad"};
+constexpr Operation kInitialize{"Sequential.initialize", "Graph.initialize"};
 
 template <class T>
 py::array_t<T> infer(Model<T>& model, View<const T> x) {
@@ -92,9 +116,9 @@ py::array_t<T> infer(Model<T>& model, View<const T> x) {
 
 template <class T>
 py::array_t<T> forward(Model<T>& model, const py::object& given, bool training, uint64_t seed, uint32_t step) {
-  const auto x = samples_of<T>(model, given, "[Sequential]", "x", false);
-  const auto values = values_of<T>(x.array, "[Sequential]", "x");
-  const typename Model<T>::AccessGuard guard(model, "Sequential.forward", training ? Access::write : Access::read);
+  const auto x = samples_of<T>(model, given, where(model), "x", false);
+  const auto values = values_of<T>(x.array, where(model), "x");
+  const typename Model<T>::AccessGuard guard(model, kForward(model), training ? Access::write : Access::read);
   if (!training) return infer(model, values.view);
   View<const T> y;
   {
@@ -106,8 +130,8 @@ py::array_t<T> forward(Model<T>& model, const py::object& given, bool training, 
 
 template <class T>
 py::array_t<T> backward(Model<T>& model, const py::object& given) {
-  const auto dy = values_of<T>(given, "[Sequential]", "dy");
-  const typename Model<T>::AccessGuard guard(model, "Sequential.backward");
+  const auto dy = values_of<T>(given, where(model), "dy");
+  const typename Model<T>::AccessGuard guard(model, kBackward(model));
   View<T> dx;
   {
     const WithoutGil unlocked;
@@ -118,13 +142,13 @@ py::array_t<T> backward(Model<T>& model, const py::object& given) {
 
 template <class T>
 py::dict activations(Model<T>& model, const py::object& given) {
-  const auto x = samples_of<T>(model, given, "[Sequential]", "x", false);
-  const auto values = values_of<T>(x.array, "[Sequential]", "x");
-  const typename Model<T>::AccessGuard guard(model, "Sequential.activations", Access::read);
+  const auto x = samples_of<T>(model, given, where(model), "x", false);
+  const auto values = values_of<T>(x.array, where(model), "x");
+  const typename Model<T>::AccessGuard guard(model, kActivations(model), Access::read);
   model.forward(values.view, {});
   py::dict out;
-  for (std::size_t i = 0; i < model.n_layers(); ++i) {
-    out[model.places()[i].name.c_str()] = copy_out(model.activation(static_cast<int>(i)));
+  for (std::size_t p = 0; p < model.places().size(); ++p) {
+    out[model.places()[p].name.c_str()] = copy_out(model.value(model.value_of(p)));
   }
   return out;
 }
@@ -132,15 +156,21 @@ py::dict activations(Model<T>& model, const py::object& given) {
 /// (layer name, kind, output shape of one sample, number of parameters) of each layer.
 template <class T>
 py::list describe(Model<T>& model, const std::vector<int64_t>& extents) {
-  const typename Model<T>::AccessGuard guard(model, "Sequential.summary", Access::read);
+  const typename Model<T>::AccessGuard guard(model, kSummary(model), Access::read);
   const auto& shapes = model.build(Shape(extents.data(), static_cast<int64_t>(extents.size())));
   py::list out;
-  for (std::size_t i = 0; i < model.n_layers(); ++i) {
+  std::vector<int64_t> sizes(model.places().size(), 0);
+  for (std::size_t i = 0; i < model.n_nodes(); ++i) {
+    for (const auto& p : model.layer(i).parameters()) {
+      sizes[model.node(i).place] += p.role == Role::buffer ? 0 : p.shape.size();
+    }
+  }
+  for (std::size_t i = 0; i < model.places().size(); ++i) {
+    const Shape& of_sample = shapes[model.value_of(i)];
     py::list shape;
-    for (int axis = 0; axis < shapes[i + 1].rank(); ++axis) shape.append(shapes[i + 1][axis]);
-    int64_t n = 0;
-    for (const auto& p : model.layer(i).parameters()) n += p.role == Role::buffer ? 0 : p.shape.size();
+    for (int axis = 0; axis < of_sample.rank(); ++axis) shape.append(of_sample[axis]);
     const auto& place = model.places()[i];
+    const int64_t n = sizes[i];
     out.append(py::make_tuple(place.name, place.handle->spec.name, py::tuple(shape), n));
   }
   return out;
@@ -165,9 +195,9 @@ template <class T>
 py::list entries(const ModelPointer<T>& model) {
   py::list out;
   const py::object owner = py::cast(model);
-  for (std::size_t i = 0; i < model->n_layers(); ++i) {
+  for (std::size_t i = 0; i < model->n_nodes(); ++i) {
     for (const Parameter<T>& p : model->layer(i).parameters()) {
-      out.append(py::make_tuple(model->places()[i].name + "." + p.name, view_out(p.value, p.shape, owner)));
+      out.append(py::make_tuple(model->node(i).name + "." + p.name, view_out(p.value, p.shape, owner)));
     }
   }
   return out;
@@ -176,12 +206,12 @@ py::list entries(const ModelPointer<T>& model) {
 /// The same as copies, all of one moment: no other thread changes them meanwhile.
 template <class T>
 py::list copies(const ModelPointer<T>& model) {
-  const AccessGuard guard("Sequential.state_dict", Access::read, nullptr, model->shared());
+  const AccessGuard guard(kStateDict(*model), Access::read, nullptr, model->shared());
   py::list out;
-  for (std::size_t i = 0; i < model->n_layers(); ++i) {
+  for (std::size_t i = 0; i < model->n_nodes(); ++i) {
     for (const Parameter<T>& p : model->layer(i).parameters()) {
       const View<const T> value{p.value, p.shape};
-      out.append(py::make_tuple(model->places()[i].name + "." + p.name, copy_out(value)));
+      out.append(py::make_tuple(model->node(i).name + "." + p.name, copy_out(value)));
     }
   }
   return out;
@@ -190,7 +220,7 @@ py::list copies(const ModelPointer<T>& model) {
 template <class T>
 py::object flat(const ModelPointer<T>& model, T* data) {
   if (data == nullptr && model->n_values() > 0) {
-    throw StateError("[Sequential] its parameters do not lie in one piece, because layers are shared with another "
+    throw StateError(where(*model) + " its parameters do not lie in one piece, because layers are shared with another "
                      "model; copy() gives a model where they do");
   }
   return view_out(data, {model->n_values()}, py::cast(model));
@@ -199,7 +229,8 @@ py::object flat(const ModelPointer<T>& model, T* data) {
 template <class T>
 void bind_model_of(py::module_& m, const char* name) {
   py::class_<Model<T>, ModelPointer<T>>(m, name)
-      .def(py::init(&make_model<T>), py::arg("places"), py::arg("seed"), py::arg("input"))
+      .def(py::init(&make_model<T>), py::arg("places"), py::arg("seed"), py::arg("input"),
+           py::arg("is_graph") = false)
       .def_property_readonly("dtype", [](const Model<T>&) { return dtype_name<T>(); })
       .def("forward", &forward<T>, py::arg("x"), py::arg("training"), py::arg("seed"), py::arg("step"))
       .def("backward", &backward<T>, py::arg("dy"))
@@ -212,12 +243,12 @@ void bind_model_of(py::module_& m, const char* name) {
            py::arg("what"), py::arg("write"), "Other threads may not change, or with `write` not use, its parameters.")
       .def("zero_grad",
            [](Model<T>& model) {
-             const AccessGuard guard("Sequential.zero_grad", Access::write, nullptr, model.shared());
+             const AccessGuard guard(kZeroGrad(model), Access::write, nullptr, model.shared());
              model.zero_grad();
            })
       .def("initialize",
            [](Model<T>& model, uint64_t seed) {
-             const AccessGuard guard("Sequential.initialize", Access::write, nullptr, model.shared());
+             const AccessGuard guard(kInitialize(model), Access::write, nullptr, model.shared());
              model.initialize(seed);
            },
            py::arg("seed"))

@@ -38,7 +38,7 @@ struct Declared {
 };
 
 template <class T>
-class PythonLayer final : public Layer<T> {
+class PythonLayer final : public UnaryLayer<T> {
  public:
   PythonLayer(const std::string& kind, Weak layer, const std::vector<Declared>& declared)
       : kind_(kind), layer_(std::move(layer)), kept_(py::dict()) {

@@ -62,7 +62,7 @@ def public(module: Any, base: type) -> list[str]:
 
 
 def activations() -> list[str]:
-    """Registered layers that need no arguments, keep any shape and have no parameters, Dropout apart."""
+    """Registered layers that need no arguments, keep any shape and have no parameters, but for Dropout and merging ones."""
     found = []
     for name in public(nc.layers, nc.Layer):
         try:
@@ -70,7 +70,7 @@ def activations() -> list[str]:
             shapes = [layer(np.zeros((2, *shape))).shape[1:] == shape for shape in ((3,), (3, 4, 5))]
         except (nc.ConfigError, nc.ShapeError, TypeError):
             continue
-        if all(shapes) and name != "Dropout":
+        if all(shapes) and name not in ("Dropout", "Add", "Multiply", "Concat"):
             found.append(name)
     return found
 

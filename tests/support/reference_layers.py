@@ -269,6 +269,22 @@ class Residual:
         return dy + g, grads
 
 
+class Merge:
+    """Of one input a layer of several is the identity; more of them are in tests/layers/test_merging.py."""
+
+    @staticmethod
+    def forward(a, params, x):
+        return x
+
+    @staticmethod
+    def backward(a, params, x, dy):
+        return dy, {}
+
+
+for name in ("Add", "Multiply", "Concat"):
+    reference("layer", name)(Merge)
+
+
 @reference("layer", "Flatten")
 class Flatten:
     @staticmethod

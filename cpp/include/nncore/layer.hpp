@@ -1,12 +1,13 @@
 /// Layer: declares its parameters, knows its shapes, computes forward and backward. A layer object belongs to one
-/// place in one model and holds that place's caches; layers in several places share parameters, not objects.
+/// node of one model and holds that node's caches; layers in several places share parameters, not objects.
 #pragma once
 
-#include <functional>
 #include <limits>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "nncore/error.hpp"
@@ -67,9 +68,28 @@ enum class Purpose { training, inference };
 
 /// y = (x - center) scale + shift, with numbers for each channel and room for whole blocks of them.
 template <class T>
-struct ChannelMap {
+struct ChannelAffine {
   const T *center, *scale, *shift;
 };
+
+/// A layer that is such a map: the one that its parameters make of it now.
+template <class T>
+class ChannelAffineSource {
+ public:
+  virtual ChannelAffine<T> channel_affine() = 0;
+
+ protected:
+  ~ChannelAffineSource() = default;
+};
+
+template <class T>
+class LoweredPool;  // lowering/lowered_pool.hpp
+
+/// What the layer before may compute on its results while they are in cache (post-ops in oneDNN): a function of each
+/// element, dropout, a map of each channel, or a pooling of channel-blocked images. monostate: nothing.
+template <class T>
+using Fusable = std::variant<std::monostate, Elementwise<T>, const DropoutSpec*, ChannelAffineSource<T>*,
+                             std::shared_ptr<LoweredPool<T>>>;
 
 template <class T>
 class Layer;
@@ -91,7 +111,7 @@ struct Affine {
   explicit operator bool() const { return K > 0; }
 };
 
-/// The planned form of a layer.
+/// The planned form of a layer. x, dx: one pointer for each input.
 template <class T>
 class Lowered {
  public:
@@ -105,10 +125,30 @@ class Lowered {
   /// Takes in the layer that follows, to compute it while what it needs is in cache, and has its results from then on;
   /// false: cannot.
   virtual bool fuse(Layer<T>&) { return false; }
+  /// Is dy, as backward leaves it, the gradient of every input? Where dx[k] is dy there is nothing to copy then.
+  virtual bool passes_gradient() const { return false; }
   /// y = f(x) for N samples; w[i] is parameter i, in that order.
+  virtual void forward_from(int64_t N, const T* const* x, T* y, T* const* w, const Pass& pass) = 0;
+  /// x and y are those of the last forward; dy is used up. Assigns each dx that is not null, all of them before the sink
+  /// hears of w.
+  virtual void backward_to(int64_t N, const T* const* x, const T* y, T* dy, T* const* dx, T* const* w,
+                           GradientSink<T>& sink) = 0;
+};
+
+/// The planned form of a layer of one input.
+template <class T>
+class UnaryLowered : public Lowered<T> {
+ public:
   virtual void forward(int64_t N, const T* x, T* y, T* const* w, const Pass& pass) = 0;
-  /// x and y are those of the last forward; dy is used up. dx may be null; it is finished before the sink hears of w.
   virtual void backward(int64_t N, const T* x, const T* y, T* dy, T* dx, T* const* w, GradientSink<T>& sink) = 0;
+
+  void forward_from(int64_t N, const T* const* x, T* y, T* const* w, const Pass& pass) final {
+    forward(N, x[0], y, w, pass);
+  }
+  void backward_to(int64_t N, const T* const* x, const T* y, T* dy, T* const* dx, T* const* w,
+                   GradientSink<T>& sink) final {
+    backward(N, x[0], y, dy, dx[0], w, sink);
+  }
 };
 
 template <class T>
@@ -116,46 +156,43 @@ class Layer {
  public:
   virtual ~Layer() = default;
 
-  /// Shape of one output sample for one input sample; throws ShapeError. Called before the first forward and
-  /// whenever the shape changes.
-  virtual Shape build(const Shape& in) = 0;
+  /// Shape of one output sample for one sample of each input; throws ShapeError. Called before the first forward and
+  /// whenever a shape changes.
+  virtual Shape build_from(std::span<const Shape> in) = 0;
   /// y = f(x). Without pass.training nothing is kept and no random number is drawn.
-  virtual void forward(View<const T> x, View<T> y, const Pass& pass) = 0;
-  /// Adds to the parameters' gradients and assigns dx (unless dx.data is null) for the last training forward.
-  virtual void backward(View<const T> dy, View<T> dx) = 0;
+  virtual void forward_from(std::span<const View<const T>> x, View<T> y, const Pass& pass) = 0;
+  /// Adds to the parameters' gradients and assigns each dx (unless its data is null) for the last training forward.
+  virtual void backward_to(View<const T> dy, std::span<const View<T>> dx) = 0;
+  /// Is dy the gradient of every input? Where dx[k] is dy there is nothing to copy then.
+  virtual bool passes_gradient() const { return false; }
 
   /// Throws ShapeError when N samples of the shape built for are too few to train on.
   virtual void check_training(int64_t N) const { static_cast<void>(N); }
-  /// Set when the layer acts on each element alone; constant for the layer's life.
-  virtual Elementwise<T> elementwise() const { return {}; }
+  /// What the layer before may take in; constant for the layer's life and the shape built for.
+  virtual Fusable<T> fusable(Purpose) { return {}; }
+  /// Set when that is a function of each element.
+  Elementwise<T> elementwise() {
+    const Fusable<T> whole = fusable(Purpose::training);
+    const auto* f = std::get_if<Elementwise<T>>(&whole);
+    return f != nullptr ? *f : Elementwise<T>{};
+  }
   /// Outputs outside count as saturated: they hardly react to the input. By default none are.
   virtual Bounds saturation_bounds() const { return {}; }
-  /// Set when the layer drops elements by chance and does nothing else.
-  virtual const DropoutSpec* dropping() const { return nullptr; }
   /// Set when a sample is one vector and the layer such a map.
   virtual Affine affine() const { return {}; }
-  /// The planned form; null: the plan runs forward and backward as they stand, which for Layout::feature_major only layers
-  /// that act on each element alone can do.
+  /// The planned form; null: the plan runs forward and backward as they stand, which for layouts other than batch_major
+  /// only layers that act on each element alone can do.
   virtual std::unique_ptr<Lowered<T>> lower(Layout, Purpose) { return nullptr; }
-  /// Set when in inference the layer is such a map, the one that its parameters make of it now.
-  virtual bool maps_channels() const { return false; }
-  virtual ChannelMap<T> channel_map() { return {}; }
   /// Does it run user-defined code, which may throw in the middle of a step?
   virtual bool user_defined() const { return false; }
 
   /// Does inference need the full batch, or may it go in micro-batches?
   virtual bool needs_full_batch() const { return user_defined(); }
 
-  /// The layers that a container runs; its parameters are theirs, one layer's after the other's.
-  virtual std::vector<Layer*> children() { return {}; }
-  /// A container shows what comes out of each layer inside, on the way back its gradient; null: to nobody any more.
-  using Onlooker = std::function<void(Layer& inside, View<const T> y, bool gradient)>;
-  virtual void show_inside(const Onlooker*) {}
-
-  /// build, with N for the text of an error.
-  Shape build_for(const std::string& N, const Shape& in) {
+  /// build_from, with N for the text of an error.
+  Shape build_for(const std::string& N, std::span<const Shape> in) {
     batch_ = N;
-    return build(in);
+    return build_from(in);
   }
 
   std::vector<Parameter<T>>& parameters() { return parameters_; }  ///< and buffers, in order of declaration
@@ -183,19 +220,39 @@ class Layer {
   std::string label_, name_, batch_ = "N";
 };
 
+/// Base of the layers of one input, which is most of them.
+template <class T>
+class UnaryLayer : public Layer<T> {
+ public:
+  virtual Shape build(const Shape& in) = 0;
+  virtual void forward(View<const T> x, View<T> y, const Pass& pass) = 0;
+  virtual void backward(View<const T> dy, View<T> dx) = 0;
+
+  Shape build_from(std::span<const Shape> in) final {
+    if (in.size() != 1) {
+      throw ConfigError(expected(this->label(), "inputs", "one", std::to_string(in.size())));
+    }
+    return build(in[0]);
+  }
+  void forward_from(std::span<const View<const T>> x, View<T> y, const Pass& pass) final { forward(x[0], y, pass); }
+  void backward_to(View<const T> dy, std::span<const View<T>> dx) final { backward(dy, dx[0]); }
+};
+
 /// Base of the layers that act on each element alone: a class gives the kernels, this gives all the rest.
 template <class T>
-class ElementwiseLayer : public Layer<T> {
+class ElementwiseLayer : public UnaryLayer<T> {
  public:
+  virtual Elementwise<T> function() const = 0;
+  Fusable<T> fusable(Purpose) final { return function(); }
   Shape build(const Shape& in) override { return in; }
   void forward(View<const T> x, View<T> y, const Pass& pass) override {
-    const Elementwise<T> f = this->elementwise();
+    const Elementwise<T> f = function();
     f.forward(x.size(), f.a, x.data, y.data);
     if (pass.training) kept_ = f.from_x ? x.data : y.data;
   }
   void backward(View<const T> dy, View<T> dx) override {
     if (dx.data == nullptr) return;
-    const Elementwise<T> f = this->elementwise();
+    const Elementwise<T> f = function();
     f.backward(dy.size(), f.a, kept_, dy.data, dx.data);
   }
 

@@ -1,5 +1,5 @@
-/// Model: layers one after the other, the memory of their parameters, and the layerwise way to run them: every
-/// intermediate value is there to be looked at. The planned way is nncore/plan.hpp.
+/// Model: a graph of layers, the memory of their parameters, and the layerwise way to run them: every intermediate
+/// value is there to be looked at. The planned way is nncore/plan.hpp.
 #pragma once
 
 #include <functional>
@@ -65,25 +65,49 @@ struct Normalization {
 
 template <class T>
 class Inference;
+template <class T>
+class Layerwise;
+
+/// A layer of a model where it runs. Value 0 is the model's input, value i + 1 what node i computes.
+template <class T>
+struct ModelNode {
+  std::string name;  ///< "1.0": layer 0 inside of the container at place "1"
+  LayerHandle* handle;
+  std::unique_ptr<Layer<T>> layer;
+  std::vector<std::size_t> inputs;   ///< values, all computed before it
+  std::size_t place;                 ///< of the model, that it belongs to
+  std::vector<std::size_t> trained;  ///< its parameters, in order and without buffers, among the model's
+};
 
 template <class T>
 class Model {
  public:
+  /// A layer as the user placed it. A container (Residual) becomes a node for each layer inside and one that joins
+  /// their result with what came in.
   struct Place {
     std::string name;
     std::shared_ptr<LayerHandle> handle;
+    std::vector<std::size_t> inputs;  ///< 0: the model's input; p + 1: what place p computes, p being before this one
   };
 
-  /// Takes over or shares the parameters of the handles; new ones are filled from the seed. Throws ConfigError for a
-  /// layer that belongs to a model of the other dtype.
-  Model(std::vector<Place> places, uint64_t seed, std::optional<Normalization<T>> input);
+  /// Takes over or shares the parameters of the handles; new ones are filled from the seed. The last place is the
+  /// output. Throws ConfigError for a layer that belongs to a model of the other dtype.
+  Model(std::vector<Place> places, uint64_t seed, std::optional<Normalization<T>> input, bool is_graph = false);
   ~Model();
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
 
-  std::size_t n_layers() const { return layers_.size(); }
-  Layer<T>& layer(std::size_t i) { return *layers_[i]; }
+  /// What the user made: "Graph", or "Sequential", which is a chain.
+  const char* kind() const { return is_graph_ ? "Graph" : "Sequential"; }
   const std::vector<Place>& places() const { return places_; }
+  /// The value that a place computes.
+  std::size_t value_of(std::size_t place) const { return value_of_[place + 1]; }
+  std::size_t n_nodes() const { return nodes_.size(); }
+  const ModelNode<T>& node(std::size_t i) const { return nodes_[i]; }
+  Layer<T>& layer(std::size_t i) { return *nodes_[i].layer; }
+  bool is_chain() const;  ///< each node reads what the one before it computes, and that alone
+  /// For errors: `[Linear "1"] weight`, `[Residual "1"] 0.weight`, or with `what` in front of the parameter's name.
+  std::string described(std::size_t node, const std::string& parameter, const char* what = "") const;
   const std::optional<Normalization<T>>& input() const { return input_; }
   uint64_t seed() const { return seed_; }
 
@@ -92,8 +116,8 @@ class Model {
   const std::vector<std::string>& parameter_names() const { return trained_names_; }
   const std::vector<Parameter<T>*>& buffers() const { return buffers_; }
   const std::vector<std::string>& buffer_names() const { return buffer_names_; }
-  /// Where layer i's parameters, in its order and without buffers, are among parameters().
-  const std::vector<std::size_t>& trained_of(std::size_t i) const { return trained_of_[i]; }
+  /// Where node i's parameters, in its order and without buffers, are among parameters().
+  const std::vector<std::size_t>& trained_of(std::size_t i) const { return nodes_[i].trained; }
 
   /// The start of all parameters, if they lie one after the other without gaps in parameters()' order; else null.
   T* flat_values() const { return contiguous_ ? flat_values_ : nullptr; }
@@ -104,7 +128,7 @@ class Model {
   void initialize(uint64_t seed);
   void zero_grad();
 
-  /// Shapes of one sample after the input and after each layer; throws ShapeError, whose text says N samples.
+  /// Shapes of one sample of each value; throws ShapeError, whose text says N samples.
   const std::vector<Shape>& build(const Shape& sample, const std::string& N = "N");
 
   /// The same for x (N, …).
@@ -112,7 +136,7 @@ class Model {
 
   /// Throws ShapeError when a layer cannot train on N samples of the shape built for.
   void check_training(int64_t N) const {
-    for (const auto& layer : layers_) layer->check_training(N);
+    for (const auto& node : nodes_) node.layer->check_training(N);
   }
 
   /// Outputs for x (N, …). The view is valid until the next call. With pass.training, backward may follow.
@@ -127,10 +151,10 @@ class Model {
   /// forward for x that has been normalised already and outlives the backward pass.
   View<const T> forward_normalized(View<const T> x, const Pass& pass);
   /// Adds to the gradients of the last training forward; returns dx, the gradient of the model's own input. `visit`
-  /// gets the gradient of each layer's output on the way.
-  View<T> backward(View<const T> dy, const std::function<void(std::size_t layer, View<const T> dy)>& visit = {});
-  /// Output of layer i in the last forward; with i = -1 what the first layer was given.
-  View<const T> activation(int i) const;
+  /// gets the gradient of each node's output on the way.
+  View<T> backward(View<const T> dy, const std::function<void(std::size_t node, View<const T> dy)>& visit = {});
+  /// What a value was in the last forward.
+  View<const T> value(std::size_t i) const;
   void forget() { can_backward_ = false; }
 
   /// Guards the whole model for a call that computes with it, `what` being its name. A model computes one thing at a
@@ -164,35 +188,31 @@ class Model {
   const std::vector<const void*>& shared() const { return shared_; }
 
  private:
-  /// A handle that holds parameters, and which of its place's they are.
-  struct Leaf {
-    LayerHandle* handle;
-    std::size_t place;
-    std::span<Parameter<T>> parameters;
-  };
-  std::vector<Leaf> leaves();
+  std::size_t expand(LayerHandle& handle, const std::string& name, std::vector<std::size_t> inputs, std::size_t place);
+  std::vector<ModelNode<T>*> fresh_leaves();
+  void adopt(const std::vector<ModelNode<T>*>& fresh, const std::vector<std::shared_ptr<Storage<T>>>& made);
   void place_storage();
   View<const T> normalized(View<const T> x);
   void collect();
   void fill(Parameter<T>& parameter, const std::string& name, uint64_t seed);
 
   std::vector<Place> places_;
-  std::vector<std::unique_ptr<Layer<T>>> layers_;
+  std::vector<ModelNode<T>> nodes_;
+  std::vector<std::size_t> value_of_;                  ///< of the input and of each place
   std::vector<std::shared_ptr<Storage<T>>> storages_;  ///< keeps the memory even when handles have moved on
   std::optional<Normalization<T>> input_;
   uint64_t seed_;
+  bool is_graph_;
   std::vector<Parameter<T>*> trained_, buffers_;
   std::vector<std::string> trained_names_, buffer_names_;
-  std::vector<std::vector<std::size_t>> trained_of_;
   bool contiguous_ = false;
   T *flat_values_ = nullptr, *flat_grads_ = nullptr;
   int64_t n_values_ = 0;
   Shape built_for_;
   std::vector<Shape> shapes_;
-  std::vector<Buffer<T>> outputs_;          // [0] the normalised input, [i + 1] the output of layer i
-  std::vector<View<const T>> activations_;  // what they hold, the same indices
-  Buffer<T> upstream_, downstream_;         // gradients on their way back
+  Buffer<T> normalized_;                     // the input as the first layers get it
   bool can_backward_ = false;
+  std::unique_ptr<Layerwise<T>> layerwise_;  // for the shape of the last forward
   std::unique_ptr<Inference<T>> inference_;  // for the shape last inferred
   const char* computing_ = nullptr;         // the call that computes with it; read and written under an AccessGuard
   std::vector<const void*> shared_;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -70,17 +69,17 @@ class Monitor {
 
  private:
   std::size_t add_rows(const std::string& name);
-  void add_rows_of(Layer<T>& layer, const std::string& name, const std::size_t*& index);
+  void add_rows_of(std::size_t node);
   void describe(std::size_t row, int64_t n, const T* x, Bounds bounds = {});
-  void describe_output(Layer<T>& layer, View<const T> y, bool gradient);
+  void describe_output(std::size_t node);
   void add_gradients(const Plan<T>& plan, Loss<T>& loss, View<const T> z, const Target<T>& target);
 
   Model<T>& model_;
   std::vector<SamplingInterval> intervals_;
   GradientOptions options_;
   std::vector<std::string> names_;
-  std::vector<std::size_t> parameter_row_;           ///< the gradient's comes after it
-  std::map<const Layer<T>*, std::size_t> output_row_;  ///< here, too
+  std::vector<std::size_t> parameter_row_;  ///< the gradient's comes after it
+  std::vector<std::size_t> output_row_;     ///< by node; here, too
   std::vector<Observation> observations_;
   Buffer<T> before_, dz_;
 };

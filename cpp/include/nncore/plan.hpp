@@ -1,7 +1,7 @@
-/// Plan: how a model trains. Built once for (model, largest batch); every buffer lies in one arena, parameters stay
-/// in the layout their kernels like, an activation is applied to what the layer before it has in cache, and each
-/// finished piece of a weight gradient meets its update while it is in cache. Same kernels, same order, same bits
-/// as the layerwise way.
+/// Plan: how a model trains. Built once for (model, largest batch); every buffer lies in one arena, where arrays that
+/// are not needed at the same time share memory; parameters stay in the layout their kernels like, an activation is
+/// applied to what the layer before it has in cache, and each finished tile of a weight gradient meets its update while
+/// it is in cache. Same kernels, same order, same bits as the layerwise way.
 #pragma once
 
 #include <atomic>
@@ -36,6 +36,8 @@ template <class T>
 class Online;
 template <class T>
 struct Node;
+template <class T>
+struct Graph;
 template <class T>
 struct PlannedParameter;
 
@@ -75,15 +77,15 @@ class Plan final : private GradientSink<T> {
   bool wants_online(int64_t batch) const;
   StepResult step(int64_t N, const T* x, const Target<T>& target, const Pass& pass);
   StepResult run_step(int64_t N, const T* x, const Target<T>& target, const Pass& pass);
-  void make_nodes();
+  void make_graph();
   void classify();
+  std::vector<bool> lowered_places() const;
   Layout choose_layout(int64_t batch) const;
   void plan_parameters();
   void place_buffers();
   void accept(int parameter, int64_t offset, int64_t n, T* g) override;
   void finish(PlannedParameter<T>& p, int64_t offset, int64_t n, T* g);
   void prepare(const PlannedParameter<T>& p, int64_t offset, int64_t n, T* g) const;
-  void forward(int64_t N, const Pass& pass);
   void backward(int64_t N);
   void update_deferred(StepResult& result);
   template <class F>
@@ -100,16 +102,15 @@ class Plan final : private GradientSink<T> {
   bool shared_ = false;    ///< some parameter is used in two places
   bool user_defined_ = false;   ///< user-defined code may throw in the middle of a step
   bool deferred_ = false;  ///< parameters change when all gradients are known
-  std::unique_ptr<Online<T>> online_;  ///< set: it does the steps, and there are no nodes
-  std::vector<Node<T>> nodes_;
+  std::unique_ptr<Online<T>> online_;  ///< set: it does the steps, and there is no graph
+  std::unique_ptr<Graph<T>> graph_;
   std::vector<PlannedParameter<T>> parameters_;
-  std::size_t first_trained_ = 0;  ///< nodes before it have no backward
   Node<T>* current_ = nullptr;
   StepConstants constants_;
   std::atomic<bool> finite_{true};
   Buffer<T> arena_, running_;
-  T* gradients_[2] = {nullptr, nullptr};
   const T* z_ = nullptr;
+  T* dz_ = nullptr;
 };
 
 }  // namespace nncore

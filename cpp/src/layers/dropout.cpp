@@ -4,7 +4,7 @@ namespace nncore {
 namespace {
 
 template <class T>
-class Dropout final : public Layer<T> {
+class Dropout final : public UnaryLayer<T> {
  public:
   explicit Dropout(const Args& args) : spec_{args.get<double>("p"), ""} {}
 
@@ -22,7 +22,7 @@ class Dropout final : public Layer<T> {
     if (dx.data != nullptr) mask_.apply(0, dy.size(), dy.data, dx.data);
   }
 
-  const DropoutSpec* dropping() const override { return &spec_; }
+  Fusable<T> fusable(Purpose) override { return &spec_; }
 
  private:
   DropoutSpec spec_;

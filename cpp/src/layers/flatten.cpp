@@ -8,7 +8,7 @@ namespace {
 
 /// (N, …) -> (N, D): the same numbers, another shape.
 template <class T>
-class Flatten final : public Layer<T> {
+class Flatten final : public UnaryLayer<T> {
  public:
   explicit Flatten(const Args&) {}
   Shape build(const Shape& in) override {

@@ -14,18 +14,21 @@ namespace nncore {
 template <class T>
 class Epilogue {
  public:
-  /// Takes the layer in if it is one of the two.
-  bool add(Layer<T>& next) {
-    if (dropout_) return false;
-    if (!f_ && next.elementwise()) {
-      f_ = next.elementwise();
-      return true;
-    }
-    dropout_ = next.dropping();
-    return dropout_ != nullptr;
+  /// Takes in what follows if it is one of the two.
+  bool add(const Fusable<T>& next) {
+    if (add_elementwise(next)) return true;
+    const auto* dropout = std::get_if<const DropoutSpec*>(&next);
+    if (dropout_ != nullptr || dropout == nullptr) return false;
+    dropout_ = *dropout;
+    return true;
   }
   /// Only a function of each element: for results whose place is not the element's index, which chooses the mask.
-  bool add_elementwise(Layer<T>& next) { return !f_ && next.elementwise() && add(next); }
+  bool add_elementwise(const Fusable<T>& next) {
+    const auto* f = std::get_if<Elementwise<T>>(&next);
+    if (f_ || dropout_ != nullptr || f == nullptr) return false;
+    f_ = *f;
+    return true;
+  }
 
   explicit operator bool() const { return f_ || dropout_; }
   /// Is the derivative taken from what came before the function?

@@ -34,7 +34,7 @@ void reorder_blocks(bool to_blocks, int64_t N, int64_t C, int64_t L, const T* fr
 
 /// From batch-major to another layout, with zeros for what fills the last register; or back.
 template <class T>
-class Reorder final : public Lowered<T> {
+class Reorder final : public UnaryLowered<T> {
  public:
   Reorder(Layout from, Layout to, const Shape& sample) : from_(from), to_(to), sample_(sample) {}
 

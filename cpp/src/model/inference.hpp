@@ -1,12 +1,13 @@
-/// Inference: how a model with convolutions predicts. Images stay channel-blocked from the first convolution on,
-/// and convolutions take in the BatchNorm, activation and pooling after them; everything else runs as it stands.
+/// Inference: how a model with convolutions predicts. Images stay channel-blocked from the first convolution on, and
+/// convolutions take in the BatchNorm, activation and pooling after them; everything else runs as it stands.
 #pragma once
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 #include <vector>
 
-#include "lowering/nodes.hpp"
+#include "model/build_graph.hpp"
 #include "nncore/buffer.hpp"
 #include "nncore/model.hpp"
 
@@ -15,28 +16,26 @@ namespace nncore {
 template <class T>
 class Inference {
  public:
-  Inference(Model<T>& model, const Shape& sample) : sample_(sample) {
-    const auto& shapes = model.build(sample);
-    out_ = shapes.back();
-    NodeBuilder<T> builder(sample, Layout::batch_major);
-    for (std::size_t i = 0; i < model.n_layers(); ++i) {
-      Layer<T>& layer = model.layer(i);
-      if (layer.dropping() != nullptr) continue;  // the identity here
-      builder.add(layer, shapes[i + 1], model.trained_of(i), [&](Layout at) { return lower(layer, at); });
-    }
-    builder.reorder(Layout::batch_major);
-    nodes_ = std::move(builder).nodes();
+  Inference(Model<T>& model, const Shape& sample) : sample_(sample), out_(model.build(sample).back()) {
+    const std::vector<bool> as_is = places_as_they_stand(model);
+    const auto lower = [&](std::size_t i, Layout at) {
+      return as_is[model.node(i).place] ? nullptr : lowered(model.layer(i), at);
+    };
+    const auto does_nothing = [&](std::size_t i) { return is_dropout(model.layer(i)); };
+    graph_ = build_graph(model, sample, Layout::batch_major, lower, does_nothing);
     largest_ = sample.size();
-    for (Node<T>& node : nodes_) {
-      largest_ = std::max(largest_, node.n_out(1));
+    for (Node<T>& node : graph_.nodes) {
+      largest_ = std::max(largest_, graph_.size(node.output, 1));
       for (const std::size_t h : node.parameters) node.w.push_back(model.parameters()[h]->value);
     }
+    share_outputs();
   }
 
   const Shape& sample() const { return sample_; }
   /// Is there a layer with a blocked form? Without one the layerwise way is as good.
   bool worthwhile() const {
-    return std::any_of(nodes_.begin(), nodes_.end(), [](const Node<T>& node) { return node.lowered != nullptr; });
+    const auto is_lowered = [](const Node<T>& node) { return node.lowered != nullptr; };
+    return std::any_of(graph_.nodes.begin(), graph_.nodes.end(), is_lowered);
   }
   /// Samples that are best taken at once: results stay in cache.
   int64_t micro_batch() const {
@@ -46,29 +45,48 @@ class Inference {
 
   /// Outputs for N samples that have been normalised; the view is valid until the next call.
   View<const T> run(int64_t N, const T* x) {
-    for (Buffer<T>& buffer : outputs_) buffer.reserve(N * largest_);
-    int to = 0;
-    for (Node<T>& node : nodes_) {
-      node.x = x;
-      x = node.y = outputs_[to].data();
-      node.forward(N, {});
-      to = 1 - to;
+    for (std::size_t b = 0; b < buffers_.size(); ++b) buffers_[b].reserve(N * shared_.sizes[b]);
+    const auto value = [&](std::size_t v) { return v == 0 ? x : buffers_[shared_.buffer_of[v - 1]].data(); };
+    for (Node<T>& node : graph_.nodes) {
+      for (std::size_t k = 0; k < node.inputs.size(); ++k) node.x[k] = value(node.inputs[k]);
+      node.y = buffers_[shared_.buffer_of[node.output - 1]].data();
+      graph_.forward(node, N, {});
     }
-    return {x, out_.with_batch(N)};
+    return {value(graph_.output()), out_.with_batch(N)};
   }
 
  private:
+  static bool is_dropout(Layer<T>& layer) {
+    return std::holds_alternative<const DropoutSpec*>(layer.fusable(Purpose::inference));
+  }
   /// The form that takes blocks or makes them. Parameters stay as they are.
-  static std::unique_ptr<Lowered<T>> lower(Layer<T>& layer, Layout at) {
-    auto lowered = layer.lower(at, Purpose::inference);
-    const bool blocks = lowered && (at == Layout::channel_blocked || lowered->layout() == Layout::channel_blocked);
-    return blocks && lowered->packing() == nullptr ? std::move(lowered) : nullptr;
+  static std::unique_ptr<Lowered<T>> lowered(Layer<T>& layer, Layout at) {
+    auto form = layer.lower(at, Purpose::inference);
+    const bool blocks = form && (at == Layout::channel_blocked || form->layout() == Layout::channel_blocked);
+    return blocks && form->packing() == nullptr ? std::move(form) : nullptr;
+  }
+  /// Containers with user-defined layers inside, or with one whose form packs its parameters, run as they stand.
+  static std::vector<bool> places_as_they_stand(Model<T>& model) {
+    std::vector<bool> out(model.places().size(), false);
+    for (std::size_t i = 0; i < model.n_nodes(); ++i) {
+      const auto form = model.layer(i).lower(Layout::batch_major, Purpose::inference);
+      if (model.layer(i).user_defined() || (form && form->packing() != nullptr)) out[model.node(i).place] = true;
+    }
+    return out;
+  }
+  void share_outputs() {
+    const std::vector<FlowNode> nodes = graph_.flow_nodes();
+    GradientFlow none;
+    none.arrays_of.resize(nodes.size());
+    shared_ = share_buffers(value_lifetimes(nodes, none, [&](std::size_t value) { return graph_.size(value, 1); }));
+    buffers_.resize(shared_.sizes.size());
   }
 
   Shape sample_, out_;
   int64_t largest_;
-  std::vector<Node<T>> nodes_;
-  Buffer<T> outputs_[2];  // in turn
+  Graph<T> graph_;
+  SharedBuffers shared_;
+  std::vector<Buffer<T>> buffers_;
 };
 
 }  // namespace nncore

@@ -1,15 +1,16 @@
-/// The layerwise way: one layer after the other, every output kept.
+/// Running a model: layer by layer, and in inference.
 #include <algorithm>
 
 #include "kernels/reduce/reduce.hpp"
 #include "model/inference.hpp"
+#include "model/layerwise.hpp"
 #include "nncore/model.hpp"
 
 namespace nncore {
 
 template <class T>
 const std::vector<Shape>& Model<T>::build_for(View<const T> x) {
-  if (x.shape.rank() < 1) throw ShapeError(expected("[Sequential]", "x", "(N, …)", x.shape.str()));
+  if (x.shape.rank() < 1) throw ShapeError(expected(std::string("[") + kind() + "]", "x", "(N, …)", x.shape.str()));
   return build(x.shape.sample(), std::to_string(x.batch()));
 }
 
@@ -20,7 +21,7 @@ View<const T> Model<T>::forward(View<const T> x, const Pass& pass) {
   can_backward_ = false;
   if (input_) return forward_normalized(normalized(x), pass);
   if (!pass.training) return forward_normalized(x, pass);
-  T* own = outputs_[0].reserve(x.size());
+  T* own = normalized_.reserve(x.size());
   std::copy_n(x.data, x.size(), own);
   return forward_normalized({own, x.shape}, pass);
 }
@@ -30,7 +31,7 @@ template <class T>
 View<const T> Model<T>::normalized(View<const T> x) {
   if (!input_) return x;
   const int64_t D = x.shape.sample().size();
-  T* own = outputs_[0].reserve(x.size());
+  T* own = normalized_.reserve(x.size());
   for (int64_t i = 0; i < x.size(); i += D) {
     kernels<T>().reduce.normalize(D, x.data + i, input_->mean.data(), input_->inverse_std.data(), input_->step(),
                                   own + i);
@@ -41,7 +42,8 @@ View<const T> Model<T>::normalized(View<const T> x) {
 template <class T>
 int64_t Model<T>::micro_batch(const Shape& sample, int64_t N) {
   if (!inference_ || !(inference_->sample() == sample)) inference_ = std::make_unique<Inference<T>>(*this, sample);
-  const bool whole = std::any_of(layers_.begin(), layers_.end(), [](const auto& layer) { return layer->needs_full_batch(); });
+  const auto needs_all = [](const ModelNode<T>& node) { return node.layer->needs_full_batch(); };
+  const bool whole = std::any_of(nodes_.begin(), nodes_.end(), needs_all);
   return whole ? N : std::min(N, inference_->micro_batch());
 }
 
@@ -66,40 +68,24 @@ void Model<T>::infer(View<const T> x, T* y) {
 
 template <class T>
 View<const T> Model<T>::forward_normalized(View<const T> x, const Pass& pass) {
-  const int64_t N = x.batch();
-  const auto& shapes = build(x.shape.sample());
+  const Shape sample = x.shape.sample();
+  build(sample);
   can_backward_ = false;
-  activations_[0] = x;
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    const Shape shape = shapes[i + 1].with_batch(N);
-    const View<T> y{outputs_[i + 1].reserve(shape.size()), shape};
-    layers_[i]->forward(activations_[i], y, pass);
-    activations_[i + 1] = y;
-  }
+  if (!layerwise_ || !(layerwise_->sample() == sample)) layerwise_ = std::make_unique<Layerwise<T>>(*this, sample);
+  const View<const T> z = layerwise_->forward(x, pass);
   can_backward_ = pass.training;
-  return activations_.back();
+  return z;
 }
 
 template <class T>
 View<T> Model<T>::backward(View<const T> dy, const std::function<void(std::size_t, View<const T>)>& visit) {
+  const std::string where = std::string("[") + kind() + "]";
   if (!can_backward_) {
-    throw StateError("[Sequential] backward needs a forward(x, training=True) before it; net(x) keeps nothing");
+    throw StateError(where + " backward needs a forward(x, training=True) before it; net(x) keeps nothing");
   }
-  const View<const T> last = activations_.back();
-  if (!(dy.shape == last.shape)) {
-    throw ShapeError(expected("[Sequential]", "dy", last.shape.str(), dy.shape.str()));
-  }
-  int64_t largest = 0;
-  for (const auto& a : activations_) largest = std::max(largest, a.size());
-  T* from = upstream_.reserve(largest);
-  T* to = downstream_.reserve(largest);
-  std::copy_n(dy.data, dy.size(), from);
-  for (std::size_t i = layers_.size(); i-- > 0;) {
-    if (visit) visit(i, {from, activations_[i + 1].shape});
-    layers_[i]->backward({from, activations_[i + 1].shape}, {to, activations_[i].shape});
-    std::swap(from, to);
-  }
-  const View<T> dx{from, activations_[0].shape};
+  const Shape last = value(nodes_.size()).shape;
+  if (!(dy.shape == last)) throw ShapeError(expected(where, "dy", last.str(), dy.shape.str()));
+  const View<T> dx = layerwise_->backward(dy, visit);
   if (input_) {
     const int64_t D = dx.shape.sample().size();
     for (int64_t i = 0; i < dx.size(); ++i) {
@@ -110,8 +96,8 @@ View<T> Model<T>::backward(View<const T> dy, const std::function<void(std::size_
 }
 
 template <class T>
-View<const T> Model<T>::activation(int i) const {
-  return activations_[static_cast<std::size_t>(i + 1)];
+View<const T> Model<T>::value(std::size_t i) const {
+  return layerwise_->value(i);
 }
 
 template View<const float> Model<float>::forward(View<const float>, const Pass&);
@@ -130,7 +116,7 @@ template View<float> Model<float>::backward(View<const float>,
                                             const std::function<void(std::size_t, View<const float>)>&);
 template View<double> Model<double>::backward(View<const double>,
                                               const std::function<void(std::size_t, View<const double>)>&);
-template View<const float> Model<float>::activation(int) const;
-template View<const double> Model<double>::activation(int) const;
+template View<const float> Model<float>::value(std::size_t) const;
+template View<const double> Model<double>::value(std::size_t) const;
 
 }  // namespace nncore

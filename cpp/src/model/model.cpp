@@ -6,6 +6,7 @@
 #include <new>
 
 #include "model/inference.hpp"
+#include "model/layerwise.hpp"
 #include "nncore/initializer.hpp"
 #include "nncore/rng.hpp"
 
@@ -66,114 +67,141 @@ void point_to(std::span<Parameter<T>> parameters, const Storage<T>& storage) {
   }
 }
 
-/// f(handle, number of parameters) for the leaves below a handle, whose layer is given.
-template <class T, class F>
-void each_leaf_of(LayerHandle& handle, Layer<T>& layer, const F& f) {
-  if (handle.children.empty()) return f(handle, layer.parameters().size());
-  const auto layers = layer.children();
-  for (std::size_t i = 0; i < layers.size(); ++i) each_leaf_of(*handle.children[i], *layers[i], f);
-}
-
 }  // namespace
 
 template <class T>
-Model<T>::Model(std::vector<Place> places, uint64_t seed, std::optional<Normalization<T>> input)
-    : places_(std::move(places)), input_(std::move(input)), seed_(seed) {
-  for (const Place& place : places_) {
-    layers_.push_back(make<Layer<T>>(place.handle->spec));
-    layers_.back()->set_label(place.handle->spec.name, place.name);
+Model<T>::Model(std::vector<Place> places, uint64_t seed, std::optional<Normalization<T>> input, bool is_graph)
+    : places_(std::move(places)), input_(std::move(input)), seed_(seed), is_graph_(is_graph) {
+  value_of_.push_back(0);
+  for (std::size_t p = 0; p < places_.size(); ++p) {
+    std::vector<std::size_t> inputs;
+    for (const std::size_t from : places_[p].inputs) inputs.push_back(value_of_.at(from));
+    value_of_.push_back(expand(*places_[p].handle, places_[p].name, std::move(inputs), p));
   }
   place_storage();
   collect();
-  outputs_.resize(layers_.size() + 1);
-  activations_.resize(layers_.size() + 1);
 }
 
 template <class T>
 Model<T>::~Model() = default;
 
+/// The nodes of a layer; a container's are those of the layers inside, one after the other, and itself, which gets what
+/// came in and what comes out of the last. The value it computes.
 template <class T>
-std::vector<typename Model<T>::Leaf> Model<T>::leaves() {
-  std::vector<Leaf> leaves;
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    std::span<Parameter<T>> rest(layers_[i]->parameters());
-    each_leaf_of(*places_[i].handle, *layers_[i], [&](LayerHandle& handle, std::size_t n) {
-      leaves.push_back({&handle, i, rest.first(n)});
-      rest = rest.subspan(n);
-    });
+std::size_t Model<T>::expand(LayerHandle& handle, const std::string& name, std::vector<std::size_t> inputs,
+                             std::size_t place) {
+  std::size_t inside = inputs.empty() ? 0 : inputs[0];
+  for (std::size_t i = 0; i < handle.children.size(); ++i) {
+    inside = expand(*handle.children[i], name + "." + std::to_string(i), {inside}, place);
   }
-  return leaves;
+  if (!handle.children.empty()) inputs.push_back(inside);
+  auto layer = make<Layer<T>>(handle.spec);
+  layer->set_label(handle.spec.name, name);
+  nodes_.push_back({name, &handle, std::move(layer), std::move(inputs), place, {}});
+  return nodes_.size();
 }
 
-/// Gives each layer memory: shared where its handle has some already, else new in one block.
 template <class T>
-void Model<T>::place_storage() {
+bool Model<T>::is_chain() const {
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (nodes_[i].inputs != std::vector<std::size_t>{i}) return false;
+  }
+  return true;
+}
+
+template <class T>
+std::string Model<T>::described(std::size_t node, const std::string& parameter, const char* what) const {
+  const Place& place = places_[nodes_[node].place];
+  const std::string inside = nodes_[node].name.substr(place.name.size());  // ".0" of "1.0"
+  return nodes_[value_of(nodes_[node].place) - 1].layer->label() + " " + what +
+         (inside.empty() ? parameter : inside.substr(1) + "." + parameter);
+}
+
+/// Nodes whose layer has no memory yet, or may give up what it has, of those that share it the first. Containers have
+/// none.
+template <class T>
+std::vector<ModelNode<T>*> Model<T>::fresh_leaves() {
   using Other = std::conditional_t<std::is_same_v<T, float>, double, float>;
-  std::vector<Leaf> all = leaves(), fresh;  // fresh: those whose handle gets memory now
+  std::vector<ModelNode<T>*> fresh;
   std::vector<LayerHandle*> seen;
-  int64_t total = 0;
-  for (const Leaf& leaf : all) {
-    LayerHandle* handle = leaf.handle;
-    if (std::find(seen.begin(), seen.end(), handle) != seen.end()) continue;
+  for (ModelNode<T>& node : nodes_) {
+    LayerHandle* handle = node.handle;
+    if (!handle->children.empty() || std::find(seen.begin(), seen.end(), handle) != seen.end()) continue;
     seen.push_back(handle);
     if (!handle->provisional && handle->storage<T>()) continue;
     if (!handle->provisional && handle->storage<Other>()) {
-      throw ConfigError(layers_[leaf.place]->label() + " belongs to a model of the other dtype; copy() that model first");
+      throw ConfigError(nodes_[value_of(node.place) - 1].layer->label() +
+                        " belongs to a model of the other dtype; copy() that model first");
     }
-    fresh.push_back(leaf);
-    total = checked_sum(total, trained_size(leaf.parameters));
+    fresh.push_back(&node);
   }
-  auto block = std::make_shared<Block<T>>();
-  block->values.reserve(total);
-  block->grads.reserve(total);
-  std::vector<std::shared_ptr<Storage<T>>> made;
-  int64_t offset = 0;
-  for (const Leaf& leaf : fresh) {
-    made.push_back(allocate(leaf.parameters, block, offset));
-    offset += trained_size(leaf.parameters);
-  }
+  return fresh;
+}
+
+/// The handles take the memory made for them, with the numbers they had, or else filled from the seed.
+template <class T>
+void Model<T>::adopt(const std::vector<ModelNode<T>*>& fresh, const std::vector<std::shared_ptr<Storage<T>>>& made) {
   for (std::size_t f = 0; f < fresh.size(); ++f) {  // from here on nothing throws but bad_alloc in fill
-    const Leaf& leaf = fresh[f];
-    point_to(leaf.parameters, *made[f]);
-    if (leaf.handle->f32) {
-      copy_values(leaf.parameters, *leaf.handle->f32, *made[f]);
-    } else if (leaf.handle->f64) {
-      copy_values(leaf.parameters, *leaf.handle->f64, *made[f]);
+    ModelNode<T>& node = *fresh[f];
+    const std::span<Parameter<T>> parameters(node.layer->parameters());
+    point_to(parameters, *made[f]);
+    if (node.handle->f32) {
+      copy_values(parameters, *node.handle->f32, *made[f]);
+    } else if (node.handle->f64) {
+      copy_values(parameters, *node.handle->f64, *made[f]);
     } else {
-      for (auto& p : leaf.parameters) fill(p, places_[leaf.place].name + "." + p.name, seed_);
+      for (auto& p : parameters) fill(p, node.name + "." + p.name, seed_);
     }
   }
   for (std::size_t f = 0; f < fresh.size(); ++f) {
-    LayerHandle& handle = *fresh[f].handle;
+    LayerHandle& handle = *fresh[f]->handle;
     handle.f32.reset();
     handle.f64.reset();
     handle.storage<T>() = made[f];
     handle.provisional = false;
     ++handle.generation;
   }
-  for (const Leaf& leaf : all) {
-    storages_.push_back(leaf.handle->template storage<T>());
-    point_to(leaf.parameters, *storages_.back());
+}
+
+/// Gives each layer memory: shared where its handle has some already, else new in one block.
+template <class T>
+void Model<T>::place_storage() {
+  const std::vector<ModelNode<T>*> fresh = fresh_leaves();
+  int64_t total = 0;
+  for (const ModelNode<T>* node : fresh) total = checked_sum(total, trained_size<T>(node->layer->parameters()));
+  auto block = std::make_shared<Block<T>>();
+  block->values.reserve(total);
+  block->grads.reserve(total);
+  std::vector<std::shared_ptr<Storage<T>>> made;
+  int64_t offset = 0;
+  for (const ModelNode<T>* node : fresh) {
+    made.push_back(allocate<T>(node->layer->parameters(), block, offset));
+    offset += trained_size<T>(node->layer->parameters());
+  }
+  adopt(fresh, made);
+  for (ModelNode<T>& node : nodes_) {
+    if (!node.handle->children.empty()) continue;
+    storages_.push_back(node.handle->template storage<T>());
+    point_to<T>(node.layer->parameters(), *storages_.back());
     if (!storages_.back()->values.empty()) shared_.push_back(storages_.back().get());
   }
   std::sort(shared_.begin(), shared_.end(), std::less<>());
 }
 
-/// Lists every parameter once, finds whether they are contiguous, and which index each place's parameters have.
+/// Lists every parameter once, finds whether they are contiguous, and which index each node's parameters have.
 template <class T>
 void Model<T>::collect() {
   std::map<const T*, std::size_t> known;
   contiguous_ = true;
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    trained_of_.emplace_back();
-    for (auto& p : layers_[i]->parameters()) {
+  for (ModelNode<T>& node : nodes_) {
+    for (auto& p : node.layer->parameters()) {
       const bool buffer = p.role == Role::buffer;
       auto& list = buffer ? buffers_ : trained_;
       const auto [at, is_new] = known.try_emplace(p.value, list.size());
-      if (!buffer) trained_of_.back().push_back(at->second);
+      if (!buffer) node.trained.push_back(at->second);
       if (!is_new) continue;
       list.push_back(&p);
-      (buffer ? buffer_names_ : trained_names_).push_back(places_[i].name + "." + p.name);
+      (buffer ? buffer_names_ : trained_names_).push_back(node.name + "." + p.name);
       if (buffer) continue;
       if (flat_values_ == nullptr) {
         flat_values_ = p.value;
@@ -215,8 +243,12 @@ const std::vector<Shape>& Model<T>::build(const Shape& sample, const std::string
   }
   shapes_.clear();
   can_backward_ = false;
-  std::vector<Shape> shapes{sample};
-  for (auto& layer : layers_) shapes.push_back(layer->build_for(N, shapes.back()));
+  std::vector<Shape> shapes{sample}, in;
+  for (ModelNode<T>& node : nodes_) {
+    in.clear();
+    for (const std::size_t v : node.inputs) in.push_back(shapes[v]);
+    shapes.push_back(node.layer->build_for(N, in));
+  }
   built_for_ = sample;
   shapes_ = std::move(shapes);
   return shapes_;

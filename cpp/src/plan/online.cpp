@@ -43,7 +43,7 @@ bool Online<T>::suits(Model<T>& model, const Shape& sample) {
   constexpr int64_t kMaxWeights = 4096;  // with more, the kernels for batches are as fast
   int64_t weights = 0;
   bool after_affine = false;
-  for (std::size_t i = 0; i < model.n_layers(); ++i) {
+  for (std::size_t i = 0; i < model.n_nodes(); ++i) {
     Layer<T>& layer = model.layer(i);
     if (const Affine affine = layer.affine()) {
       weights += affine.K * affine.C;
@@ -54,7 +54,7 @@ bool Online<T>::suits(Model<T>& model, const Shape& sample) {
       return false;
     }
   }
-  return sample.rank() == 1 && weights > 0 && weights <= kMaxWeights;
+  return model.is_chain() && sample.rank() == 1 && weights > 0 && weights <= kMaxWeights;
 }
 
 template <class T>
@@ -68,7 +68,7 @@ Online<T>::Online(Model<T>& model, Optimizer<T>& optimizer, Loss<T>& loss, bool 
     places_.push_back({n_, packings_.back()->size()});
     n_ += places_.back().n;
   };
-  for (std::size_t i = 0; i < model.n_layers(); ++i) {
+  for (std::size_t i = 0; i < model.n_nodes(); ++i) {
     const Affine affine = model.layer(i).affine();
     if (!affine) {
       functions.back() = model.layer(i).elementwise();

@@ -1,4 +1,4 @@
-/// Building a plan: nodes, parameters, memory.
+/// Building a plan: graph, parameters, memory.
 #include "nncore/plan.hpp"
 
 #include <algorithm>
@@ -6,6 +6,7 @@
 
 #include "kernels/reduce/reduce.hpp"
 #include "lowering/nodes.hpp"
+#include "model/build_graph.hpp"
 #include "plan/online.hpp"
 #include "plan/planned_parameter.hpp"
 
@@ -21,7 +22,7 @@ Plan<T>::Plan(Model<T>& model, Optimizer<T>& optimizer, Loss<T>& loss, const Sha
     z_ = online_->outputs();
     z_shape_ = model.build(sample).back().with_batch(Online<T>::kMaxSteps);
   } else {
-    make_nodes();
+    make_graph();
   }
   plan_parameters();
   place_buffers();
@@ -34,7 +35,7 @@ Plan<T>::~Plan() = default;
 template <class T>
 Layout Plan<T>::choose_layout(int64_t batch) const {
   double by_samples = 0, by_features = 0;
-  for (std::size_t i = 0; i < model_.n_layers(); ++i) {
+  for (std::size_t i = 0; i < model_.n_nodes(); ++i) {
     Layer<T>& layer = model_.layer(i);
     if (layer.elementwise()) continue;
     const auto samples = layer.lower(Layout::batch_major, Purpose::training);
@@ -64,7 +65,7 @@ template <class T>
 void Plan<T>::classify() {
   uses_.assign(model_.parameters().size(), 0);
   user_defined_ = loss_.user_defined();
-  for (std::size_t i = 0; i < model_.n_layers(); ++i) {
+  for (std::size_t i = 0; i < model_.n_nodes(); ++i) {
     Layer<T>& layer = model_.layer(i);
     user_defined_ = user_defined_ || layer.user_defined();
     for (const std::size_t h : model_.trained_of(i)) ++uses_[h];
@@ -73,25 +74,30 @@ void Plan<T>::classify() {
   deferred_ = shared_ || user_defined_ || options_.clip_norm > 0;
 }
 
+/// By place of the model: do its layers run in their planned forms? A parameter used in two places has its whole
+/// gradient only when backward is over, and every place reads the same memory: such places run as they stand, and so do
+/// containers with user-defined layers.
 template <class T>
-void Plan<T>::make_nodes() {
-  const auto& shapes = model_.build(sample_);
-  if (!shared_) layout_ = choose_layout(max_batch_);
-  NodeBuilder<T> builder(sample_, Layout::batch_major);
-  builder.reorder(layout_);
-  for (std::size_t i = 0; i < model_.n_layers(); ++i) {
-    Layer<T>& layer = model_.layer(i);
-    std::vector<std::size_t> parameters = model_.trained_of(i);
-    // A parameter used in two places has its whole gradient only when backward is over, and every place reads the
-    // same memory: such layers run as they stand.
-    const bool own = std::all_of(parameters.begin(), parameters.end(), [&](std::size_t h) { return uses_[h] == 1; });
-    builder.add(layer, shapes[i + 1], std::move(parameters),
-            [&](Layout at) { return own ? layer.lower(at, Purpose::training) : nullptr; });
+std::vector<bool> Plan<T>::lowered_places() const {
+  std::vector<bool> lowered(model_.places().size(), true);
+  for (std::size_t i = 0; i < model_.n_nodes(); ++i) {
+    const auto& node = model_.node(i);
+    const auto used_once = [&](std::size_t h) { return uses_[h] == 1; };
+    const bool own = std::all_of(node.trained.begin(), node.trained.end(), used_once);
+    if (!own || node.layer->user_defined()) lowered[node.place] = false;
   }
-  builder.reorder(Layout::batch_major);
-  nodes_ = std::move(builder).nodes();
-  const auto trained = [](const Node<T>& node) { return !node.parameters.empty(); };
-  first_trained_ = static_cast<std::size_t>(std::find_if(nodes_.begin(), nodes_.end(), trained) - nodes_.begin());
+  return lowered;
+}
+
+template <class T>
+void Plan<T>::make_graph() {
+  model_.build(sample_);
+  if (!shared_) layout_ = choose_layout(max_batch_);
+  const std::vector<bool> lowered = lowered_places();
+  const auto lower = [&](std::size_t i, Layout at) {
+    return lowered[model_.node(i).place] ? model_.layer(i).lower(at, Purpose::training) : nullptr;
+  };
+  graph_ = std::make_unique<Graph<T>>(build_graph(model_, sample_, layout_, lower, [](std::size_t) { return false; }));
 }
 
 template <class T>
@@ -99,16 +105,17 @@ void Plan<T>::plan_parameters() {
   if (!optimizer_.attached()) optimizer_.attach(model_.parameters());
   for (std::size_t i = 0; i < model_.parameters().size(); ++i) {
     Parameter<T>* p = model_.parameters()[i];
-    PlannedParameter<T> planned{p, nullptr, p->value, {}, nullptr, nullptr, 0, p->shape.size(), static_cast<int>(i)};
+    PlannedParameter<T> planned{p, 0, p->value, {}, nullptr, nullptr, 0, p->shape.size(), static_cast<int>(i)};
     for (int k = 0; k < optimizer_.n_states(); ++k) planned.state[k] = optimizer_.state(planned.index, k);
     if (deferred_) planned.g = p->grad;
     if (online_) online_->place_parameter(i, planned);
     parameters_.push_back(planned);
   }
-  for (std::size_t i = model_.n_layers(); i-- > 0;) {
-    for (const std::size_t h : model_.trained_of(i)) parameters_[h].owner = &model_.layer(i);
+  for (std::size_t i = model_.n_nodes(); i-- > 0;) {
+    for (const std::size_t h : model_.trained_of(i)) parameters_[h].owner = i;
   }
-  for (Node<T>& node : nodes_) {
+  if (online_) return;
+  for (Node<T>& node : graph_->nodes) {
     for (std::size_t k = 0; node.lowered && k < node.parameters.size(); ++k) {
       parameters_[node.parameters[k]].packing = node.lowered->packing();
       parameters_[node.parameters[k]].packing_index = static_cast<int>(k);
@@ -116,36 +123,50 @@ void Plan<T>::plan_parameters() {
   }
 }
 
-/// One arena: packed parameters with their state, each node's output, two gradients in turn.
+/// One arena: packed parameters with their state, then values and gradients, which share buffers by liveness.
 template <class T>
 void Plan<T>::place_buffers() {
   if (online_) return;  // it has placed its own
   constexpr int64_t kLine = 64 / sizeof(T);
   const auto rounded = [](int64_t n) { return (n + kLine - 1) / kLine * kLine; };
-  int64_t largest = 0, total = 0;
-  for (const Node<T>& node : nodes_) {
-    largest = std::max({largest, node.n_in(max_batch_), node.n_out(max_batch_)});
-    total += rounded(node.n_out(max_batch_));
-  }
+  const auto size = [&](std::size_t value) { return graph_->size(value, max_batch_); };
+  const std::vector<FlowNode> nodes = graph_->flow_nodes();
+  const std::size_t n = nodes.size();
+  const GradientFlow flow = gradient_flow(nodes, size, false);
+  std::vector<Lifetime> arrays = value_lifetimes(nodes, flow, size);
+  arrays.insert(arrays.end(), flow.arrays.begin(), flow.arrays.end());
+  const SharedBuffers shared = share_buffers(arrays);
+
   const int copies = 1 + optimizer_.n_states() + (deferred_ ? 1 : 0);
+  int64_t total = 0;
+  for (const int64_t elements : shared.sizes) total += rounded(elements);
   for (const PlannedParameter<T>& p : parameters_) total += p.packing != nullptr ? copies * rounded(p.n) : 0;
-  T* at = arena_.reserve(total + 2 * rounded(largest));
-  const auto place = [&](int64_t n) { return std::exchange(at, at + rounded(n)); };
-  const T* x = nullptr;  // of the first node: each step's own
-  for (Node<T>& node : nodes_) {
-    node.x = x;
-    x = node.y = place(node.n_out(max_batch_));
+  T* at = arena_.reserve(total);
+  const auto place = [&](int64_t elements) { return std::exchange(at, at + rounded(elements)); };
+  std::vector<T*> buffers;
+  for (const int64_t elements : shared.sizes) buffers.push_back(place(elements));
+  const auto array = [&](std::size_t i) { return i == kNoArray ? nullptr : buffers[shared.buffer_of[n + i]]; };
+  for (std::size_t i = 0; i < n; ++i) {
+    Node<T>& node = graph_->nodes[i];
+    node.y = buffers[shared.buffer_of[i]];
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      if (node.inputs[k] > 0) node.x[k] = buffers[shared.buffer_of[node.inputs[k] - 1]];  // value 0: each step's own
+    }
+    if (flow.arrays_of[i].empty()) continue;
+    node.dy = array(flow.of_value[node.output]);
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) node.dx[k] = array(flow.arrays_of[i][k]);
+    for (const GradientSum& sum : flow.sums[i]) node.sums.push_back({array(sum.from), array(sum.into), sum.value});
   }
-  z_ = nodes_.back().y;
-  z_shape_ = nodes_.back().out.with_batch(max_batch_);
-  for (T*& gradient : gradients_) gradient = place(largest);
+  z_ = n > 0 ? graph_->nodes.back().y : nullptr;
+  dz_ = array(flow.of_value[n]);
+  z_shape_ = graph_->values.back().shape.with_batch(max_batch_);
   for (PlannedParameter<T>& p : parameters_) {
     if (p.packing == nullptr) continue;
     p.w = place(p.n);
     for (int k = 0; k < optimizer_.n_states(); ++k) p.state[k] = place(p.n);
     if (deferred_) p.g = place(p.n);
   }
-  for (Node<T>& node : nodes_) {
+  for (Node<T>& node : graph_->nodes) {
     for (const std::size_t h : node.parameters) node.w.push_back(parameters_[h].w);
   }
 }
@@ -215,7 +236,7 @@ void Plan<T>::restore(const Buffer<T>& snapshot, int64_t t) {
 template <class T>
 std::string Plan<T>::nonfinite_parameter() const {
   for (const PlannedParameter<T>& p : parameters_) {
-    if (!kernels<T>().reduce.all_finite(p.n, p.w)) return p.owner->label() + " " + p.natural->name;
+    if (!kernels<T>().reduce.all_finite(p.n, p.w)) return model_.described(p.owner, p.natural->name);
   }
   return "";
 }

@@ -9,7 +9,7 @@ namespace nncore {
 template <class T>
 struct PlannedParameter {
   Parameter<T>* natural;
-  const Layer<T>* owner;  ///< the first that uses it
+  std::size_t owner;  ///< the first node of the model that uses it
   T* w;
   T* state[Optimizer<T>::kMaxStates];
   T* g;  ///< gathers the gradient until the whole step is known; null: updated tile by tile

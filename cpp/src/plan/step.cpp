@@ -49,9 +49,13 @@ StepResult Plan<T>::step(int64_t N, const T* x, const Target<T>& target, const P
 template <class T>
 StepResult Plan<T>::run_step(int64_t N, const T* x, const Target<T>& target, const Pass& pass) {
   StepResult result;
-  nodes_.front().x = x;
-  forward(N, pass);
-  result.loss = loss_.value_and_gradient(outputs(N), target, gradients_[0]) + penalty();
+  for (Node<T>& node : graph_->nodes) {
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      if (node.inputs[k] == 0) node.x[k] = x;
+    }
+    graph_->forward(node, N, pass);
+  }
+  result.loss = loss_.value_and_gradient(outputs(N), target, dz_) + penalty();
   if (options_.check_finite && !std::isfinite(result.loss)) {  // nothing has been updated yet
     result.finite = false;
     return result;
@@ -66,32 +70,21 @@ StepResult Plan<T>::run_step(int64_t N, const T* x, const Target<T>& target, con
 }
 
 template <class T>
-void Plan<T>::forward(int64_t N, const Pass& pass) {
-  for (Node<T>& node : nodes_) node.forward(N, pass);
-}
-
-template <class T>
 void Plan<T>::backward(int64_t N) {
-  T *dy = gradients_[0], *dx = gradients_[1];
-  for (std::size_t i = nodes_.size(); i-- > first_trained_;) {
-    Node<T>& node = nodes_[i];
+  for (std::size_t i = graph_->nodes.size(); i-- > 0;) {
+    Node<T>& node = graph_->nodes[i];
+    if (node.dy == nullptr) continue;  // nothing that learns is before it
     current_ = &node;
-    T* const wanted = i == first_trained_ ? nullptr : dx;  // the gradient of the data is not used
-    if (node.lowered) {
-      node.lowered->backward(N, node.x, node.y, dy, wanted, node.w.data(), *this);
-    } else {
-      node.layer->backward({dy, node.y_shape(N)}, {wanted, node.x_shape(N)});
-      for (std::size_t k = 0; !deferred_ && k < node.parameters.size(); ++k) {
-        PlannedParameter<T>& p = parameters_[node.parameters[k]];
-        finish(p, 0, p.n, p.natural->grad);
-        std::fill_n(p.natural->grad, p.n, T(0));
-      }
+    graph_->backward(node, N, *this);
+    for (std::size_t k = 0; !node.lowered && !deferred_ && k < node.parameters.size(); ++k) {
+      PlannedParameter<T>& p = parameters_[node.parameters[k]];
+      finish(p, 0, p.n, p.natural->grad);
+      std::fill_n(p.natural->grad, p.n, T(0));
     }
-    std::swap(dy, dx);
   }
 }
 
-/// A piece of a lowered layer's gradient is ready.
+/// A tile of a lowered layer's gradient is ready.
 template <class T>
 void Plan<T>::accept(int parameter, int64_t offset, int64_t n, T* g) {
   PlannedParameter<T>& p = parameters_[current_->parameters[static_cast<std::size_t>(parameter)]];

@@ -20,12 +20,13 @@ std::string text_of(const Spec& spec) {
 /// no layer twice. Empty: any other net.
 template <class T>
 std::string net_key(Model<T>& model) {
+  if (!model.is_chain()) return "";
   std::string text;
   std::set<const LayerHandle*> seen;
   int64_t weights = 0, outputs = 0;
   bool after_linear = false;
-  for (std::size_t i = 0; i < model.n_layers(); ++i) {
-    const LayerHandle& handle = *model.places()[i].handle;
+  for (std::size_t i = 0; i < model.n_nodes(); ++i) {
+    const LayerHandle& handle = *model.node(i).handle;
     if (handle.spec.user_defined || !seen.insert(&handle).second) return "";
     if (const Affine affine = model.layer(i).affine()) {
       if (outputs != 0 && outputs != affine.K) return "";
@@ -98,7 +99,7 @@ template <class T>
 std::vector<typename ModelBatch<T>::Stage> ModelBatch<T>::stages_of(Model<T>& model) {
   std::vector<Stage> stages;
   int64_t first = 0;
-  for (std::size_t i = 0; i < model.n_layers(); ++i) {
+  for (std::size_t i = 0; i < model.n_nodes(); ++i) {
     if (const Affine affine = model.layer(i).affine()) {
       const int64_t columns = affine.K + (affine.bias ? 1 : 0);
       stages.push_back({affine.K, affine.C, columns, {}, first});

@@ -8,33 +8,10 @@
 #include "train/statistics.hpp"
 
 namespace nncore {
-namespace {
-
-/// Containers show what is inside of them for as long as this lives.
-template <class T>
-class Shown {
- public:
-  Shown(Model<T>& model, const typename Layer<T>::Onlooker& onlooker) : model_(model) { show(&onlooker); }
-  ~Shown() { show(nullptr); }
-  Shown(const Shown&) = delete;
-  Shown& operator=(const Shown&) = delete;
-
- private:
-  void show(const typename Layer<T>::Onlooker* onlooker) {
-    for (std::size_t i = 0; i < model_.n_layers(); ++i) model_.layer(i).show_inside(onlooker);
-  }
-  Model<T>& model_;
-};
-
-}  // namespace
-
 template <class T>
 Monitor<T>::Monitor(Model<T>& model, std::vector<SamplingInterval> intervals, const GradientOptions& options)
     : model_(model), intervals_(std::move(intervals)), options_(options) {
-  for (std::size_t i = 0; i < model.n_layers(); ++i) {
-    const std::size_t* index = model.trained_of(i).data();
-    add_rows_of(model.layer(i), model.places()[i].name, index);
-  }
+  for (std::size_t i = 0; i < model.n_nodes(); ++i) add_rows_of(i);
 }
 
 /// For a tensor and its gradient.
@@ -45,20 +22,13 @@ std::size_t Monitor<T>::add_rows(const std::string& name) {
   return names_.size() - 2;
 }
 
-/// Of the layers inside, of the parameters, each where it is used first, of the output. `index` are the layer's among
-/// the model's parameters.
+/// Of a node's parameters, each where it is used first, and of its output.
 template <class T>
-void Monitor<T>::add_rows_of(Layer<T>& layer, const std::string& name, const std::size_t*& index) {
-  const std::vector<Layer<T>*> inside = layer.children();
-  for (std::size_t i = 0; i < inside.size(); ++i) add_rows_of(*inside[i], name + "." + std::to_string(i), index);
-  if (inside.empty()) {
-    for (const Parameter<T>& p : layer.parameters()) {
-      if (p.role == Role::buffer) continue;
-      const std::size_t h = *index++;
-      if (h == parameter_row_.size()) parameter_row_.push_back(add_rows(model_.parameter_names()[h]));
-    }
+void Monitor<T>::add_rows_of(std::size_t node) {
+  for (const std::size_t h : model_.trained_of(node)) {
+    if (h == parameter_row_.size()) parameter_row_.push_back(add_rows(model_.parameter_names()[h]));
   }
-  output_row_[&layer] = add_rows(name + ".output");
+  output_row_.push_back(add_rows(model_.node(node).name + ".output"));
 }
 
 template <class T>
@@ -85,9 +55,10 @@ void Monitor<T>::describe(std::size_t row, int64_t n, const T* x, Bounds bounds)
 }
 
 template <class T>
-void Monitor<T>::describe_output(Layer<T>& layer, View<const T> y, bool gradient) {
-  const std::size_t row = output_row_.at(&layer);
-  if (gradient) return describe(row + 1, y.size(), y.data);
+void Monitor<T>::describe_output(std::size_t node) {
+  const View<const T> y = model_.value(node + 1);
+  const std::size_t row = output_row_[node];
+  Layer<T>& layer = model_.layer(node);
   describe(row, y.size(), y.data, layer.saturation_bounds());
   if (!layer.elementwise()) return;
   const double dead = dead_share(y);
@@ -113,15 +84,9 @@ void Monitor<T>::observe(Plan<T>& plan, Loss<T>& loss, int64_t N, const T* x, co
     describe(parameter_row_[i], p.shape.size(), p.value);
     kept = std::copy_n(p.value, p.shape.size(), kept);
   }
-  const typename Layer<T>::Onlooker onlooker = [&](Layer<T>& layer, View<const T> y, bool gradient) {
-    describe_output(layer, y, gradient);
-  };
-  const Shown shown(model_, onlooker);
   pass.update_state = false;
   const View<const T> z = model_.forward_normalized({x, plan.sample().with_batch(N)}, pass);
-  for (std::size_t i = 0; i < model_.n_layers(); ++i) {
-    describe_output(model_.layer(i), model_.activation(static_cast<int>(i)), false);
-  }
+  for (std::size_t i = 0; i < model_.n_nodes(); ++i) describe_output(i);
   add_gradients(plan, loss, z, target);
 }
 
@@ -130,7 +95,9 @@ template <class T>
 void Monitor<T>::add_gradients(const Plan<T>& plan, Loss<T>& loss, View<const T> z, const Target<T>& target) {
   T* dz = dz_.reserve(z.size());
   const double value = loss.value_and_gradient(z, target, dz) + plan.penalty();
-  model_.backward({dz, z.shape}, [&](std::size_t i, View<const T> dy) { describe_output(model_.layer(i), dy, true); });
+  model_.backward({dz, z.shape}, [&](std::size_t node, View<const T> dy) {
+    describe(output_row_[node] + 1, dy.size(), dy.data);
+  });
   double squares = 0;
   for (std::size_t i = 0; i < model_.parameters().size(); ++i) {
     const Parameter<T>& p = *model_.parameters()[i];

@@ -124,8 +124,8 @@ std::string Trainer<T>::name_nonfinite(uint32_t step) {
   Pass pass = pass_of(step);
   pass.update_state = false;
   const View<const T> z = model_.forward_normalized({x_, shape}, pass);
-  for (std::size_t i = 0; i < model_.n_layers(); ++i) {
-    const View<const T> y = model_.activation(static_cast<int>(i));
+  for (std::size_t i = 0; i < model_.n_nodes(); ++i) {
+    const View<const T> y = model_.value(i + 1);
     if (!finite(y.size(), y.data)) return model_.layer(i).label() + " output";
   }
   std::vector<T> dz(static_cast<std::size_t>(z.size()));
@@ -134,13 +134,11 @@ std::string Trainer<T>::name_nonfinite(uint32_t step) {
   if (!finite(z.size(), dz.data())) return "the gradient of the loss";
   model_.backward({dz.data(), z.shape});
   std::string name = "the penalty";
-  for (std::size_t i = model_.n_layers(); i-- > 0;) {
+  for (std::size_t i = model_.n_nodes(); i-- > 0 && name == "the penalty";) {
     for (const auto& p : model_.layer(i).parameters()) {
-      if (p.grad != nullptr && !finite(p.shape.size(), p.grad)) {
-        name = model_.layer(i).label() + " gradient of " + p.name;
-        i = 0;
-        break;
-      }
+      if (p.grad == nullptr || finite(p.shape.size(), p.grad)) continue;
+      name = model_.described(i, p.name, "gradient of ");
+      break;
     }
   }
   model_.zero_grad();

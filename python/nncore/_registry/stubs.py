@@ -34,6 +34,7 @@ _MODULES = {
             "",
             "from nncore.nn._initializer import Initializer",
             "from nncore.nn._container import Container",
+            "from nncore.nn._merge import Merge",
         ),
         user_base="Layer",
     ),
@@ -66,7 +67,9 @@ def _text_of_classes(stub: _Classes) -> str:
     out = [_HEAD, *stub.imports, f"from nncore.{stub.home} import {bases}", "", *stub.lines]
     every = [schema for schema in schemas(stub.kind) if schema["name"] != public]  # the base has its own file
     for schema in every:
-        out += _class_lines(schema, "Container" if schema["traits"].get("variadic") else stub.base)
+        traits = schema["traits"]
+        base = "Container" if traits.get("variadic") else "Merge" if traits.get("merges") else stub.base
+        out += _class_lines(schema, base)
     return "\n".join([*out, _all([public, *stub.names, *(schema["name"] for schema in every)]), ""])
 
 

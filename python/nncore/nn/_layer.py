@@ -144,7 +144,7 @@ class Layer:
             make = _core.Model32 if (handle.dtype or dtype) == "float32" else _core.Model64
             handle.share()  # what it has, here or in a container, is used and not taken over
             try:
-                core = make([("0", handle)], secrets.randbits(32), None)
+                core = make([("0", handle, [0])], secrets.randbits(32), None)
             finally:
                 handle.provisional = own
             self._alone = (handle.generation, core)

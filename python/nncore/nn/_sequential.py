@@ -63,7 +63,7 @@ class Sequential:
 
     def _make_core(self, dtype: str, input: Normalize | None) -> Any:
         make = _core.Model32 if dtype == "float32" else _core.Model64
-        places = [(name, handle_of(layer)) for name, layer in self._layers.items()]
+        places = [(name, handle_of(layer), [i]) for i, (name, layer) in enumerate(self._layers.items())]
         return make(places, self.seed, None if input is None else numbers_of(input))
 
     # ---- A sequence of layers -------------------------------------------------------------------------------------

@@ -3,7 +3,29 @@ from collections.abc import Sequence
 
 from nncore.nn._initializer import Initializer
 from nncore.nn._container import Container
+from nncore.nn._merge import Merge
 from nncore.nn._layer import CompiledLayer, Layer as Layer
+
+class Add(Merge):
+    """The sum of several inputs of one shape: joins branches of a Graph.
+
+        y = x0 + x1 + …
+
+    Shapes
+    ------
+    (N, *), (N, *), … -> (N, *)
+
+    Notes
+    -----
+    Called with one input or more: nc.Add()(a, b). The gradient of each input is dy.
+    Source: He, Zhang, Ren, Sun, Deep Residual Learning for Image Recognition, 2016.
+
+    Examples
+    --------
+    >>> nc.Add()(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]]))
+    array([[4., 6.]])
+    """
+    def __init__(self) -> None: ...
 
 class AvgPool2d(CompiledLayer):
     """The mean of each window.
@@ -124,6 +146,37 @@ class BatchNorm2d(CompiledLayer):
     array([[[[-1.,  1.]]]])
     """
     def __init__(self, num_features: int, eps: float = 1e-05, momentum: float | None = 0.1, affine: bool = True, track_running_stats: bool = True) -> None: ...
+
+class Concat(Merge):
+    """Several inputs one after the other along an axis.
+
+        y = concatenate([x0, x1, …], axis=dim)
+
+    Parameters
+    ----------
+    dim : int, default 1
+        the axis, counted with the batch, which is axis 0 and cannot be it; negative: from the end; an integer in [-8, 8]
+
+    Raises
+    ------
+    ConfigError
+        an argument outside its range
+
+    Shapes
+    ------
+    (N, C0, *), (N, C1, *), … -> (N, C0 + C1 + …, *) for dim=1; all other axes are equal
+
+    Notes
+    -----
+    Called with one input or more: nc.Concat()(a, b).
+    Source: Huang, Liu, van der Maaten, Weinberger, Densely Connected Convolutional Networks, 2017.
+
+    Examples
+    --------
+    >>> nc.Concat()(np.array([[1.0, 2.0]]), np.array([[3.0]]))
+    array([[1., 2., 3.]])
+    """
+    def __init__(self, dim: int = 1) -> None: ...
 
 class Conv2d(CompiledLayer):
     """Convolution of images (a cross-correlation: the kernel is not turned).
@@ -491,6 +544,27 @@ class MaxPool2d(CompiledLayer):
     """
     def __init__(self, kernel_size: int | tuple[int, int], stride: int | tuple[int, int] | None = None, padding: int | tuple[int, int] = 0, ceil_mode: bool = False) -> None: ...
 
+class Multiply(Merge):
+    """The product of several inputs: gates, and scales of channels.
+
+        y = x0 * x1 * …
+
+    Shapes
+    ------
+    (N, *), (N, *), … -> (N, *); an input (N, C) or (N, C, 1, 1) scales the channels of (N, C, *)
+
+    Notes
+    -----
+    Called with one input or more: nc.Multiply()(a, b). An input that has only leading axes of the result scales all that follows them.
+    Source: Hu, Shen, Sun, Squeeze-and-Excitation Networks, 2018.
+
+    Examples
+    --------
+    >>> nc.Multiply()(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]]))
+    array([[3., 8.]])
+    """
+    def __init__(self) -> None: ...
+
 class ReLU(CompiledLayer):
     """Rectified linear unit.
 
@@ -533,7 +607,7 @@ class Residual(Container):
 
     Notes
     -----
-    Parameters are named after the layer inside: "1.0.weight" is the weight of the first layer of a Residual at place "1". The layers given go on answering for their parameters.
+    Parameters are named after the layer inside: "1.0.weight" is the weight of the first layer of a Residual at place "1". The parameters are those of the layer objects that were given.
     Source: He, Zhang, Ren, Sun, Deep Residual Learning for Image Recognition, 2016.
 
     Examples
@@ -665,4 +739,4 @@ class Tanh(CompiledLayer):
     """
     def __init__(self) -> None: ...
 
-__all__ = ["Layer", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv2d", "Dropout", "ELU", "Flatten", "GELU", "GlobalAvgPool2d", "Identity", "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "MaxPool2d", "ReLU", "Residual", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh"]
+__all__ = ["Layer", "Add", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Concat", "Conv2d", "Dropout", "ELU", "Flatten", "GELU", "GlobalAvgPool2d", "Identity", "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "MaxPool2d", "Multiply", "ReLU", "Residual", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh"]

@@ -10,7 +10,7 @@ class ELU final : public ElementwiseLayer<T> {
  public:
   explicit ELU(const Args& args) : alpha_(args.get<T>("alpha")) {}
 
-  Elementwise<T> elementwise() const override {
+  Elementwise<T> function() const override {
     const auto& k = kernels<T>().elementwise.elu;
     return {k.forward, k.backward, &alpha_, true};
   }

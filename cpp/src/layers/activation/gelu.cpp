@@ -12,7 +12,7 @@ class GELU final : public ElementwiseLayer<T> {
  public:
   explicit GELU(const Args& args) : with_tanh_(args.get<std::string>("approximate") == "tanh") {}
 
-  Elementwise<T> elementwise() const override {
+  Elementwise<T> function() const override {
     const auto& k = with_tanh_ ? kernels<T>().elementwise.gelu_tanh : kernels<T>().elementwise.gelu;
     return {k.forward, k.backward, nullptr, true};
   }

@@ -10,7 +10,7 @@ template <class T>
 class Identity final : public ElementwiseLayer<T> {
  public:
   explicit Identity(const Args&) {}
-  Elementwise<T> elementwise() const override { return {copy, pass_on, nullptr}; }
+  Elementwise<T> function() const override { return {copy, pass_on, nullptr}; }
 
  private:
   static void copy(int64_t n, const T*, const T* x, T* y) {

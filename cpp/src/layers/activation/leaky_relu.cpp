@@ -9,7 +9,7 @@ template <class T>
 class LeakyReLU final : public ElementwiseLayer<T> {
  public:
   explicit LeakyReLU(const Args& args) : slope_(args.get<T>("negative_slope")) {}
-  Elementwise<T> elementwise() const override {
+  Elementwise<T> function() const override {
     const auto& k = kernels<T>().elementwise.leaky_relu;
     return {k.forward, k.backward, &slope_};
   }

@@ -9,7 +9,7 @@ template <class T>
 class ReLU final : public ElementwiseLayer<T> {
  public:
   explicit ReLU(const Args&) {}
-  Elementwise<T> elementwise() const override {
+  Elementwise<T> function() const override {
     const auto& k = kernels<T>().elementwise.relu;
     return {k.forward, k.backward, nullptr};
   }

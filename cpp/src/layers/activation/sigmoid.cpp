@@ -9,7 +9,7 @@ template <class T>
 class Sigmoid final : public ElementwiseLayer<T> {
  public:
   explicit Sigmoid(const Args&) {}
-  Elementwise<T> elementwise() const override {
+  Elementwise<T> function() const override {
     const auto& k = kernels<T>().elementwise.sigmoid;
     return {k.forward, k.backward, nullptr};
   }

@@ -10,7 +10,7 @@ class SiLU final : public ElementwiseLayer<T> {
  public:
   explicit SiLU(const Args&) {}
 
-  Elementwise<T> elementwise() const override {
+  Elementwise<T> function() const override {
     const auto& k = kernels<T>().elementwise.silu;
     return {k.forward, k.backward, nullptr, true};
   }

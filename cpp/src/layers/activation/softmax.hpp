@@ -9,7 +9,7 @@
 namespace nncore {
 
 template <class T>
-class RowsOfLastAxis : public Layer<T> {
+class RowsOfLastAxis : public UnaryLayer<T> {
  public:
   RowsOfLastAxis(const Args& args, SoftmaxForward<T> kernel, SoftmaxBackward<T> backward_kernel)
       : dim_(args.get<int64_t>("dim")), kernel_(kernel), backward_kernel_(backward_kernel) {}

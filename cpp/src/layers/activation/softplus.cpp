@@ -10,7 +10,7 @@ class Softplus final : public ElementwiseLayer<T> {
  public:
   explicit Softplus(const Args& args) : constants_{args.get<T>("beta"), args.get<T>("threshold")} {}
 
-  Elementwise<T> elementwise() const override {
+  Elementwise<T> function() const override {
     const auto& k = kernels<T>().elementwise.softplus;
     return {k.forward, k.backward, constants_, true};
   }

@@ -9,7 +9,7 @@ template <class T>
 class Tanh final : public ElementwiseLayer<T> {
  public:
   explicit Tanh(const Args&) {}
-  Elementwise<T> elementwise() const override {
+  Elementwise<T> function() const override {
     const auto& k = kernels<T>().elementwise.tanh;
     return {k.forward, k.backward, nullptr};
   }

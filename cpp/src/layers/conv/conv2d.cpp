@@ -13,7 +13,7 @@ namespace {
 
 /// y[n, k] = Σ_c x[n, c] ⋆ W[k, c] + b[k], over the channels of k's group.
 template <class T>
-class Conv2d final : public Layer<T> {
+class Conv2d final : public UnaryLayer<T> {
  public:
   explicit Conv2d(const Args& args)
       : C_(args.get<int64_t>("in_channels")),

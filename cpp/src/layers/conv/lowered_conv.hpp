@@ -6,14 +6,14 @@
 
 #include "kernels/reduce/channels.hpp"
 #include "layers/conv/blocked_conv.hpp"
-#include "layers/pool/pool.hpp"
 #include "lowering/epilogue.hpp"
+#include "lowering/lowered_pool.hpp"
 #include "nncore/layer.hpp"
 
 namespace nncore {
 
 template <class T>
-class LoweredConv final : public Lowered<T> {
+class LoweredConv final : public UnaryLowered<T> {
  public:
   LoweredConv(const ConvShape& shape, bool blocked_x, bool bias, Purpose purpose)
       : conv_(shape, blocked_x, purpose),
@@ -27,17 +27,16 @@ class LoweredConv final : public Lowered<T> {
 
   bool fuse(Layer<T>& next) override {
     if (pool_) return false;
-    if (after_.add_elementwise(next)) return true;
-    if (purpose_ == Purpose::inference && !normalization_ && !after_ && next.maps_channels()) {
-      normalization_ = &next;
+    const Fusable<T> what = next.fusable(purpose_);
+    if (after_.add_elementwise(what)) return true;
+    if (const auto* map = std::get_if<ChannelAffineSource<T>*>(&what)) {
+      if (normalization_ != nullptr || after_) return false;
+      normalization_ = *map;
       return true;
     }
-    std::unique_ptr<Lowered<T>> lowered = next.lower(Layout::channel_blocked, purpose_);
-    auto* const pool = dynamic_cast<LoweredPool<T>*>(lowered.get());
-    if (pool == nullptr) return false;
-    lowered.release();
-    pool_.reset(pool);
-    return true;
+    const auto* pool = std::get_if<std::shared_ptr<LoweredPool<T>>>(&what);
+    if (pool != nullptr) pool_ = *pool;
+    return pool != nullptr;
   }
 
   void forward(int64_t N, const T* x, T* y, T* const* w, const Pass& pass) override {
@@ -46,7 +45,7 @@ class LoweredConv final : public Lowered<T> {
     const bool in_pieces = pool_ && pool_->fits(conv_.rows_at_once(N, threads));
     if (in_pieces) pool_->begin(N);
     T* const z = !pool_ ? y : in_pieces && (on_pooled() || !pass.training) ? nullptr : z_.reserve(n);
-    const ChannelMap<T> map = normalization_ != nullptr ? normalization_->channel_map() : ChannelMap<T>{};
+    const ChannelAffine<T> map = normalization_ != nullptr ? normalization_->channel_affine() : ChannelAffine<T>{};
     conv_.forward(N, x, w[0], bias_ ? w[1] : nullptr, z, threads, [&](int64_t first, int64_t count, T* at) {
       if (normalization_ != nullptr) apply(map, first, count, at);
       if (after_) after_.forward(first, count, at);
@@ -70,7 +69,7 @@ class LoweredConv final : public Lowered<T> {
 
  private:
   /// To elements first, first + 1, … of the results: planes of channel blocks, or a part of one.
-  void apply(const ChannelMap<T>& map, int64_t first, int64_t count, T* at) const {
+  void apply(const ChannelAffine<T>& map, int64_t first, int64_t count, T* at) const {
     const int64_t b = kernels<T>().lanes, blocks = blocks_of(K_, b), plane = conv_.results(1) / blocks;
     for (int64_t i = 0; i < count; i += plane) {
       const int64_t c = (first + i) / plane % blocks * b, pixels = std::min(plane, count - i) / b;
@@ -96,9 +95,9 @@ class LoweredConv final : public Lowered<T> {
   int64_t n_w_, K_;
   bool bias_;
   Purpose purpose_;
-  Layer<T>* normalization_ = nullptr;
+  ChannelAffineSource<T>* normalization_ = nullptr;
   Epilogue<T> after_;
-  std::unique_ptr<LoweredPool<T>> pool_;
+  std::shared_ptr<LoweredPool<T>> pool_;
   Buffer<T> gradient_, z_, dz_;  // z: what was pooled, where backward asks for it, or its gradient where nobody does
 };
 

@@ -14,7 +14,7 @@ namespace nncore {
 /// y = x W^T + b for layers too narrow to fill lanes with outputs. Parameters stay as they are.
 /// Arrays are (features, samples), whole registers of samples.
 template <class T>
-class FeatureMajorLinear final : public Lowered<T> {
+class FeatureMajorLinear final : public UnaryLowered<T> {
  public:
   FeatureMajorLinear(int64_t K, int64_t C, bool bias) : K_(K), C_(C), bias_(bias), gradient_(K * C + C) {}
 
@@ -23,7 +23,7 @@ class FeatureMajorLinear final : public Lowered<T> {
     return static_cast<double>((3 * whole_registers<T>(N) / kernels<T>().lanes + 5) * K_ * C_);
   }
 
-  bool fuse(Layer<T>& next) override { return after_.add_elementwise(next); }
+  bool fuse(Layer<T>& next) override { return after_.add_elementwise(next.fusable(Purpose::training)); }
 
   void forward(int64_t samples, const T* x, T* y, T* const* w, const Pass& pass) override {
     const int64_t N = whole_registers<T>(samples);

@@ -26,7 +26,7 @@ class AddToGradients final : public GradientSink<T> {
 
 /// y = x W^T + b, W of shape (out_features, in_features).
 template <class T>
-class Linear final : public Layer<T> {
+class Linear final : public UnaryLayer<T> {
  public:
   explicit Linear(const Args& args)
       : K_(args.get<int64_t>("in_features")), C_(args.get<int64_t>("out_features")), bias_(args.get<bool>("bias")) {

@@ -13,7 +13,7 @@ namespace nncore {
 
 /// y = x W^T + b for M rows. K = in_features, C = out_features. Linear runs it, too, when it runs as it stands.
 template <class T>
-class LinearProduct : public Lowered<T>, public Packing<T> {
+class LinearProduct : public UnaryLowered<T>, public Packing<T> {
  public:
   LinearProduct(int64_t K, int64_t C, int64_t rows_per_sample, bool bias)
       : K_(K), C_(C), rows_per_sample_(rows_per_sample), bias_(bias), db_(C) {}
@@ -28,7 +28,7 @@ class LinearProduct : public Lowered<T>, public Packing<T> {
     else unpack_weight(packed, natural);
   }
 
-  bool fuse(Layer<T>& next) final { return after_.add(next); }
+  bool fuse(Layer<T>& next) final { return after_.add(next.fusable(Purpose::training)); }
 
   void forward(int64_t N, const T* x, T* y, T* const* w, const Pass& pass) final {
     const int64_t M = N * rows_per_sample_, most = columns(), groups = divide_up(C_, most);

@@ -13,7 +13,7 @@ namespace nncore {
 /// y = (x - mean) / sqrt(var + eps) gamma + beta, mean and var of each channel over the batch and L: in training those
 /// of the batch, in inference the running ones. The sums are in double.
 template <class T>
-class BatchNorm : public Layer<T> {
+class BatchNorm : public UnaryLayer<T>, public ChannelAffineSource<T> {
  public:
   explicit BatchNorm(const Args& args)
       : C_(args.get<int64_t>("num_features")),
@@ -62,8 +62,11 @@ class BatchNorm : public Layer<T> {
     }
     a.affine(x, center_.data(), scale_.data(), shift_.data(), y);
   }
-  bool maps_channels() const override { return track_; }
-  ChannelMap<T> channel_map() override {
+  Fusable<T> fusable(Purpose purpose) override {
+    if (!track_ || purpose == Purpose::training) return {};
+    return static_cast<ChannelAffineSource<T>*>(this);
+  }
+  ChannelAffine<T> channel_affine() override {
     find_running_map(value(0), value(1));
     return {center_.data(), scale_.data(), shift_.data()};
   }

@@ -7,14 +7,14 @@ namespace {
 
 /// The planned form on blocked images.
 template <class T>
-class LoweredBatchNorm final : public Lowered<T> {
+class LoweredBatchNorm final : public UnaryLowered<T> {
  public:
   LoweredBatchNorm(BatchNorm<T>& layer, bool affine, int64_t C, int64_t L)
       : layer_(layer), affine_(affine), C_(C), L_(L), gradient_(2 * C) {}
 
   Layout layout() const override { return Layout::channel_blocked; }
   double cost(int64_t N) const override { return static_cast<double>(N * C_ * L_); }
-  bool fuse(Layer<T>& next) override { return after_.add_elementwise(next); }
+  bool fuse(Layer<T>& next) override { return after_.add_elementwise(next.fusable(Purpose::training)); }
 
   void forward(int64_t N, const T* x, T* y, T* const* w, const Pass& pass) override {
     after_.begin(results(N), pass);

@@ -11,7 +11,7 @@ namespace {
 
 /// y = h weight + bias with h = (x - mean) / sqrt(var + eps), mean and var of each row of D = Π normalized_shape.
 template <class T>
-class LayerNorm final : public Layer<T> {
+class LayerNorm final : public UnaryLayer<T> {
  public:
   explicit LayerNorm(const Args& args) : eps_(args.get<double>("eps")) {
     const auto extents = args.get<std::vector<int64_t>>("normalized_shape");

@@ -29,8 +29,7 @@ class AvgPool2d final : public Pool<T> {
  public:
   explicit AvgPool2d(const Args& args) : Pool<T>("AvgPool2d", args), count_padding_(args.get<bool>("count_include_pad")) {}
 
-  std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose) override {
-    if (layout != Layout::channel_blocked) return nullptr;
+  std::unique_ptr<LoweredPool<T>> lowered() const override {
     return std::make_unique<LoweredAvgPool<T>>(this->pool_shape(), this->in_[0], !count_padding_);
   }
 

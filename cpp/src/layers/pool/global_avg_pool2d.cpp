@@ -8,7 +8,7 @@ namespace {
 
 /// The planned form on blocked images: one block's channels at a time.
 template <class T>
-class LoweredGlobalAvgPool final : public Lowered<T> {
+class LoweredGlobalAvgPool final : public UnaryLowered<T> {
  public:
   LoweredGlobalAvgPool(int64_t C, int64_t L) : C_(C), L_(L), b_(kernels<T>().lanes), blocks_(blocks_of(C, b_)) {}
 
@@ -38,7 +38,7 @@ class LoweredGlobalAvgPool final : public Lowered<T> {
 
 /// y[n, c] = the mean of x[n, c]; sums in double.
 template <class T>
-class GlobalAvgPool2d final : public Layer<T> {
+class GlobalAvgPool2d final : public UnaryLayer<T> {
  public:
   explicit GlobalAvgPool2d(const Args&) {}
 

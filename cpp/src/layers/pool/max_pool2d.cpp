@@ -40,10 +40,10 @@ class MaxPool2d final : public Pool<T> {
     return out;
   }
 
-  std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose) override {
+  std::unique_ptr<LoweredPool<T>> lowered() const override {
     constexpr int64_t kMaxTaps = 256;
     const PoolShape shape = this->pool_shape();
-    if (layout != Layout::channel_blocked || shape.kh > kMaxTaps || shape.kw > kMaxTaps / shape.kh) return nullptr;
+    if (shape.kh > kMaxTaps || shape.kw > kMaxTaps / shape.kh) return nullptr;
     return std::make_unique<LoweredMaxPool<T>>(shape, this->in_[0]);
   }
 
