@@ -68,7 +68,9 @@ std::unique_ptr<PythonAccessGuard> layer_access_guard(const py::object& given, c
 
 template <class T>
 ModelPointer<T> make_model(const std::vector<GivenPlace>& given, uint64_t seed, const py::object& input,
-                           bool is_graph) {
+                           const std::optional<std::vector<int64_t>>& input_shape) {
+  std::optional<Shape> sample;
+  if (input_shape) sample = Shape(input_shape->data(), static_cast<int64_t>(input_shape->size()));
   std::vector<typename Model<T>::Place> places;
   std::vector<const void*> taken_over;
   for (const auto& [name, handle, inputs] : given) {
@@ -79,7 +81,7 @@ ModelPointer<T> make_model(const std::vector<GivenPlace>& given, uint64_t seed, 
   }
   std::sort(taken_over.begin(), taken_over.end(), std::less<>());
   const AccessGuard guard("Sequential.layers", Access::read, nullptr, taken_over);
-  return std::make_shared<Model<T>>(std::move(places), seed, to_normalization<T>(input), is_graph);
+  return std::make_shared<Model<T>>(std::move(places), seed, to_normalization<T>(input), sample);
 }
 
 /// For errors: "[Graph]".
@@ -230,7 +232,7 @@ template <class T>
 void bind_model_of(py::module_& m, const char* name) {
   py::class_<Model<T>, ModelPointer<T>>(m, name)
       .def(py::init(&make_model<T>), py::arg("places"), py::arg("seed"), py::arg("input"),
-           py::arg("is_graph") = false)
+           py::arg("input_shape") = py::none())
       .def_property_readonly("dtype", [](const Model<T>&) { return dtype_name<T>(); })
       .def("forward", &forward<T>, py::arg("x"), py::arg("training"), py::arg("seed"), py::arg("step"))
       .def("backward", &backward<T>, py::arg("dy"))

@@ -23,11 +23,13 @@ from nncore.estimators._perceptron import Perceptron
 from nncore.layers import *  # noqa: F403
 from nncore.loggers._live_plot import LivePlot
 from nncore.losses import *  # noqa: F403
+from nncore.nn._graph import Graph
 from nncore.nn._load import load
 from nncore.nn._models import mlp, mnist_cnn
 from nncore.nn._normalize import Normalize
 from nncore.nn._parameter import Parameter
 from nncore.nn._sequential import Sequential
+from nncore.nn._symbol import Input, Symbol
 from nncore.nn.layers import __all__ as _layers
 from nncore.nn.losses import __all__ as _losses
 from nncore.optim import *  # noqa: F403
@@ -48,9 +50,11 @@ __all__ = [
     "ConfigError",
     "EarlyStopping",
     "FormatError",
+    "Graph",
     "GradientFlow",
     "GradientReport",
     "History",
+    "Input",
     "LambdaCallback",
     "LivePlot",
     "ModelCheckpoint",
@@ -64,6 +68,7 @@ __all__ = [
     "ShapeError",
     "StateError",
     "SweepTable",
+    "Symbol",
     "TensorBoard",
     "Trainer",
     "__version__",

@@ -91,14 +91,16 @@ class Model {
   };
 
   /// Takes over or shares the parameters of the handles; new ones are filled from the seed. The last place is the
-  /// output. Throws ConfigError for a layer that belongs to a model of the other dtype.
-  Model(std::vector<Place> places, uint64_t seed, std::optional<Normalization<T>> input, bool is_graph = false);
+  /// output. With an input_shape, of one sample, other samples are refused.
+  /// Throws ConfigError for a layer that belongs to a model of the other dtype.
+  Model(std::vector<Place> places, uint64_t seed, std::optional<Normalization<T>> input,
+        std::optional<Shape> input_shape = std::nullopt);
   ~Model();
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
 
   /// What the user made: "Graph", or "Sequential", which is a chain.
-  const char* kind() const { return is_graph_ ? "Graph" : "Sequential"; }
+  const char* kind() const { return input_shape_ ? "Graph" : "Sequential"; }
   const std::vector<Place>& places() const { return places_; }
   /// The value that a place computes.
   std::size_t value_of(std::size_t place) const { return value_of_[place + 1]; }
@@ -202,7 +204,7 @@ class Model {
   std::vector<std::shared_ptr<Storage<T>>> storages_;  ///< keeps the memory even when handles have moved on
   std::optional<Normalization<T>> input_;
   uint64_t seed_;
-  bool is_graph_;
+  std::optional<Shape> input_shape_;
   std::vector<Parameter<T>*> trained_, buffers_;
   std::vector<std::string> trained_names_, buffer_names_;
   bool contiguous_ = false;

@@ -70,8 +70,9 @@ void point_to(std::span<Parameter<T>> parameters, const Storage<T>& storage) {
 }  // namespace
 
 template <class T>
-Model<T>::Model(std::vector<Place> places, uint64_t seed, std::optional<Normalization<T>> input, bool is_graph)
-    : places_(std::move(places)), input_(std::move(input)), seed_(seed), is_graph_(is_graph) {
+Model<T>::Model(std::vector<Place> places, uint64_t seed, std::optional<Normalization<T>> input,
+                std::optional<Shape> input_shape)
+    : places_(std::move(places)), input_(std::move(input)), seed_(seed), input_shape_(input_shape) {
   value_of_.push_back(0);
   for (std::size_t p = 0; p < places_.size(); ++p) {
     std::vector<std::size_t> inputs;
@@ -240,6 +241,9 @@ const std::vector<Shape>& Model<T>::build(const Shape& sample, const std::string
   if (input_ && input_->step() == 1 && static_cast<int64_t>(input_->mean.size()) != sample.size()) {
     throw ShapeError(expected("[Normalize]", "x", "samples of " + std::to_string(input_->mean.size()) + " features",
                               sample.str_with_batch(N.c_str())));
+  }
+  if (input_shape_ && !(sample == *input_shape_)) {
+    throw ShapeError(expected("[Graph]", "x", input_shape_->str_with_batch(N.c_str()), sample.str_with_batch(N.c_str())));
   }
   shapes_.clear();
   can_backward_ = false;

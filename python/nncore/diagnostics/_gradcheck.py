@@ -15,7 +15,8 @@ from nncore.errors import ConfigError
 from nncore.nn._layer import Layer, renewed
 from nncore.nn._loss import Loss, spec_of
 from nncore.nn._parameter import value_of
-from nncore.nn._sequential import Sequential, core_of
+from nncore.nn._model import Model, core_of
+from nncore.nn._sequential import Sequential
 
 _OK = 1e-6
 
@@ -79,7 +80,7 @@ class GradientReport:
 
 
 def gradcheck(
-    model: Sequential | Layer, loss: Loss, X: Any, y: Any, *, eps: float = 1e-5, seed: int = 0
+    model: Model | Layer, loss: Loss, X: Any, y: Any, *, eps: float = 1e-5, seed: int = 0
 ) -> GradientReport:
     """Compares every analytic gradient of a model with central differences, on a float64 copy.
 
@@ -90,7 +91,7 @@ def gradcheck(
 
     Parameters
     ----------
-    model : Sequential or Layer
+    model : Sequential, Graph or Layer
         Nothing in it changes.
     loss : Loss
     X : array (N, …)
@@ -114,10 +115,10 @@ def gradcheck(
         double = Sequential({"0": renewed(model, {})}, dtype="float64", seed=0)
         for parameter, given in zip(double.parameters(), model.parameters(), strict=True):
             parameter.value = value_of(given, "nncore.gradcheck")
-    elif isinstance(model, Sequential):
+    elif isinstance(model, Model):
         double = model.copy().to("float64")
     else:
-        raise ConfigError(f"[gradcheck] model: expected a Sequential or a layer, got {describe(model)}")
+        raise ConfigError(f"[gradcheck] model: expected a Sequential, a Graph or a layer, got {describe(model)}")
     if not isinstance(loss, Loss):
         raise ConfigError(f"[gradcheck] loss: expected a Loss, got {describe(loss)}")
     step = positive("gradcheck", "eps", eps)

@@ -10,7 +10,7 @@ from nncore._support.checks import LARGEST_SEED, describe, integer
 from nncore._support.html import table
 from nncore.errors import ConfigError
 from nncore.nn._loss import Loss
-from nncore.nn._sequential import Sequential
+from nncore.nn._model import Model
 
 
 class GradientFlow:
@@ -47,7 +47,7 @@ class GradientFlow:
         return table(("layer", "norm of the weight gradient"), [*rows, ("first / last", f"{self.ratio:.3e}")], left=1)
 
 
-def gradient_flow(model: Sequential, loss: Loss, X: Any, y: Any, *, seed: int = 0) -> GradientFlow:
+def gradient_flow(model: Model, loss: Loss, X: Any, y: Any, *, seed: int = 0) -> GradientFlow:
     """The norm of the loss's gradient by each layer's weights, for one batch.
 
         |dW_l| = sqrt(Σ (dL/dW_l)²),   ratio = |dW_first| / |dW_last|
@@ -57,7 +57,7 @@ def gradient_flow(model: Sequential, loss: Loss, X: Any, y: Any, *, seed: int = 
 
     Parameters
     ----------
-    model : Sequential
+    model : Sequential or Graph
     loss : Loss
     X : array (N, …)
     y : labels (N,) or what the loss wants
@@ -87,8 +87,8 @@ def gradient_flow(model: Sequential, loss: Loss, X: Any, y: Any, *, seed: int = 
     >>> nc.gradient_flow(nc.Sequential(*layers, seed=0), nc.MSELoss(), X, y).ratio < 1e-3
     True
     """
-    if not isinstance(model, Sequential):
-        raise ConfigError(f"[gradient_flow] model: expected a Sequential, got {describe(model)}")
+    if not isinstance(model, Model):
+        raise ConfigError(f"[gradient_flow] model: expected a Sequential or a Graph, got {describe(model)}")
     if not isinstance(loss, Loss):
         raise ConfigError(f"[gradient_flow] loss: expected a Loss, got {describe(loss)}")
     double = model.copy().to("float64")

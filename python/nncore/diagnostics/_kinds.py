@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from nncore._registry.registered import traits_of
 from nncore.nn._container import Container
 from nncore.nn._layer import Layer
-from nncore.nn._sequential import Sequential, layers_of
+from nncore.nn._model import Model, layers_of
 
 
-def kinds_of(model: Sequential) -> dict[str, str]:
+def kinds_of(model: Model) -> dict[str, str]:
     """What each tensor is: "weight", "bias" or another parameter's own name; of a layer's output "net input",
     "activation", "pooled activation" or "output"; the gradient of any, "weight gradient"."""
     kinds = {parameter.name: parameter.name.rpartition(".")[2] for parameter in model.parameters()}

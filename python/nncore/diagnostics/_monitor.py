@@ -13,7 +13,7 @@ from nncore._support.checks import integer
 from nncore._support.html import curve, number, table
 from nncore.diagnostics._kinds import kinds_of
 from nncore.errors import StateError
-from nncore.nn._sequential import Sequential
+from nncore.nn._model import Model
 from nncore.train._callback import Callback, Fit
 from nncore.train._observation import Observation, Observing, observing_of
 
@@ -123,7 +123,7 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
             self._stride *= 2
 
     @property
-    def model(self) -> Sequential:
+    def model(self) -> Model:
         """The net that is watched; a pickle or a copy of a monitor has the numbers alone."""
         check_seen(self)
         if self._trainer is None:

@@ -20,7 +20,7 @@ from nncore.diagnostics._kinds import kinds_of
 from nncore.errors import ConfigError
 from nncore.loggers import _event_file as events
 from nncore.loggers._event_file import EventFile, Setting
-from nncore.nn._sequential import Sequential, layers_of
+from nncore.nn._model import Model, layers_of
 from nncore.optim._optimizer import follows_schedule, steps_done
 from nncore.optim._schedule import Schedule
 from nncore.plot._mosaic import MAX_PICTURES, Mosaic, brightness, pictures
@@ -190,7 +190,7 @@ class TensorBoard(Callback):
             return given(step)
         return optimizer.lr
 
-    def _filters(self, model: Sequential) -> list[bytes]:
+    def _filters(self, model: Model) -> list[bytes]:
         """The picture of the first weights (O, C, H, W), if there are any that can be shown."""
         for parameter in model.parameters():
             if parameter.value.ndim == 4:
@@ -210,7 +210,7 @@ class TensorBoard(Callback):
 class Tags:
     """Names of charts: tags["fc1.weight.grad"] is "fc1/weight_gradient". No two are the same."""
 
-    def __init__(self, model: Sequential) -> None:
+    def __init__(self, model: Model) -> None:
         self._taken = {"epoch", "model", "step", "_hparams_"}
         self._kinds = kinds_of(model)
         self._known: dict[str, str] = {}

@@ -19,6 +19,7 @@ from nncore._registry.registered import Registered
 from nncore._support.checks import LARGEST_SEED, flag, integer
 from nncore.errors import ConfigError
 from nncore.nn._parameter import LayerParameter, Parameter, parameters_of
+from nncore.nn._symbol import Symbol, symbol_of
 
 _MISSING = object()
 
@@ -151,7 +152,9 @@ class Layer:
         return self._alone[1]
 
     def __call__(self, x: Any) -> Any:
-        """The outputs for x (N, …) in inference; nothing is kept."""
+        """The outputs for x (N, …) in inference; nothing is kept. For a symbol the next symbol of a Graph."""
+        if isinstance(x, Symbol):
+            return symbol_of(self, (x,))
         return self._core_model().forward(x, False, 0, 0)
 
     def parameters(self) -> list[Parameter]:

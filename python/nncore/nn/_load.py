@@ -9,20 +9,23 @@ import numpy as np
 
 from nncore import _core
 from nncore._registry.recipe import Reader
-from nncore._support.checks import LARGEST_SEED, describe, integer
+from nncore._support.checks import LARGEST_SEED, describe, extents, integer
 from nncore._support.files import path_of
 from nncore._support.tensor_file import TensorFile, reading
 from nncore.nn._container import Container
-from nncore.nn._layer import spec_of
+from nncore.nn._graph import joined
+from nncore.nn._layer import Layer, spec_of
+from nncore.nn._merge import Merge
+from nncore.nn._model import Model, core_of, restore
 from nncore.nn._normalize import Normalize
 from nncore.nn._save import arrays_of, model_arrays
-from nncore.nn._sequential import Sequential, core_of, restored
+from nncore.nn._sequential import Sequential
 
 _LINKS = (None, "identity", "softmax", "log_softmax", "sigmoid", "sign")
 
 
-def load(path: Any) -> Sequential:
-    """Reads a model that `Sequential.save` wrote, or the model of a checkpoint that `Trainer.save` wrote.
+def load(path: Any) -> Any:
+    """Reads a model that `save` of a Sequential or a Graph wrote, or the model of a checkpoint that `Trainer.save` wrote.
 
     Parameters
     ----------
@@ -30,7 +33,7 @@ def load(path: Any) -> Sequential:
 
     Returns
     -------
-    Sequential
+    Sequential or Graph
         Bit for bit the one that was saved: layers, names, sharing, dtype, seed, parameters, buffers, normalisation.
 
     Raises
@@ -57,7 +60,7 @@ def load(path: Any) -> Sequential:
         return read_model(file, file.facts["model"], prefix)
 
 
-def read_model(file: TensorFile, facts: Mapping[str, Any], prefix: str) -> Sequential:
+def read_model(file: TensorFile, facts: Mapping[str, Any], prefix: str) -> Model:
     """A model from the facts, with the arrays called `prefix` and their name."""
     names = {name.removeprefix(prefix) for name in file.shapes if name.startswith(prefix)}
     reader = Reader(facts["layers"], max_layers=file.size // 256)
@@ -76,7 +79,14 @@ def read_model(file: TensorFile, facts: Mapping[str, Any], prefix: str) -> Seque
     if "input.mean" in names:
         normalize = Normalize(file[prefix + "input.mean"], file[prefix + "input.std"])
     calls = integer("load", "calls", facts["calls"], 0, 2**62)
-    net = restored(places, facts["link"], calls, dtype=facts["dtype"], seed=seed, input=normalize)
+    made_with = {"dtype": facts["dtype"], "seed": seed, "input": normalize}
+    net: Model
+    if "reads" in facts:
+        shape = extents("load", "input_shape", facts.get("input_shape"), 2**62)
+        net = joined(places, _checked_reads(file, facts["reads"], list(places.values())), shape, **made_with)
+    else:
+        net = Sequential(places, **made_with)
+    restore(net, facts["link"], calls)
     core = core_of(net)
     arrays, expected = arrays_of(core), set(model_arrays(core, normalize))
     if names != expected:
@@ -85,3 +95,16 @@ def read_model(file: TensorFile, facts: Mapping[str, Any], prefix: str) -> Seque
         file.check(prefix + name, array.shape, array.dtype)
         array[...] = file[prefix + name]
     return net
+
+
+def _checked_reads(file: TensorFile, reads: Any, layers: list[Layer]) -> list[list[int]]:
+    """Of each layer of a Graph the values that it reads: all of them computed before it, and all but the last read."""
+    if not isinstance(reads, list) or len(reads) != len(layers) or not layers:
+        file.fail(f"expected the values that each layer reads, got {describe(reads)}")
+    for i, (values, layer) in enumerate(zip(reads, layers, strict=True)):
+        known = isinstance(values, list) and all(type(value) is int and 0 <= value <= i for value in values)
+        if not known or not values or (len(values) > 1 and not isinstance(layer, Merge)):
+            file.fail(f"expected values for layer {i} that are computed before it, got {describe(values)}")
+    if set(range(len(layers))) != {value for values in reads for value in values}:
+        file.fail("expected a graph in which every value but the last is read")
+    return list(reads)

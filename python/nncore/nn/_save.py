@@ -15,10 +15,14 @@ from nncore.nn._normalize import Normalize
 
 
 class ModelParts(NamedTuple):
-    """What makes a model: the compiled one, its layers by name, and what predict and forward know besides."""
+    """What makes a model: the compiled one, its layers by name, how a Graph joins them, and what predict and forward
+    know besides.
+    """
 
+    kind: str
     core: Any
     layers: Mapping[str, Layer]
+    joined: Mapping[str, Any]
     input: Normalize | None
     seed: int
     link: str | None
@@ -45,6 +49,7 @@ def model_facts(parts: ModelParts, where: str) -> dict[str, Any]:
     return {
         "layers": writer.layers,
         "places": places,
+        **parts.joined,
         "dtype": str(parts.core.dtype),
         "seed": parts.seed,
         "link": parts.link,
@@ -54,6 +59,6 @@ def model_facts(parts: ModelParts, where: str) -> dict[str, Any]:
 
 def save_model(parts: ModelParts, path: object) -> None:
     """Writes the file; one that was there stays as it was if anything goes wrong."""
-    with parts.core.access_guard("Sequential.save", write=False):
+    with parts.core.access_guard(f"{parts.kind}.save", write=False):
         facts = {"model": model_facts(parts, "save")}
         write(path_of("save", path), "model", facts, model_arrays(parts.core, parts.input))

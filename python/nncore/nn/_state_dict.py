@@ -28,12 +28,12 @@ def model_state(core: Any, normalize: Normalize | None) -> dict[str, NDArray[Any
 
 
 def checked_state(
-    core: Any, normalize: Normalize | None, state: Mapping[str, Any], strict: bool
+    kind: str, core: Any, normalize: Normalize | None, state: Mapping[str, Any], strict: bool
 ) -> tuple[list[tuple[NDArray[Any], NDArray[Any]]], Normalize | None]:
     """What loading a state does: (array of the model, its new values) for each, and the model's Normalize after it."""
-    flag("Sequential", "strict", strict)
+    flag(kind, "strict", strict)
     if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
-        raise ConfigError(f"[Sequential] state_dict: expected a dict of arrays by name, got {describe(state)}")
+        raise ConfigError(f"[{kind}] state_dict: expected a dict of arrays by name, got {describe(state)}")
     targets: dict[str, NDArray[Any]] = dict(core.entries())  # the arrays themselves, place by place
     known = set(targets) | ({"input.mean", "input.std"} if normalize is not None else set())
     given = {name for name in state if not name.endswith(_OPTIONAL) or name in known}
@@ -42,7 +42,7 @@ def checked_state(
         unknown = sorted(given - known)
         if missing or unknown:
             parts = [f"{what} {names}" for what, names in (("missing", missing), ("unknown", unknown)) if names]
-            raise ConfigError(f"[Sequential] state_dict: expected the keys of this model; {'; '.join(parts)}")
+            raise ConfigError(f"[{kind}] state_dict: expected the keys of this model; {'; '.join(parts)}")
     found = [(targets[name], checked(state[name], targets[name].shape, name)) for name in given if name in targets]
     # Copies: what is given may be views of this model.
     copies = [(target, cast(values, target.dtype).copy()) for target, values in found]

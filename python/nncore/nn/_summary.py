@@ -63,10 +63,10 @@ class Summary:
         return table(("layer", "output shape", "parameters"), rows, caption=caption, left=1)
 
 
-def html_of(core: Any, layers: Mapping[str, Layer], seed: int) -> str:
+def html_of(kind: str, core: Any, layers: Mapping[str, Layer], seed: int) -> str:
     """A model as a small table for notebooks."""
     total = sum(value.size for _, value, _ in core.parameters())
-    caption = f"Sequential: {total:,} parameters, {core.dtype}, seed {seed}"
+    caption = f"{kind}: {total:,} parameters, {core.dtype}, seed {seed}"
     return facts(((name, repr(layer)) for name, layer in layers.items()), caption=caption)
 
 

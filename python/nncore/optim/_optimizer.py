@@ -15,7 +15,7 @@ from nncore._support.html import facts
 from nncore._support.html import number as shown_number
 from nncore.errors import ConfigError, StateError
 from nncore.nn._parameter import checked
-from nncore.nn._sequential import Sequential, core_of
+from nncore.nn._model import Model, core_of
 from nncore.optim._schedule import Schedule
 
 #: True while a sweep builds: its trainers take optimizers that are new, so that one may serve many runs.
@@ -33,7 +33,7 @@ class Optimizer(Registered):
         super().__init__(*args, **kwargs)
         self._core: Any = None
         self._model_core: Any = None
-        self._model: weakref.ref[Sequential] | None = None
+        self._model: weakref.ref[Model] | None = None
         self._pending: dict[str, Any] = {}
         self._follows_schedule = isinstance(self._config.get("lr"), Schedule)
 
@@ -62,7 +62,7 @@ class Optimizer(Registered):
         """Only a step reads or changes what is here, and no other thread takes one meanwhile."""
         return self._model_core.access_guard(f"{type(self).__name__}.{what}", write=False)
 
-    def step(self, model: Sequential) -> None:
+    def step(self, model: Model) -> None:
         """Changes every parameter by its gradient; gradients stay as they are."""
         self._bind(model).step(core_of(model))
 
@@ -73,10 +73,10 @@ class Optimizer(Registered):
             caption=f"{type(self).__name__}, rate now {shown_number(self.lr)}",
         )
 
-    def _bind(self, model: Sequential) -> Any:
+    def _bind(self, model: Model) -> Any:
         """The compiled optimizer for this model's parameters."""
-        if not isinstance(model, Sequential):
-            raise ConfigError(f"[{type(self).__name__}] model: expected a Sequential, got {describe(model)}")
+        if not isinstance(model, Model):
+            raise ConfigError(f"[{type(self).__name__}] model: expected a Sequential or a Graph, got {describe(model)}")
         if self._model is not None and self._model() is not model:
             raise StateError(f"[{type(self).__name__}] serves another model already; make one for each model")
         model_core = core_of(model)
@@ -154,7 +154,7 @@ class Optimizer(Registered):
         return copies
 
 
-def bind(optimizer: Optimizer, model: Sequential) -> Any:
+def bind(optimizer: Optimizer, model: Model) -> Any:
     """The compiled optimizer for the model's parameters as they are now."""
     return optimizer._bind(model)
 

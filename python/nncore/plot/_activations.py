@@ -10,7 +10,7 @@ import numpy as np
 
 from nncore._support import checks
 from nncore.errors import ConfigError, ShapeError
-from nncore.nn._sequential import Sequential, layers_of
+from nncore.nn._model import Model, layers_of
 from nncore.nn.layers import Dropout, Flatten, Identity
 from nncore.plot._mosaic import Mosaic, finite, red_and_blue
 from nncore.plot._style import Display, Floats, canvas, colour, given_axes, tidy
@@ -53,7 +53,7 @@ def activations(
 
     Parameters
     ----------
-    model : Sequential
+    model : Sequential or Graph
     x : array, one sample; or (1, …)
     layers : names of layers, or None, default None
         None: all but Dropout, Flatten and Identity, which change nothing here.
@@ -84,8 +84,8 @@ def activations(
     >>> [on.get_title() for on in display.axes_]
     ['0: Conv2d (4, 4, 4)', '1: ReLU (4, 4, 4)', '3: Linear (10,)']
     """
-    if not isinstance(model, Sequential):
-        raise ConfigError(f"[{_WHERE}] model: expected a Sequential, got {checks.describe(model)}")
+    if not isinstance(model, Model):
+        raise ConfigError(f"[{_WHERE}] model: expected a Sequential or a Graph, got {checks.describe(model)}")
     kinds = layers_of(model)
     names = [name for name, layer in kinds.items() if not isinstance(layer, _UNCHANGED)] or list(kinds)
     if layers is not None:

@@ -17,7 +17,7 @@ from nncore._support.checks import LARGEST_SEED, describe, integer
 from nncore.errors import ConfigError
 from nncore.nn._layer import Layer
 from nncore.nn._loss import Loss
-from nncore.nn._sequential import Sequential
+from nncore.nn._model import Model
 
 Point = dict[str, Any]
 
@@ -66,7 +66,7 @@ def with_own_copies(point: Point) -> Point:
     memo: dict[int, Any] = {}
 
     def copy_of(value: Any) -> Any:
-        if isinstance(value, (Layer, Loss, Sequential)):
+        if isinstance(value, (Layer, Loss, Model)):
             return copy.deepcopy(value, memo)
         if type(value) in (list, tuple):
             return type(value)(copy_of(item) for item in value)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from nncore._support.checks import as_list, describe
 from nncore.errors import ConfigError, StateError
 from nncore.nn._loss import Loss
-from nncore.nn._sequential import Sequential
+from nncore.nn._model import Model
 from nncore.optim._optimizer import Optimizer
 from nncore.train._history import History
 from nncore.train._metrics import Metric
@@ -20,7 +20,7 @@ Record = dict[str, Any]
 class Fit(Protocol):
     """What runs a fit, as a callback sees it: a Trainer, or what has the same of it."""
 
-    model: Sequential
+    model: Model
     loss: Loss
     optimizer: Optimizer
 

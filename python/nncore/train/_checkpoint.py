@@ -17,7 +17,7 @@ from nncore.errors import ConfigError, FormatError
 from nncore.nn._load import read_model
 from nncore.nn._loss import Loss
 from nncore.nn._save import model_arrays, model_facts
-from nncore.nn._sequential import Sequential, parts_of
+from nncore.nn._model import Model, parts_of
 from nncore.optim._optimizer import Optimizer, bind
 from nncore.train._augment import Augment
 from nncore.train._history import STATE_FACTS, History, history_from
@@ -29,7 +29,7 @@ _PROGRESS = {"calls", *(field["name"] for schema in schemas("progress") for fiel
 class Checkpoint(NamedTuple):
     """What a file holds of a trainer; `options` are its keyword arguments, `state` what its state_dict gives."""
 
-    model: Sequential
+    model: Model
     loss: Loss
     optimizer: Optimizer
     options: Mapping[str, Any]
@@ -106,7 +106,7 @@ def _augment(given: Any) -> Augment | None:
     return Augment(*given)
 
 
-def _optimizer_state(file: TensorFile, optimizer: Any, model: Sequential, reader: Reader) -> dict[str, Any]:
+def _optimizer_state(file: TensorFile, optimizer: Any, model: Model, reader: Reader) -> dict[str, Any]:
     """Each array of the state, of the shape that the optimizer has for this model."""
     if not isinstance(optimizer, Optimizer):
         raise FormatError(f"expected an optimizer, got {describe(optimizer)}")

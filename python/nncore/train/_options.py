@@ -10,7 +10,7 @@ from nncore._registry.registered import traits_of
 from nncore._support.checks import describe
 from nncore.errors import ConfigError
 from nncore.nn._loss import CompiledLoss, Loss
-from nncore.nn._sequential import Sequential
+from nncore.nn._model import Model
 from nncore.train._augment import Augment
 
 
@@ -23,7 +23,7 @@ def options_spec(given: Mapping[str, Any]) -> Any:
     return _core.Spec("trainer", "Trainer", {**given, "augment": pair})
 
 
-def check_end(model: Sequential, loss: Loss) -> None:
+def check_end(model: Model, loss: Loss) -> None:
     """Refuses a model whose last layer applies what the loss applies anyway."""
     end = model[len(model) - 1] if len(model) else None
     if isinstance(loss, CompiledLoss) and traits_of(end).get("link", "none") == loss.link:

@@ -16,7 +16,7 @@ from nncore._support.progress import Progress
 from nncore.errors import ConfigError
 from nncore.nn._loss import Loss, has_classes
 from nncore.nn._loss import spec_of as spec_of_loss
-from nncore.nn._sequential import Sequential, core_of, parts_of, set_calls, set_link
+from nncore.nn._model import Model, core_of, parts_of, set_calls, set_link
 from nncore.optim._optimizer import Optimizer, bind, building, fresh, monitor_of
 from nncore.train._augment import Augment
 from nncore.train._callback import Callback, as_callbacks, begin_fit, check_monitor, check_monitors
@@ -42,7 +42,7 @@ class Trainer:
 
     Parameters
     ----------
-    model : Sequential
+    model : Sequential or Graph
     loss : Loss
     optimizer : Optimizer
         Serves this model alone.
@@ -78,7 +78,7 @@ class Trainer:
 
     def __init__(
         self,
-        model: Sequential,
+        model: Model,
         loss: Loss,
         optimizer: Optimizer,
         *,
@@ -95,13 +95,13 @@ class Trainer:
         augment: Augment | None = None,
     ) -> None:
         for name, given, wanted in (
-            ("model", model, Sequential),
+            ("model", model, Model),
             ("loss", loss, Loss),
             ("optimizer", optimizer, Optimizer),
         ):
             if not isinstance(given, wanted):
-                article = "an" if wanted is Optimizer else "a"
-                raise ConfigError(f"[Trainer] {name}: expected {article} {wanted.__name__}, got {describe(given)}")
+                what = "a Sequential or a Graph" if wanted is Model else "an Optimizer" if wanted is Optimizer else "a Loss"
+                raise ConfigError(f"[Trainer] {name}: expected {what}, got {describe(given)}")
         check_end(model, loss)
         self._set_options(
             batch_size=batch_size,

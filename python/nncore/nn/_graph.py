@@ -1,0 +1,152 @@
+"""Graph: layers joined in any way without circles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from nncore._support.checks import describe
+from nncore.errors import ConfigError
+from nncore.nn._layer import Layer, handle_of
+from nncore.nn._model import Model, restore
+from nncore.nn._normalize import Normalize
+from nncore.nn._symbol import Input, Symbol, places_of
+
+_Given = TypeVar("_Given", bound=Symbol)
+
+
+class Graph(Model):
+    """A model of layers whose outputs may be read by several others.
+
+    Layers are called on symbols, from an `Input` on; `Add`, `Multiply` and `Concat` join branches. Layers are called
+    "0", "1", … in the order of the calls. A layer object that is called twice shares its parameters. Everything that a
+    Sequential can do a Graph can do, too.
+
+    Parameters
+    ----------
+    inputs : Input
+        The one input.
+    outputs : Symbol
+        The one output.
+    dtype : {"float32", "float64"}
+        Type of parameters and of all arithmetic.
+    seed : int, optional
+        Of the initial parameters; None draws one and shows it in repr.
+    input : Normalize, optional
+        Applied to whatever the model is given.
+
+    Raises
+    ------
+    ConfigError
+        Several inputs or outputs, or an output that does not come of the input alone.
+    ShapeError
+        Layers that do not fit; `[Linear "2"]` names the one.
+
+    Examples
+    --------
+    >>> x = nc.Input((3, 8, 8))
+    >>> h = nc.ReLU()(nc.Conv2d(3, 3, 3, padding=1)(x))
+    >>> y = nc.Linear(6, 10)(nc.GlobalAvgPool2d()(nc.Concat()(x, h)))
+    >>> net = nc.Graph(x, y, seed=0)
+    >>> net(np.zeros((5, 3, 8, 8))).shape
+    (5, 10)
+    """
+
+    _kind = "Graph"
+
+    def __init__(
+        self,
+        inputs: Input | Sequence[Input],
+        outputs: Symbol | Sequence[Symbol],
+        *,
+        dtype: str = "float32",
+        seed: int | None = None,
+        input: Normalize | None = None,
+    ) -> None:
+        source, end = _one("inputs", inputs, Input), _one("outputs", outputs, Symbol)
+        if isinstance(end, Input):
+            raise ConfigError(f"[Graph] outputs: expected what a layer gives, got {end!r}")
+        layers, reads = places_of(source, end)
+        self._join(layers, reads, source.shape, {"dtype": dtype, "seed": seed, "input": input})
+
+    def _join(
+        self,
+        layers: Mapping[str, Layer],
+        reads: Sequence[Sequence[int]],
+        shape: tuple[int, ...],
+        facts: Mapping[str, Any],
+    ) -> None:
+        self._shape = shape
+        fresh = [handle for handle in map(handle_of, layers.values()) if handle.dtype is None or handle.provisional]
+        super().__init__(layers, reads, **facts)
+        try:
+            self._core.describe(list(shape))
+        except Exception:
+            for handle in fresh:
+                handle.provisional = True  # the next model may take them
+            raise
+
+    def _input_shape(self) -> tuple[int, ...]:
+        return self._shape
+
+    def _graph_facts(self) -> dict[str, Any]:
+        return {"reads": self._reads, "input_shape": list(self._shape)}
+
+    def __getitem__(self, index: int | str) -> Layer:
+        """A layer by position or name."""
+        if isinstance(index, str):
+            return self._layers[index]
+        if isinstance(index, slice):
+            raise ConfigError(f"[Graph] index: expected a position or a name, got {index!r}; only a Sequential has parts")
+        return list(self._layers.values())[index]
+
+    def _with(self, layers: dict[str, Layer], facts: dict[str, Any]) -> Graph:
+        return joined(layers, self._reads, self._shape, **facts)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        facts = {"dtype": self.dtype, "seed": self.seed, "input": self.input}
+        given = (self._renewed_layers(), self._reads, self._shape, facts, self.state_dict(), self._link, self._calls)
+        return _rebuild, given
+
+    def __repr__(self) -> str:
+        lines = super().__repr__().split("\n")
+        names = ["input", *self._layers]
+        for i, values in enumerate(self._reads):
+            lines[i + 1] += " <- " + ", ".join(names[value] for value in values)
+        return "\n".join([lines[0], f"  input: {self._shape}", *lines[1:]])
+
+
+def joined(
+    layers: Mapping[str, Layer], reads: Sequence[Sequence[int]], shape: tuple[int, ...], **facts: Any
+) -> Graph:
+    """A Graph from its parts: of each layer the values that it reads, 0 the input, i + 1 what layer i gives."""
+    net = Graph.__new__(Graph)
+    net._join(layers, reads, shape, facts)
+    return net
+
+
+def _rebuild(
+    layers: dict[str, Layer],
+    reads: list[list[int]],
+    shape: tuple[int, ...],
+    facts: dict[str, Any],
+    state: dict[str, Any],
+    link: str | None,
+    calls: int,
+) -> Graph:
+    net = joined(layers, reads, shape, **facts)
+    restore(net, link, calls)
+    net.load_state_dict(state)
+    return net
+
+
+def _one(name: str, given: Any, wanted: type[_Given]) -> _Given:
+    """The one symbol that a model has there, also as a list of one."""
+    if isinstance(given, (list, tuple)):
+        if len(given) != 1:
+            raise ConfigError(f"[Graph] {name}: expected one, got {len(given)}; several are not supported")
+        given = given[0]
+    if not isinstance(given, wanted):
+        what = "an Input" if wanted is Input else "what a layer gives for symbols"
+        raise ConfigError(f"[Graph] {name}: expected {what}, got {describe(given)}")
+    return given

@@ -1,0 +1,295 @@
+"""Model: what Sequential and Graph have in common."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nncore import _core
+from nncore._registry.registered import traits_of
+from nncore._support.checks import LARGEST_SEED, describe, flag, integer
+from nncore.errors import ConfigError, StateError
+from nncore.nn._layer import Layer, handle_of, renewed
+from nncore.nn._normalize import Normalize, numbers_of
+from nncore.nn._parameter import Parameter, parameters_of
+from nncore.nn._save import ModelParts, save_model
+from nncore.nn._state_dict import checked_state, model_state
+from nncore.nn._summary import Summary, html_of
+
+
+class Model:
+    """Base of Sequential and Graph: named layers, each with the values that it reads."""
+
+    _kind: str  #: what errors call it
+
+    def __init__(
+        self,
+        layers: Mapping[str, Layer],
+        reads: Sequence[Sequence[int]],
+        dtype: str,
+        seed: int | None,
+        input: Normalize | None,
+    ) -> None:
+        """`reads`: of each layer the values it gets; 0 is the input, i + 1 what layer i computes."""
+        if input is not None and not isinstance(input, Normalize):
+            raise ConfigError(f"[{self._kind}] input: expected a Normalize or None, got {describe(input)}")
+        self._layers: dict[str, Layer] = dict(layers)
+        self._reads = [list(values) for values in reads]
+        self.seed = secrets.randbits(32) if seed is None else integer(self._kind, "seed", seed, 0, LARGEST_SEED)
+        self.input = input
+        self._link: str | None = None
+        self._calls = 0
+        self._core = self._make_core(_dtype_name(self._kind, dtype), input)
+
+    def _make_core(self, dtype: str, input: Normalize | None) -> Any:
+        make = _core.Model32 if dtype == "float32" else _core.Model64
+        named = zip(self._layers.items(), self._reads, strict=True)
+        places = [(name, handle_of(layer), values) for (name, layer), values in named]
+        return make(places, self.seed, None if input is None else numbers_of(input), self._input_shape())
+
+    def _input_shape(self) -> tuple[int, ...] | None:
+        """The shape of one sample, where it is known; others are refused then."""
+        return None
+
+    def _graph_facts(self) -> dict[str, Any]:
+        """What a file says of how the layers are joined, where that is not one after the other."""
+        return {}
+
+    def _replace_core(self, dtype: str) -> None:
+        """A new compiled model with the same numbers in new memory; the caller has access to the old one."""
+        handles = [handle for handle in map(handle_of, self._layers.values()) if handle.dtype is not None]
+        for handle in handles:
+            handle.provisional = True
+        try:
+            self._core = self._make_core(dtype, self.input)
+        except Exception:
+            for handle in handles:
+                handle.provisional = False
+            raise
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self._layers.values())
+
+    # ---- Computing ------------------------------------------------------------------------------------------------
+
+    def __call__(self, x: Any) -> Any:
+        """Raw outputs for x (N, …) in inference: no dropout, nothing kept."""
+        return self._core.forward(x, False, 0, 0)
+
+    def forward(self, x: Any, training: bool = True, seed: int | None = None) -> Any:
+        """Outputs for x (N, …). With training, what backward needs is kept.
+
+        seed fixes the random numbers of Dropout; None: new ones at each call, the same in each run of a program
+        when the model has a seed.
+        """
+        training = flag(self._kind, "training", training)
+        if seed is not None:
+            return self._core.forward(x, training, integer(self._kind, "seed", seed, 0, LARGEST_SEED), 0)
+        self._calls += 1
+        return self._core.forward(x, training, self.seed, self._calls % 2**32)
+
+    def backward(self, dy: Any) -> Any:
+        """dx for the gradient dy of the last forward's outputs; adds to the parameters' gradients.
+
+        StateError without a forward(x, training=True) before it.
+        """
+        return self._core.backward(dy)
+
+    def zero_grad(self) -> None:
+        """Sets all gradients to zero."""
+        self._core.zero_grad()
+
+    def predict_proba(self, x: Any) -> Any:
+        """Probabilities (N, C), or (N, 1) for one output.
+
+        The link is that of the last Trainer's loss, else softmax for two outputs or more and sigmoid for one. It is
+        not applied again when the model ends in Softmax, LogSoftmax or Sigmoid.
+        """
+        z = self(x)
+        end = self._end()
+        if end is not None:
+            return np.exp(z) if end == "log_probabilities" else z
+        link = self._link or ("softmax" if z.ndim == 2 and z.shape[1] > 1 else "sigmoid")
+        if link not in ("softmax", "sigmoid"):
+            raise StateError(
+                f"[{self._kind}] predict_proba: the loss it was trained with ({link}) gives no probabilities"
+            )
+        return _core.apply(_core.Spec("layer", "Softmax" if link == "softmax" else "Sigmoid", {}), z)
+
+    def predict(self, x: Any) -> Any:
+        """Labels where the model is a classifier, values otherwise.
+
+        Two outputs or more: the index of the largest; one output: 0 or 1 after a sigmoid, -1 or 1 for the losses of
+        the perceptron and of margins, the value itself otherwise. A model trained with BCEWithLogitsLoss gives 0 or 1
+        for each of its outputs. A model trained on values gives values.
+        """
+        z = self(x)
+        link = self._link
+        if link == "identity" or z.ndim != 2:
+            return z
+        if link == "sigmoid" and z.shape[1] > 1:
+            return (z >= 0).astype(np.int64)
+        if z.shape[1] > 1:
+            return z.argmax(axis=1)
+        if link == "sign":
+            return np.where(z[:, 0] >= 0, 1, -1)
+        ends_in_sigmoid = self._end() == "probabilities"
+        if link == "sigmoid" or ends_in_sigmoid:
+            return (z[:, 0] >= (0.5 if ends_in_sigmoid else 0.0)).astype(np.int64)
+        return z
+
+    def _end(self) -> str | None:
+        """What the last layer gives: "probabilities", "log_probabilities"; None: raw outputs."""
+        return traits_of(next(reversed(self._layers.values()), None)).get("outputs")
+
+    def activations(self, x: Any) -> dict[str, Any]:
+        """The output of every layer in inference, by the layer's name."""
+        result: dict[str, Any] = self._core.activations(x)
+        return result
+
+    # ---- Parameters -----------------------------------------------------------------------------------------------
+
+    @property
+    def dtype(self) -> str:
+        """ "float32" or "float64"."""
+        return str(self._core.dtype)
+
+    def parameters(self) -> list[Parameter]:
+        """All parameters, in order, as views that can be read and assigned."""
+        return parameters_of(self._core)
+
+    @property
+    def flat_parameters(self) -> NDArray[Any]:
+        """All parameters as one writable row; it is the model's own memory."""
+        flat: NDArray[Any] = self._core.flat_parameters()
+        return flat
+
+    @property
+    def flat_gradients(self) -> NDArray[Any]:
+        """All gradients as one writable row, in the order of flat_parameters."""
+        flat: NDArray[Any] = self._core.flat_gradients()
+        return flat
+
+    def initialize(self, seed: int) -> Self:
+        """Fills every parameter anew, as a new model with that seed would."""
+        seed = integer(self._kind, "seed", seed, 0, LARGEST_SEED)
+        self._core.initialize(seed)
+        self.seed = seed
+        return self
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """Copies of all parameters and buffers, with PyTorch's keys and shapes."""
+        return model_state(self._core, self.input)
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+        """Takes over arrays by name: all of them or, with an error, none.
+
+        Anything with `__array__` will do. With strict, every key has to be there and to be known.
+        """
+        copies, normalize = checked_state(self._kind, self._core, self.input, state, strict)
+        with self._core.access_guard(f"{self._kind}.load_state_dict", write=True):
+            core = self._core if normalize is self.input else self._make_core(self.dtype, normalize)
+            for array, values in copies:  # from here on nothing fails
+                array[...] = values
+            self.input, self._core = normalize, core
+
+    def save(self, path: Any) -> None:
+        """Writes the model to a safetensors file that `nc.load` reads: layers, parameters, buffers, normalisation.
+
+        The file appears whole or not at all. ConfigError for layers written in Python, whose code no file holds;
+        OSError when the disk refuses; ImportError without the package safetensors (pip install nncore[save]).
+        """
+        save_model(parts_of(self), path)
+
+    def to(self, dtype: str) -> Self:
+        """Converts the model itself to another dtype and returns it; arrays handed out before keep the old numbers."""
+        name = _dtype_name(self._kind, dtype)
+        if name != self.dtype:
+            with self._core.access_guard(f"{self._kind}.to", write=True):
+                self._replace_core(name)
+        return self
+
+    def copy(self) -> Self:
+        """A model of its own with the same numbers."""
+        other = self._with(self._renewed_layers(), {"dtype": self.dtype, "seed": self.seed, "input": self.input})
+        other.load_state_dict(self.state_dict())
+        other._link, other._calls = self._link, self._calls
+        return other
+
+    def _with(self, layers: dict[str, Layer], facts: dict[str, Any]) -> Self:
+        """A model of the same kind with layers joined in the same way."""
+        raise NotImplementedError
+
+    def __copy__(self) -> Self:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.copy()
+
+    def _renewed_layers(self) -> dict[str, Layer]:
+        """New layers for all places, those that were in several places still shared."""
+        memo: dict[int, Layer] = {}
+        return {name: renewed(layer, memo) for name, layer in self._layers.items()}
+
+    # ---- Looking at it --------------------------------------------------------------------------------------------
+
+    def summary(self, input_shape: int | Sequence[int] | None = None) -> Summary:
+        """A table of output shapes, parameters and memory for samples of input_shape (without the batch)."""
+        return Summary.of(self._core, self, input_shape)
+
+    def __repr__(self) -> str:
+        lines = [f"  ({name}): {layer!r}" for name, layer in self._layers.items()]
+        facts = f"dtype={self.dtype!r}, seed={self.seed}"
+        if self.input is not None:
+            facts += f", input={self.input!r}"
+        return "\n".join([f"{self._kind}(", *lines, f"  {facts}", ")"])
+
+    def _repr_html_(self) -> str:
+        return html_of(self._kind, self._core, self._layers, self.seed)
+
+
+def core_of(net: Model) -> Any:
+    """The compiled model; another one after `to`, `append` and a new Normalize."""
+    return net._core
+
+
+def layers_of(net: Model) -> Mapping[str, Layer]:
+    """The layers by name."""
+    return net._layers
+
+
+def parts_of(net: Model) -> ModelParts:
+    """What a file holds of it."""
+    return ModelParts(net._kind, net._core, net._layers, net._graph_facts(), net.input, net.seed, net._link, net._calls)
+
+
+def set_link(net: Model, link: str | None) -> None:
+    """How predict reads the outputs: what the loss says that it is trained with."""
+    net._link = link
+
+
+def set_calls(net: Model, calls: int) -> None:
+    """How many forward passes came before, which number the random streams of Dropout."""
+    net._calls = calls
+
+
+def restore(net: Model, link: str | None, calls: int) -> None:
+    """Gives a model the link and the count of forward passes of one that was."""
+    net._link, net._calls = link, calls
+
+
+def _dtype_name(where: str, dtype: Any) -> str:
+    try:
+        name = "" if dtype is None else str(np.dtype(dtype).name)
+    except TypeError:
+        name = ""
+    if name not in ("float32", "float64"):
+        raise ConfigError(f"[{where}] dtype: expected 'float32' or 'float64', got {describe(dtype)}")
+    return name

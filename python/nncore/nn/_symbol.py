@@ -1,0 +1,79 @@
+"""Symbols: what layers compute in a Graph that is being written."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from nncore._support.checks import describe, extents
+from nncore.errors import ConfigError
+
+_numbers = itertools.count()
+
+
+class Symbol:
+    """What a layer gives when it is called on symbols; a Graph is made of an Input and what comes of it."""
+
+    __slots__ = ("_layer", "_number", "_reads")
+
+    def __init__(self, layer: Any, reads: Iterable[Symbol]) -> None:
+        self._layer = layer
+        self._reads = tuple(reads)
+        self._number = next(_numbers)  # grows from what is read to what reads it
+
+    def __repr__(self) -> str:
+        return f"Symbol({self._layer!r})"
+
+
+class Input(Symbol):
+    """The samples that a Graph is given.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        The shape of one sample, without the batch.
+
+    Examples
+    --------
+    >>> x = nc.Input(3)
+    >>> net = nc.Graph(x, nc.Add()(x, nc.Linear(3, 3)(x)), seed=0)
+    >>> net(np.zeros((5, 3))).shape
+    (5, 3)
+    """
+
+    __slots__ = ("shape",)
+
+    def __init__(self, shape: int | Sequence[int]) -> None:
+        super().__init__(None, ())
+        self.shape = extents("Input", "shape", shape, 2**62)
+
+    def __repr__(self) -> str:
+        return f"Input({self.shape})"
+
+
+def symbol_of(layer: Any, inputs: Sequence[Any]) -> Symbol:
+    """What a layer gives for inputs of which some are symbols."""
+    for given in inputs:
+        if not isinstance(given, Symbol):
+            where = type(layer).__name__
+            raise ConfigError(f"[{where}] inputs: expected symbols or arrays, not both, got {describe(given)} beside a Symbol")
+    return Symbol(layer, inputs)
+
+
+def places_of(source: Input, end: Symbol) -> tuple[dict[str, Any], list[list[int]]]:
+    """The layers between two symbols by name, in the order in which they were called, and the values each reads."""
+    found: dict[int, Symbol] = {}
+    waiting = [end]
+    while waiting:
+        symbol = waiting.pop()
+        if symbol._number in found:
+            continue
+        found[symbol._number] = symbol
+        waiting += symbol._reads
+        if isinstance(symbol, Input) and symbol is not source:
+            raise ConfigError(f"[Graph] outputs: expected what comes of {source!r} alone, got what needs {symbol!r}, too")
+    order = [number for number in sorted(found) if found[number] is not source]
+    values = {source._number: 0, **{number: i + 1 for i, number in enumerate(order)}}
+    layers = {str(i): found[number]._layer for i, number in enumerate(order)}
+    return layers, [[values[read._number] for read in found[number]._reads] for number in order]
