@@ -62,7 +62,7 @@ def public(module: Any, base: type) -> list[str]:
 
 
 def activations() -> list[str]:
-    """Registered layers that need no arguments, keep any shape and have no parameters, but for Dropout and merging ones."""
+    """Registered layers without arguments or parameters that keep any shape, but for Dropout and those that merge."""
     found = []
     for name in public(nc.layers, nc.Layer):
         try:

@@ -44,7 +44,7 @@ def test_float32_stays_float32(rng):
 MISFITS = [
     (nc.Add, {}, [(3,), (4,)], r"^\[Add\] x: expected the shape of the first input \(4, 3\), got \(4, 4\)"),
     (nc.Multiply, {}, [(3, 4), (4,)], r"^\[Multiply\] x: expected \(4, 3, 4\) or its leading axes.*got \(4, 4\)"),
-    (nc.Concat, {}, [(3, 4), (3, 5)], r"^\[Concat\] x: expected the shape .*\(4, 3, 4\) but for axis 1, got \(4, 3, 5\)"),
+    (nc.Concat, {}, [(3, 4), (3, 5)], r"^\[Concat\] x: expected the shape .* but for axis 1, got \(4, 3, 5\)"),
     (nc.Concat, {"dim": 3}, [(3, 4), (3, 4)], r"^\[Concat\] x: expected an array with an axis 3, got \(4, 3, 4\)"),
     (nc.Concat, {"dim": -3}, [(3, 4), (3, 4)], r"^\[Concat\] x: expected an array with an axis -3"),
 ]

@@ -134,11 +134,6 @@ def test_inference_is_the_layerwise_run(make):
     assert np.array_equal(net(X), np.concatenate([net(X[:7]), net(X[7:])]))
 
 
-def with_numbers_of(net, other):
-    net.flat_parameters[...] = other.flat_parameters
-    return net
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("clip", [None, 0.5])
 def test_a_chain_is_a_sequential_to_the_bit(dtype, clip):
@@ -180,7 +175,7 @@ def test_sums_of_branches_are_a_residual_to_the_bit(dtype):
     chain = nc.Sequential(
         nc.Conv2d(3, 8, 3, padding=1), *blocks, nc.GlobalAvgPool2d(), nc.Linear(8, 4), dtype=dtype, seed=5
     )
-    with_numbers_of(graph, chain)
+    graph.flat_parameters[...] = chain.flat_parameters
     for net in (graph, chain):
         fit(net, X, y)
     assert np.array_equal(graph.flat_parameters, chain.flat_parameters)
@@ -204,7 +199,7 @@ def test_against_torch(torch):
         assert_allclose(ours.grad, w.grad.numpy(), rtol=1e-9, atol=1e-12)
 
 
-# ---- What a Sequential can do -----------------------------------------------------------------------------------------
+# ---- What a Sequential can do -----------------------------------------------------------------------------------
 
 
 def test_names_summary_and_repr():
@@ -337,7 +332,7 @@ def test_a_residual_and_a_layer_in_python_may_be_parts():
     assert "0.0.weight" in net.state_dict()
 
 
-# ---- What is refused ----------------------------------------------------------------------------------------------------
+# ---- What is refused ----------------------------------------------------------------------------------------------
 
 
 def test_hostile_arguments():
@@ -372,7 +367,7 @@ def test_layers_that_do_not_fit_are_named():
     with pytest.raises(nc.ShapeError, match=r'^\[Linear "1"\] x: expected \(N, 3\), got \(N, 4\)'):
         nc.Graph(x, nc.Linear(3, 2)(nc.Linear(5, 4)(x)))
     layers = nc.Linear(5, 4), nc.Linear(5, 3)
-    with pytest.raises(nc.ShapeError, match=r'^\[Add "2"\] x: expected the shape of the first input \(N, 4\), got \(N, 3\)'):
+    with pytest.raises(nc.ShapeError, match=r'^\[Add "2"\] x: expected the shape of .* \(N, 4\), got \(N, 3\)'):
         nc.Graph(x, nc.Add()(layers[0](x), layers[1](x)))
     assert nc.Graph(x, nc.Concat()(layers[0](x), layers[1](x)), dtype="float64")(np.zeros((2, 5))).shape == (2, 7)
 

@@ -14,8 +14,8 @@ from nncore._support.html import table
 from nncore.errors import ConfigError
 from nncore.nn._layer import Layer, renewed
 from nncore.nn._loss import Loss, spec_of
-from nncore.nn._parameter import value_of
 from nncore.nn._model import Model, core_of
+from nncore.nn._parameter import value_of
 from nncore.nn._sequential import Sequential
 
 _OK = 1e-6
@@ -112,7 +112,7 @@ def gradcheck(
     True
     """
     if isinstance(model, Layer):
-        double = Sequential({"0": renewed(model, {})}, dtype="float64", seed=0)
+        double: Model = Sequential({"0": renewed(model, {})}, dtype="float64", seed=0)
         for parameter, given in zip(double.parameters(), model.parameters(), strict=True):
             parameter.value = value_of(given, "nncore.gradcheck")
     elif isinstance(model, Model):

@@ -1,4 +1,4 @@
-"""What Residual adds to a generated layer: the layers inside are objects of their own."""
+"""What some generated layers have besides: Residual holds layers, and Add, Multiply and Concat take several inputs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from nncore import _core
 from nncore._registry.registered import CLASSES
 from nncore._support.checks import describe
 from nncore.errors import ConfigError
-from nncore.nn._layer import CompiledLayer, Layer, handle_of, renewed
+from nncore.nn._layer import CompiledLayer, Layer, handle_of, renewed, spec_of
+from nncore.nn._symbol import Symbol, symbol_of
 
 
 class Container(CompiledLayer):
@@ -46,6 +47,20 @@ class Container(CompiledLayer):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self._layers)
+
+
+class Merge(CompiledLayer):
+    """Base of Add, Multiply and Concat."""
+
+    def __call__(self, *x: Any) -> Any:
+        """The outputs for the inputs x (N, …), one or more of them; for symbols the next symbol of a Graph."""
+        if not x:
+            raise ConfigError(f"[{type(self).__name__}] inputs: expected one or more, got none")
+        if any(isinstance(given, Symbol) for given in x):
+            return symbol_of(self, x)
+        if len(x) == 1:
+            return super().__call__(x[0])
+        return _core.run_inputs(spec_of(self), type(self).__name__, x)
 
 
 def _rebuild(cls: type[Container], layers: list[Layer]) -> Container:

@@ -18,9 +18,9 @@ _Given = TypeVar("_Given", bound=Symbol)
 class Graph(Model):
     """A model of layers whose outputs may be read by several others.
 
-    Layers are called on symbols, from an `Input` on; `Add`, `Multiply` and `Concat` join branches. Layers are called
-    "0", "1", … in the order of the calls. A layer object that is called twice shares its parameters. Everything that a
-    Sequential can do a Graph can do, too.
+    Layers are called on symbols, from an `Input` on; `Add`, `Multiply` and `Concat` join branches. In the order of the
+    calls they get the names "0", "1", … A layer object that is called twice shares its parameters. A Graph can do what
+    a Sequential can.
 
     Parameters
     ----------
@@ -94,11 +94,9 @@ class Graph(Model):
 
     def __getitem__(self, index: int | str) -> Layer:
         """A layer by position or name."""
-        if isinstance(index, str):
-            return self._layers[index]
         if isinstance(index, slice):
-            raise ConfigError(f"[Graph] index: expected a position or a name, got {index!r}; only a Sequential has parts")
-        return list(self._layers.values())[index]
+            raise ConfigError(f"[Graph] index: expected a position or a name, got {index!r}")
+        return super().__getitem__(index)
 
     def _with(self, layers: dict[str, Layer], facts: dict[str, Any]) -> Graph:
         return joined(layers, self._reads, self._shape, **facts)
@@ -116,9 +114,7 @@ class Graph(Model):
         return "\n".join([lines[0], f"  input: {self._shape}", *lines[1:]])
 
 
-def joined(
-    layers: Mapping[str, Layer], reads: Sequence[Sequence[int]], shape: tuple[int, ...], **facts: Any
-) -> Graph:
+def joined(layers: Mapping[str, Layer], reads: Sequence[Sequence[int]], shape: tuple[int, ...], **facts: Any) -> Graph:
     """A Graph from its parts: of each layer the values that it reads, 0 the input, i + 1 what layer i gives."""
     net = Graph.__new__(Graph)
     net._join(layers, reads, shape, facts)

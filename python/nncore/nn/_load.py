@@ -12,11 +12,10 @@ from nncore._registry.recipe import Reader
 from nncore._support.checks import LARGEST_SEED, describe, extents, integer
 from nncore._support.files import path_of
 from nncore._support.tensor_file import TensorFile, reading
-from nncore.nn._container import Container
-from nncore.nn._graph import joined
+from nncore.nn._container import Container, Merge
+from nncore.nn._graph import Graph, joined
 from nncore.nn._layer import Layer, spec_of
-from nncore.nn._merge import Merge
-from nncore.nn._model import Model, core_of, restore
+from nncore.nn._model import core_of, restore
 from nncore.nn._normalize import Normalize
 from nncore.nn._save import arrays_of, model_arrays
 from nncore.nn._sequential import Sequential
@@ -24,8 +23,8 @@ from nncore.nn._sequential import Sequential
 _LINKS = (None, "identity", "softmax", "log_softmax", "sigmoid", "sign")
 
 
-def load(path: Any) -> Any:
-    """Reads a model that `save` of a Sequential or a Graph wrote, or the model of a checkpoint that `Trainer.save` wrote.
+def load(path: Any) -> Sequential | Graph:
+    """Reads a model that its `save` wrote, or the model of a checkpoint that `Trainer.save` wrote.
 
     Parameters
     ----------
@@ -60,7 +59,7 @@ def load(path: Any) -> Any:
         return read_model(file, file.facts["model"], prefix)
 
 
-def read_model(file: TensorFile, facts: Mapping[str, Any], prefix: str) -> Model:
+def read_model(file: TensorFile, facts: Mapping[str, Any], prefix: str) -> Sequential | Graph:
     """A model from the facts, with the arrays called `prefix` and their name."""
     names = {name.removeprefix(prefix) for name in file.shapes if name.startswith(prefix)}
     reader = Reader(facts["layers"], max_layers=file.size // 256)
@@ -80,7 +79,7 @@ def read_model(file: TensorFile, facts: Mapping[str, Any], prefix: str) -> Model
         normalize = Normalize(file[prefix + "input.mean"], file[prefix + "input.std"])
     calls = integer("load", "calls", facts["calls"], 0, 2**62)
     made_with = {"dtype": facts["dtype"], "seed": seed, "input": normalize}
-    net: Model
+    net: Sequential | Graph
     if "reads" in facts:
         shape = extents("load", "input_shape", facts.get("input_shape"), 2**62)
         net = joined(places, _checked_reads(file, facts["reads"], list(places.values())), shape, **made_with)

@@ -16,8 +16,7 @@ from nncore.errors import ConfigError, StateError
 from nncore.nn._layer import Layer, handle_of, renewed
 from nncore.nn._normalize import Normalize, numbers_of
 from nncore.nn._parameter import Parameter, parameters_of
-from nncore.nn._save import ModelParts, save_model
-from nncore.nn._state_dict import checked_state, model_state
+from nncore.nn._save import ModelParts, checked_state, model_state, save_model
 from nncore.nn._summary import Summary, html_of
 
 
@@ -76,6 +75,10 @@ class Model:
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self._layers.values())
+
+    def __getitem__(self, index: int | str) -> Layer:
+        """A layer by position or name."""
+        return self._layers[index] if isinstance(index, str) else list(self._layers.values())[index]
 
     # ---- Computing ------------------------------------------------------------------------------------------------
 

@@ -53,7 +53,7 @@ class Sequential(Model):
         if not isinstance(x, Symbol):
             return super().__call__(x)
         if self.input is not None:
-            raise ConfigError("[Sequential] input: expected a model without Normalize to join a Graph, which may have one")
+            raise ConfigError("[Sequential] input: expected none in a part of a Graph, which may have one itself")
         for layer in self:
             x = layer(x)
         return x
@@ -64,10 +64,8 @@ class Sequential(Model):
     def __getitem__(self, index: slice) -> Sequential: ...
     def __getitem__(self, index: int | str | slice) -> Layer | Sequential:
         """A layer by position or name, or a model of some of the layers, with the same parameters."""
-        if isinstance(index, str):
-            return self._layers[index]
         if not isinstance(index, slice):
-            return list(self._layers.values())[index]
+            return super().__getitem__(index)
         chosen = dict(list(self._layers.items())[index])
         first = bool(chosen) and next(iter(chosen)) == next(iter(self._layers))
         return Sequential(chosen, dtype=self.dtype, seed=self.seed, input=self.input if first else None)

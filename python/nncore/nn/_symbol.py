@@ -56,8 +56,8 @@ def symbol_of(layer: Any, inputs: Sequence[Any]) -> Symbol:
     """What a layer gives for inputs of which some are symbols."""
     for given in inputs:
         if not isinstance(given, Symbol):
-            where = type(layer).__name__
-            raise ConfigError(f"[{where}] inputs: expected symbols or arrays, not both, got {describe(given)} beside a Symbol")
+            what = f"got {describe(given)} beside a Symbol"
+            raise ConfigError(f"[{type(layer).__name__}] inputs: expected symbols or arrays, not both, {what}")
     return Symbol(layer, inputs)
 
 
@@ -72,7 +72,8 @@ def places_of(source: Input, end: Symbol) -> tuple[dict[str, Any], list[list[int
         found[symbol._number] = symbol
         waiting += symbol._reads
         if isinstance(symbol, Input) and symbol is not source:
-            raise ConfigError(f"[Graph] outputs: expected what comes of {source!r} alone, got what needs {symbol!r}, too")
+            what = f"expected what comes of {source!r} alone, got what needs {symbol!r}, too"
+            raise ConfigError(f"[Graph] outputs: {what}")
     order = [number for number in sorted(found) if found[number] is not source]
     values = {source._number: 0, **{number: i + 1 for i, number in enumerate(order)}}
     layers = {str(i): found[number]._layer for i, number in enumerate(order)}

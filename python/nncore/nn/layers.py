@@ -1,19 +1,16 @@
 """Layers, generated from the compiled core's registry."""
 
 from nncore._registry.generate import make_classes, schemas
-from nncore.nn._container import Container
+from nncore.nn._container import Container, Merge
 from nncore.nn._initializer import Initializer
 from nncore.nn._layer import CompiledLayer, Layer
-from nncore.nn._merge import Merge
 
 _HOME = "nncore.layers"  # where users find them
 _bases: dict[str, type[CompiledLayer]] = {
     "Residual": Container,
     **{schema["name"]: Merge for schema in schemas("layer") if schema["traits"].get("merges")},
 }
-_made = make_classes(
-    "layer", CompiledLayer, _HOME, bases=_bases, types={"Initializer": Initializer, "Layer": Layer}
-)
+_made = make_classes("layer", CompiledLayer, _HOME, bases=_bases, types={"Initializer": Initializer, "Layer": Layer})
 globals().update(_made)
 
 Layer.__module__ = _HOME

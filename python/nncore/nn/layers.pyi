@@ -2,8 +2,7 @@
 from collections.abc import Sequence
 
 from nncore.nn._initializer import Initializer
-from nncore.nn._container import Container
-from nncore.nn._merge import Merge
+from nncore.nn._container import Container, Merge
 from nncore.nn._layer import CompiledLayer, Layer as Layer
 
 class Add(Merge):

@@ -14,8 +14,8 @@ from nncore._support.checks import cast, describe, integer, number, positive
 from nncore._support.html import facts
 from nncore._support.html import number as shown_number
 from nncore.errors import ConfigError, StateError
-from nncore.nn._parameter import checked
 from nncore.nn._model import Model, core_of
+from nncore.nn._parameter import checked
 from nncore.optim._schedule import Schedule
 
 #: True while a sweep builds: its trainers take optimizers that are new, so that one may serve many runs.

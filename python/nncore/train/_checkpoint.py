@@ -16,8 +16,8 @@ from nncore._support.tensor_file import write as write_tensors
 from nncore.errors import ConfigError, FormatError
 from nncore.nn._load import read_model
 from nncore.nn._loss import Loss
-from nncore.nn._save import model_arrays, model_facts
 from nncore.nn._model import Model, parts_of
+from nncore.nn._save import model_arrays, model_facts
 from nncore.optim._optimizer import Optimizer, bind
 from nncore.train._augment import Augment
 from nncore.train._history import STATE_FACTS, History, history_from

@@ -100,7 +100,7 @@ class Trainer:
             ("optimizer", optimizer, Optimizer),
         ):
             if not isinstance(given, wanted):
-                what = "a Sequential or a Graph" if wanted is Model else "an Optimizer" if wanted is Optimizer else "a Loss"
+                what = {"model": "a Sequential or a Graph", "loss": "a Loss", "optimizer": "an Optimizer"}[name]
                 raise ConfigError(f"[Trainer] {name}: expected {what}, got {describe(given)}")
         check_end(model, loss)
         self._set_options(

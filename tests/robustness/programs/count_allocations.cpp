@@ -1,4 +1,5 @@
-/// Preloaded into Python: counts what is asked of malloc and its like, by anyone; operator new asks malloc.
+/// Preloaded into Python: counts what is asked of malloc and its like, by anyone; operator new asks malloc. The arrays
+/// of the core come from aligned_alloc: their bytes are counted, too.
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
@@ -9,8 +10,9 @@ void* __libc_calloc(std::size_t count, std::size_t n);
 void* __libc_realloc(void* p, std::size_t n);
 void* __libc_memalign(std::size_t alignment, std::size_t n);
 
-static std::atomic<long> count{0};
+static std::atomic<long> count{0}, aligned{0};
 long allocations() { return count.load(); }
+long aligned_bytes() { return aligned.load(); }
 
 void* malloc(std::size_t n) {
   ++count;
@@ -26,6 +28,7 @@ void* realloc(void* p, std::size_t n) {
 }
 void* aligned_alloc(std::size_t alignment, std::size_t n) {
   ++count;
+  aligned += static_cast<long>(n);
   return __libc_memalign(alignment, n);
 }
 int posix_memalign(void** p, std::size_t alignment, std::size_t n) {
