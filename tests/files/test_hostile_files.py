@@ -309,3 +309,39 @@ def test_claims_without_content_end_before_there_is_memory_for_them(tmp_path):
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, done.stdout) == (0, "refused\n"), done.stderr[-500:]
+
+
+# ---- Graphs -------------------------------------------------------------------------------------------------------
+
+
+def graph():
+    x = nc.Input(3)
+    return nc.Graph(x, nc.Linear(3, 2)(nc.Add()(x, nc.Tanh()(nc.Linear(3, 3)(x)))), seed=1)
+
+
+FORGED = {
+    "no list": {"reads": 7},
+    "too few": {"reads": [[0]]},
+    "from the future": {"reads": [[0], [3], [0, 2], [3]]},
+    "of itself": {"reads": [[0], [2], [0, 2], [3]]},
+    "negative": {"reads": [[0], [-1], [0, 2], [3]]},
+    "no number": {"reads": [[0], [True], [0, 2], [3]]},
+    "nothing": {"reads": [[0], [1], [], [3]]},
+    "two for one": {"reads": [[0], [1], [0, 2], [3, 0]]},
+    "not read": {"reads": [[0], [0], [0, 2], [3]]},
+    "input not read": {"reads": [[0], [1], [0, 2], [2]]},
+    "no shape": {"input_shape": None},
+    "a wrong shape": {"input_shape": [-3]},
+    "a shape that does not fit": {"input_shape": [4]},
+    "a huge shape": {"input_shape": [2**61, 3]},
+}
+
+
+@pytest.mark.parametrize("how", FORGED)
+def test_forged_graphs(how, tmp_path):
+    path = tmp_path / "file"
+    graph().save(path)
+    content = path.read_bytes()
+    path.write_bytes(forged(content, lambda facts: facts["model"].update(link=None)))
+    assert repr(nc.load(path)) == repr(graph())
+    refuses(path, forged(content, lambda facts: facts["model"].update(FORGED[how])), nc.load)
