@@ -283,3 +283,17 @@ def test_no_array_holds_the_columns_of_a_batch():
     """They would take 64·9·(64·64)·64 numbers, 604 MB; the net's own arrays and gradients need about 200."""
     (grown,) = run_program(Path(__file__).parent / "programs" / "growth_of_a_convolution.py")
     assert int(grown) < 400, f"{grown} MB more"
+
+
+def test_linear_on_images_reads_them_as_they_are(rng):
+    """Behind a convolution images are channel-blocked, and Linear, which acts on their rows, is not made for that."""
+    X, y = rng.normal(size=(8, 3, 6, 6)), rng.integers(0, 3, 8)
+    nets = [
+        nc.Sequential(
+            nc.Conv2d(3, 5, 3, padding=1), nc.Linear(6, 4), nc.Flatten(), nc.Linear(120, 3), dtype="float64", seed=0
+        )
+        for _ in range(2)
+    ]
+    value = nc.Trainer(nets[0], nc.CrossEntropyLoss(), nc.SGD(lr=0.1), batch_size=8).step(X, y)
+    expected, _ = nc.CrossEntropyLoss()(nets[1](X), y)
+    np.testing.assert_allclose(value, expected, rtol=1e-12)

@@ -66,7 +66,7 @@ class Linear final : public UnaryLayer<T> {
     if (layout == Layout::feature_major) {
       return rows_per_sample_ == 1 ? std::make_unique<FeatureMajorLinear<T>>(K_, C_, bias_) : nullptr;
     }
-    return product();
+    return layout == Layout::batch_major ? product() : nullptr;
   }
 
  private:
