@@ -3,9 +3,9 @@ by layer. A layer that is lowered must say for which layouts; one that is not ge
 
 import numpy as np
 import pytest
-from support import cases
 
 import nncore as nc
+from support import cases
 
 C, SIZE, N = 5, 6, 4  # five channels fill no register
 
