@@ -64,7 +64,7 @@ class Optimizer(Registered):
 
     def step(self, model: Model) -> None:
         """Changes every parameter by its gradient; gradients stay as they are."""
-        self._bind(model).step(core_of(model))
+        self._bind(model).step(self._model_core)
 
     def _repr_html_(self) -> str:
         shown = {key: repr(value) for key, value in {**self._spec.args, **self._config}.items()}
