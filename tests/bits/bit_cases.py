@@ -96,10 +96,10 @@ def train(case: Net, dtype: str, threads: int) -> dict[str, Any]:
     """One pass by hand, then STEPS steps of fit, then evaluation."""
     nc.set_num_threads(threads)
     made = case.layers()
-    if isinstance(made, nc.Sequential):
-        model = made.to(dtype)
-    else:
+    if isinstance(made, list):
         model = nc.Sequential(*made, dtype=dtype, seed=case.seed, input=case.input)
+    else:
+        model = made.to(dtype)
     X, loss, parts = inputs(case), case.loss(), {}
     few = min(case.samples, 24)
     parts["initial weights"] = before = model.state_dict()
@@ -118,7 +118,7 @@ def train(case: Net, dtype: str, threads: int) -> dict[str, Any]:
     parts["optimizer"] = trainer.optimizer.state_dict()
     parts["history"] = [history.epochs, history.steps]
     parts["outputs"] = [model(X), model.predict(X[:few]), trainer.evaluate(X, y)]
-    if any(isinstance(model[i], nc.Linear | nc.Conv2d) for i in range(len(model))):
+    if any(isinstance(layer, nc.Linear | nc.Conv2d) for layer in model):
         assert any(not np.array_equal(before[key], after[key]) for key in before), "nothing was trained"
     assert all(np.isfinite(value).all() for value in after.values()), "the weights are not finite"
     return parts

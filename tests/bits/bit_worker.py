@@ -12,6 +12,7 @@ from typing import Any
 
 import bit_beyond  # noqa: F401  the modules enter their cases
 import bit_dense  # noqa: F401
+import bit_graphs  # noqa: F401
 import bit_images  # noqa: F401
 import bit_residual  # noqa: F401
 import bit_settings  # noqa: F401

@@ -99,8 +99,12 @@ def test_a_kernel_set_that_is_not_there_ends_the_comparison():
         ({"parts": {"a": "1"}}, {"failed": "no"}, "x: NEW failed\nno"),
         ({"failed": "yes"}, {"failed": "yes"}, "x: OLD failed\nyes"),
         ({"parts": {"a": "1"}}, None, "x: only in OLD"),
+        (None, {"failed": "no"}, "x: NEW failed\nno"),
+        (None, {"parts": {"a": "1"}, "threads": ["a"]}, "x: the number of threads changes a"),
     ],
 )
 def test_differences_are_named(old, new, said):
-    assert compare_builds.differences({"": {}, "x": old}, {"": {}, **({} if new is None else {"x": new})})[0] == said
+    given = [{"": {}, "x": outcome} if outcome is not None else {"": {}} for outcome in (old, new)]
+    assert compare_builds.differences(*given)[0] == said
+    assert compare_builds.differences({"": {}}, {"": {}, "x": {"parts": {"a": "1"}, "threads": []}}) == []
     assert compare_builds.differences({"x": {"parts": {"a": "1"}}}, {"x": {"parts": {"a": "1"}, "threads": []}}) == []
