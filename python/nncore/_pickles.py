@@ -1,4 +1,4 @@
-"""Pickles made before the modules lay in packages name them by their old places: these lead to the new ones."""
+"""Aliases for the former module names, which pickles of earlier versions contain."""
 
 import importlib
 import sys

@@ -1,4 +1,4 @@
-"""Callbacks: what happens around and after each epoch of a fit."""
+"""Callbacks, which fit calls at its begin, after each epoch and at its end."""
 
 from nncore.diagnostics._monitor import Monitor
 from nncore.loggers._live_plot import LivePlot
@@ -19,4 +19,4 @@ __all__ = [
 ]
 
 for _made in (CSVLogger, Callback, EarlyStopping, LambdaCallback, ModelCheckpoint):
-    _made.__module__ = __name__  # where users find them
+    _made.__module__ = __name__  # the public module

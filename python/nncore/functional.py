@@ -1,8 +1,8 @@
-"""Layers as functions: NumPy arrays in and out, computed by the compiled kernels."""
+"""Layers as functions of NumPy arrays, computed by the compiled kernels; the activations are generated from the registry."""
 
 from typing import TYPE_CHECKING
 
 from nncore.nn.functional import *  # noqa: F403
 
-if not TYPE_CHECKING:  # type checkers read the names of a star, and no __all__ of another module
+if not TYPE_CHECKING:  # type checkers take the names from the star import, not from this list
     from nncore.nn.functional import __all__  # noqa: F401

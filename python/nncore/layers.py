@@ -4,5 +4,5 @@ from typing import TYPE_CHECKING
 
 from nncore.nn.layers import *  # noqa: F403
 
-if not TYPE_CHECKING:  # type checkers read the names of a star, and no __all__ of another module
+if not TYPE_CHECKING:  # type checkers take the names from the star import, not from this list
     from nncore.nn.layers import __all__  # noqa: F401

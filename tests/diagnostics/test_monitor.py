@@ -286,7 +286,7 @@ def test_errors():
             nc.Monitor(**arguments)
     monitor = nc.Monitor()
     assert not monitor and len(monitor) == 0
-    with pytest.raises(nc.StateError, match="nothing was seen"):
+    with pytest.raises(nc.StateError, match="no observations yet"):
         monitor["0.weight"]
     X, y = data()
     nc.Trainer(make_net(), nc.CrossEntropyLoss(), nc.SGD()).fit(X, y, epochs=1, callbacks=[monitor])

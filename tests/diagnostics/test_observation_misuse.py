@@ -149,7 +149,7 @@ def test_copies_of_a_monitor_have_its_numbers(copied):
     for name in monitor:
         for key, values in monitor[name].items():
             np.testing.assert_array_equal(other[name][key], values)
-    assert other.steps.tolist() == [0, 1, 2, 3] and "4 looks at" in repr(other)
+    assert other.steps.tolist() == [0, 1, 2, 3] and "4 observations of" in repr(other)
     with pytest.raises(nc.StateError, match="model: expected a monitor that watched a fit here"):
         other.model  # noqa: B018
     trainer().fit(X, Y, 1, callbacks=[other])
@@ -189,7 +189,7 @@ def test_every_is_a_count(make, every):
         make(every)
 
 
-def test_a_huge_every_looks_once():
+def test_a_huge_every_observes_once():
     monitor = nc.Monitor(every=2**62)
     trainer().fit(X, Y, 3, callbacks=[monitor])
     assert monitor.steps.tolist() == [0] and "1 look at 14 tensors" in repr(monitor)

@@ -105,7 +105,7 @@ def test_model_and_summary():
 def test_monitor():
     net = nc.Sequential(nc.Linear(2, 3), nc.ReLU(), seed=0)
     monitor = nc.Monitor(every=2)
-    assert "nothing seen yet" in monitor._repr_html_()
+    assert "no observations yet" in monitor._repr_html_()
     nc.Trainer(net, nc.MSELoss(), nc.SGD(), batch_size=5).fit(
         np.ones((10, 2)), np.zeros((10, 3)), 3, callbacks=[monitor]
     )

@@ -105,7 +105,7 @@ def test_update_ratios_leave_out_what_a_logarithm_has_not():
     assert any(np.allclose(line.get_ydata(), 1e-3) for line in display.ax_.lines)
 
 
-def test_gradient_flow_of_a_monitor_draws_its_looks():
+def test_gradient_flow_of_a_monitor_draws_its_observations():
     monitor = full()
     display = nc.plot.gradient_flow(monitor)
     assert list(display.lines_) == ["step 0", "step 10", "step 20"]
@@ -118,10 +118,10 @@ def test_gradient_flow_of_a_monitor_draws_its_looks():
 
 
 @pytest.mark.parametrize("name", (*EVERY, "gradient_flow"))
-def test_a_monitor_that_saw_nothing_is_refused(name):
+def test_a_monitor_without_observations_is_refused(name):
     monitor = nc.Monitor()
     monitor.on_fit_begin(SimpleNamespace(model=NET))
-    with pytest.raises(nc.StateError, match=r"\[Monitor\] nothing was seen yet"):
+    with pytest.raises(nc.StateError, match=r"\[Monitor\] no observations yet"):
         getattr(nc.plot, name)(monitor)
 
 

@@ -1,1 +1,1 @@
-"""From the compiled core's registry to Python: classes, their documentation, stubs, recipes for files."""
+"""Made from the compiled core's registry: classes with their documentation, stubs, recipes for files."""

@@ -19,7 +19,7 @@ def schemas(kind: str) -> list[Schema]:
 
 
 def signature_of(schema: Schema, types: Mapping[str, Any]) -> inspect.Signature:
-    """The signature that a schema's fields make; `types`: what its annotations may name."""
+    """The signature of a schema's fields; `types`: name -> type for names in their annotations."""
     usual = (
         inspect.Parameter.VAR_POSITIONAL
         if schema["traits"].get("variadic")
@@ -63,7 +63,7 @@ def _indented(text: str) -> str:
 
 
 def function_names(schema: Schema) -> list[str]:
-    """The name of the function that a layer is in nncore.functional, if it is one."""
+    """The name of the layer's function in nncore.functional; empty if it has none."""
     return [schema["traits"][trait] for trait in ("activation", "function") if trait in schema["traits"]]
 
 
@@ -75,10 +75,9 @@ def make_classes(
     bases: Mapping[str, type[_Class]] | None = None,
     types: Mapping[str, Any] | None = None,
 ) -> dict[str, type[_Class]]:
-    """A class for each registered thing of a kind, as if it had been written in `module`, where users find it.
+    """A class for each schema of a kind, with `module`, the public one, as its `__module__`. Each is entered in CLASSES.
 
-    `bases`: other bases than `base`, by name; `types`: what annotations of the arguments name. Each is entered in
-    CLASSES.
+    `bases`: class name -> another base than `base`; `types`: name -> type for names in annotations of the arguments.
     """
     base.__module__ = module
     made: dict[str, type[_Class]] = {}
@@ -92,7 +91,7 @@ def make_classes(
             "_kind": kind,
             "_traits": schema["traits"],
         }
-        if name == base.__name__:  # the base is one of them
+        if name == base.__name__:  # the base itself has a schema (Schedule)
             for key, value in namespace.items():
                 setattr(base, key, value)
             made[name] = base

@@ -1,4 +1,4 @@
-"""Registered things as JSON and back: what a file says of a layer, a loss, an optimizer. No code is named or run."""
+"""Layers, losses, optimizers, … as JSON recipes (name and arguments) and back. Recipes name no code, and run none."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def class_of(kind: object, name: object) -> type[Registered]:
 
 
 class Writer:
-    """Turns arguments into JSON. Objects of the class `layer` are listed once each, so that shared ones stay shared."""
+    """Turns arguments into JSON. Instances of `layer` are listed once each, so that shared layers stay shared."""
 
     def __init__(self, where: str, layer: type | None = None) -> None:
         self.layers: list[Any] = []
@@ -36,7 +36,7 @@ class Writer:
         self._known: dict[int, int] = {}
 
     def value(self, given: Any) -> Any:
-        """Any argument."""
+        """An argument as JSON."""
         if isinstance(given, self._layer):
             return {"layer": self.layer(given)}
         if isinstance(given, Registered):
@@ -58,11 +58,11 @@ class Writer:
         raise ConfigError(f"[{self._where}] cannot save {describe(given)}: Python code is not written to files")
 
     def named(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Arguments by name."""
+        """A dict of arguments as JSON."""
         return {key: self.value(value) for key, value in given.items()}
 
     def recipe(self, given: Any) -> dict[str, Any]:
-        """Name and arguments of something registered."""
+        """Class name and arguments of an object of a generated class."""
         if not is_generated(given):
             raise ConfigError(
                 f"[{self._where}] cannot save {describe(given)}: {type(given).__name__} is written in Python, and "
@@ -71,7 +71,7 @@ class Writer:
         return {"name": type(given).__name__, "args": self.named(parts_of(given))}
 
     def layer(self, given: Any) -> int:
-        """The number of a layer in `layers`; those inside it come before it."""
+        """The index of a layer in `layers`; the layers inside it come before it."""
         if id(given) not in self._known:
             self.layers.append(self.recipe(given))
             self._known[id(given)] = len(self.layers) - 1
@@ -79,11 +79,11 @@ class Writer:
 
 
 class Reader:
-    """Makes registered things from JSON; `max_layers` of them, each layer counted in every place it stands in."""
+    """Makes objects from recipes: at most `max_layers` layers, a shared layer counted once per use."""
 
     def __init__(self, layers: Any = (), max_layers: int = 0) -> None:
         self.layers: list[Any] = []
-        self._sizes: list[tuple[int, int]] = []  # of each: how many layers it is made of, and how deep they lie
+        self._sizes: list[tuple[int, int]] = []  # of each: number of layers in it, itself included, and their depth
         self._inside: list[tuple[int, int]] = []
         self._max_layers = max_layers
         for recipe in _of(list, layers, "a list of layers") if layers else []:
@@ -92,10 +92,10 @@ class Reader:
             depth = 1 + max((depth for _, depth in self._inside), default=0)
             self._sizes.append((1 + sum(size for size, _ in self._inside), depth))
             self.layers.append(made)
-        self._inside = []  # from here on the places of the model are counted
+        self._inside = []  # from here on `layer` counts the uses in the model
 
     def layer(self, number: Any) -> Any:
-        """One of the layers made so far."""
+        """The layer of an index, of those made so far."""
         if type(number) is not int or not 0 <= number < len(self.layers):
             raise FormatError(f"expected the number of a layer before this one, got {describe(number)}")
         self._inside.append(self._sizes[number])
@@ -104,16 +104,16 @@ class Reader:
         return self.layers[number]
 
     def make(self, kind: str, recipe: Any) -> Any:
-        """A registered thing from its name and arguments, which its class checks."""
+        """An object from its recipe; its class checks the arguments."""
         recipe = _of(dict, recipe, f"the recipe of a {kind}")
         return class_of(kind, recipe.get("name"))(**self.named(recipe.get("args")))
 
     def named(self, given: Any, depth: int = 0) -> dict[str, Any]:
-        """Arguments by name."""
+        """A dict of arguments from JSON."""
         return {key: self.value(value, depth) for key, value in _of(dict, given, "arguments by name").items()}
 
     def value(self, given: Any, depth: int = 0) -> Any:
-        """Any argument."""
+        """An argument from JSON."""
         if depth > _MAX_DEPTH:
             raise FormatError(f"expected at most {_MAX_DEPTH} levels of arguments")
         if isinstance(given, list):

@@ -1,4 +1,4 @@
-"""Base of the classes made from the compiled core's registry, and the table of all of them."""
+"""Base of the classes generated from the compiled core's registry, and the table of these classes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _Class = TypeVar("_Class", bound="Registered")
 
 
 class Registered:
-    """Base of the generated classes: an immutable recipe with checked arguments."""
+    """Base of the generated classes: a name with checked arguments, which do not change."""
 
     __signature__: inspect.Signature
     _kind: str
@@ -26,11 +26,11 @@ class Registered:
         given = self._by_name(*args, **kwargs)
         self._spec = _core.Spec(self._kind, type(self).__name__, given)
         checked = self._spec.args
-        # Sequences of numbers as the core has them: the caller may change its own later.
+        # Sequences of numbers are the core's tuples, not the caller's objects, which may change later.
         self._config = {key: checked[key] if isinstance(checked[key], tuple) else given[key] for key in given}
 
     def _by_name(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Arguments by name; TypeError that shows the signature."""
+        """Arguments by name; a TypeError contains the signature."""
         try:
             return dict(self.__signature__.bind(*args, **kwargs).arguments)
         except TypeError as error:
@@ -42,7 +42,7 @@ class Registered:
         return dict(self._config)
 
     def _parts(self) -> dict[str, Any]:
-        """The arguments that make another one of the same parts: config, with objects where config has recipes."""
+        """The arguments of an object with the same parts: config, with layers where config has (class name, config)."""
         return self._config
 
     def __repr__(self) -> str:
@@ -59,21 +59,21 @@ class Registered:
 
 
 def rebuild(cls: type[_Class], config: dict[str, Any]) -> _Class:
-    """What pickle calls."""
+    """Unpickles an object of a generated class."""
     return cls(**config)
 
 
-#: The generated classes by kind and name: what recipes in files and in containers name.
+#: The generated classes by (kind, name), as recipes in files and in containers name them.
 CLASSES: dict[tuple[str, str], type[Registered]] = {}
 
 
 def is_generated(given: object) -> bool:
-    """Is its class one of the registry's, and not a subclass of one?"""
+    """Whether its class is a generated one, and not a subclass of one."""
     return isinstance(given, Registered) and CLASSES.get((given._kind, type(given).__name__)) is type(given)
 
 
 def spec_of(given: Registered) -> Any:
-    """What the compiled core makes it from."""
+    """The spec that the compiled core makes it from."""
     return given._spec
 
 
@@ -83,14 +83,14 @@ def kind_of(given: Registered) -> str:
 
 
 def traits_of(given: object) -> dict[str, Any]:
-    """The facts that its schema states, {"activation": "silu"}; of what is written in Python none."""
+    """The traits of its schema, such as {"activation": "silu"}; {} for classes written in Python."""
     return given._traits if isinstance(given, Registered) else {}
 
 
 def parts_of(given: Registered) -> dict[str, Any]:
-    """The arguments that make another one of the same parts."""
+    """The arguments of an object with the same parts."""
     return given._parts()
 
 
-# Specs that travel inside configurations (an initialiser in a layer's arguments) pickle as what made them.
+# Specs inside configurations (an initialiser among a layer's arguments) pickle as kind, name and arguments.
 copyreg.pickle(_core.Spec, lambda spec: (_core.Spec, (spec.kind, spec.name, spec.args)))

@@ -18,10 +18,10 @@ class _Classes(NamedTuple):
     kind: str
     base: str  # of the classes
     home: str  # the module of the base
-    imports: tuple[str, ...] = ()  # that annotations need
-    lines: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()  # of these lines
-    user_base: str = ""  # the base of users' own classes, where it is another
+    imports: tuple[str, ...] = ()  # lines, for names in annotations
+    lines: tuple[str, ...] = ()  # declarations beside the classes
+    names: tuple[str, ...] = ()  # declared by `lines`
+    user_base: str = ""  # public base for classes written in Python, if it is not `base`
 
 
 _MODULES = {
@@ -64,7 +64,7 @@ def _text_of_classes(stub: _Classes) -> str:
     public = stub.user_base or stub.base
     bases = f"{stub.base}, {public} as {public}" if stub.user_base else f"{public} as {public}"
     out = [_HEAD, *stub.imports, f"from nncore.{stub.home} import {bases}", "", *stub.lines]
-    every = [schema for schema in schemas(stub.kind) if schema["name"] != public]  # the base has its own file
+    every = [schema for schema in schemas(stub.kind) if schema["name"] != public]  # the base is imported
     for schema in every:
         traits = schema["traits"]
         base = "Container" if traits.get("variadic") else "Merge" if traits.get("merges") else stub.base
@@ -88,7 +88,7 @@ def _class_lines(schema: Schema, base: str) -> list[str]:
 
 
 def _text_of_activations() -> str:
-    """What nn/activations has for all, and a function for each layer that has one."""
+    """The fixed part of nn/activations, and a function for each layer that has one."""
     out = [
         _HEAD,
         "from typing import Any",

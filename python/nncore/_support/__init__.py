@@ -1,1 +1,1 @@
-"""What every package of nncore may use: argument checks, files, HTML, Ctrl-C, threads. Knows nothing of nets."""
+"""For every package of nncore: argument checks, files, HTML, Ctrl-C, threads. Independent of models and training."""

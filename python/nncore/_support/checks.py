@@ -1,4 +1,4 @@
-"""Argument checks of the Python face: the checked value, or an error `[function] argument: expected …, got …`."""
+"""Argument checks: each returns the checked value or raises an error `[function] argument: expected …, got …`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def describe(value: object) -> str:
         return f"an array of shape {value.shape} and dtype {value.dtype}"
     try:
         return reprlib.repr(value)
-    except Exception:  # integers of many thousand digits, objects that cannot be shown
+    except Exception:  # an integer of thousands of digits, or a __repr__ that raises
         return f"a {type(value).__name__}"
 
 
@@ -50,7 +50,7 @@ def extents(where: str, name: str, value: object, high: int) -> tuple[int, ...]:
 
 
 def as_list(value: object, max_items: int = 10_000) -> list[Any] | None:
-    """The items of an iterable; None for what is none, and for one of more than `max_items`, which may have no end."""
+    """The items of an iterable; None if it is not iterable, or has more than `max_items` items (it may be infinite)."""
     try:
         items = list(itertools.islice(value, max_items + 1))  # type: ignore[call-overload]
     except (TypeError, NotImplementedError):  # the latter: a memoryview with more than one axis
@@ -82,7 +82,7 @@ def positive(where: str, name: str, value: object) -> float:
 
 
 def pair(where: str, name: str, given: object) -> tuple[Any, Any]:
-    """Samples and targets."""
+    """`given` as (samples, targets)."""
     if not isinstance(given, (tuple, list)) or len(given) != 2:
         raise ConfigError(f"[{where}] {name}: expected a pair (X, y), got {describe(given)}")
     return given[0], given[1]
@@ -96,12 +96,12 @@ def flag(where: str, name: str, value: object) -> bool:
 
 
 def is_name(value: object) -> bool:
-    """Whether a layer or a parameter may be called so: text without dots, and without halves of characters."""
+    """Whether `value` may name a layer or a parameter: text without dots and without lone surrogates."""
     return isinstance(value, str) and value != "" and "." not in value and encodable(value)
 
 
 def encodable(text: str) -> bool:
-    """Whether `text` has whole characters only, which files can hold."""
+    """Whether `text` can be encoded as UTF-8: it has no lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -110,7 +110,7 @@ def encodable(text: str) -> bool:
 
 
 def generator(where: str, seed: object, random_state: object) -> np.random.Generator:
-    """The random generator of `seed`, or of `random_state`, scikit-learn's name for it; None draws from the system."""
+    """The random generator of `seed`, or of `random_state`, scikit-learn's name for it; None: a random seed."""
     if seed is not None and random_state is not None:
         raise ConfigError(f"[{where}] random_state: expected seed or random_state, got both")
     name, value = ("seed", seed) if random_state is None else ("random_state", random_state)
@@ -119,15 +119,15 @@ def generator(where: str, seed: object, random_state: object) -> np.random.Gener
 
 
 def cast(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
-    """`array` as a contiguous and aligned one of dtype; what does not fit becomes infinite, without a warning."""
+    """`array` contiguous, aligned and of dtype; numbers beyond its range become infinite, without a warning."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.require(np.asarray(array, dtype, order="C"), requirements="A")
 
 
 def number_from(where: str, name: str, given: object) -> float:
-    """What a function of the user's returned, as a float that may be infinite or NaN."""
+    """The return value of a user's function, as a float that may be infinite or NaN."""
     if isinstance(given, float):
-        return float(given)  # of NumPy's numbers, too, which warn where they overflow
+        return float(given)  # np.float64 becomes float, too: its arithmetic warns on overflow
     result = real_array(where, name, given)
     if result.ndim:
         raise ShapeError(f"[{where}] {name}: expected a function that returns a number, got {describe(given)}")
@@ -136,7 +136,7 @@ def number_from(where: str, name: str, given: object) -> float:
 
 def real_array(where: str, name: str, value: object, kinds: str = "biuf") -> NDArray[Any]:
     """`value` as an array whose dtype kind is one of `kinds`; lists are converted, arrays are not copied."""
-    if isinstance(value, np.ma.MaskedArray):  # NumPy would take what the mask hides for numbers
+    if isinstance(value, np.ma.MaskedArray):  # np.asarray drops the mask and keeps the masked numbers
         raise ShapeError(f"[{where}] {name}: expected an array of real numbers, got a masked array")
     try:
         array = np.asarray(value)

@@ -1,4 +1,8 @@
-"""Files that appear whole or not at all: what every writer of the package uses."""
+"""Atomic file writes: a file appears whole or not at all.
+
+Models, checkpoints, reports, History.to_csv, runs of sweeps and experiments and downloaded data are written this way.
+CSVLogger and TensorBoard append to their files during a fit; matplotlib writes the figures, `stubs` the stubs.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +19,10 @@ from nncore.errors import ConfigError
 
 
 def path_of(where: str, path: object) -> str:
-    """`path` as text; ConfigError when it is none."""
+    """`path` as text; ConfigError if it is not a path."""
     try:
         name = os.fsdecode(path)  # type: ignore[arg-type]
-        os.fsencode(name)  # halves of characters are no name on any disk
+        os.fsencode(name)  # refuses lone surrogates, which no file name has
     except (TypeError, ValueError):
         name = ""
     if not name or "\0" in name:
@@ -32,10 +36,10 @@ def atomic(path: str) -> Iterator[BinaryIO]:
 
     Whatever happens before that, a file that was there stays as it was, and nothing else is left behind.
     """
-    target = os.path.realpath(path)  # a link goes on pointing to its file
+    target = os.path.realpath(path)  # a symbolic link stays one: its target is replaced
     rights = _rights(target, path)
     folder = os.path.dirname(target)
-    # beside the target, so that the rename is atomic; a name of its own, so that two writers do not mix
+    # in the target's folder, so that the rename is atomic; with a random name, so that two writers do not collide
     part = os.path.join(folder, f".nncore-{secrets.token_hex(8)}.part")
     try:
         with open(part, "xb") as file:
@@ -53,13 +57,13 @@ def atomic(path: str) -> Iterator[BinaryIO]:
 
 
 def write_file(path: str | os.PathLike[str], content: bytes) -> None:
-    """The file at `path`, whole or not at all."""
+    """Writes the file at `path` with `atomic`."""
     with atomic(os.fspath(path)) as file:
         file.write(content)
 
 
 def read_file(path: str | os.PathLike[str], max_bytes: int) -> bytes:
-    """The content of a file of at most so many bytes; ValueError for what is larger, or no file: a pipe never ends."""
+    """The content of a regular file of at most `max_bytes` bytes; ValueError for a larger one, a pipe, a device."""
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with open(handle, "rb") as file:
         status = os.fstat(handle)
@@ -69,7 +73,7 @@ def read_file(path: str | os.PathLike[str], max_bytes: int) -> bytes:
 
 
 def _rights(target: str, path: str) -> int | None:
-    """Of a file that is there. Only a file is replaced: not a folder, and not a device, which would be gone."""
+    """The mode of an existing file, None if there is none; OSError for a folder or a device, which is not replaced."""
     try:
         mode = os.stat(target).st_mode
     except FileNotFoundError:
@@ -82,7 +86,7 @@ def _rights(target: str, path: str) -> int | None:
 
 
 def _sync_folder(folder: str) -> None:
-    """The new name on the disk, too; not every system can open a folder for that, and the file is whole anyway."""
+    """Syncs the folder's entry to the disk. Systems that cannot open a folder skip it: the file's content is synced."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

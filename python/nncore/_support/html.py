@@ -13,7 +13,7 @@ _MAX_POINTS = 200
 
 
 class Markup(str):
-    """Text that is HTML already."""
+    """Text that is HTML: `cell` does not escape it."""
 
 
 def cell(value: object) -> str:
@@ -22,7 +22,7 @@ def cell(value: object) -> str:
 
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]], *, caption: object = "", left: int = 0) -> Markup:
-    """A table, the first `left` columns flush left; empty `head`: none is shown."""
+    """A table, the first `left` columns flush left; without a header row if `head` is empty."""
 
     def line(tag: str, cells: Sequence[object]) -> str:
         opened = (f'<{tag} style="text-align:left">' if i < left else f"<{tag}>" for i in range(len(cells)))
@@ -39,7 +39,7 @@ def facts(pairs: Iterable[tuple[object, object]], *, caption: object = "") -> Ma
 
 
 def number(value: Any) -> str:
-    """A number in four digits."""
+    """A float with four significant digits; anything else as text."""
     return f"{value:.4g}" if isinstance(value, (float, np.floating)) else str(value)
 
 

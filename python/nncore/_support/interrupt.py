@@ -1,6 +1,6 @@
 """Ctrl-C during a fit: the first ends it at a step boundary, a second within a second raises KeyboardInterrupt.
 
-Fits in other threads never see Ctrl-C; the code that started them ends them by the guard of `stopped_by`.
+Python delivers Ctrl-C to the main thread only: fits in other threads end through the guard given to `stopped_by`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _outer: ContextVar[InterruptGuard | None] = ContextVar("outer", default=None)
 
 @contextlib.contextmanager
 def stopped_by(guard: InterruptGuard) -> Iterator[None]:
-    """Fits of this thread end, as by Ctrl-C, when the guard is asked for the end."""
+    """Within the block, fits of this thread end, as by Ctrl-C, once `guard.requested` is true."""
     token = _outer.set(guard)
     try:
         yield
@@ -31,7 +31,7 @@ def stopped_by(guard: InterruptGuard) -> Iterator[None]:
 class InterruptGuard:
     """While it is active, SIGINT makes `requested` true instead of raising.
 
-    What SIGINT raises is lost when it comes in a finalizer or a weak reference's callback.
+    An exception raised by the handler would be lost inside a finalizer or a weak reference's callback.
     """
 
     def __init__(self) -> None:
@@ -41,21 +41,21 @@ class InterruptGuard:
 
     @property
     def requested(self) -> bool:
-        """Is the end asked for, here or outside?"""
+        """Whether this guard or the outer one of `stopped_by` was asked to end the fit."""
         return self._seen or (self._outer is not None and self._outer.requested)
 
     def request(self) -> None:
-        """Asks for the end."""
+        """Makes `requested` true."""
         self._seen = True
 
     def check(self) -> None:
-        """KeyboardInterrupt when the end is asked for; called where nothing is half done."""
+        """KeyboardInterrupt if `requested`; for places where no work is half done."""
         if self.requested:
             raise KeyboardInterrupt
 
     @contextlib.contextmanager
     def lifted(self) -> Iterator[None]:
-        """For a while SIGINT raises as it did before."""
+        """Within the block, SIGINT raises KeyboardInterrupt as usual."""
         active = self._previous is not None
         self.__exit__(None, None, None)
         try:

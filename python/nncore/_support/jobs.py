@@ -1,4 +1,4 @@
-"""Work in several threads, which Ctrl-C ends."""
+"""A pool of threads that Ctrl-C ends."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ Result = TypeVar("Result")
 def as_done(
     do: Callable[[Work], Result], work: Iterable[Work], jobs: int, guard: InterruptGuard
 ) -> Generator[tuple[Work, Result], None, None]:
-    """Does each in one of so many threads, for one job in the caller's; yields it with its result when it is done.
+    """Runs do(item) in a pool of `jobs` threads and yields (item, result) as they complete.
 
-    Takes the next from `work`, in the caller's thread, when less than 2 jobs wait or run. Whatever ends this iteration
-    ends the fits in the threads, too, and waits for them.
+    With jobs = 1 the caller's thread does the work. `work` is iterated in the caller's thread, an item ahead only while
+    fewer than 2 jobs items are waiting or running. If this iteration ends early (exception, Ctrl-C, close), the fits in
+    the threads are ended through the guard and waited for.
     """
 
     def guarded(item: Work) -> Result:
@@ -39,7 +40,7 @@ def as_done(
     def collect() -> tuple[Work, Result]:
         while True:
             with contextlib.suppress(Empty):
-                # Not for ever: a signal just before the wait, or in another thread, does not end it.
+                # With a timeout: a signal just before the wait, or in another thread, would not end it.
                 future = done.get(timeout=0.1)
                 return pending.pop(future), future.result()
 

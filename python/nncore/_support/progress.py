@@ -11,7 +11,7 @@ _WIDTH = 24
 
 
 class Progress:
-    """Draws where a fit stands, in a terminal or a notebook; `epoch` epochs and `step` steps came before it."""
+    """Draws the progress of a fit, in a terminal or a notebook; `epoch`, `step`: where the fit starts."""
 
     def __init__(self, wanted: bool | str, epoch: int = 0, step: int = 0) -> None:
         self._epoch, self._step = epoch, step
@@ -25,7 +25,7 @@ class Progress:
         self._start = time.monotonic()
 
     def __enter__(self) -> Progress:
-        if self._prefix and self._asked_for:  # even when the fit is over before a bar is drawn
+        if self._prefix and self._asked_for:  # also for a fit that is over before its first update
             self._write(self._prefix)
         return self
 
@@ -54,7 +54,7 @@ class Progress:
         self._write(f"{start} {_bar(done)} {text}{left}")
 
     def close(self, text: str) -> None:
-        """The last words, for fits that lasted long enough to be seen."""
+        """The final line, if any update was drawn."""
         if self._on and self._length:
             self._write(f"{time.monotonic() - self._start:.1f} s, {text}")
 
@@ -82,7 +82,7 @@ def _bar(done: float) -> str:
 
 
 def _in_notebook() -> bool:
-    """Is this a kernel of Jupyter's? Looks only at what is loaded already."""
+    """Whether this is a Jupyter kernel; does not import IPython."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return type(shell).__name__ == "ZMQInteractiveShell"

@@ -1,4 +1,4 @@
-"""Threads, and what nncore runs on."""
+"""Number of threads, versions and platform."""
 
 from __future__ import annotations
 

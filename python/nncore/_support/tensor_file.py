@@ -1,4 +1,4 @@
-"""Arrays and facts in one safetensors file, with a checksum: what models and checkpoints are saved as.
+"""The file format of models and checkpoints: arrays and facts in one safetensors file, with a checksum.
 
 The facts are JSON under the key "nncore" of the file's metadata. Nothing in a file is ever executed, and reading one
 allocates no more than its size and 1 MiB.
@@ -21,7 +21,7 @@ from nncore import _core
 from nncore._support.files import write_file
 from nncore.errors import ConfigError, FormatError
 
-#: Version of the format. Readers take their own and all before it.
+#: Version of the format. Readers accept it and all earlier ones.
 FORMAT = 1
 
 _DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8"), "I64": np.dtype("<i8")}
@@ -39,8 +39,8 @@ def library() -> Any:
 
 
 def write(path: str, kind: str, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Writes a file of some kind; FormatError never, OSError when the disk refuses."""
-    # asarray and not ascontiguousarray: the latter gives a number an axis
+    """Writes a file of a kind, such as "model". OSError if it cannot be written; ConfigError for too many arrays."""
+    # asarray, not ascontiguousarray, which turns shape () into (1,)
     rows = {name: np.asarray(array, array.dtype.newbyteorder("<"), order="C") for name, array in arrays.items()}
     head = {
         **facts,
@@ -71,7 +71,7 @@ def _checksum(facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> s
 
 
 class TensorFile:
-    """An open file: `facts`, and arrays that are read when they are asked for."""
+    """An open file: its facts, and its arrays, each read on access."""
 
     def __init__(self, path: str, handle: Any, facts: dict[str, Any]) -> None:
         self._path, self._handle = path, handle
@@ -91,7 +91,7 @@ class TensorFile:
         raise FormatError(f"[load] {self._path}: {reason}")
 
     def check(self, name: str, shape: tuple[int, ...], dtype: Any) -> None:
-        """The file has this array, of that shape and type."""
+        """FormatError unless the file has this array, of that shape and type."""
         if name not in self.shapes:
             self.fail(f"expected an array {name!r}, got none")
         if self.shapes[name] != shape or self.dtypes[name] != np.dtype(dtype):
@@ -105,14 +105,14 @@ class TensorFile:
         return array
 
     def verify(self) -> None:
-        """Compares the checksum."""
+        """FormatError unless the checksum matches the content."""
         digest = _checksum(self.facts, _Lazy(self.shapes, self._handle.get_tensor))
         if digest != self.facts.get("checksum"):
             self.fail("the file is damaged: its checksum does not fit its content")
 
 
 class _Lazy(Mapping[str, NDArray[Any]]):
-    """Arrays that are read one at a time, each forgotten before the next."""
+    """Arrays that are read on access and not kept, so that one is in memory at a time."""
 
     def __init__(self, names: Mapping[str, Any], read: Callable[[str], NDArray[Any]]) -> None:
         self._names, self._read = names, read
@@ -129,7 +129,7 @@ class _Lazy(Mapping[str, NDArray[Any]]):
 
 @contextmanager
 def reading(path: str, *kinds: str) -> Iterator[TensorFile]:
-    """The file at `path`, whole and of one of these kinds. What goes wrong inside is a FormatError."""
+    """The verified file at `path`, of one of these kinds. Errors within the block become FormatError."""
     errors = (library().SafetensorError, ValueError, TypeError, LookupError, OverflowError, RecursionError)
     _check_header(path)
     try:
@@ -146,8 +146,8 @@ def reading(path: str, *kinds: str) -> Iterator[TensorFile]:
 
 
 def _check_header(path: str) -> None:
-    """What the length of the header and the number of things in it claim fits the size of the file."""
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a pipe would wait for a writer
+    """FormatError if the header is longer, or holds more entries, than the size of the file allows."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # opening a pipe would block
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
@@ -162,7 +162,7 @@ def _check_header(path: str) -> None:
 
 
 def _cost(header: bytes) -> int:
-    """Bytes that reading the header takes at most: its own in three copies, what an object, a list, an entry cost."""
+    """Upper bound on the bytes that parsing the header takes: three copies of it, and each object, list and entry."""
     return 3 * len(header) + 600 * header.count(b"{") + 64 * header.count(b"[") + 100 * header.count(b",")
 
 

@@ -1,4 +1,4 @@
-"""Pictures and pages of things that lie below the code that draws them: `plot` and `report` register what they show."""
+"""Single dispatch from History and SweepTable to the code that draws them, which lies in higher packages."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 @functools.singledispatch
 def plot(given: object, *arguments: Any, **options: Any) -> Any:
-    """The picture of a History, of a sweep's table."""
+    """Draws a History or a SweepTable; nncore.plot registers the functions."""
     raise NotImplementedError(f"no picture is known of a {type(given).__name__}")
 
 
 @functools.singledispatch
 def report(given: object, *arguments: Any, **options: Any) -> Any:
-    """The page of a History."""
+    """Writes the HTML report of a History; nncore.loggers registers the function."""
     raise NotImplementedError(f"no page is known of a {type(given).__name__}")

@@ -43,7 +43,7 @@ _INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code: 0, 1 after an error, 2 for wrong flags, 130 after Ctrl-C."""
     args, unknown = _parser().parse_known_args(arguments)
-    if unknown:  # of the command's parser, which knows the flags; parse_args would ask the one above it
+    if unknown:  # the subcommand's error lists its flags; parse_args would raise the main parser's
         args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         if args.threads is not None:
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     report.notes += notes(args)
     report.show(as_json=args.json)
-    if args.failed:  # what was trained is shown all the same
+    if args.failed:  # after the results, which are printed nevertheless
         print(f"nncore: {args.failed}", file=sys.stderr)
     return _INTERRUPTED if report.interrupted else int(bool(args.failed))
 
@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _error_of(parser: argparse.ArgumentParser) -> Callable[[str], NoReturn]:
-    """An error handler that says which flags are right."""
+    """An error handler that lists the flags of the command."""
 
     def error(message: str) -> NoReturn:
         flags = sorted(flag for action in parser._actions for flag in action.option_strings if flag.startswith("--"))

@@ -1,4 +1,4 @@
-"""`nncore bench`: what a training step takes on this machine."""
+"""`nncore bench`: the time of a training step on this machine."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> Report:
 
 
 def _shares(name: str) -> bool:
-    """Has it work that several threads could share? A step of `minimize` has not."""
+    """Whether several threads can share its work: nets, not steps of `minimize`."""
     return isinstance(WORKLOADS[name], Net)
 
 

@@ -1,4 +1,4 @@
-"""`nncore demo`: something of everything, in seconds."""
+"""`nncore demo`: small examples of the features, in seconds."""
 
 from __future__ import annotations
 

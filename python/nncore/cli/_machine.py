@@ -1,4 +1,4 @@
-"""The machine beside what is timed on it: processor, stolen time, and what one core can do at best."""
+"""The machine of a benchmark: processor, stolen time, and the FMA rate of its cores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ROUNDS = 100_000  # of the probe: some 2 ms
 
 
 def cpu_model() -> str:
-    """The processor's name, as far as the system tells."""
+    """The processor's name, as the system reports it."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
             name, _, value = line.partition(":")
@@ -30,7 +30,7 @@ class Steal:
         self._start = _ticks()
 
     def share(self) -> float | None:
-        """0 … 1; None where the system does not tell."""
+        """0 … 1; None if the system does not report it."""
         now = _ticks()
         if self._start is None or now is None or now[1] <= self._start[1]:
             return None
@@ -48,7 +48,7 @@ def _ticks() -> tuple[int, int] | None:
 
 
 def fma_rate(threads: int, *, single: bool = True) -> float:
-    """Floating-point operations a second that so many cores do at best, now, side by side."""
+    """The measured peak of `threads` cores together, floating-point operations a second."""
     if threads == 1:
         return float(_core.fma_rate(single, _ROUNDS))
     with ThreadPoolExecutor(threads) as pool:

@@ -1,4 +1,4 @@
-"""What a command found: rows of one table, figures, notes; printed as text or JSON."""
+"""The output of a command: rows of one table, figures, notes; printed as text or JSON."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def aligned(table: list[tuple[str, ...]], left: int) -> str:
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON has it: NumPy's numbers and arrays as Python's, what is not finite as None."""
+    """`value` for JSON: NumPy numbers and arrays become Python's, NaN and infinity None."""
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -93,7 +93,7 @@ def plain(value: Any) -> Any:
 
 
 def use_file_backend() -> None:
-    """Figures go to files: no window is opened, whatever the machine has."""
+    """Selects matplotlib's file backend, so that no window opens."""
     try:
         import matplotlib
     except ImportError:

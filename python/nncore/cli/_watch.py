@@ -1,4 +1,4 @@
-"""What every command that trains has to observe it: flags, their callbacks, where the results are."""
+"""Observation of a command's training: flags, their callbacks, notes on where the results are."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def add_reports(parser: argparse.ArgumentParser) -> None:
 
 
 def watchers(args: argparse.Namespace, name: str = "") -> list[Callback]:
-    """Callbacks for a fit; `name` tells those of several fits apart."""
+    """Callbacks for a fit; `name` distinguishes several fits of a command."""
     every = integer("nncore", "--monitor-every", args.monitor_every, 1, 2**62)
     found: list[Callback] = []
     if args.logdir is not None:
@@ -61,7 +61,7 @@ def watchers(args: argparse.Namespace, name: str = "") -> list[Callback]:
 
 
 class _Reporter(Callback):
-    """Writes the page when the fit is over, with what the monitors among its callbacks saw."""
+    """Writes the report at the end of the fit, with the records of its monitors."""
 
     _drawing = threading.Lock()  # matplotlib draws in one thread at a time
 
@@ -72,12 +72,12 @@ class _Reporter(Callback):
         self.path, self._title, self._args = path, title, args
 
     def on_fit_begin(self, trainer: Fit) -> None:
-        """No window opens for its pictures."""
-        with contextlib.suppress(ImportError):  # the report does without them
+        """Selects the file backend: no window opens."""
+        with contextlib.suppress(ImportError):  # without matplotlib the report has no figures
             use_file_backend()
 
     def on_fit_end(self, history: History) -> None:
-        """Writes it. A disk that refuses it now costs the page, not what was trained."""
+        """Writes the report. An OSError is kept for the exit code, so that the results are still printed."""
         try:
             with self._drawing:
                 history.report(self.path, title=self._title)
@@ -86,7 +86,7 @@ class _Reporter(Callback):
 
 
 def notes(args: argparse.Namespace) -> list[str]:
-    """Where a command has written what it saw, if it has."""
+    """Lines on where the logs and reports are, if any were written."""
     logdir, report = getattr(args, "logdir", None), getattr(args, "report", None) or getattr(args, "reports", None)
     found = (
         []

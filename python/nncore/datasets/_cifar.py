@@ -1,4 +1,4 @@
-"""CIFAR-10 in its binary layout: records of a label and 3 x 32 x 32 bytes, not trusted."""
+"""CIFAR-10 in its binary layout: records of a label and 3 x 32 x 32 bytes, validated on reading."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def load_cifar10(
         A file is empty, not made of whole records of 3073 bytes, of more than 10000 of them, has a label above 9, or
         is not the one that was to be downloaded.
     ConnectionError
-        The download did not come through.
+        The download failed.
     ConfigError
         An argument of the wrong type or range.
 

@@ -1,4 +1,4 @@
-"""What the generators share: the size limit, class sizes, the final shuffle."""
+"""Shared by the generators: the size limit, class sizes, the final shuffle."""
 
 from __future__ import annotations
 

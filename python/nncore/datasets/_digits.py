@@ -1,4 +1,4 @@
-"""The small digits set that comes with scikit-learn."""
+"""load_digits: the small digits set in scikit-learn."""
 
 from __future__ import annotations
 

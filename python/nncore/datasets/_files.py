@@ -1,4 +1,4 @@
-"""Where the files of a data set lie on this machine, and how they are fetched when asked for."""
+"""Finds the files of a data set on this machine and downloads them."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class DataFile:
 
 
 def check_split(where: str, split: object) -> None:
-    """Every set has the same two splits."""
+    """ConfigError unless `split` is "train" or "test", the splits of every set."""
     if not isinstance(split, str) or split not in ("train", "test"):
         raise ConfigError(f"[{where}] split: expected 'train' or 'test', got {checks.describe(split)}")
 
 
 def data_folder(where: str, root: str | os.PathLike[str] | None) -> Path:
-    """The folder data sets are looked for in: `root`, else $NNCORE_DATA, else the user's cache folder."""
+    """The folder that is searched for data sets: `root`, else $NNCORE_DATA, else the user's cache folder."""
     if root is None:
         root = os.environ.get("NNCORE_DATA") or _cache_folder()
     try:
@@ -74,7 +74,7 @@ def search(base: Path, subfolder: str, names: tuple[str, ...], endings: tuple[st
 
 
 def missing(where: str, base: Path, subfolder: str, names: str, url: str) -> FileNotFoundError:
-    """Says where the files were looked for and how to get them."""
+    """The error that names the folders searched and how to get the files."""
     return FileNotFoundError(
         f"[{where}] expected {names} in one of the folders\n"
         f"  {base / subfolder}\n"
@@ -118,8 +118,8 @@ def _download(where: str, address: str, file: DataFile, folder: Path, output: Bi
 
 
 def _pieces(where: str, address: str, folder: Path) -> Iterator[bytes]:
-    """The content of address; only the network's errors, not those of the disk, become ConnectionError."""
-    import http.client  # these three take longer to import than the rest of the package, and most never download
+    """The content of address, in pieces; network errors become ConnectionError."""
+    import http.client  # imported here: they take longer than the rest of the package
     import urllib.error
     import urllib.request
 
@@ -129,7 +129,7 @@ def _pieces(where: str, address: str, folder: Path) -> Iterator[bytes]:
                 yield piece
     except (OSError, http.client.HTTPException) as error:
         if isinstance(error, urllib.error.HTTPError):
-            error.close()  # it holds the connection
+            error.close()  # closes the connection
         raise _unreachable(where, address, folder, error) from error
 
 

@@ -9,7 +9,7 @@ from nncore._support import checks
 from nncore.datasets._common import MAX_VALUES, Floats, Labels, class_labels, parameter, shuffled
 from nncore.errors import ConfigError, ShapeError
 
-# rounding left in a covariance typed or computed elsewhere, relative to its largest entry
+# tolerance for rounding errors in a covariance, relative to its largest entry
 _SLACK = 1e-8
 
 

@@ -1,7 +1,7 @@
-"""Reader of IDX files, the format of MNIST: raw or gzip-compressed, and not trusted.
+"""Reader of IDX files, the format of MNIST: raw or gzip-compressed, validated on reading.
 
 An IDX file is 0, 0, type, rank (one byte each), the extents (big-endian uint32), then the elements in row-major order.
-Sizes are checked before anything is allocated, and a gzip stream gives no byte more than its header claims.
+Sizes are checked before anything is allocated, and a gzip stream is inflated no further than the size in its IDX header.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def read_idx(path: Path, item_shape: tuple[int, ...], *, where: str, count: int 
 
 
 class _GzipReader:
-    """The content of one gzip stream, inflated only as far as it is asked for."""
+    """The content of one gzip stream, inflated on demand."""
 
     def __init__(self, file: BufferedReader, source: str) -> None:
         self._file = file
@@ -62,7 +62,7 @@ class _GzipReader:
         self._pending = b""
 
     def readinto(self, target: memoryview) -> int:
-        """Fill target as far as the stream reaches; the number of bytes written."""
+        """Fills `target` up to the end of the stream; returns the number of bytes written."""
         filled = 0
         while filled < len(target) and not self._inflate.eof:
             self._pending = self._pending or self._file.read(_CHUNK)
@@ -78,7 +78,7 @@ class _GzipReader:
         return filled
 
     def expect_end(self) -> None:
-        """Nothing more may follow, neither in the stream nor behind it."""
+        """FormatError if the stream or the file has more bytes."""
         if self.readinto(memoryview(bytearray(1))) or self._inflate.unused_data or self._file.read(1):
             raise FormatError(f"{self._source}: expected the end of the file, got more bytes than its header says")
 
@@ -86,7 +86,7 @@ class _GzipReader:
 def _read_shape(
     stream: BufferedReader | _GzipReader, source: str, item_shape: tuple[int, ...], count: int | None
 ) -> tuple[int, ...]:
-    """The extents from the header, once all are known to be right and together within MAX_BYTES."""
+    """The shape from the header, checked; its product is at most MAX_BYTES."""
     magic = _read_exactly(stream, source, 4)
     if magic[0] != 0 or magic[1] != 0:
         raise FormatError(f"{source}: expected an IDX file, which starts 0000, got {magic.tobytes().hex()}")

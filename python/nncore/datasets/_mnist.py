@@ -1,4 +1,4 @@
-"""Image sets in MNIST's format: one row of a table and one function each."""
+"""load_mnist and load_fashion_mnist: image sets in MNIST's format."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def load_mnist(
     FormatError
         A file is truncated, too long, corrupt, of other shapes or labels, or not the one that was to be downloaded.
     ConnectionError
-        The download did not come through; names the address and the folder to put the file into by hand.
+        The download failed; names the address, and the folder for a file downloaded otherwise.
     ConfigError
         An argument of the wrong type or range.
 

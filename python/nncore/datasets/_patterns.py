@@ -10,6 +10,25 @@ from nncore.datasets._common import MAX_VALUES, Floats, Labels, class_labels, sh
 _MAX_POINTS = MAX_VALUES // 2
 
 
+def _checked(
+    where: str, n: int, least: int, noise: float, seed: int | None, random_state: int | None
+) -> tuple[int, float, np.random.Generator]:
+    """n, noise and the random generator of a pattern with at least `least` points."""
+    return (
+        checks.integer(where, "n", n, least, _MAX_POINTS),
+        checks.number(where, "noise", noise, low=0.0),
+        checks.generator(where, seed, random_state),
+    )
+
+
+def _two_classes(
+    where: str, first: Floats, second: Floats, noise: float, rng: np.random.Generator
+) -> tuple[Floats, Labels]:
+    """The points of classes 0 and 1 in random order, with noise, and their labels."""
+    y = np.repeat(np.array([0, 1], dtype=np.int64), [len(first), len(second)])
+    return shuffled(where, np.concatenate([first, second]), y, rng, noise)
+
+
 def _on_circle(angle: Floats) -> Floats:
     return np.column_stack([np.cos(angle), np.sin(angle)])
 
@@ -48,13 +67,10 @@ def make_moons(
     >>> X.shape, np.bincount(y).tolist()
     ((200, 2), [100, 100])
     """
-    n = checks.integer("make_moons", "n", n, 1, _MAX_POINTS)
-    noise = checks.number("make_moons", "noise", noise, low=0.0)
-    rng = checks.generator("make_moons", seed, random_state)
+    n, noise, rng = _checked("make_moons", n, 1, noise, seed, random_state)
     upper = _on_circle(np.linspace(0, np.pi, n // 2))
     lower = np.array([1.0, 0.5]) - _on_circle(np.linspace(0, np.pi, n - n // 2))
-    y = np.repeat(np.array([0, 1], dtype=np.int64), [len(upper), len(lower)])
-    return shuffled("make_moons", np.concatenate([upper, lower]), y, rng, noise)
+    return _two_classes("make_moons", upper, lower, noise, rng)
 
 
 def make_circles(
@@ -97,14 +113,11 @@ def make_circles(
     >>> bool(np.allclose(np.linalg.norm(X[y == 1], axis=1), 0.25))
     True
     """
-    n = checks.integer("make_circles", "n", n, 1, _MAX_POINTS)
-    noise = checks.number("make_circles", "noise", noise, low=0.0)
+    n, noise, rng = _checked("make_circles", n, 1, noise, seed, random_state)
     factor = checks.number("make_circles", "factor", factor, low=0.0, below=1.0)
-    rng = checks.generator("make_circles", seed, random_state)
     outer = _on_circle(np.linspace(0, 2 * np.pi, n // 2, endpoint=False))
     inner = factor * _on_circle(np.linspace(0, 2 * np.pi, n - n // 2, endpoint=False))
-    y = np.repeat(np.array([0, 1], dtype=np.int64), [len(outer), len(inner)])
-    return shuffled("make_circles", np.concatenate([outer, inner]), y, rng, noise)
+    return _two_classes("make_circles", outer, inner, noise, rng)
 
 
 def make_xor(
@@ -142,9 +155,7 @@ def make_xor(
     >>> bool(np.array_equal(y, (X[:, 0] > 0) ^ (X[:, 1] > 0)))
     True
     """
-    n = checks.integer("make_xor", "n", n, 1, _MAX_POINTS)
-    noise = checks.number("make_xor", "noise", noise, low=0.0)
-    rng = checks.generator("make_xor", seed, random_state)
+    n, noise, rng = _checked("make_xor", n, 1, noise, seed, random_state)
     # 0 (++), 1 (+-), 2 (--), 3 (-+): around the square, so that the class is the quadrant's parity
     quadrant = np.arange(n, dtype=np.int64) % 4
     signs = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, -1.0], [-1.0, 1.0]])
@@ -195,10 +206,8 @@ def make_spirals(
     ((300, 2), [100, 100, 100])
     """
     classes = checks.integer("make_spirals", "classes", classes, 1, _MAX_POINTS)
-    n = checks.integer("make_spirals", "n", n, classes, _MAX_POINTS)
+    n, noise, rng = _checked("make_spirals", n, classes, noise, seed, random_state)
     turns = checks.number("make_spirals", "turns", turns, low=0.0, below=1e6)
-    noise = checks.number("make_spirals", "noise", noise, low=0.0)
-    rng = checks.generator("make_spirals", seed, random_state)
     y = class_labels(n, classes)
     sizes = np.bincount(y, minlength=classes)
     first = np.concatenate([[0], np.cumsum(sizes)[:-1]])

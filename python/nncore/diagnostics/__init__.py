@@ -1,1 +1,1 @@
-"""What goes on inside a net: Monitor, gradients checked and measured."""
+"""Monitor, gradcheck and gradient_flow."""

@@ -1,4 +1,4 @@
-"""Gradients against central differences."""
+"""Comparison of gradients with central differences."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class WorstElement(NamedTuple):
 
 
 class GradientReport:
-    """What gradcheck found.
+    """The result of gradcheck.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ def gradcheck(
 
         n = (L(w + eps) - L(w - eps)) / (2 eps),   error = |a - n| / max(1e-8, |a| + |n|)
 
-    Gradients smaller than what L resolves are measured against that: the denominator is at least 1e7 times the
+    For gradients below the resolution of L the error is relative to that resolution: the denominator is at least 1e7 times the
     difference that 8 units in the last place of L make.
 
     Parameters
@@ -126,9 +126,7 @@ def gradcheck(
     return GradientReport([WorstElement(*e) for e in _core.gradcheck(core_of(double), spec_of(loss), X, y, step, seed)])
 
 
-def numeric_gradient(
-    f: Callable[[NDArray[np.float64]], float], x: ArrayLike, eps: float = 1e-5
-) -> NDArray[np.float64]:
+def numeric_gradient(f: Callable[[NDArray[np.float64]], float], x: ArrayLike, eps: float = 1e-5) -> NDArray[np.float64]:
     """The gradient of a function by central differences.
 
         g_i = (f(x + eps e_i) - f(x - eps e_i)) / (2 eps)

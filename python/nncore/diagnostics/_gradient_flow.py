@@ -1,4 +1,4 @@
-"""How large the gradients are that reach each layer."""
+"""Norms of the gradients of each layer's weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nncore.nn._model import Model
 
 
 class GradientFlow:
-    """What gradient_flow found.
+    """The result of gradient_flow.
 
     Attributes
     ----------

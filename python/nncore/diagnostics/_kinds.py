@@ -1,4 +1,4 @@
-"""What the tensors of a net are, by the layers that have them."""
+"""The kinds of a net's tensors, from its layers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from nncore.nn._model import Model, layers_of
 
 
 def kinds_of(model: Model) -> dict[str, str]:
-    """What each tensor is: "weight", "bias" or another parameter's own name; of a layer's output "net input",
-    "activation", "pooled activation" or "output"; the gradient of any, "weight gradient"."""
+    """Tensor name -> kind: for a parameter its own name, "weight" or "bias"; for a layer's output "net input",
+    "activation", "pooled activation" or "output"; for gradients the kind of the tensor + " gradient"."""
     kinds = {parameter.name: parameter.name.rpartition(".")[2] for parameter in model.parameters()}
     for name, layer in _everywhere(layers_of(model)):
         kinds[f"{name}.output"] = _kind_of_output(layer)

@@ -1,4 +1,4 @@
-"""Monitor: what goes on inside a net while it trains."""
+"""Monitor: statistics of a net's tensors while it trains."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
     """Records, at intervals, statistics of every tensor of a net: a callback for fit.
 
     Before one step in `every` the same batch goes through the net once more, layer by layer with the same Dropout
-    masks, and back. Looking changes nothing: training has the same bits with and without it. `monitor[name]` is then a
+    masks, and back. Observing changes nothing: training has the same bits with and without it. `monitor[name]` is then a
     dict of arrays, one element (or row) for each observation. Names are those of parameters ("0.weight", "0.bias"), of
     the layers' outputs ("0.output": the net inputs of the activation that follows; "1.output": its activations), and of
     the gradients of the loss with respect to all of them ("0.weight.grad", "1.output.grad"). Layers inside a Residual
@@ -54,7 +54,7 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
     Attributes
     ----------
     steps : array of int
-        Updates done before each observation; 0 is the net as it was made.
+        Updates done before each observation; 0 is the untrained net.
     loss, grad_norm : arrays
         Of those steps: the loss with penalties, the norm of all parameters' gradients together.
     kinds : dict name -> str
@@ -63,8 +63,8 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
 
     Notes
     -----
-    Gradients include penalties (l1, l2), and come before clipping. A fit that goes on is written down further; with
-    another trainer the monitor begins anew; two fits at once need a monitor each (StateError). A layer written in
+    Gradients include penalties (l1, l2), and come before clipping. A later fit of the same trainer appends; another
+    trainer's starts over; two fits at once need a monitor each (StateError). A layer written in
     Python is called once more for each observation.
 
     Examples
@@ -102,11 +102,11 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
     def _forget(self) -> None:
         self.records: list[Observation] = []
         self.kinds: dict[str, str] = {}
-        self._matrices: list[str] = []  # weights that a layer multiplies with
+        self._matrices: list[str] = []  # parameters with two axes or more
         self._seen, self._stride = 0, 1
 
     def on_fit_begin(self, trainer: Fit) -> None:
-        """Begins anew with another trainer, or a net that has other layers now."""
+        """Drops the records if the trainer or the layers of its model are others than before."""
         kinds = kinds_of(trainer.model)
         if trainer is not self._trainer or kinds != self.kinds:
             self._forget()
@@ -114,7 +114,7 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
         self._matrices = [parameter.name for parameter in trainer.model.parameters() if parameter.value.ndim > 1]
 
     def on_observation(self, observation: Observation) -> None:
-        """Keeps the observation, or one in two, in four … of them."""
+        """Keeps every observation, or every second, fourth, … once there are more than max_records."""
         if self._seen % self._stride == 0:
             self.records.append(observation)
         self._seen += 1
@@ -124,7 +124,7 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
 
     @property
     def model(self) -> Model:
-        """The net that is watched; a pickle or a copy of a monitor has the numbers alone."""
+        """The observed model; StateError for a pickle or a copy of a monitor, which has the records only."""
         check_seen(self)
         if self._trainer is None:
             raise StateError("[Monitor] model: expected a monitor that watched a fit here, got a copy of one")
@@ -187,17 +187,17 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
 
     def __repr__(self) -> str:
         every, per, bins = self.observing
-        looks = f"{len(self.records)} look{'s' if len(self.records) != 1 else ''}"
-        seen = f"{looks} at {len(self)} tensors" if self.records else "nothing seen yet"
-        return f"Monitor(every={every}, per={per!r}, bins={bins}: {seen})"
+        count = f"{len(self.records)} observation{'s' if len(self.records) != 1 else ''}"
+        content = f"{count} of {len(self)} tensors" if self.records else "no observations yet"
+        return f"Monitor(every={every}, per={per!r}, bins={bins}: {content})"
 
 
 def check_seen(monitor: Monitor) -> None:
-    """StateError when it has seen nothing yet."""
+    """StateError if it has no observations yet."""
     if not monitor.records:
-        raise StateError("[Monitor] nothing was seen yet: train with fit(…, callbacks=[monitor])")
+        raise StateError("[Monitor] no observations yet: train with fit(…, callbacks=[monitor])")
 
 
 def matrices_of(monitor: Monitor) -> list[str]:
-    """The weights that a layer multiplies with."""
+    """Names of the parameters with two axes or more."""
     return monitor._matrices

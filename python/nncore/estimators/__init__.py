@@ -1,1 +1,1 @@
-"""Learners that fit data by themselves."""
+"""Models with fit and predict of their own, as in scikit-learn."""

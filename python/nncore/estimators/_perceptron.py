@@ -1,4 +1,4 @@
-"""The perceptron."""
+"""Perceptron: Rosenblatt's linear classifier."""
 
 from __future__ import annotations
 

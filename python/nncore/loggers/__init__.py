@@ -1,3 +1,3 @@
-"""Where a fit is written or drawn while it runs, and its report."""
+"""TensorBoard, LivePlot and the HTML report of a fit."""
 
-from nncore.loggers import _report  # noqa: F401  History.report shows it
+from nncore.loggers import _report  # noqa: F401  registers the function of History.report

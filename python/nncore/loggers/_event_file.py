@@ -1,6 +1,6 @@
-"""Event files as TensorBoard reads them: records with checksums, each a protocol buffer of a few kinds.
+"""TensorBoard's event files: records with checksums, each a protocol buffer of one of a few kinds.
 
-Written by hand because both formats are small and never change, and the packages that write them weigh more than ours.
+The encoder is our own, because both formats are small and stable and the packages for them are larger than nncore.
 Sources: tensorflow/core/lib/io/record_writer.h; event.proto, summary.proto, plugins/hparams/*.proto of TensorBoard.
 """
 
@@ -23,11 +23,11 @@ Setting = float | str | bool
 _BLOCK = 256  # bytes of which the checksum is looked up at once
 _POLYNOMIAL = 0x82F63B78  # Castagnoli's, bits reversed
 _FLOAT, _STRING = 1, 7  # DataType of a TensorProto
-_NO_NUMBERS = b"\x08\x01\x12\x02\x12\x00"  # TensorProto of type float and shape (0,), for what is all in its metadata
+_NO_NUMBERS = b"\x08\x01\x12\x02\x12\x00"  # TensorProto of type float and shape (0,): the content is in the metadata
 
 
 class EventFile:
-    """A new event file; each write appends one whole event. What the disk refuses raises OSError and leaves no half."""
+    """A new event file; each write appends one whole event. After an OSError the file ends with the last whole event."""
 
     def __init__(self, folder: str) -> None:
         self.path = os.path.join(folder, f"events.out.tfevents.{int(time.time())}.nncore.{os.getpid()}")
@@ -40,18 +40,18 @@ class EventFile:
             raise
 
     def write(self, values: Iterable[bytes], step: int) -> None:
-        """An event with what scalar, histogram, … made."""
+        """Appends an event of values, as scalar, histogram, … return them."""
         self._append(_integer(2, step) + _message(5, b"".join(_message(1, value) for value in values)))
 
     def remove(self) -> None:
-        """Takes the file away."""
+        """Deletes the file."""
         with contextlib.suppress(OSError):
             os.unlink(self.path)
 
     def _append(self, content: bytes) -> None:
         record = framed(_real(1, time.time()) + content)
         try:
-            with open(self.path, "r+b") as file:  # not "a", which would make a deleted file anew
+            with open(self.path, "r+b") as file:  # not "a", which would recreate a deleted file
                 file.seek(self._length)
                 file.write(record)
         except OSError:
@@ -96,14 +96,14 @@ def session(settings: Mapping[str, Setting]) -> bytes:
     return _hparams("_hparams_/session_start_info", _message(3, content))
 
 
-def experiment(settings: Mapping[str, Setting], metrics: Iterable[str], telling: Collection[str]) -> bytes:
-    """The columns of the plugin's table: settings, and tags of scalars. `telling`: settings that come first, because
-    they are said to differ between runs."""
+def experiment(settings: Mapping[str, Setting], metrics: Iterable[str], first: Collection[str]) -> bytes:
+    """The columns of the plugin's table: settings, and tags of scalars. `first`: the hyperparameters that vary between
+    runs, which the plugin puts first."""
     kinds = {
         key: 1 if isinstance(value, str) else 2 if isinstance(value, bool) else 3 for key, value in settings.items()
     }
     columns = [
-        _message(4, _text(1, key) + _integer(4, kind) + _integer(7, key in telling)) for key, kind in kinds.items()
+        _message(4, _text(1, key) + _integer(4, kind) + _integer(7, key in first)) for key, kind in kinds.items()
     ]
     columns += [_message(5, _message(1, _text(2, tag))) for tag in metrics]
     return _hparams("_hparams_/experiment", _message(2, b"".join(columns)))
@@ -133,7 +133,7 @@ def _masked(data: bytes) -> bytes:
 
 
 def crc32c(data: bytes) -> int:
-    """Castagnoli's checksum. It is linear: that of a block is the sum (xor) of what each byte gives at its place."""
+    """CRC-32C (Castagnoli). It is linear: the CRC of a block is the xor of one table entry per byte and position."""
     places, (single, a, b, c, d) = _tables()
     head, crc = len(data) % _BLOCK, 0xFFFFFFFF
     for byte in data[:head]:
@@ -142,14 +142,14 @@ def crc32c(data: bytes) -> int:
         return crc ^ 0xFFFFFFFF
     blocks = np.frombuffer(data, np.uint8)[head:].reshape(-1, _BLOCK)
     sums: NDArray[np.uint32] = np.bitwise_xor.reduce(places[np.arange(_BLOCK), blocks], axis=1)
-    for number in sums.tolist():  # what came before joins the first four bytes
+    for number in sums.tolist():  # the previous CRC is added to the first four bytes
         crc = number ^ a[crc & 255] ^ b[crc >> 8 & 255] ^ c[crc >> 16 & 255] ^ d[crc >> 24]
     return crc ^ 0xFFFFFFFF
 
 
 @functools.cache
 def _tables() -> tuple[NDArray[np.uint32], list[list[int]]]:
-    """(_BLOCK, 256): what a byte at a place of a block gives; as lists the last row, the usual table, and four rows."""
+    """Table (_BLOCK, 256): the CRC of a byte at a position of a block; and its rows -1, the usual table, 0, 1, 2, 3."""
     row = np.arange(256, dtype=np.uint32)
     for _ in range(8):
         row = np.where(row & 1, row >> 1 ^ np.uint32(_POLYNOMIAL), row >> 1)
@@ -171,7 +171,7 @@ def _hparams(tag: str, content: bytes) -> bytes:
 
 
 def _metadata(plugin: str, content: bytes) -> bytes:
-    return _message(9, _message(1, _text(1, plugin) + _message(2, content)) + _integer(4, 2))  # of the class tensor
+    return _message(9, _message(1, _text(1, plugin) + _message(2, content)) + _integer(4, 2))  # data class: tensor
 
 
 def _varint(value: int) -> bytes:

@@ -1,4 +1,4 @@
-"""LivePlot: pictures that follow a fit in a notebook."""
+"""LivePlot: plots that are updated during a fit in a notebook."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class LivePlot(Callback):
             raise ImportError(
                 "[LivePlot] it shows pictures in notebooks, which need IPython: pip install ipykernel"
             ) from error
-        if find_spec("matplotlib") is None:  # told now, not after the first epoch
+        if find_spec("matplotlib") is None:  # before the fit, not after the first epoch
             raise ImportError("[LivePlot] matplotlib is needed to draw: pip install nncore[plot]")
         self._display: Any = display
         self._points = None if X is None else (X, y)
@@ -66,7 +66,7 @@ class LivePlot(Callback):
             self._draw()
 
     def on_epoch_end(self, record: Record) -> bool | None:
-        """Draws every so often."""
+        """Draws after every `every`-th epoch."""
         self._records.append(record)
         if len(self._records) % self.every == 0:
             self._draw()

@@ -1,4 +1,4 @@
-"""A fit as one HTML page that needs nothing else: numbers, pictures, settings."""
+"""The HTML report of a fit: numbers, figures and settings in one self-contained page."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from nncore.plot import (
 from nncore.plot import history as draw_history
 from nncore.plot._style import canvas
 from nncore.train._history import History, origin_of
-from nncore.train._metrics import is_metric
+from nncore.train._metrics import has_curve, is_metric
 from nncore.train._trainer import Origin
 
 _REFUSED = (ConfigError, ShapeError, StateError, NumericError)
@@ -63,12 +63,12 @@ def write_report(history: History, path: object, data: Any, title: str | None) -
         X, y = pair("report", "data", data)
         data = real_array("report", "data", X), y
     try:
-        with atomic(name) as file:  # opened first: a path that cannot be written is known before anything is drawn
+        with atomic(name) as file:  # opened before drawing, so that a path that cannot be written fails at once
             _write(file, history, data, "Training report" if title is None else str(title))
     except OSError as error:
         if error.errno is None:
             raise
-        raise type(error)(error.errno, error.strerror, name) from None  # not that of the file beside it
+        raise type(error)(error.errno, error.strerror, name) from None  # the error names the temporary file
 
 
 def _write(file: BinaryIO, history: History, data: Any, title: str) -> None:
@@ -114,18 +114,18 @@ def _note(text: str) -> Markup:
 
 
 def _wide(content: str) -> Markup:
-    """Scrolls by itself where it is wider than the screen."""
+    """Content with its own scroll bar if it is wider than the screen."""
     return Markup(f'<div class="scroll">{content}</div>')
 
 
 def _section(title: str, *content: Markup) -> list[str]:
-    """Nothing without content."""
+    """A section of the page; nothing if it has no content."""
     inner = "\n".join(filter(None, content))
     return [f'<h2>{cell(title)}</h2>\n<div class="grid">{inner}</div>'] if inner else []
 
 
 class _Pictures:
-    """Draws with nncore.plot into the page; "" where matplotlib is missing."""
+    """Figures of nncore.plot as images in the page; "" without matplotlib."""
 
     def __init__(self) -> None:
         try:
@@ -136,7 +136,7 @@ class _Pictures:
         self.possible = pyplot is not None
 
     def of(self, about: str, draw: Callable[[], Any]) -> Markup:
-        """The figure of the Display that draw() returns; what cannot be drawn is a line that says why."""
+        """The figure of the Display that draw() returns; if it cannot be drawn, a line with the reason."""
         if not self.possible:
             return Markup("")
         before = self._pyplot.get_fignums()
@@ -158,11 +158,11 @@ class _Pictures:
         return Markup(f"<figure><figcaption>{cell(about)}</figcaption><img {source}></figure>")
 
 
-# ---- What is on it --------------------------------------------------------------------------------------------------
+# ---- Parts of the page --------------------------------------------------------------------------------------------------
 
 
 def _curves(history: History, pictures: _Pictures) -> Iterator[Markup]:
-    """Loss and another number, a figure for each: narrow screens show one under the other."""
+    """Loss and a metric as separate figures, which wrap on narrow screens."""
     has_metric = any(map(is_metric, history.epochs))
     for number, about in enumerate(["Loss", "Metric"][: 1 + has_metric]):
 
@@ -178,13 +178,9 @@ def _curves(history: History, pictures: _Pictures) -> Iterator[Markup]:
 
 
 def _plain_curves(history: History) -> Iterator[Markup]:
-    """Without matplotlib."""
+    """The columns as SVG curves, for pages without matplotlib."""
     for key, values in history.epochs.items():
-        drawn = (
-            curve(values, width=420, height=160, about=f"{key} over the epochs")
-            if key not in ("epoch", "seconds")
-            else ""
-        )
+        drawn = curve(values, width=420, height=160, about=f"{key} over the epochs") if has_curve(key) else ""
         if drawn:
             yield Markup(f"<figure><figcaption>{cell(key)}</figcaption>{drawn}</figure>")
 
@@ -193,7 +189,7 @@ def _model(origin: Origin, shape: tuple[int, ...] | None) -> str:
     model = origin.trainer.model
     try:
         return model.summary(shape)._repr_html_()
-    except _REFUSED:  # no layer that tells the shape
+    except _REFUSED:  # no shape was given, and no layer has a fixed input size
         return model._repr_html_()
 
 
@@ -202,7 +198,7 @@ def _monitors(origin: Origin) -> list[Monitor]:
 
 
 def _some(monitor: Monitor, kind: str) -> list[str]:
-    """Some tensors of a kind, from the first to the last."""
+    """At most _MAX_TENSORS tensors of a kind, evenly spaced from the first to the last."""
     names = [name for name in monitor if monitor.kinds[name] == kind]
     chosen = np.linspace(0, len(names) - 1, min(len(names), _MAX_TENSORS)).round().astype(int)
     return [names[i] for i in chosen]
@@ -222,7 +218,7 @@ def _inside(monitor: Monitor, pictures: _Pictures) -> Iterator[Markup]:
 
 
 def _learned(origin: Origin, data: Any, pictures: _Pictures) -> Iterator[Markup]:
-    """Of the model as it is now, on data that it was not trained on."""
+    """Plots of the model in its current state, on held-out data."""
     trainer = origin.trainer
     model = trainer.model
     if data is not None:
@@ -251,10 +247,10 @@ def _settings(origin: Origin) -> Iterator[tuple[str, str]]:
     yield "seed of the model", str(trainer.model.seed)
     yield "dtype", trainer.model.dtype
     own = [callback for callback in origin.callbacks if type(callback).__name__[0] != "_"]
-    yield "callbacks", ", ".join(map(_said, own)) or "none"
+    yield "callbacks", ", ".join(map(_text_of, own)) or "none"
 
 
-def _said(callback: Any) -> str:
+def _text_of(callback: Any) -> str:
     if "__repr__" in vars(type(callback)):
         return repr(callback)
     plain = (str, int, float, bool, type(None))

@@ -1,4 +1,4 @@
-"""TensorBoard: what goes on inside a net while it trains, for the program of that name."""
+"""TensorBoard: statistics of a net's tensors while it trains, as event files."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from nncore.train._metrics import FACTS
 from nncore.train._observation import STATISTICS, Observation, Observing, observing_of
 
 _SIDE = 400  # pixels of the filters' picture, about
-_TELLING = ("batch_size", "layers", "lr", "optimizer", "weight_init")  # the table's first columns
+_VARYING = ("batch_size", "layers", "lr", "optimizer", "weight_init")  # the table's first columns
 
 
 class TensorBoard(Callback):
-    """Writes what a Monitor sees, and the numbers of each epoch, for TensorBoard to show: a callback for fit.
+    """Writes the statistics of Monitor, and the numbers of each epoch, as TensorBoard's event files: a callback for fit.
 
     `tensorboard --logdir runs` (pip install tensorboard) shows all runs in a folder, also while they go on. Writing
-    needs no package; looking changes nothing in the training, as with Monitor.
+    needs no package; observing changes nothing in the training, as with Monitor.
 
     | tag | what |
     |---|---|
@@ -80,7 +80,7 @@ class TensorBoard(Callback):
     -----
     All curves lie over the number of updates done: an observation's over those before it, an epoch's over those up to
     its end.
-    A fit that goes on with the same callback and trainer is written further; another trainer's is a run of its own.
+    A later fit with the same callback and trainer is appended; another trainer's is a run of its own.
     Numbers that a tensor does not have (`dead` of weights, `mean` where all are NaN) have no curve.
 
     Examples
@@ -121,10 +121,10 @@ class TensorBoard(Callback):
         self.run = run
         self.folder: str | None = None
         self._file: EventFile | None = None
-        self._compared = False  # has the table of HPARAMS its columns?
+        self._compared = False  # whether the columns of the table HPARAMS are written
 
     def on_fit_begin(self, trainer: Fit) -> None:
-        """Begins a run, or goes on with that of the same trainer."""
+        """Starts a run, or continues that of the same trainer."""
         self._tags = Tags(trainer.model)
         if trainer is not self._trainer:
             with _explained(self.logdir):
@@ -133,11 +133,11 @@ class TensorBoard(Callback):
 
     def _begin(self, trainer: Fit) -> None:
         settings = settings_of(trainer)
-        values = [events.session(settings), events.text("model", _story(trainer)), *self._filters(trainer.model)]
+        values = [events.session(settings), events.text("model", _description(trainer)), *self._filters(trainer.model)]
         folder = _new_folder(self.logdir) if self.run is None else _own_folder(self.logdir, self.run)
         file = None
         try:
-            file = _alone(folder)
+            file = _sole_file(folder)
             file.write(values, steps_done(trainer.optimizer))
         except OSError:
             if file is not None:
@@ -166,7 +166,7 @@ class TensorBoard(Callback):
         values += self._filters(self._trainer.model)
         if not self._compared:
             metrics = [tags[key] for key in reversed(tags) if key not in FACTS]  # the table shows the first five
-            values.append(events.experiment(self._settings, metrics, _TELLING))
+            values.append(events.experiment(self._settings, metrics, _VARYING))
             self._compared = True
         self._write(values, steps_done(self._trainer.optimizer))
         return None
@@ -182,7 +182,7 @@ class TensorBoard(Callback):
             warnings.warn(text, RuntimeWarning, stacklevel=2)
 
     def _rate(self, step: int) -> float:
-        """Of the step after so many updates; the optimizer has taken it already."""
+        """The rate of the observed step, which the optimizer has done already."""
         assert self._trainer is not None
         optimizer = self._trainer.optimizer
         given = optimizer.config.get("lr")
@@ -208,7 +208,7 @@ class TensorBoard(Callback):
 
 
 class Tags:
-    """Names of charts: tags["fc1.weight.grad"] is "fc1/weight_gradient". No two are the same."""
+    """Unique tags of charts: tags["fc1.weight.grad"] is "fc1/weight_gradient"."""
 
     def __init__(self, model: Model) -> None:
         self._taken = {"epoch", "model", "step", "_hparams_"}
@@ -225,11 +225,11 @@ class Tags:
         return self._once(name, "/".join([self._groups[layer], *map(_clean, inner)]))
 
     def epoch(self, key: str) -> str:
-        """Of a number of the epoch's record."""
+        """The tag of a number of the epoch's record."""
         return self._once(f"epoch {key}", f"epoch/{_clean(key)}")
 
     def filters(self, name: str) -> str:
-        """Of the picture of a parameter."""
+        """The tag of a parameter's filters."""
         return self._once(f"filters {name}", f"{self._groups[name.partition('.')[0]]}/filters")
 
     def _once(self, key: str, wanted: str) -> str:
@@ -247,7 +247,7 @@ class Tags:
 
 
 def settings_of(trainer: Fit) -> dict[str, Setting]:
-    """What tells runs apart, under the same names and of the same types for every trainer."""
+    """The settings of a run, with the same names and types for every trainer."""
     optimizer, model, options = trainer.optimizer, trainer.model, trainer.options
     arguments, rate = spec_of(optimizer).args, optimizer.config.get("lr")
     given = [layer.config["weight_init"] for layer in model if "weight_init" in layer.config]
@@ -262,18 +262,18 @@ def settings_of(trainer: Fit) -> dict[str, Setting]:
         "weight_init": ", ".join(inits) or "default",
         "dtype": model.dtype,
         "augment": options["augment"] is not None,
-        "seed": str(options["seed"]),  # a large one is no float
+        "seed": str(options["seed"]),  # text: a float is exact up to 2**53 only
         "model_seed": str(model.seed),
     }
     settings |= {
         key: float(arguments.get(key, 0.0)) for key in ("momentum", "weight_decay")
-    }  # every run has all columns
+    }  # 0 where the optimizer has none: every run has all columns
     numbers = ("batch_size", "l2", "l1", "clip_grad_norm", "clip_grad_value")
     return settings | {key: float(options[key] or 0) for key in numbers}
 
 
-def _story(trainer: Fit) -> str:
-    """The text of the model, as Markdown has blocks of code."""
+def _description(trainer: Fit) -> str:
+    """Model, loss, optimizer, options and versions as a Markdown code block."""
     parameters = [f"{parameter.name}: {parameter.shape}" for parameter in trainer.model.parameters()]
     options = [f"{key}={value!r}" for key, value in trainer.options.items()]
     loss = repr(trainer.loss) if isinstance(trainer.loss, Registered) else type(trainer.loss).__name__
@@ -288,7 +288,7 @@ def _story(trainer: Fit) -> str:
 
 
 def _values(tag: str, numbers: dict[str, Any]) -> Iterator[bytes]:
-    """Scalars and the histogram of a tensor; NaN says that there is no such number."""
+    """Scalars and the histogram of a tensor; a NaN is left out."""
     for key in STATISTICS:
         if not math.isnan(numbers[key]):
             yield events.scalar(f"{tag}/{key}", numbers[key])
@@ -313,14 +313,14 @@ def _clean(name: str) -> str:
 
 
 def _is_inside(run: object) -> bool:
-    """Is it the name of a folder in another, or in one of its folders?"""
+    """Whether it is a relative path within a folder."""
     if not isinstance(run, str) or not run.strip() or not encodable(run) or "\0" in run or os.path.isabs(run):
         return False
     return not {"", ".", ".."} & set(run.replace(os.sep, "/").split("/"))
 
 
 def _new_folder(logdir: str) -> str:
-    """The next numbered one; of two processes each gets its own."""
+    """Makes the next numbered folder; two processes get different ones."""
     os.makedirs(logdir, exist_ok=True)
     numbers = [int(name[4:]) for name in os.listdir(logdir) if re.fullmatch("run-[0-9]{1,9}", name)]
     number = max(numbers, default=0)
@@ -333,7 +333,7 @@ def _new_folder(logdir: str) -> str:
 
 
 def _own_folder(logdir: str, run: str) -> str:
-    """The folder of a name, which must have no event files."""
+    """Makes the folder of a run; ConfigError if it has event files."""
     folder = os.path.join(logdir, run)
     os.makedirs(folder, exist_ok=True)
     if _events_in(folder):
@@ -341,8 +341,8 @@ def _own_folder(logdir: str, run: str) -> str:
     return folder
 
 
-def _alone(folder: str) -> EventFile:
-    """A new file in a folder that had none. Two runs that begin at once may see each other's: both are refused then."""
+def _sole_file(folder: str) -> EventFile:
+    """The first event file of a folder. Of two runs that start at once both may be refused."""
     try:
         file = EventFile(folder)
     except FileExistsError:
@@ -366,7 +366,7 @@ def _taken(folder: str) -> ConfigError:
 
 @contextlib.contextmanager
 def _explained(logdir: str) -> Iterator[None]:
-    """What the disk refuses, with the argument that it is about."""
+    """Adds the argument to an OSError."""
     try:
         yield
     except OSError as error:

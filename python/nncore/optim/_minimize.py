@@ -1,4 +1,4 @@
-"""minimize: the library's optimizers on plain functions."""
+"""minimize: the optimizers applied to functions of a few variables."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MESSAGES = ("all steps done", "gradient within tol", "diverged at step {}", "in
 
 @dataclass(frozen=True, repr=False)
 class OptimizeResult:
-    """What minimize found; fields can be read as `result.x` and as `result["x"]`.
+    """The result of minimize; fields can be read as `result.x` and as `result["x"]`.
 
     Attributes
     ----------
@@ -143,7 +143,7 @@ def minimize(
 
 
 def _function(objective: Any, fun: Any, jac: Any) -> tuple[Any, list[float] | None]:
-    """What the core takes: a compiled objective's spec or a function x -> (f, g); and the usual start."""
+    """The core's argument, a compiled objective's spec or a function x -> (f, g), and the objective's start."""
     if objective is None:
         if not callable(fun) or not callable(jac):
             raise ConfigError("[minimize] objective: expected a name, a function x -> (f, g), or fun= and jac=")

@@ -16,8 +16,8 @@ from nncore.errors import ShapeError
 class Objective(Registered):
     """Base of all objectives: `f(x)` is the value, `f.gradient(x)` its gradient.
 
-    `start`, `minimum` and `minimum_value` tell where searches usually begin and where they should end; `minima` lists
-    every point where f is least (none for the saddle, whose `minimum` is its stationary point).
+    `start` is the usual starting point, `minimum` the point to be found, `minimum_value` the value there; `minima` lists
+    all global minima (none for the saddle, whose `minimum` is its stationary point).
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

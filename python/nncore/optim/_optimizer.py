@@ -18,12 +18,12 @@ from nncore.nn._model import Model, core_of
 from nncore.nn._parameter import checked
 from nncore.optim._schedule import Schedule
 
-#: True while a sweep builds: its trainers take optimizers that are new, so that one may serve many runs.
+#: True inside sweep's build(): trainers copy the optimizer, so that one object can be given to many runs.
 building: ContextVar[bool] = ContextVar("building", default=False)
 
 
 class Optimizer(Registered):
-    """Base of all optimizers. An optimizer serves one model, the first it meets."""
+    """Base of all optimizers. An optimizer belongs to one model: the first that a Trainer or `step` binds it to."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if "learning_rate" in kwargs:
@@ -39,7 +39,7 @@ class Optimizer(Registered):
 
     @property
     def lr(self) -> float:
-        """The rate of the step to come. Setting it replaces a schedule."""
+        """The rate of the next step. Setting it replaces a schedule."""
         if self._core is not None:
             rate: float = self._core.rate
             return rate
@@ -59,11 +59,11 @@ class Optimizer(Registered):
                 self._follows_schedule = False
 
     def _access_guard(self, what: str) -> Any:
-        """Only a step reads or changes what is here, and no other thread takes one meanwhile."""
+        """The model's access guard, shared: no step of another thread runs while state is read or set here."""
         return self._model_core.access_guard(f"{type(self).__name__}.{what}", write=False)
 
     def step(self, model: Model) -> None:
-        """Changes every parameter by its gradient; gradients stay as they are."""
+        """Updates every parameter by its gradient; gradients are not changed."""
         self._bind(model).step(self._model_core)
 
     def _repr_html_(self) -> str:
@@ -110,7 +110,7 @@ class Optimizer(Registered):
         return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes over what state_dict gave; all of it or, with an error, nothing."""
+        """Restores a state_dict: all of it or, with an error, nothing."""
         where = type(self).__name__
         known = {"step", "epoch", "lr", "schedule", "state"}
         unknown = [key for key in self._mapping(state) if key not in known]
@@ -120,7 +120,7 @@ class Optimizer(Registered):
         if "lr" in state:
             number(where, "lr", state["lr"], 0.0)
         if self._core is None:
-            self._pending = copy.deepcopy(dict(state))  # what was given may change before a model is met
+            self._pending = copy.deepcopy(dict(state))  # a copy: the caller may change its own before the first step
             return
         copies = self._checked_state(state.get("state", {}))
         with self._access_guard("load_state_dict"):
@@ -155,12 +155,12 @@ class Optimizer(Registered):
 
 
 def bind(optimizer: Optimizer, model: Model) -> Any:
-    """The compiled optimizer for the model's parameters as they are now."""
+    """The compiled optimizer for the model's current parameters."""
     return optimizer._bind(model)
 
 
 def fresh(optimizer: Optimizer) -> Optimizer:
-    """One of the same settings and rate, without state, that serves no model yet."""
+    """A copy with the same settings and rate, without state and model."""
     new = rebuild(type(optimizer), optimizer._config)
     if "lr" in optimizer._pending or (optimizer._core is not None and not optimizer._follows_schedule):
         new.lr = optimizer.lr
@@ -168,7 +168,7 @@ def fresh(optimizer: Optimizer) -> Optimizer:
 
 
 def settings_of(optimizer: Optimizer) -> dict[str, Any]:
-    """The arguments that were given, with a rate that was set before it met a model."""
+    """The arguments that were given, with a rate set before it was bound to a model."""
     rate = {"lr": optimizer._pending["lr"]} if "lr" in optimizer._pending else {}
     return {**optimizer._config, **rate}
 
@@ -179,17 +179,17 @@ def steps_done(optimizer: Optimizer) -> int:
 
 
 def follows_schedule(optimizer: Optimizer) -> bool:
-    """Does a schedule set the rate, not a number?"""
+    """Whether a schedule sets the rate, not a number."""
     return optimizer._follows_schedule
 
 
 def monitor_of(optimizer: Optimizer) -> str | None:
-    """The number of an epoch's record that the schedule follows."""
+    """The column of an epoch's record that the schedule follows (ReduceLROnPlateau); else None."""
     return None if optimizer._core is None else optimizer._core.monitor or None
 
 
 def _numbers(where: str, given: Any) -> dict[str, float]:
-    """A schedule's state as it was given."""
+    """A schedule's state, checked."""
     if isinstance(given, dict) and all(isinstance(k, str) and isinstance(v, (int, float)) for k, v in given.items()):
         return {key: float(value) for key, value in given.items()}
     raise ConfigError(f"[{where}] state_dict: expected numbers by name for 'schedule', got {describe(given)}")

@@ -1,4 +1,4 @@
-"""Schedule: the base of all learning-rate schedules, and the one that is made from a function."""
+"""Schedule, the base of all learning-rate schedules, itself a schedule made from a function."""
 
 from __future__ import annotations
 

@@ -7,12 +7,12 @@ from nncore.optim._objective import Objective
 _made = make_classes("objective", Objective, "nncore.objectives")
 globals().update(_made)
 
-#: The names minimize knows.
+#: The names that minimize accepts.
 names = tuple(_made)
 
 
 def get(name: str) -> Objective:
-    """The objective of that name; ConfigError lists the names there are."""
+    """The objective of that name; ConfigError with the registered names for any other."""
     spec = _core.Spec("objective", name, {})
     return _made[spec.name]()
 

@@ -1,8 +1,8 @@
-"""Pictures of data, models, fits, paths and what monitors saw.
+"""Plots of data, models, fits, paths and the records of monitors.
 
 Every function takes `ax=None` (draw on these axes instead of a new figure) and returns a Display whose `ax_`, `axes_`
-and `figure_` are there to go on with. matplotlib is imported when the first picture is drawn; settings of matplotlib
-stay as they are, and showing or saving a figure is left to the caller.
+and `figure_` can be changed further. matplotlib is imported by the first plot; its settings are not changed, and the
+caller shows or saves the figures.
 """
 
 from nncore.plot._activations import ActivationsDisplay, activations

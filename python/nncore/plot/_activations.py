@@ -1,4 +1,4 @@
-"""activations: what one sample becomes on its way through a net."""
+"""activations: the outputs of a net's layers for one sample."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 _WHERE = "plot.activations"
 _MAX_CHANNELS = 64
 _MAX_BARS = 128
-_UNCHANGED = (Dropout, Flatten, Identity)  # show what the layer before has shown
+_UNCHANGED = (Dropout, Flatten, Identity)  # their outputs are those of the layer before
 
 
 @dataclass(frozen=True)
 class ActivationsDisplay(Display):
-    """What activations returns.
+    """The plot of `activations`.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ def activations(
     columns: int | None = None,
     title: str | None = None,
 ) -> ActivationsDisplay:
-    """The outputs of the layers for one sample: a picture for each channel, bars for what has no rows and columns.
+    """The outputs of the layers for one sample: an image for each channel, bars for outputs (F,).
 
     Red is positive, blue negative, white zero, on a scale of each layer's own. More than 128 numbers are a strip
     instead of bars. At most 64 channels of a layer are shown.

@@ -49,7 +49,7 @@ class BoundaryAnimation(Display):
 
         shown: str = self.animation().to_jshtml()
         figure: Any = self.figure_
-        pyplot.close(figure)  # else the notebook shows the last frame once more
+        pyplot.close(figure)  # else the notebook shows the last frame as well
         return shown
 
 

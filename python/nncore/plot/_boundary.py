@@ -1,4 +1,4 @@
-"""decision_boundary: what a classifier of points in the plane says where."""
+"""decision_boundary: the class regions of a classifier of points in the plane."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def decision_boundary(
     Parameters
     ----------
     model : a trained classifier of two features
-        What is shown is the first it offers: `predict_proba(x)` (N, C), (N, 1) or (N,); `decision_function(x)` (N,),
+        The first of these that it has is drawn: `predict_proba(x)` (N, C), (N, 1) or (N,); `decision_function(x)` (N,),
         with its border at 0; one raw output `model(x)`, with its border midway between the two labels; the bare
         labels of `predict(x)`, evenly tinted.
     X : real (N, 2), N >= 1. Samples; their range and a margin decide what is shown.
@@ -129,7 +129,7 @@ def _window(points: Floats, resolution: int) -> tuple[Floats, Floats]:
 
 
 def _ask(answer: Any, grid: Floats) -> NDArray[Any]:
-    """What the model says of the grid, a slice at a time."""
+    """The model's answers at the points of the grid, computed in slices."""
     parts = [np.atleast_1d(answer(grid[i : i + _ROWS_AT_ONCE])) for i in range(0, len(grid), _ROWS_AT_ONCE)]
     values = np.concatenate(parts)
     if values.ndim not in (1, 2) or len(values) != len(grid):
@@ -167,7 +167,7 @@ def _surface(model: Any, grid: Floats, labels: NDArray[np.int64], shape: tuple[i
 
 
 def _score(model: Any, grid: Floats, labels: NDArray[np.int64]) -> Floats | None:
-    """One signed number per point, positive for the larger label; None when the model has no such thing."""
+    """One signed number per point, positive for the larger label; None if the model has more outputs, or none."""
     if hasattr(model, "decision_function"):
         score, border = _ask(model.decision_function, grid), 0.0
     elif callable(model):
@@ -180,7 +180,7 @@ def _score(model: Any, grid: Floats, labels: NDArray[np.int64]) -> Floats | None
 
 
 def _classes(labels: NDArray[np.int64], known: Any, count: int) -> NDArray[np.int64]:
-    """The labels that `count` outputs stand for, ascending."""
+    """The labels of `count` outputs, ascending."""
     if known is not None and len(known) == count:
         return np.asarray(known, dtype=np.int64)
     present = np.unique(labels)

@@ -1,4 +1,4 @@
-"""confusion_matrix: which class is taken for which."""
+"""confusion_matrix: true classes against predicted ones."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _named(names: Any, count: int) -> list[str]:
 
 def _draw(ax: Axes, matrix: NDArray[np.int64], texts: list[str]) -> AxesImage:
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    image = ax.imshow(share**0.5, cmap="Blues", vmin=0.0, vmax=1.0)  # the root: one in a hundred is seen
+    image = ax.imshow(share**0.5, cmap="Blues", vmin=0.0, vmax=1.0)  # the root makes a share of 1 % visible
     count = len(texts)
     every = -(-count // _MAX_WITH_NUMBERS)
     ticks = list(range(0, count, every))

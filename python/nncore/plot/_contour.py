@@ -1,4 +1,4 @@
-"""contour_path: the ways optimizers take over a function of two variables."""
+"""contour_path: the paths of optimizers over the contours of a function of two variables."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 _WHERE = "plot.contour_path"
-_CELLS = 2000  # points closer than a cell of this grid over the window are one point to the eye
-_DECADES = 7  # shown below the largest value, unless so little of the window is lower that its contours would fray:
-_FRAYED = 0.01
+_CELLS = 2000  # cells of the window on each axis; points within one cell are drawn as one
+_DECADES = 7  # of f below its largest value that are drawn, at most
+_LOWEST_SHARE = 0.01  # of the window, which is drawn as one level: contours of so few points would be ragged
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def contour_path(
         A name such as "rosenbrock", or x (2,) -> f or (f, gradient).
     results : OptimizeResult, or a list or dict label -> OptimizeResult. What has `path` (steps + 1, 2).
     ax : matplotlib Axes or None, default None. Where to draw; None makes a new figure.
-    minimum : real (2,) or None, default None. Where f is least; a named objective knows its own.
+    minimum : real (2,) or None, default None. Where f is least; None: a named objective's own.
     limits : ((x low, x high), (y low, y high)) or None, default None. The window; None chooses it.
     resolution : int in [2, 2000], default 250. Points per axis at which f is evaluated.
     title : str or None, default None. Set above the axes.
@@ -150,7 +150,7 @@ def _heights(function: Function, x: Floats, y: Floats, best: Floats | None) -> t
         if known - least > 1e-3 * wide:
             return np.arcsinh((f - known) / (0.02 * wide)), True
         z = np.log10(np.maximum(f - min(least, known), 1e-300))
-    low = max(float(np.nanmax(z)) - _DECADES, float(np.nanquantile(z, _FRAYED)))
+    low = max(float(np.nanmax(z)) - _DECADES, float(np.nanquantile(z, _LOWEST_SHARE)))
     return np.maximum(z, low), False
 
 
@@ -186,7 +186,7 @@ def _draw_path(ax: Axes, path: Path, label: str, number: int, window: Floats) ->
 
 
 def _draw_marks(ax: Axes, paths: dict[str, Path], window: Floats, best: Floats | None, name: str) -> None:
-    """The starts and the minimum, where the window shows them."""
+    """The starts and the minimum, if they are inside the window."""
     starts = np.unique([path.points[0] for path in paths.values()], axis=0)
     starts = starts[~_outside(starts, window)]
     ring: Any = {
@@ -236,7 +236,7 @@ def _exit(inside: Floats, outside: Floats, window: Floats) -> Floats:
 
 
 def _without_repeats(points: Floats, window: Floats) -> Floats:
-    """The path without the moves the eye cannot see: within a cell, or between two cells it has joined before."""
+    """The path without invisible moves: within a cell, or between two cells that it has connected before."""
     cells = np.round((points - window[:, 0]) / (window[:, 1] - window[:, 0]) * _CELLS).clip(-1e9, 1e9).astype(np.int64)
     moved = np.append(True, (np.diff(cells, axis=0) != 0).any(axis=1))
     moved[-1] = True

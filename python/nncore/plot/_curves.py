@@ -1,4 +1,4 @@
-"""error_curves: how far from the minimum, step by step."""
+"""error_curves: the distance to the minimum over the steps."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def _errors(path: Path, best: Floats | None) -> Floats:
 
 
 def _top(paths: dict[str, Path], errors: dict[str, Floats]) -> float:
-    """Upper limit when a diverged run would squeeze the others together; infinity otherwise."""
+    """Upper limit of the axis if a diverged run would flatten the other curves; infinity otherwise."""
     if not any(path.diverged for path in paths.values()):
         return np.inf
     kept = [errors[label][:1] if path.diverged else errors[label] for label, path in paths.items()]

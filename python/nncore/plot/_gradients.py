@@ -1,4 +1,4 @@
-"""Gradient norms, layer by layer."""
+"""gradient_flow: norms of the weight gradients, layer by layer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WHERE = "plot.gradient_flow"
 
 @dataclass(frozen=True)
 class GradientFlowDisplay(Display):
-    """What gradient_flow returns.
+    """The plot of `gradient_flow`.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ def gradient_flow(
     ConfigError
         Something else than models or results.
     StateError
-        The monitor has seen nothing yet.
+        The monitor has no observations yet.
     ImportError
         matplotlib is not installed.
 
@@ -85,7 +85,7 @@ def gradient_flow(
     flows: dict[str, GradientFlow] = {}
     for label, one in given.items():
         if isinstance(one, Monitor):
-            flows |= _seen(str(label), one, steps, alone=len(given) == 1)
+            flows |= _flows_of(str(label), one, steps, alone=len(given) == 1)
         else:
             flows[str(label)] = one if isinstance(one, GradientFlow) else measure(one, loss, X, y)
     longest = max(flows.values(), key=lambda flow: len(flow.norms))
@@ -105,7 +105,7 @@ def gradient_flow(
     return GradientFlowDisplay((on,), flows, lines)
 
 
-def _seen(label: str, monitor: Monitor, steps: Any, *, alone: bool) -> dict[str, GradientFlow]:
+def _flows_of(label: str, monitor: Monitor, steps: Any, *, alone: bool) -> dict[str, GradientFlow]:
     """label -> flow for some observations of a monitor, in the order of training."""
     check_seen(monitor)
     weights = matrices_of(monitor)
@@ -133,7 +133,7 @@ def _seen(label: str, monitor: Monitor, steps: Any, *, alone: bool) -> dict[str,
 
 
 def _shades(count: int) -> list[Any]:
-    """From dark to light, never as pale as the paper."""
+    """`count` colours from dark to light, each visible on white."""
     import matplotlib
 
     return [matplotlib.colormaps["viridis"](0.9 * i / (count - 1)) for i in range(count)]

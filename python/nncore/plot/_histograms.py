@@ -1,4 +1,4 @@
-"""histograms: how the elements of tensors are distributed while a net trains."""
+"""histograms: the distribution of tensors' elements over the steps of a training."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 _WHERE = "plot.histograms"
 _KINDS = ("weight", "activation")
 _ROWS = 120
-_TAIL = 1e-3  # of the elements at either end, which may lie far out
+_TAIL = 1e-3  # share of the elements at either end that is cut off
 
 
 @dataclass(frozen=True)
 class HistogramsDisplay(Display):
-    """What histograms returns.
+    """The plot of `histograms`.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ def histograms(
     Raises
     ------
     StateError
-        The monitor has seen nothing yet.
+        The monitor has no observations yet.
     ConfigError
         No such tensor, too many, or a monitor without histograms.
     ImportError
@@ -131,6 +131,8 @@ def _draw(ax: Axes, run: Monitor, name: str, rows: Floats) -> QuadMesh:
     middles = (steps[1:] + steps[:-1]) / 2 if len(steps) > 1 else np.empty(0)
     first = steps[0] - (middles[0] - steps[0] if middles.size else 0.5)
     last = steps[-1] + (steps[-1] - middles[-1] if middles.size else 0.5)
-    full = np.nanquantile(shares, 0.99) if np.isfinite(shares).any() else 1.0  # one peak does not make the rest pale
+    full = (
+        np.nanquantile(shares, 0.99) if np.isfinite(shares).any() else 1.0
+    )  # a quantile: a single peak would make the rest pale
     norm = PowerNorm(0.5, 0.0, max(float(full), 1e-12))
     return ax.pcolormesh([first, *middles, last], rows, shares.T, cmap="Blues", norm=norm, rasterized=True)

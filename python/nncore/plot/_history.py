@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _WHERE = "plot.history"
 _SPLITS = {"": "training", "val_": "validation", "test_": "test"}
 _STYLES = {"": "-", "val_": "--", "test_": ":"}
-_MAX_STEPS = 20_000  # more would paint the background solid
+_MAX_STEPS = 20_000  # more would fill the background
 _MAX_POINTS = 4_000
 
 
@@ -120,7 +120,7 @@ def _run(h: Any) -> _Run:
     number = np.arange(1, len(step_loss) + 1, dtype=np.float64)
     if epoch.size == 0:
         return _Run(epoch, columns, number, step_loss)
-    per_epoch = max(1, len(step_loss) // len(epoch))  # an epoch that was not finished has steps but no row
+    per_epoch = max(1, len(step_loss) // len(epoch))  # an unfinished epoch has steps but no row
     return _Run(epoch, columns, epoch[0] - 1 + number / per_epoch, step_loss)
 
 
@@ -173,7 +173,7 @@ def _finish(ax: Axes, key: str, runs: dict[str, _Run]) -> None:
         return
     ax.set_yscale("log")
     if len(runs) == 1 and curves and ax.lines[-1].get_label() == "single steps":
-        one = steps[0][np.isfinite(steps[0]) & (steps[0] > 0)]  # the least of many step losses says nothing
+        one = steps[0][np.isfinite(steps[0]) & (steps[0] > 0)]  # the minimum of many step losses is an outlier
         low = min(np.nanmin(values), np.percentile(one, 2)) if one.size else np.nanmin(values)
         ax.set_ylim(bottom=low / 1.5)
 

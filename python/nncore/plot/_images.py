@@ -1,4 +1,4 @@
-"""images: a sheet of pictures; misclassified: those that a classifier gets wrong."""
+"""images: a sheet of images; misclassified: those that a classifier predicts wrongly."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def _reshaped(where: str, samples: NDArray[Any], shape: Any) -> NDArray[Any]:
 
 
 def _surest(model: Any, samples: NDArray[Any], said: NDArray[np.int64], wrong: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The indices `wrong`, ordered by the probability of what was said; as they are where there is none."""
+    """The indices `wrong`, ordered by the probability of the prediction; unordered if there are no probabilities."""
     if len(wrong) == 0 or not hasattr(model, "predict_proba"):
         return wrong
     try:

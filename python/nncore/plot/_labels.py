@@ -1,4 +1,4 @@
-"""True and predicted labels, checked, for pictures of what a classifier gets right and wrong."""
+"""Checks of true and predicted labels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def labels_for(where: str, name: str, value: Any, count: int | None = None) -> N
 
 
 def predicted(where: str, model: Any, samples: Any) -> NDArray[np.int64]:
-    """What the model takes the samples for."""
+    """The labels that the model predicts for the samples, checked."""
     if not callable(getattr(model, "predict", None)) or isinstance(model, type):
         raise ConfigError(f"[{where}] model: expected an object with predict, got {checks.describe(model)}")
     said = np.asarray(model.predict(samples))

@@ -1,4 +1,4 @@
-"""Many small pictures on one pair of axes."""
+"""Many small images on one axes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def finite(where: str, name: str, array: NDArray[Any]) -> Floats:
 
 
 def at_most(where: str, name: str, count: int, hint: str) -> None:
-    """ConfigError for more pictures than one figure takes."""
+    """ConfigError for more than MAX_PICTURES images."""
     if count > MAX_PICTURES:
         raise ConfigError(f"[{where}] {name}: expected at most {MAX_PICTURES} pictures, got {count}; {hint}")
 
@@ -75,7 +75,7 @@ def red_and_blue(values: Floats, largest: float) -> Bytes:
 
 
 class Mosaic:
-    """Where N pictures (H, W) lie in rows of `columns`, with room for a line of text above each if wanted."""
+    """The layout of N images (H, W) in rows of `columns`, with space for a title above each if there are titles."""
 
     def __init__(
         self, where: str, n: int, shape: tuple[int, ...], columns: Any, titles: Sequence[str] | None = None
@@ -102,13 +102,13 @@ class Mosaic:
         return max(wide * inch, 1.2), max(tall * inch, 1.2) + 0.3
 
     def sheet(self, tiles: Bytes) -> Bytes:
-        """Pictures (N, H, W, 3) side by side on grey, from which white and black stand out; titled ones on white.
+        """Images (N, H, W, 3) side by side on grey, which contrasts with black and white; titled ones on white.
 
-        Behind the last picture there is white paper.
+        The area after the last image is white.
         """
         last_row, last_column = self._place(self.rows * self.columns - 1)
-        paper = _GREY if self._titles is None else 255
-        sheet = np.full((last_row + self.height, last_column + self.width, 3), paper, np.uint8)
+        background = _GREY if self._titles is None else 255
+        sheet = np.full((last_row + self.height, last_column + self.width, 3), background, np.uint8)
         for number, tile in enumerate(tiles):
             top, left = self._place(number)
             sheet[top : top + self.height, left : left + self.width] = tile

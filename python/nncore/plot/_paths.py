@@ -1,4 +1,4 @@
-"""What contour_path and error_curves share: objectives by name, paths as arrays."""
+"""Shared by contour_path and error_curves: objectives by name, paths as arrays."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Path:
     diverged: bool
 
     def named(self, label: str) -> str:
-        """Its name in a legend; one path alone needs none."""
+        """Its label in the legend; a single path has none."""
         if self.diverged:
             return f"{label} (diverged)" if label else "diverged"
         return label or "_nolegend_"
@@ -81,7 +81,7 @@ def _path(where: str, result: Any, points: Floats) -> Path:
 
 
 def _steps(result: Any, rows: int) -> Floats:
-    """Number of the step each row was recorded after: as the result says, else every k-th from 0, and the last."""
+    """The step after which each row was recorded: `result.steps`, else every k-th from 0, and the last."""
     steps = getattr(result, "steps", None)
     if steps is not None and np.shape(steps) == (rows,):
         return np.asarray(steps, dtype=np.float64)

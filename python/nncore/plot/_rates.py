@@ -1,4 +1,4 @@
-"""dead_units and update_ratios: what a Monitor says of each layer's health, over the steps."""
+"""dead_units and update_ratios: rates of a Monitor's tensors over the steps."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 _GOOD_RATIO = 1e-3
-_Curve = tuple[Floats, str, str]  # values over the steps, line style, what the legend calls it
+_Curve = tuple[Floats, str, str]  # values over the steps, line style, label
 
 
 @dataclass(frozen=True)
 class RatesDisplay(Display):
-    """What dead_units and update_ratios return.
+    """The plot of `dead_units` and `update_ratios`.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ def dead_units(monitor: Any, tensors: Any = None, *, ax: Any = None, title: str 
     Raises
     ------
     StateError
-        The monitor has seen nothing yet.
+        The monitor has no observations yet.
     ConfigError
         No such tensor, or none that is an activation.
     ImportError
@@ -116,7 +116,7 @@ def update_ratios(monitor: Any, tensors: Any = None, *, ax: Any = None, title: s
     Raises
     ------
     StateError
-        The monitor has seen nothing yet.
+        The monitor has no observations yet.
     ConfigError
         No such tensor, or none that is a parameter.
     ImportError
@@ -140,7 +140,7 @@ def update_ratios(monitor: Any, tensors: Any = None, *, ax: Any = None, title: s
 
     def curve(run: Monitor, name: str) -> _Curve | None:
         ratio = run[name]["update_ratio"]
-        shown = np.where(np.isfinite(ratio) & (ratio > 0), ratio, np.nan)  # of parameters that are still 0: infinite
+        shown = np.where(np.isfinite(ratio) & (ratio > 0), ratio, np.nan)  # infinite for parameters that are still 0
         return (shown, "-", name) if not np.isnan(ratio).all() else None
 
     runs = monitors_of(where, monitor)

@@ -1,4 +1,4 @@
-"""statistics: the range, spread and mean of tensors while a net trains."""
+"""statistics: the range, standard deviation and mean of tensors over the steps of a training."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KINDS = ("activation", "net input", "output", "weight")
 
 @dataclass(frozen=True)
 class StatisticsDisplay(Display):
-    """What statistics returns.
+    """The plot of `statistics`.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ def statistics(
     Raises
     ------
     StateError
-        The monitor has seen nothing yet.
+        The monitor has no observations yet.
     ConfigError
         No such tensor, or too many.
     ImportError

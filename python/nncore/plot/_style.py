@@ -1,4 +1,4 @@
-"""One style for all pictures, applied per figure: colours, fonts, axes, legends. Nothing here outlives a call."""
+"""The style of all plots: colours, fonts, axes, legends. It applies to the figure, not to matplotlib's settings."""
 
 from __future__ import annotations
 
@@ -103,13 +103,15 @@ def canvas(
             figure, axes = plt.subplots(
                 -(-count // columns), columns, figsize=size, layout="constrained", squeeze=False
             )
-            interactive = matplotlib.is_interactive()  # a notebook's first figure sets it, and the context forgets that
+            interactive = (
+                matplotlib.is_interactive()
+            )  # a notebook's first figure sets it, and the context would reset it
             for spare in axes.flat[count:]:
                 spare.remove()
             yield tuple(axes.flat[:count])
     except BaseException:
         if figure is not None:
-            plt.close(figure)  # else a notebook shows an empty one
+            plt.close(figure)  # else a notebook shows an empty figure
         raise
     finally:
         matplotlib.interactive(interactive)
@@ -146,7 +148,7 @@ def finish(ax: Axes, own: bool, title: str | None, markerscale: float = 1.0) -> 
 
 
 def legend(ax: Axes, own: bool, handles: Any, labels: Any, markerscale: float = 1.0) -> None:
-    """Beside the axes in a figure of our own; within axes that were given, where little is hidden."""
+    """A legend: beside the axes in a new figure, within axes that were given."""
     if not handles:
         return
     place: Any = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0, "frameon": False}
@@ -177,12 +179,12 @@ def runs_of(where: str, name: str, value: Any, attribute: str, expected: str) ->
 
 
 def plain(name: str) -> str:
-    """A name as matplotlib shows it letter by letter: it takes what stands between dollars for a formula."""
+    """A name with escaped dollars, which matplotlib would read as a formula."""
     return name.replace("$", r"\$")
 
 
 def thinned(x: Floats, y: Floats, max_points: int, *, log_x: bool = False) -> tuple[Floats, Floats]:
-    """About `max_points` points of a curve that look the same: the lowest and highest of each interval, in order."""
+    """About `max_points` points of a curve that draw the same: the lowest and highest of each interval, in order."""
     if len(x) <= max_points:
         return x, y
     place = np.log1p(x - x[0]) if log_x else x - x[0]

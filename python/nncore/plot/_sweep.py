@@ -1,4 +1,4 @@
-"""sweep: a number of each run over one of the settings."""
+"""sweep: a metric of the runs over one of the settings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WHERE = "plot.sweep"
 
 @dataclass(frozen=True)
 class SweepDisplay(Display):
-    """What sweep returns.
+    """The plot of `sweep`.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ def sweep(
 
 
 def _draw(ax: Axes, at: Floats, values: Floats, tint: str, label: str, metric: str) -> Line2D:
-    """The means as a line, the runs as dots, those without a number as crosses at the worse edge."""
+    """The means as a line, the runs as dots, those without a finite number as crosses at the worse edge."""
     places = np.unique(at)
     there = np.isfinite(values)
     groups = [values[there & (at == place)] for place in places]
@@ -123,7 +123,7 @@ def _rows(table: Any) -> list[dict[str, Any]]:
 
 
 def _across(rows: list[dict[str, Any]], parameters: list[str], x: Any) -> str:
-    """What the horizontal axis shows."""
+    """The argument on the horizontal axis."""
     if x is not None:
         if not isinstance(x, str) or x not in (*parameters, "seed"):
             raise ConfigError(f"[{_WHERE}] x: expected one of {[*parameters, 'seed']}, got {checks.describe(x)}")
@@ -134,7 +134,7 @@ def _across(rows: list[dict[str, Any]], parameters: list[str], x: Any) -> str:
 
 
 def _lines(rows: list[dict[str, Any]], parameters: list[str]) -> dict[str, list[dict[str, Any]]]:
-    """The rows by what else was set; settings that never change need no name."""
+    """The rows by the other settings; constant settings are left out of the label."""
     changing = [name for name in parameters if len({_key(row.get(name)) for row in rows}) > 1]
     lines: dict[str, list[dict[str, Any]]] = {}
     for row in rows:

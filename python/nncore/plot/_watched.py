@@ -1,4 +1,4 @@
-"""What pictures of Monitors have in common: the runs, the tensors that are asked for, axes over the steps."""
+"""Shared by the plots of Monitors: the runs, the requested tensors, axes over the steps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MAX_AXES = 64  # axes in one figure
 
 
 def monitors_of(where: str, monitor: Any) -> dict[str, Monitor]:
-    """label -> Monitor; StateError for one that has seen nothing yet."""
+    """label -> Monitor; StateError for one without observations."""
     runs = runs_of(where, "monitor", monitor, "records", "a Monitor")
     for run in runs.values():
         check_seen(run)
@@ -27,7 +27,7 @@ def monitors_of(where: str, monitor: Any) -> dict[str, Monitor]:
 
 
 def tensors_of(where: str, runs: dict[str, Monitor], tensors: Any, kinds: Sequence[str]) -> list[str]:
-    """The names that are asked for, one by one or by kind; None: all of the first of `kinds` that there is."""
+    """The names of the requested tensors, given by name or kind; None: all of the first of `kinds` that occurs."""
     known = {name: run.kinds.get(name, "") for run in runs.values() for name in run}
     asked = [tensors] if isinstance(tensors, str) else checks.as_list(tensors)
     if tensors is None:
@@ -67,7 +67,7 @@ def head(axes: Sequence[Axes], own: bool, title: str | None) -> None:
 
 
 def over_steps(axes: Sequence[Axes], columns: int, ylabel: str = "", *, grid: bool = True) -> None:
-    """Names of the axes: those at the edges of the figure say what all show."""
+    """Labels at the left and lower edges of a grid of axes over the steps."""
     for number, ax in enumerate(axes):
         if number + columns >= len(axes):
             ax.set_xlabel("step")
@@ -77,5 +77,5 @@ def over_steps(axes: Sequence[Axes], columns: int, ylabel: str = "", *, grid: bo
 
 
 def marker(x: Floats | Any) -> dict[str, Any]:
-    """Dots on a line of few points."""
+    """Style of a line: dots if it has at most 12 points."""
     return {"marker": "o" if np.size(x) <= 12 else "", "markersize": 3.5}

@@ -1,1 +1,1 @@
-"""One training for many settings and seeds."""
+"""sweep: trains once for each point of a grid and each seed."""

@@ -1,4 +1,4 @@
-"""The finished runs of sweeps in a folder: one small file each, written whole, and checked when it is read."""
+"""The folder of a sweep's finished runs: one small JSON file each, written atomically and validated on reading."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MAX_FILE_SIZE = 1_000_000  # bytes
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run gives."""
+    """The result of one run."""
 
     status: str  # "ok" or "diverged"
     seconds: float
@@ -35,7 +35,7 @@ class Folder:
         self._path.mkdir(parents=True, exist_ok=True)
 
     def read(self, key: str) -> Outcome | None:
-        """The run of this key; a warning when there is a file with something else in it."""
+        """The run of this key, None if there is no file; a warning, and None, if the file is invalid."""
         path = self._path / f"{key}.json"
         if not os.path.lexists(path):
             return None
@@ -47,7 +47,7 @@ class Folder:
             return None
 
     def write(self, key: str, point: Point, seed: int, outcome: Outcome) -> None:
-        """The file of a run; point, version and kernel set are for readers, not for the sweep."""
+        """Writes the file of a run; point, version and kernel set are informative, `read` ignores them."""
         numbers = {name: value if math.isfinite(value) else None for name, value in outcome.numbers.items()}
         content = {
             "key": key,
@@ -62,7 +62,7 @@ class Folder:
 
 
 def _checked(content: Any, key: str) -> Outcome:
-    """The outcome that a file holds; ValueError and its like when it holds none."""
+    """The outcome in a file's content; ValueError, KeyError, … if it is invalid."""
     if content["key"] != key or content["status"] not in ("ok", "diverged"):
         raise ValueError("another key or status")
     numbers = {str(name): _number(value) for name, value in content["numbers"].items()}

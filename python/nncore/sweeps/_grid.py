@@ -1,4 +1,4 @@
-"""The points of a sweep: from a grid, as text, and as a key that tells one from all others."""
+"""The points of a sweep: from a grid, as text, and as a key of a run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Point = dict[str, Any]
 
 
 def points_of(grid: Any, taken: Iterable[str]) -> list[Point]:
-    """The product of a dict of lists, the last name fastest; or a list of dicts as it is."""
+    """The product of a dict of lists, the last name fastest; or the dicts of a list. `taken`: names they cannot have."""
     if isinstance(grid, Mapping):
         lists = {name: _values(name, values) for name, values in grid.items()}
         points = [dict(zip(lists, values, strict=True)) for values in itertools.product(*lists.values())]
@@ -42,7 +42,7 @@ def points_of(grid: Any, taken: Iterable[str]) -> list[Point]:
 
 
 def _values(name: object, values: Any) -> list[Any]:
-    """The values of one name; numbers of NumPy's arrays become Python's."""
+    """The values of one name; NumPy arrays become lists of Python numbers."""
     if isinstance(values, np.ndarray) and values.ndim:
         values = values.tolist() if values.ndim == 1 else list(values)
     if not isinstance(values, (list, tuple, range)) or not values:
@@ -62,7 +62,7 @@ def seeds_of(seeds: Any) -> list[int]:
 
 
 def with_own_copies(point: Point) -> Point:
-    """The point with layers, losses and models of its own, so that no run sees what another has trained."""
+    """The point with copies of its layers, losses and models, so that runs do not share trained parameters."""
     memo: dict[int, Any] = {}
 
     def copy_of(value: Any) -> Any:
@@ -87,19 +87,19 @@ def to_text(value: Any) -> str:
 
 
 def text_of(point: Point, seed: int) -> str:
-    """The arguments of build."""
+    """The arguments of build, as text."""
     return ", ".join(f"{name}={describe(value)}" for name, value in {**point, "seed": seed}.items())
 
 
 def key_of(point: Point, seed: int, rest: Any) -> str:
-    """A name for a run that is the same in every process and on every machine."""
-    named = {name: _lasting(name, value) for name, value in point.items()}
+    """A hash of a run, the same in every process and on every machine."""
+    named = {name: _portable(name, value) for name, value in point.items()}
     text = json.dumps([named, seed, rest], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _lasting(name: str, value: Any) -> Any:
-    """`value` as JSON that says all of it."""
+def _portable(name: str, value: Any) -> Any:
+    """`value` as JSON that determines it in every process."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, (bool, int, str)):
@@ -107,14 +107,14 @@ def _lasting(name: str, value: Any) -> Any:
     if isinstance(value, float):
         return {"float": value.hex()}
     if isinstance(value, (list, tuple)):
-        return [type(value).__name__, *(_lasting(name, item) for item in value)]
+        return [type(value).__name__, *(_portable(name, item) for item in value)]
     if isinstance(value, Mapping):
-        return {"dict": [[_lasting(name, k), _lasting(name, v)] for k, v in value.items()]}
+        return {"dict": [[_portable(name, k), _portable(name, v)] for k, v in value.items()]}
     if isinstance(value, np.ndarray) and value.dtype.kind in "biufcSU":
         return {"array": digest(value)}
     if isinstance(value, Registered):
-        rate = getattr(value, "lr", None)  # of an optimizer: it may have been set after it was made
-        return {"recipe": [type(value).__name__, _lasting(name, value.config), _lasting(name, rate)]}
+        rate = getattr(value, "lr", None)  # an optimizer's, which may have been set after it was made
+        return {"recipe": [type(value).__name__, _portable(name, value.config), _portable(name, rate)]}
     if isinstance(value, type) or (isinstance(value, types.FunctionType) and "<" not in value.__qualname__):
         return {"name": f"{value.__module__}.{value.__qualname__}"}
     raise ConfigError(
@@ -124,7 +124,7 @@ def _lasting(name: str, value: Any) -> Any:
 
 
 def digest(*arrays: Any) -> str:
-    """Of the arrays' types, shapes and elements."""
+    """A hash of the arrays' types, shapes and elements."""
     state = hashlib.blake2b(digest_size=16)
     for array in map(np.asarray, arrays):
         state.update(f"{array.dtype.str} {array.shape};".encode())

@@ -1,4 +1,4 @@
-"""Small trainers with the same sizes and kinds train as one batch of models, one in each vector lane."""
+"""Model batches: small models of the same structure train together, one in each vector lane."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from nncore.train._trainer import Trainer, bound, take_over
 
 
 def batch_key(trainer: Trainer, samples: int, metrics: Sequence[Metric]) -> tuple[str, str] | None:
-    """What trainers on so many samples must have in common to be one batch; None: this one trains alone.
+    """Trainers with equal keys can train as one batch on `samples` samples; None: this one trains alone.
 
-    The core decides (ModelBatch::key); what only Python can tell comes first: subclasses, metrics that are functions.
+    The core computes it (ModelBatch::key); subclasses and metrics that are functions are excluded here.
     """
     generated = all(map(is_generated, (*trainer.model, trainer.loss)))
     plain = type(trainer) is Trainer and "fit" not in vars(trainer) and generated
@@ -27,7 +27,7 @@ def batch_key(trainer: Trainer, samples: int, metrics: Sequence[Metric]) -> tupl
 
 
 def models_at_once(trainer: Trainer) -> int:
-    """How many models a batch holds: the lanes of a register."""
+    """Models in a batch: the lanes of a vector register."""
     lanes: int = type(bound(trainer)).lanes
     return lanes
 
@@ -40,7 +40,7 @@ def fit_model_batch(
     steps: int | None,
     metrics: Sequence[Metric],
 ) -> list[History | None]:
-    """The history of each; None for those that have to be fitted alone, and are as they were."""
+    """The history of each; None for trainers that have to be fitted alone, which are unchanged."""
     wanted = metrics_of("fit", metrics)
     cores = [bound(trainer) for trainer in trainers]
     length = -1 if steps is None else steps
@@ -54,7 +54,7 @@ def fit_model_batch(
                 cores, *data, held, epochs, length, wanted.accuracy, wanted.others, poll
             )
         except (ConfigError, ShapeError, StateError):
-            return [None] * len(trainers)  # a fit alone says what is wrong
+            return [None] * len(trainers)  # fitted alone, the faulty one raises its own error
     histories: list[History | None] = []
     for trainer, core, alone in zip(trainers, cores, broken, strict=True):
         history = History(core.result(True))

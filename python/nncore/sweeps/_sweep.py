@@ -1,4 +1,4 @@
-"""sweep: the same training for many settings and seeds."""
+"""sweep: trains once for each point of a grid and each seed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from nncore.optim._optimizer import building
 from nncore.sweeps._folder import Folder, Outcome
 from nncore.sweeps._grid import Point, key_of, points_of, seeds_of, text_of, with_own_copies
 from nncore.sweeps._model_batch import batch_key, fit_model_batch, models_at_once
-from nncore.sweeps._plan import Plan
 from nncore.sweeps._table import SweepTable
+from nncore.sweeps._task import SweepTask
 from nncore.train._history import History
 from nncore.train._metrics import FACTS, Metric
 from nncore.train._trainer import Trainer, set_options
 
-_MAX_WAITING = 1000  # trainers that wait for others like them
+_MAX_WAITING = 1000  # trainers that wait for a full batch of models
 
 
 def sweep(
@@ -54,7 +54,7 @@ def sweep(
     ----------
     build : function (**point, seed) -> Trainer
         Makes a new trainer; called in the order of the rows, in the thread of the caller. An optimizer may come from
-        outside: every trainer made here takes a copy, and so do layers, losses and models among a point's values.
+        outside: every trainer made in build uses a copy; layers, losses and models among a point's values are copied, too.
     grid : dict of lists, or list of dicts
         All combinations, the last name fastest; or the points themselves.
     X, y : arrays
@@ -68,11 +68,11 @@ def sweep(
     n_jobs : int or joblib.Parallel, default 1
         Runs at a time, each in a thread of its own that computes alone; -1: as many as nncore finds CPUs. The numbers
         do not depend on it. A joblib.Parallel takes its processes, which pays where runs spend their time in Python
-        (layers, losses, metrics of one's own): `build` is called once more there; with
-        return_as="generator_unordered" finished runs are shown and kept as they end.
+        (layers, losses, metrics written in Python): `build` is called once more there; with
+        return_as="generator_unordered" finished runs are counted and written as they end.
     folder : path, optional
-        Keeps each finished run in a small file. A sweep that was stopped goes on, and another grid takes what is there:
-        a run is known by its point, seed, length, metrics and data. A change of `build` needs another folder.
+        Keeps each finished run in a small file. A stopped sweep continues, and another grid uses the runs that are there:
+        a run is identified by its point, seed, length, metrics and data. A change of `build` needs another folder.
     progress : "auto", True or False
         One bar for all runs.
     metrics : names and functions, default ("accuracy",)
@@ -109,13 +109,13 @@ def sweep(
     jobs = 2 if parallel else integer("sweep", "n_jobs", n_jobs, -1, 256)
     if jobs == 0:
         raise ConfigError("[sweep] n_jobs: expected a number of runs at a time, or -1 for as many as CPUs, got 0")
-    plan = Plan.of(X, y, validation_data, epochs, steps, metrics)
-    points, numbers = points_of(grid, plan.columns()), seeds_of(seeds)
+    task = SweepTask.of(X, y, validation_data, epochs, steps, metrics)
+    points, numbers = points_of(grid, task.columns()), seeds_of(seeds)
     jobs = _core.default_num_threads() if jobs == -1 else jobs
     runs = [_Run(point, seed) for point in points for seed in numbers]
-    outcomes = _Outcomes(runs, plan, folder)
+    outcomes = _Outcomes(runs, task, folder)
     guard = InterruptGuard()
-    sweeper = _Sweeper(build, plan, guard, one_thread=jobs > 1)
+    sweeper = _Sweeper(build, task, guard, one_thread=jobs > 1)
     batches = _batches(sweeper, outcomes)
     with Progress(progress) as bar, contextlib.nullcontext() if parallel else guard:
         trained = (
@@ -144,8 +144,10 @@ class _Batch(NamedTuple):
 class _Sweeper:
     """Builds and trains."""
 
-    def __init__(self, build: Callable[..., Trainer], plan: Plan, guard: InterruptGuard, *, one_thread: bool) -> None:
-        self._build, self._plan, self._guard, self._one_thread = build, plan, guard, one_thread
+    def __init__(
+        self, build: Callable[..., Trainer], task: SweepTask, guard: InterruptGuard, *, one_thread: bool
+    ) -> None:
+        self._build, self._task, self._guard, self._one_thread = build, task, guard, one_thread
         self._met: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def build(self, run: _Run) -> Trainer:
@@ -171,42 +173,42 @@ class _Sweeper:
         stops = trainer.options["on_nonfinite"] == "stop"
         set_options(
             trainer,
-            **({"on_nonfinite": "raise"} if stops else {}),  # a row of the table says it, no warning
+            **({"on_nonfinite": "raise"} if stops else {}),  # a diverged run is a row of the table, not a warning
             **({"num_threads": 1} if self._one_thread else {}),
         )
-        for pair in (self._plan.train, self._plan.validation):
+        for pair in (self._task.train, self._task.validation):
             if pair is not None:
                 pair.convert(trainer.model.dtype)
         return trainer
 
     def batch_key(self, trainer: Trainer) -> Any:
-        """What trainers of one batch of models have in common; None: this one trains alone."""
-        samples = self._plan.train.arrays[0]
-        return batch_key(trainer, len(samples) if samples.ndim else 0, self._plan.metrics)
+        """Equal for trainers that can train as one batch of models; None: this one trains alone."""
+        samples = self._task.train.arrays[0]
+        return batch_key(trainer, len(samples) if samples.ndim else 0, self._task.metrics)
 
     def train(self, batch: _Batch) -> list[Outcome]:
-        """The fits, in any thread."""
-        plan = self._plan
+        """Fits a batch, in any thread."""
+        task = self._task
         histories: list[History | None] = [None]
         if batch.together:
             trainers = [trainer for trainer, _ in batch.members]
             data, held = self._data(trainers[0])
-            histories = fit_model_batch(trainers, data, held, plan.epochs, plan.steps, plan.metrics)
+            histories = fit_model_batch(trainers, data, held, task.epochs, task.steps, task.metrics)
         pairs = zip(batch.members, histories, strict=True)
         return [self._outcome(*member, history) if history else self._fit(*member) for member, history in pairs]
 
     def _data(self, trainer: Trainer) -> tuple[tuple[Any, Any], tuple[Any, Any] | None]:
-        """(X, y) and validation data, as the trainer's model takes them."""
-        plan, dtype = self._plan, trainer.model.dtype
-        return plan.train.ready[dtype], None if plan.validation is None else plan.validation.ready[dtype]
+        """(X, y) and validation data, converted for the dtype of the trainer's model."""
+        task, dtype = self._task, trainer.model.dtype
+        return task.train.ready[dtype], None if task.validation is None else task.validation.ready[dtype]
 
     def _fit(self, trainer: Trainer, run: _Run) -> Outcome:
-        plan = self._plan
+        task = self._task
         data, held = self._data(trainer)
         start = time.perf_counter()
         try:
             history = trainer.fit(
-                *data, plan.epochs, steps=plan.steps, validation_data=held, metrics=plan.metrics, progress=False
+                *data, task.epochs, steps=task.steps, validation_data=held, metrics=task.metrics, progress=False
             )
         except NumericError as error:
             return Outcome("diverged", time.perf_counter() - start, message=str(error))
@@ -218,29 +220,29 @@ class _Sweeper:
     def _outcome(self, trainer: Trainer, run: _Run, history: History, seconds: float | None = None) -> Outcome:
         if history.interrupted:
             raise KeyboardInterrupt
-        plan = self._plan
+        task = self._task
         data, held = self._data(trainer)
         numbers = {
             name: float(values[-1]) for name, values in history.epochs.items() if len(values) and name not in FACTS
         }
-        if plan.steps is not None or not numbers:
-            numbers = trainer.evaluate(*data, plan.metrics)
+        if task.steps is not None or not numbers:
+            numbers = trainer.evaluate(*data, task.metrics)
             if held is not None:
-                numbers |= {f"val_{name}": value for name, value in trainer.evaluate(*held, plan.metrics).items()}
+                numbers |= {f"val_{name}": value for name, value in trainer.evaluate(*held, task.metrics).items()}
         finite = all(math.isfinite(numbers.get(name, 0.0)) for name in ("loss", "val_loss"))
         return Outcome("ok" if finite else "diverged", history.seconds if seconds is None else seconds, numbers)
 
 
 class _Outcomes:
-    """The outcome of each run, kept in the folder if there is one."""
+    """The outcomes of the runs, also written to the folder if there is one."""
 
-    def __init__(self, runs: list[_Run], plan: Plan, folder: Any) -> None:
+    def __init__(self, runs: list[_Run], task: SweepTask, folder: Any) -> None:
         self.runs = runs
         self._found: dict[int, Outcome] = {}
         self._folder = None if folder is None else Folder(folder)
         self._keys: list[str] = []
         if self._folder is not None:
-            facts = plan.facts()
+            facts = task.facts()
             self._keys = [key_of(run.point, run.seed, facts) for run in runs]
             stored = [self._folder.read(key) for key in self._keys]
             self._found = {at: outcome for at, outcome in enumerate(stored) if outcome is not None}
@@ -250,7 +252,7 @@ class _Outcomes:
         return [at for at in range(len(self.runs)) if at not in self._found]
 
     def put(self, batch: _Batch, outcomes: list[Outcome], bar: Progress) -> None:
-        """Keeps those of a batch."""
+        """Stores the outcomes of a batch."""
         for at, outcome in zip(batch.places, outcomes, strict=True):
             self._found[at] = outcome
             if self._folder is not None:
@@ -276,7 +278,7 @@ class _Outcomes:
 
 
 def _batches(sweeper: _Sweeper, outcomes: _Outcomes) -> Iterator[_Batch]:
-    """Builds run by run; trainers with one key wait until they fill the vector lanes, and two without one meanwhile."""
+    """Builds run by run. Trainers with equal keys wait until they fill the vector lanes; of those without, two wait."""
     groups: dict[Any, _Batch] = {}
     alone: deque[_Batch] = deque()
     try:
@@ -296,14 +298,14 @@ def _batches(sweeper: _Sweeper, outcomes: _Outcomes) -> Iterator[_Batch]:
                 yield alone.popleft()
             if sum(len(group.members) for group in groups.values()) > _MAX_WAITING:
                 yield groups.pop(max(groups, key=lambda key: len(groups[key].members)))
-    except Exception:  # of build: what was built before is trained first
+    except Exception:  # of build: the trainers built before are trained first
         yield from (*groups.values(), *alone)
         raise
     yield from (*groups.values(), *alone)
 
 
 def _is_parallel(n_jobs: Any) -> bool:
-    """A joblib.Parallel? Only when joblib is loaded can it be one."""
+    """Whether it is a joblib.Parallel; does not import joblib."""
     joblib = sys.modules.get("joblib")
     return joblib is not None and isinstance(n_jobs, joblib.Parallel)
 
@@ -315,24 +317,24 @@ def _in_processes(
     delayed = sys.modules["joblib"].delayed
     tasks: list[Any] = []
     sent: list[_Batch] = []
-    for batch in batches:  # all before the first starts: joblib would go on with them in a thread of its own
+    for batch in batches:  # all before the first starts: joblib would iterate in a thread of its own
         runs = [run for _, run in batch.members]
-        tasks.append(delayed(_train_in_process)(len(sent), sweeper._build, sweeper._plan, runs, batch.together))
-        sent.append(_Batch(batch.places, [], batch.together))  # without the trainers: others take their place
+        tasks.append(delayed(_train_in_process)(len(sent), sweeper._build, sweeper._task, runs, batch.together))
+        sent.append(_Batch(batch.places, [], batch.together))  # without the trainers: the workers build their own
     for number, outcomes in parallel(tasks):
         yield sent[number], outcomes
 
 
 def _train_in_process(
-    number: int, build: Callable[..., Trainer], plan: Plan, runs: list[_Run], together: bool
+    number: int, build: Callable[..., Trainer], task: SweepTask, runs: list[_Run], together: bool
 ) -> tuple[int, list[Outcome]]:
-    """Builds and trains in another process."""
-    sweeper = _Sweeper(build, plan, InterruptGuard(), one_thread=True)
+    """Builds and trains in a worker process."""
+    sweeper = _Sweeper(build, task, InterruptGuard(), one_thread=True)
     return number, sweeper.train(_Batch([], [(sweeper.build(run), run) for run in runs], together))
 
 
 def _note_where(error: Exception, where: str) -> None:
-    """Puts the run it comes from into the exception's message."""
+    """Adds the run to the exception's message."""
     if error.args and isinstance(error.args[0], str):
         error.args = (f"[sweep] {where}: {error.args[0]}", *error.args[1:])
     else:

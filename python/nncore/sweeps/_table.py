@@ -29,12 +29,12 @@ class SweepTable(list[dict[str, Any]]):
 
     @property
     def parameters(self) -> list[str]:
-        """The arguments that the points give."""
+        """Names of the points' arguments."""
         return columns_of(checked_rows("sweep", self))[0]
 
     @property
     def metrics(self) -> list[str]:
-        """The numbers that were measured."""
+        """Names of the measured numbers."""
         return columns_of(checked_rows("sweep", self))[1]
 
     def best(self, metric: str | None = None) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class SweepTable(list[dict[str, Any]]):
     def _cells(self) -> list[list[str]]:
         """Header and rows as text; only those at both ends when there are many."""
         given: list[Any] = list(self)
-        rows = [row if isinstance(row, dict) else {"": row} for row in given]  # a table can be changed by hand
+        rows = [row if isinstance(row, dict) else {"": row} for row in given]  # users may have changed the list
         says = any(to_text(row.get("message", "")) for row in rows)
         columns = [name for name in _union(rows) if name != "message" or says]
         cells = [list(map(to_text, columns)), *([_cell(name, row.get(name, "")) for name in columns] for row in rows)]
@@ -119,7 +119,7 @@ def is_number(value: Any) -> bool:
 
 
 def checked_rows(where: str, table: Any) -> list[dict[str, Any]]:
-    """The rows of a table, a list that users may have changed; ConfigError where one is no run."""
+    """The rows of a table, which users may have changed; ConfigError if one is not a run."""
     if not isinstance(table, (list, tuple)) or not all(map(_is_run, table)):
         raise ConfigError(f"[{where}] table: expected the runs of a sweep, got {describe(table)}")
     return list(table)
@@ -132,7 +132,7 @@ def _is_run(row: Any) -> bool:
 
 
 def columns_of(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[str]]:
-    """(parameters, metrics): in each row the point stands before "seed", the numbers follow it."""
+    """(parameters, metrics): in each row the columns before "seed", and the numbers after it."""
     parameters: dict[str, None] = {}
     metrics: dict[str, None] = {}
     for row in rows:
@@ -144,7 +144,7 @@ def columns_of(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[str]]:
 
 
 def metric_of(where: str, rows: Sequence[dict[str, Any]], metric: Any) -> str:
-    """A metric of the table: the one that is asked for, else the loss."""
+    """The metric, checked; None: "val_loss", or "loss" if there is none."""
     metrics = columns_of(rows)[1]
     if metric is None:
         return "val_loss" if "val_loss" in metrics else "loss"

@@ -1,1 +1,1 @@
-"""Training: the Trainer, its history and checkpoints, callbacks and the records they see."""
+"""Training: the Trainer, its history and checkpoints, callbacks and their records."""

@@ -1,4 +1,4 @@
-"""Callback: the base of what happens around and after each epoch of a fit, and the fit as it sees it."""
+"""Callback, the base of all callbacks, and Fit, the part of a Trainer that callbacks use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Record = dict[str, Any]
 
 
 class Fit(Protocol):
-    """What runs a fit, as a callback sees it: a Trainer, or what has the same of it."""
+    """The trainer as a callback uses it: a Trainer, or any object with these attributes."""
 
     model: Model
     loss: Loss
@@ -34,46 +34,46 @@ class Fit(Protocol):
 
     @property
     def history(self) -> History:
-        """All so far, the fit under way included."""
+        """All fits so far, the current one included."""
 
     @property
     def fitting(self) -> bool:
-        """Is a fit under way?"""
+        """Whether a fit is running."""
 
     def evaluate(self, X: Any, y: Any, metrics: Iterable[Metric] | None = None) -> dict[str, float]:
         """The loss without penalties, and metrics."""
 
 
 class Callback:
-    """Base of all callbacks: a subclass replaces what it needs.
+    """Base of all callbacks: a subclass overrides the methods it needs.
 
     The model may be read, evaluated and changed at the begin and the end of a fit and after each epoch, by the
-    thread of the fit; others are refused (StateError) for as long as the fit lasts. What a callback raises arrives at
-    the caller of fit; the model then stands at the end of that epoch.
+    thread of the fit; other threads get a StateError for as long as the fit lasts. An exception of a callback reaches
+    the caller of fit; the model is then in its state at the end of that epoch.
     """
 
-    #: The number that the callback watches, if it watches one.
+    #: The column of the history that the callback follows, if any.
     monitor: str | None = None
-    #: When it gets observations; None: never.
+    #: The interval of its observations; None: it gets none.
     observing: Observing | None = None
-    #: Whose fit it serves, if it keeps that: no other's at the same time.
+    #: The trainer it is used by, for callbacks that keep it: two fits at once are refused.
     _trainer: Fit | None = None
 
     def on_fit_begin(self, trainer: Any) -> None:
         """Before the first epoch of a fit. `trainer` is a Fit; a subclass may name it a Trainer."""
 
     def on_epoch_end(self, record: Record) -> bool | None:
-        """After each epoch, with its numbers, the row that the history gets; True ends the fit."""
+        """After each epoch, with its row of the history; True ends the fit."""
 
     def on_observation(self, observation: Observation) -> None:
-        """After each observed step, within the epoch: the model cannot be used here."""
+        """After each observed step, within the epoch: using the model here is a StateError."""
 
     def on_fit_end(self, history: History) -> None:
-        """After the last epoch, however the fit ended, unless it raised."""
+        """After the last epoch, or at an earlier end; not after an error."""
 
 
 class LambdaCallback(Callback):
-    """Made of functions: on_fit_begin(trainer), on_epoch_end(record) -> None or True, on_fit_end(history)."""
+    """A callback of functions: on_fit_begin(trainer), on_epoch_end(record) -> None or True, on_fit_end(history)."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ def as_callbacks(given: Iterable[Any]) -> list[Callback]:
 
 
 def begin_fit(callbacks: Sequence[Callback], trainer: Fit) -> list[tuple[Callback, Observing]]:
-    """Begins a fit with all of them; returns those that observe, each with its interval."""
+    """Calls on_fit_begin of each; returns those with observations, each with its interval."""
     for callback in callbacks:
         other = callback._trainer
         if other is not None and other is not trainer and getattr(other, "fitting", False):
@@ -130,13 +130,13 @@ def begin_fit(callbacks: Sequence[Callback], trainer: Fit) -> list[tuple[Callbac
 
 
 def check_monitors(callbacks: Sequence[Callback], columns: Sequence[str]) -> None:
-    """Every number that is watched has to be among those of the fit."""
+    """ConfigError for a callback whose `monitor` is not a column of the fit."""
     for callback in callbacks:
         check_monitor(type(callback).__name__, callback.monitor, columns)
 
 
 def check_monitor(where: str, monitor: str | None, columns: Sequence[str]) -> None:
-    """None, or the name of a number of the fit."""
+    """ConfigError unless `monitor` is None or one of the columns."""
     if monitor is not None and monitor not in columns:
         hint = " (give fit validation_data or validation_split)" if str(monitor).startswith("val_") else ""
         raise ConfigError(f"[{where}] monitor: expected one of {list(columns)}, got {monitor!r}{hint}")

@@ -1,4 +1,4 @@
-"""The callbacks of training itself: when it ends, what it saves, a table of its epochs."""
+"""EarlyStopping, ModelCheckpoint and CSVLogger."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MODES = ("auto", "min", "max")
 
 
 class _Best:
-    """Tells when a number is the best so far. NaN never is."""
+    """The best value of a monitored number so far. NaN is never the best."""
 
     def __init__(self, where: str, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         if not isinstance(monitor, str):
@@ -31,7 +31,7 @@ class _Best:
         self.best = math.nan
 
     def improved(self, record: Record) -> bool:
-        """Is the record's number better than the best by more than min_delta?"""
+        """Whether the record's number is better than the best by more than min_delta; keeps it if so."""
         if self.monitor not in record:
             raise ConfigError(f"[{self.where}] monitor: expected one of {list(record)}, got {self.monitor!r}")
         value = float(record[self.monitor])
@@ -110,13 +110,13 @@ class EarlyStopping(Callback):
         return self._watch.best
 
     def on_fit_begin(self, trainer: Fit) -> None:
-        """Forgets earlier fits."""
+        """Resets the state of earlier fits."""
         self._watch = _Best("EarlyStopping", *self._settings)
         self._trainer, self._state, self._waited = trainer, None, 0
         self.best_epoch = self.stopped_epoch = 0
 
     def on_epoch_end(self, record: Record) -> bool | None:
-        """True when patience is at its end."""
+        """True after `patience` epochs without a new best."""
         if self._watch.improved(record):
             self.best_epoch, self._waited = record["epoch"], 0
             if self.restore_best and self._trainer is not None:
@@ -128,7 +128,7 @@ class EarlyStopping(Callback):
         return self._waited >= self.patience
 
     def on_fit_end(self, history: History) -> None:
-        """Gives the best parameters back."""
+        """Restores the best parameters."""
         if self._state is not None and self._trainer is not None:
             self._trainer.model.load_state_dict(self._state)
         self._trainer = self._state = None
@@ -161,11 +161,11 @@ class ModelCheckpoint(Callback):
         self.saved: list[str] = []
 
     def on_fit_begin(self, trainer: Fit) -> None:
-        """Keeps the best of earlier fits: a worse model is not written over it."""
+        """Keeps the best value of earlier fits, so that a worse model does not overwrite a better one."""
         self._trainer = trainer
 
     def on_epoch_end(self, record: Record) -> bool | None:
-        """Saves."""
+        """Saves the model, if the monitored number improved."""
         if self._trainer is not None and (self._watch is None or self._watch.improved(record)):
             try:
                 path = self.path.format(**record)
@@ -179,7 +179,7 @@ class ModelCheckpoint(Callback):
         return None
 
     def on_fit_end(self, history: History) -> None:
-        """Lets go of the trainer."""
+        """Drops the reference to the trainer."""
         self._trainer = None
 
 
@@ -198,7 +198,7 @@ class CSVLogger(Callback):
         self._append = False
 
     def on_fit_begin(self, trainer: Fit) -> None:
-        """Is there something to continue?"""
+        """A trainer with earlier epochs continues the table."""
         self._append = trainer.epoch > 0
 
     def on_epoch_end(self, record: Record) -> bool | None:

@@ -1,4 +1,4 @@
-"""Checkpoints: all that decides how training goes on, checked, and as a file."""
+"""Checkpoints: the complete state of a training run, validated, and as a file."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from nncore.optim._optimizer import Optimizer, bind
 from nncore.train._augment import Augment
 from nncore.train._history import STATE_FACTS, History, history_from
 
-#: The counters and sums of the compiled trainer, and the calls of its model.
+#: Keys of the progress: the counters and sums of the compiled trainer, and its model's number of forward passes.
 _PROGRESS = {"calls", *(field["name"] for schema in schemas("progress") for field in schema["fields"])}
 
 
 class Checkpoint(NamedTuple):
-    """What a file holds of a trainer; `options` are its keyword arguments, `state` what its state_dict gives."""
+    """The content of a checkpoint file; `options` are the Trainer's keyword arguments, `state` its state_dict."""
 
     model: Model
     loss: Loss
@@ -38,7 +38,7 @@ class Checkpoint(NamedTuple):
 
 
 def checked_state(state: Any) -> tuple[dict[str, Any], History]:
-    """The counters and the history of a trainer's state."""
+    """The validated counters and history of a trainer's state_dict."""
     names = {"model", "optimizer", "progress", "history"}
     if not isinstance(state, Mapping) or set(state) != names:
         raise ConfigError(f"[Trainer] state_dict: expected a dict with {sorted(names)}, got {describe(state)}")
@@ -54,7 +54,7 @@ def _checked_progress(given: Any) -> dict[str, Any]:
 
 
 def write(path: str, checkpoint: Checkpoint) -> None:
-    """Writes the file; one that was there stays as it was if anything goes wrong."""
+    """Writes the file; after an error an existing one is unchanged."""
     model, state, writer = parts_of(checkpoint.model), checkpoint.state, Writer("save")
     optimizer, history = dict(state["optimizer"]), state["history"]
     own_state = optimizer.pop("state", {})
@@ -82,7 +82,7 @@ def write(path: str, checkpoint: Checkpoint) -> None:
 
 @contextmanager
 def opened(path: object) -> Iterator[Checkpoint]:
-    """A file's checkpoint; what its user refuses of it, within the block, is an error of the file."""
+    """The checkpoint of a file; an error within the block becomes a FormatError that names the file."""
     with reading(path_of("resume", path), "trainer") as file:
         facts, reader = file.facts, Reader()
         model = read_model(file, facts["model"], "model/")
@@ -107,7 +107,7 @@ def _augment(given: Any) -> Augment | None:
 
 
 def _optimizer_state(file: TensorFile, optimizer: Any, model: Model, reader: Reader) -> dict[str, Any]:
-    """Each array of the state, of the shape that the optimizer has for this model."""
+    """The optimizer's state, with each array of the shape that the optimizer has for this model."""
     if not isinstance(optimizer, Optimizer):
         raise FormatError(f"expected an optimizer, got {describe(optimizer)}")
     bind(optimizer, model)

@@ -1,4 +1,4 @@
-"""History: what a fit tells."""
+"""History: metrics by epoch and step."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from nncore._support.checks import describe, integer
 from nncore._support.files import path_of, write_file
 from nncore._support.html import curve, number, table
 from nncore.errors import ConfigError
-from nncore.train._metrics import FACTS, larger_is_better
+from nncore.train._metrics import FACTS, has_curve, larger_is_better
 
 _MAX_STEPS = 1_000_000
 
-#: What history_state gives beside the columns.
+#: Keys of history_state beside the two tables of columns.
 STATE_FACTS = ("stride", "interrupted", "n_steps", "seconds")
 
 
 class History:
-    """What happened during a fit.
+    """Metrics of a fit, by epoch and by step.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class History:
         self.steps: dict[str, NDArray[Any]] = {key: np.zeros(0) for key in ("step", "loss", "lr")}
         self.epochs["epoch"] = self.steps["step"] = np.zeros(0, np.int64)
         self.interrupted, self.n_steps, self.seconds, self._stride = False, 0, 0.0, 1
-        self._origin = origin  # what report shows beside the numbers; kept unread
+        self._origin = origin  # a trainer's Origin, for `report` alone
         if result is not None:
             self._take(result)
 
@@ -151,7 +151,7 @@ class History:
     def _repr_html_(self) -> str:
         rows = []
         for key, values in self.epochs.items():
-            there = values[~np.isnan(values)] if key not in ("epoch", "seconds") else values[:0]
+            there = values[~np.isnan(values)] if has_curve(key) else values[:0]
             if len(there):
                 best = there.max() if larger_is_better(key) else there.min()
                 drawn = curve(values, about=f"{key} over the epochs")
@@ -160,7 +160,7 @@ class History:
         return table(("", "first", "best", "last", ""), rows, caption=caption, left=1)
 
     def _facts(self) -> list[str]:
-        """How long it was."""
+        """Epochs, steps and seconds, as text."""
         n = len(self.epochs["epoch"])
         micros = 1e6 * self.seconds / self.n_steps if self.n_steps else 0.0
         each = f"{micros:,.0f}" if micros >= 1000 else f"{micros:.2f}"
@@ -168,7 +168,7 @@ class History:
 
 
 def joined(parts: Sequence[History], *, origin: Any = None) -> History:
-    """The parts one after the other, thinned out as one history of all their steps would be."""
+    """The histories concatenated, with the steps thinned out as in one history of all."""
     whole = History(origin=origin)
     if not parts:
         return whole
@@ -186,12 +186,12 @@ def joined(parts: Sequence[History], *, origin: Any = None) -> History:
 
 
 def origin_of(history: History) -> Any:
-    """Where a history comes from, as its maker said; None for one that was copied, unpickled or made by hand."""
+    """The `origin` it was made with; None for one that was copied, unpickled or made without."""
     return history._origin
 
 
 def _stacked(tables: Sequence[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
-    """Tables under each other; NaN where one has no such column."""
+    """Tables concatenated by column; NaN where a table lacks a column."""
     rows = [(len(next(iter(table.values()))), table) for table in tables]
     rows = [row for row in rows if row[0]] or rows[:1]
     keys = dict.fromkeys(key for _, table in rows for key in table)
@@ -199,13 +199,13 @@ def _stacked(tables: Sequence[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any
 
 
 def history_state(history: History) -> dict[str, Any]:
-    """A history as arrays and numbers."""
+    """A history as a dict of arrays and numbers."""
     facts = {key: getattr(history, key) for key in STATE_FACTS if key != "stride"}
     return {"epochs": dict(history.epochs), "steps": dict(history.steps), "stride": history._stride, **facts}
 
 
 def history_from(given: Any) -> History:
-    """The history of what history_state gave."""
+    """The history from the dict of history_state, validated."""
     if not isinstance(given, Mapping) or set(given) != {"epochs", "steps", *STATE_FACTS}:
         raise ConfigError(f"[Trainer] history: expected what state_dict gave, got {describe(given)}")
     history = History()

@@ -1,4 +1,4 @@
-"""Metrics: what fit and evaluate are asked for, and what the columns of a history are."""
+"""The metrics argument of fit and evaluate, and the meaning of a history's columns."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ Metric = str | Callable[[Any, Any], float]
 _BUILT_IN = tuple(name for name, _ in _core.METRICS)
 _LARGER_IS_BETTER = tuple(name for name, larger in _core.METRICS if larger)
 
-#: Columns of a history, and of a run, that measure nothing.
+#: Columns of a history, and of a run, that are no metrics.
 FACTS: tuple[str, ...] = _core.FACTS
 
 _TAKEN = (*FACTS, "loss", "val", "test", *_BUILT_IN)
 
 
 class Metrics(NamedTuple):
-    """Is accuracy asked for, and what else as the core takes it: names and pairs (name, function)."""
+    """The requested metrics: whether accuracy is one, and the others as names and pairs (name, function)."""
 
     accuracy: bool
     others: list[Any]
 
     def columns(self, has_classes: bool, prefixes: Iterable[str]) -> list[str]:
-        """The numbers of an epoch's record."""
+        """The columns of an epoch's record."""
         names = ["loss", *(["accuracy"] if self.accuracy and has_classes else [])]
         names += [other if isinstance(other, str) else other[0] for other in self.others]
         return [*(prefix + name for prefix in prefixes for name in names), "lr", "seconds"]
 
 
 def metrics_of(where: str, given: Iterable[Metric]) -> Metrics:
-    """Names of built-in metrics and functions f(y_true, outputs), which go by their own names."""
+    """Checked metrics: names of built-in ones, and functions f(y_true, outputs), named by their `__name__`."""
     items = None if isinstance(given, str) else as_list(given)
     if items is None or (not items and not isinstance(given, (list, tuple))):
         raise ConfigError(f"[{where}] metrics: expected a list of names, got {describe(given)}")
@@ -56,15 +56,20 @@ def metrics_of(where: str, given: Iterable[Metric]) -> Metrics:
 
 
 def quantity(column: str) -> str:
-    """What a column of a history shows, of whichever data: "loss" for "val_loss"."""
+    """A column's name without the prefix of its data: "loss" for "val_loss"."""
     return column.removeprefix("val_").removeprefix("test_")
 
 
 def is_metric(column: str) -> bool:
-    """Does a column of a history measure something beside the loss?"""
+    """Whether a column of a history is a metric other than the loss."""
     return quantity(column) not in (*FACTS, "loss")
 
 
+def has_curve(column: str) -> bool:
+    """Whether a column of a history is drawn over the epochs: all but the epoch's number and its duration."""
+    return column not in ("epoch", "seconds")
+
+
 def larger_is_better(name: str) -> bool:
-    """Is a larger value of this number better, as of an accuracy, or a smaller one, as of a loss?"""
+    """Whether larger values of a column are better, as of an accuracy; False as of a loss."""
     return name.endswith(_LARGER_IS_BETTER)

@@ -1,4 +1,4 @@
-"""Observations: the numbers of every tensor at one training step, as the compiled trainer gives them to callbacks."""
+"""Observations: statistics of every tensor at one training step, as callbacks get them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from nncore._support.checks import describe, flag, integer
 from nncore.errors import ConfigError
 
-#: The numbers of each tensor, in the compiled trainer's order.
+#: The statistics of each tensor, in the compiled trainer's order.
 STATISTICS = ("min", "max", "mean", "std", "norm", "zeros", "nonfinite", "dead", "saturated", "update_ratio")
 
 
 class Observing(NamedTuple):
-    """The interval of a callback's observations, and the bins of their histograms: 0 without histograms."""
+    """The interval of a callback's observations, and the number of bins of their histograms; 0: no histograms."""
 
     every: int
     per: str = "step"
@@ -24,7 +24,7 @@ class Observing(NamedTuple):
 
 
 def observing_of(where: str, every: object, per: object, histograms: object, bins: object) -> Observing:
-    """The arguments of a callback that observes, checked."""
+    """The Observing of a callback's arguments, checked."""
     if not isinstance(per, str) or per not in ("step", "epoch"):
         raise ConfigError(f"[{where}] per: expected 'step' or 'epoch', got {describe(per)}")
     often = integer(where, "every", every, 1, 2**62)
@@ -33,7 +33,7 @@ def observing_of(where: str, every: object, per: object, histograms: object, bin
 
 
 def checked(given: object) -> Observing:
-    """What any callback has in `observing`, before the compiled trainer gets it."""
+    """A callback's `observing`, checked before the compiled trainer gets it."""
     if not isinstance(given, tuple) or len(given) != 3:
         raise ConfigError(
             f"[fit] callbacks: expected observing=(every, 'step' or 'epoch', bins) or None, got {describe(given)}"
@@ -44,12 +44,12 @@ def checked(given: object) -> Observing:
 
 
 class Observation(Mapping[str, dict[str, Any]]):
-    """A mapping from tensors to their numbers at one step.
+    """A mapping from tensor names to statistics at one step.
 
     Attributes
     ----------
     step : int
-        Updates done before: 0 is the net as it was made. The numbers are those of the update that came next.
+        Updates done before: 0 is the untrained net. The statistics are those of the update that came next.
     epoch : int
         Its epoch, from 1.
     loss : float

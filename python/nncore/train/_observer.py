@@ -1,4 +1,4 @@
-"""What the compiled trainer calls between steps and epochs."""
+"""The functions that the compiled trainer calls between steps and epochs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nncore.train._observation import Observation, Observing
 
 
 class Observer:
-    """Passes a fit's records to its callbacks, its progress to the bar, and Ctrl-C to the fit."""
+    """Passes a fit's records to its callbacks, its progress to the bar and Ctrl-C to the compiled trainer."""
 
     def __init__(
         self,
@@ -40,5 +40,5 @@ class Observer:
         return any(stops) or self._guard.requested
 
     def observed(self, number: int, raw: dict[str, Any]) -> None:
-        """After a step that callback `number` of those that observe wanted to see."""
+        """After a step observed by callback `number` of those with observations."""
         self._observers[number][0].on_observation(Observation(raw))

@@ -1,4 +1,4 @@
-"""The options of a Trainer: the core's schema "Trainer" names, checks and documents them."""
+"""The options of a Trainer, as the core's schema "Trainer" defines and checks them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nncore.train._augment import Augment
 
 
 def options_spec(given: Mapping[str, Any]) -> Any:
-    """The keyword arguments of a Trainer, checked, as the compiled one takes them."""
+    """The checked keyword arguments of a Trainer as a spec for the compiled one."""
     augment = given["augment"]
     if augment is not None and not isinstance(augment, Augment):
         raise ConfigError(f"[Trainer] augment: expected an Augment or None, got {describe(augment)}")
@@ -24,7 +24,7 @@ def options_spec(given: Mapping[str, Any]) -> Any:
 
 
 def check_end(model: Model, loss: Loss) -> None:
-    """Refuses a model whose last layer applies what the loss applies anyway."""
+    """ConfigError for a model that ends in the link that the loss applies itself (Softmax before CrossEntropyLoss)."""
     end = model[len(model) - 1] if len(model) else None
     if isinstance(loss, CompiledLoss) and traits_of(end).get("link", "none") == loss.link:
         last = type(end).__name__

@@ -29,7 +29,7 @@ from nncore.train._validation import split_off
 
 
 class Origin(NamedTuple):
-    """Where a history comes from: what a report shows beside the numbers. `data` are those held out, (X, y)."""
+    """What a report needs beside the numbers of a history. `data`: held-out (X, y); `shape`: of one sample."""
 
     trainer: Trainer
     callbacks: Sequence[Callback] = ()
@@ -45,7 +45,7 @@ class Trainer:
     model : Sequential or Graph
     loss : Loss
     optimizer : Optimizer
-        Serves this model alone.
+        Must not be used for another model.
     batch_size : int or None, default 32
         Samples a step; None or anything >= N is full batch. The last batch may be shorter.
     shuffle : bool, default True
@@ -123,7 +123,7 @@ class Trainer:
         self._core: Any = None
         self._model_core: Any = None
         self._metrics = Metrics(True, [])
-        self._past: list[History] = []  # of the fits that are over
+        self._past: list[History] = []  # of finished fits
         self._fitting = False
         set_link(model, loss.link)
 
@@ -161,8 +161,8 @@ class Trainer:
     ) -> History:
         """Trains on: to the end of `epochs` more epochs, or for `steps` steps.
 
-        A fit that ends within an epoch (after `steps`, by Ctrl-C, by an error) is taken up there by the next one, and
-        the parts together are the same, bit for bit, as one fit of their sum. Data with another N begin the epoch anew.
+        After a fit that ended within an epoch (after `steps`, by Ctrl-C, by an error) the next one continues there, and
+        together they are the same, bit for bit, as one fit of their sum. Data with another N restart the epoch.
 
         Parameters
         ----------
@@ -227,7 +227,7 @@ class Trainer:
         active: list[Callback],
         progress: bool | str,
     ) -> History:
-        """fit with checked arguments, while no other thread may use the model."""
+        """fit with checked arguments, under the model's access guard."""
         prefixes = ["", *(p for p, pair in zip(("val_", "test_"), pairs, strict=True) if pair is not None)]
         columns = wanted.columns(has_classes(self.loss, y), prefixes)
         check_monitors(active, columns)
@@ -241,13 +241,13 @@ class Trainer:
             result = self._run(
                 core, X, y, *pairs, epochs, length, wanted.accuracy, wanted.others, *observer.arguments()
             )
-            set_link(self.model, core.link)  # the link of some losses follows from the targets
+            set_link(self.model, core.link)  # for some losses it is inferred from the targets
             bar.close(f"loss {result['epochs']['loss'][-1]:.4f}" if len(result["epochs"]["loss"]) else "")
         result["interrupted"] = result["interrupted"] or guard.requested
         return self._finish(result, active, Origin(self, active, pairs[1] or pairs[0], np.shape(X)[1:]))
 
     def _finish(self, result: dict[str, Any], active: list[Callback], origin: Origin) -> History:
-        """The history of a fit that has ended without an error, shown to the callbacks."""
+        """The history of a fit that ended without an error; calls on_fit_end of the callbacks."""
         if result["nonfinite"]:
             warnings.warn(f"training stopped: {result['nonfinite']}", RuntimeWarning, stacklevel=4)
         history = History(result, origin=origin)
@@ -256,14 +256,14 @@ class Trainer:
         return history
 
     def _run(self, core: Any, *arguments: Any) -> dict[str, Any]:
-        """One fit; whatever ends it, its history is kept."""
+        """One fit of the compiled trainer; its history is kept after an error, too."""
         result: dict[str, Any] = {}
         outer, self._fitting = self._fitting, True
         try:
             core.fit(*arguments)
         finally:
             self._fitting = outer
-            if not outer:  # else a callback called fit, which the core refuses
+            if not outer:  # else a callback called fit, which raised
                 result = core.result(True)
                 self._remember(History(result))
         return result
@@ -281,24 +281,24 @@ class Trainer:
 
     @property
     def history(self) -> History:
-        """All fits so far, one after the other; in a callback with the fit under way."""
+        """All fits so far, concatenated; in a callback the current one included."""
         running = [History(self._core.result(False))] if self._fitting else []
         self._past = [joined(self._past)] if self._past else []
         return joined(self._past + running, origin=Origin(self))
 
     @property
     def fitting(self) -> bool:
-        """Is a fit under way, as in a callback?"""
+        """Whether a fit is running, as in a callback."""
         return self._fitting
 
     @property
     def options(self) -> dict[str, Any]:
-        """The keyword arguments that make a trainer like this one."""
+        """The keyword arguments of this trainer, given and default ones."""
         return dict(self._options)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that decides how training goes on: "model", "optimizer", "progress" (epochs and steps done, the sums of
-        the epoch under way, counters of random numbers), "history"."""
+        """The complete state of training: "model", "optimizer", "progress" (epochs and steps done, the sums of the
+        current epoch, counters of random numbers), "history"."""
         with core_of(self.model).access_guard("Trainer.state_dict", write=False):
             return {
                 "model": self.model.state_dict(),
@@ -308,13 +308,13 @@ class Trainer:
             }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes over what state_dict gave; all of it or, with an error, nothing."""
+        """Restores a state_dict: all of it or, with an error, nothing."""
         progress, history = checked_state(state)
         with core_of(self.model).access_guard("Trainer.load_state_dict", write=True):
             before = self.model.state_dict()
             self.model.load_state_dict(state["model"])
             try:
-                core = self._bind()  # loading a Normalize makes a new one
+                core = self._bind()  # loading a Normalize replaced the compiled model
                 self.optimizer.load_state_dict(state["optimizer"])
             except Exception:
                 self.model.load_state_dict(before)
@@ -326,8 +326,8 @@ class Trainer:
     def save(self, path: Any) -> None:
         """Writes model, loss, optimizer, options and state to a file from which `Trainer.resume` trains on.
 
-        It may be called between fits and from a callback. The file appears whole or not at all. ConfigError for what
-        is written in Python, whose code no file holds; OSError when the disk refuses; ImportError without the package
+        It may be called between fits and from a callback. The file appears whole or not at all. ConfigError for classes
+        written in Python, as files hold no code; OSError when the disk refuses; ImportError without the package
         safetensors (pip install nncore[save]).
         """
         name = path_of("save", path)
@@ -377,13 +377,13 @@ def bound(trainer: Trainer) -> Any:
 
 
 def set_options(trainer: Trainer, **options: Any) -> None:
-    """Other options from the next fit on."""
+    """Changes options, from the next fit on."""
     trainer._set_options(**{**trainer._options, **options})
-    trainer._model_core = None  # the next use compiles it anew
+    trainer._model_core = None  # the next use rebuilds the C++ trainer
 
 
 def take_over(trainer: Trainer, wanted: Metrics, history: History) -> None:
-    """A fit that the compiled trainer made beside others, as if `fit` had made it."""
+    """Stores the result of a fit within a model batch, as `fit` does for its own."""
     trainer._metrics = wanted
     trainer._remember(history)
     set_link(trainer.model, trainer._core.link)

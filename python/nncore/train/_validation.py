@@ -1,4 +1,4 @@
-"""The share of the samples that fit holds out."""
+"""The validation_split of fit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nncore.errors import ConfigError
 
 
 def split_off(X: Any, y: Any, fraction: float, seed: int) -> tuple[Any, Any, tuple[Any, Any] | None]:
-    """(X, y, validation pair): the share of the samples that training does not see.
+    """(X, y, validation pair) for a fraction of the samples to hold out; None for 0.
 
     Integer labels (N,) are split class by class. Both parts keep the order of the data.
     """
@@ -22,7 +22,7 @@ def split_off(X: Any, y: Any, fraction: float, seed: int) -> tuple[Any, Any, tup
         return X, y, None
     samples, targets = real_array("fit", "X", X), real_array("fit", "y", y)
     if samples.ndim == 0 or targets.ndim == 0 or len(samples) != len(targets):
-        return X, y, None  # the core says what is wrong
+        return X, y, None  # the core raises the ShapeError
     n = len(samples)
     count = round(share * n)
     if not 1 <= count < n:

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> Report:
             raise ConfigError(
                 f"[experiments] {flag}: expected with {' '.join(_WATCHED)}, got it with {' '.join(args.names)}"
             )
-    watchers(args)  # what is wrong with its flags is better known now
+    watchers(args)  # checks its flags before any training
     report = _Comparison()
     for name in dict.fromkeys(args.names):
         stem = Path(args.out) / (name + ("-quick" if args.quick else ""))

@@ -70,7 +70,7 @@ def _train(name: str, epochs: int, samples: int | None, watch: Watch) -> Callabl
         history = fit(trainer, X, y, epochs, validation_data=validation, test_data=test, callbacks=watching)
         curves = {key: history[key].tolist() for key in ("loss", "val_accuracy", "test_accuracy")}
         curves |= series_of(monitor)
-        # no values: it broke at once
+        # no values: it diverged in the first epoch
         best, last = curves["val_accuracy"] or [math.nan], curves["test_accuracy"] or [math.nan]
         figures = {"best_val_accuracy": max(best), "final_test_accuracy": last[-1]}
         return Outcome({name: figures}, history.n_steps, curves)
@@ -79,7 +79,7 @@ def _train(name: str, epochs: int, samples: int | None, watch: Watch) -> Callabl
 
 
 def series_of(monitor: Monitor, every: int = 2) -> dict[str, list[float]]:
-    """Every second look: of values and outputs the mean, standard deviation and ends, of gradients the norm."""
+    """Every second observation: of values and outputs mean, standard deviation and range, of gradients the norm."""
     series: dict[str, list[float]] = {"monitor step": monitor.steps[::every].tolist()}
     for name in monitor:
         keys = ("norm",) if name.endswith(".grad") else ("min", "max", "mean", "std", "dead", "saturated")

@@ -1,4 +1,4 @@
-"""The runs of an experiment: what one gives, and the file that keeps them so that an interrupted list can go on."""
+"""The runs of an experiment, and the file that stores them so that an interrupted experiment can be resumed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MAX_FILE_SIZE = 2**30  # bytes
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run gives: figures by setting and metric, updates done, and curves worth drawing."""
+    """The result of one run: figures by setting and metric, updates done, and curves."""
 
     values: dict[str, dict[str, float]]
     steps: int
@@ -36,7 +36,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Run:
-    """One run; table, label and seed tell it from all others of its experiment."""
+    """One run, identified by table, label and seed."""
 
     table: str
     label: str
@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 
 class Once(Generic[Key, T]):
-    """Calls a function once for each key, whoever asks for it, in whatever thread; its arguments are the key."""
+    """A function that is called once for each set of arguments; safe in several threads."""
 
     def __init__(self, function: Callable[Key, T]) -> None:
         self._function = function
@@ -69,7 +69,7 @@ class Once(Generic[Key, T]):
         return future.result()
 
 
-#: The callbacks that are to watch a run of a name.
+#: name of a run -> its callbacks.
 Watch = Callable[[str], list[Callback]]
 
 
@@ -89,7 +89,7 @@ class Records:
         self._saved = time.monotonic()
 
     def run(self, runs: Sequence[Run], jobs: int = 1) -> None:
-        """Does those that are not there yet, in order, so many at a time; saves now and then."""
+        """Does the missing runs, in order, `jobs` at a time; saves every second."""
         place = {(run.table, run.label, run.seed): number for number, run in enumerate(runs)}
         self.runs = [run for run in self.runs if _key(run) in place]
         done = {_key(run) for run in self.runs}
@@ -132,7 +132,7 @@ class Records:
 
 
 def _is_whole(run: dict[str, Any]) -> bool:
-    """Everything is there and of its type."""
+    """Whether a stored run has all fields, of the right types."""
     named = {"table": str, "label": str, "seed": int, "seconds": float, "steps": int, "values": dict, "curves": dict}
     if run.keys() != named.keys() or not all(isinstance(run[key], kind) for key, kind in named.items()):
         return False
@@ -142,7 +142,7 @@ def _is_whole(run: dict[str, Any]) -> bool:
 
 
 def _record(run: Run) -> dict[str, Any]:
-    """Does a run; what the file keeps of it."""
+    """Does a run; returns its entry in the file."""
     start = time.perf_counter()
     outcome = asdict(run.function(run.seed))
     head = {"table": run.table, "label": run.label, "seed": run.seed, "seconds": time.perf_counter() - start}
@@ -168,7 +168,7 @@ def fit(trainer: Trainer, X: Any, y: Any, epochs: int, **options: Any) -> Histor
 
 
 def _show(line: str) -> None:
-    """Says where we are when somebody may watch."""
+    """Progress line, if stderr is a terminal."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r{line[:100]:<100}" + ("" if line else "\r"))
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""What all runs of a sweep have in common: the data, converted once, the length and the metrics."""
+"""The common part of a sweep's runs: the data, converted once, the length and the metrics."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nncore.train._metrics import Metric, metrics_of
 
 
 class Pair:
-    """Samples and targets, converted once for each dtype that a model asks for."""
+    """Samples and targets, converted once for each dtype of the models."""
 
     def __init__(self, where: str, X: Any, y: Any) -> None:
         for name, array in (("X", X), ("y", y)):
@@ -25,19 +25,19 @@ class Pair:
         self.ready: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
 
     def convert(self, dtype: str) -> None:
-        """Makes arrays that the core takes as they are: bytes stay bytes, labels become int64."""
+        """Makes arrays that the core uses without a copy: bytes stay bytes, labels become int64."""
         if dtype in self.ready:
             return
         X, y = self.arrays
         samples = X.dtype if X.dtype == np.uint8 else np.dtype(dtype)
         labels = y.dtype.kind in "bi" or (y.dtype.kind == "u" and y.dtype.itemsize < 8)
         targets = np.dtype(np.int64) if labels else y.dtype if y.dtype.kind == "u" else np.dtype(dtype)
-        with np.errstate(over="ignore"):  # the fit refuses what is not finite
+        with np.errstate(over="ignore"):  # fit raises for infinite numbers
             self.ready[dtype] = np.asarray(X, samples, order="C"), np.asarray(y, targets, order="C")
 
 
-class Plan(NamedTuple):
-    """What all runs have in common."""
+class SweepTask(NamedTuple):
+    """The data, length and metrics of all runs."""
 
     train: Pair
     validation: Pair | None
@@ -46,11 +46,11 @@ class Plan(NamedTuple):
     metrics: tuple[Metric, ...]
 
     @classmethod
-    def of(cls, X: Any, y: Any, validation: Any, epochs: Any, steps: Any, metrics: Iterable[Metric]) -> Plan:
-        """Everything checked."""
+    def of(cls, X: Any, y: Any, validation: Any, epochs: Any, steps: Any, metrics: Iterable[Metric]) -> SweepTask:
+        """The task of sweep's arguments, checked."""
         if validation is not None:
             validation = pair("sweep", "validation_data", validation)
-        row = None if isinstance(metrics, (str, list, tuple)) else as_list(metrics)  # some give their items once
+        row = None if isinstance(metrics, (str, list, tuple)) else as_list(metrics)  # an iterator is consumed
         metrics = metrics if row is None else row
         metrics_of("sweep", metrics)
         return cls(
@@ -62,13 +62,13 @@ class Plan(NamedTuple):
         )
 
     def columns(self) -> list[str]:
-        """The names that points cannot have."""
+        """Columns of the result, which points cannot have as names."""
         prefixes = ["", "val_"] if self.validation else [""]
         names = metrics_of("sweep", self.metrics).columns(True, prefixes)
         return ["seed", "status", "message", *(name for name in names if name != "lr")]
 
     def facts(self) -> list[Any]:
-        """What makes a run another run, besides point and seed."""
+        """The part of a run's key besides point and seed: length, metrics, data."""
         named = metrics_of("sweep", self.metrics)
         metrics = [named.accuracy, *(other if isinstance(other, str) else other[0] for other in named.others)]
         length = ["epochs", self.epochs] if self.steps is None else ["steps", self.steps]
