@@ -1,4 +1,4 @@
-"""Layers as functions of NumPy arrays, computed by the compiled kernels; the activations are generated from the registry."""
+"""Layers as functions: NumPy arrays in and out. The activations are generated from the registry."""
 
 from typing import TYPE_CHECKING
 

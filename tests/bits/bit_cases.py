@@ -62,7 +62,10 @@ def public(module: Any, base: type) -> list[str]:
 
 
 def activations() -> list[str]:
-    """Registered layers without arguments or parameters that keep any shape, but for Dropout and those that merge."""
+    """Layers without arguments or parameters that keep any shape, except Dropout and those that merge.
+
+    Found by calling them: the schemas of older builds have no trait "activation".
+    """
     found = []
     for name in public(nc.layers, nc.Layer):
         try:

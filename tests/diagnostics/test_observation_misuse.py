@@ -192,7 +192,7 @@ def test_every_is_a_count(make, every):
 def test_a_huge_every_observes_once():
     monitor = nc.Monitor(every=2**62)
     trainer().fit(X, Y, 3, callbacks=[monitor])
-    assert monitor.steps.tolist() == [0] and "1 look at 14 tensors" in repr(monitor)
+    assert monitor.steps.tolist() == [0] and "1 observation of 14 tensors" in repr(monitor)
 
 
 def named(name):

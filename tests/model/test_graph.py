@@ -339,14 +339,14 @@ def test_hostile_arguments():
     x, other = nc.Input(5), nc.Input(5)
     h = nc.Linear(5, 4)(x)
     for inputs, outputs, message in [
-        (x, x, r"outputs: expected what a layer gives, got Input\(\(5,\)\)"),
+        (x, x, r"outputs: expected the output of a layer, got Input\(\(5,\)\)"),
         ([x, other], h, "inputs: expected one, got 2; several are not supported"),
         (x, [h, h], "outputs: expected one, got 2; several are not supported"),
         ([], h, "inputs: expected one, got 0"),
         (h, h, "inputs: expected an Input, got "),
-        (x, nc.Linear(5, 4), "outputs: expected what a layer gives for symbols, got "),
-        (x, nc.Add()(h, nc.Linear(5, 4)(other)), "outputs: expected what comes of .* alone, got what needs Input"),
-        (other, h, "outputs: expected what comes of .* alone, got what needs Input"),
+        (x, nc.Linear(5, 4), "outputs: expected the output of a layer for symbols, got "),
+        (x, nc.Add()(h, nc.Linear(5, 4)(other)), "outputs: expected one that .* alone, got one that depends on Input"),
+        (other, h, "outputs: expected one that .* alone, got one that depends on Input"),
         (None, h, "inputs: expected an Input, got None"),
     ]:
         with pytest.raises(nc.ConfigError, match=rf"^\[Graph\] {message}"):

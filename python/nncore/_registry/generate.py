@@ -75,7 +75,7 @@ def make_classes(
     bases: Mapping[str, type[_Class]] | None = None,
     types: Mapping[str, Any] | None = None,
 ) -> dict[str, type[_Class]]:
-    """A class for each schema of a kind, with `module`, the public one, as its `__module__`. Each is entered in CLASSES.
+    """A class for each schema of a kind, its `__module__` the public `module`. Each is entered in CLASSES.
 
     `bases`: class name -> another base than `base`; `types`: name -> type for names in annotations of the arguments.
     """

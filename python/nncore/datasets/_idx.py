@@ -1,7 +1,7 @@
 """Reader of IDX files, the format of MNIST: raw or gzip-compressed, validated on reading.
 
 An IDX file is 0, 0, type, rank (one byte each), the extents (big-endian uint32), then the elements in row-major order.
-Sizes are checked before anything is allocated, and a gzip stream is inflated no further than the size in its IDX header.
+Sizes are checked before anything is allocated, and a gzip stream is inflated no further than its IDX header says.
 """
 
 from __future__ import annotations

@@ -79,15 +79,13 @@ class GradientReport:
         return table(head, rows, caption=str(self).splitlines()[-1], left=1)
 
 
-def gradcheck(
-    model: Model | Layer, loss: Loss, X: Any, y: Any, *, eps: float = 1e-5, seed: int = 0
-) -> GradientReport:
+def gradcheck(model: Model | Layer, loss: Loss, X: Any, y: Any, *, eps: float = 1e-5, seed: int = 0) -> GradientReport:
     """Compares every analytic gradient of a model with central differences, on a float64 copy.
 
         n = (L(w + eps) - L(w - eps)) / (2 eps),   error = |a - n| / max(1e-8, |a| + |n|)
 
-    For gradients below the resolution of L the error is relative to that resolution: the denominator is at least 1e7 times the
-    difference that 8 units in the last place of L make.
+    For gradients below the resolution of L the error is relative to that resolution: the denominator is at least 1e7
+    times the difference that 8 units in the last place of L make.
 
     Parameters
     ----------

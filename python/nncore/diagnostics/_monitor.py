@@ -24,7 +24,7 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
     """Records, at intervals, statistics of every tensor of a net: a callback for fit.
 
     Before one step in `every` the same batch goes through the net once more, layer by layer with the same Dropout
-    masks, and back. Observing changes nothing: training has the same bits with and without it. `monitor[name]` is then a
+    masks, and back. Observing changes nothing: training has the same bits without it. `monitor[name]` is then a
     dict of arrays, one element (or row) for each observation. Names are those of parameters ("0.weight", "0.bias"), of
     the layers' outputs ("0.output": the net inputs of the activation that follows; "1.output": its activations), and of
     the gradients of the loss with respect to all of them ("0.weight.grad", "1.output.grad"). Layers inside a Residual

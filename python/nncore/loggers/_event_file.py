@@ -27,7 +27,7 @@ _NO_NUMBERS = b"\x08\x01\x12\x02\x12\x00"  # TensorProto of type float and shape
 
 
 class EventFile:
-    """A new event file; each write appends one whole event. After an OSError the file ends with the last whole event."""
+    """A new event file; each write appends one event. After an OSError the file ends with the last whole event."""
 
     def __init__(self, folder: str) -> None:
         self.path = os.path.join(folder, f"events.out.tfevents.{int(time.time())}.nncore.{os.getpid()}")

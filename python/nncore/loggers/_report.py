@@ -158,7 +158,7 @@ class _Pictures:
         return Markup(f"<figure><figcaption>{cell(about)}</figcaption><img {source}></figure>")
 
 
-# ---- Parts of the page --------------------------------------------------------------------------------------------------
+# ---- Parts of the page ----------------------------------------------------------------------------------------------
 
 
 def _curves(history: History, pictures: _Pictures) -> Iterator[Markup]:

@@ -33,7 +33,7 @@ _VARYING = ("batch_size", "layers", "lr", "optimizer", "weight_init")  # the tab
 
 
 class TensorBoard(Callback):
-    """Writes the statistics of Monitor, and the numbers of each epoch, as TensorBoard's event files: a callback for fit.
+    """Writes Monitor's statistics, and the numbers of each epoch, as TensorBoard's event files: a callback for fit.
 
     `tensorboard --logdir runs` (pip install tensorboard) shows all runs in a folder, also while they go on. Writing
     needs no package; observing changes nothing in the training, as with Monitor.

@@ -1,4 +1,4 @@
-"""What some generated layers have besides: Residual holds layers, and Add, Multiply and Concat take several inputs."""
+"""Bases of generated layers: Container with inner layers (Residual), Merge with several inputs (Add, Concat, …)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nncore.nn._symbol import Symbol, symbol_of
 
 
 class Container(CompiledLayer):
-    """Base of Residual. Its config names the layers inside as (class name, config), so that it is plain data."""
+    """Base of Residual. Its config lists the inner layers as (class name, config), as plain data."""
 
     def __init__(self, *layers: Any, **config: Any) -> None:
         given = layers or config.pop("layers", ())
@@ -39,7 +39,7 @@ class Container(CompiledLayer):
         return len(self._layers)
 
     def __getitem__(self, index: int) -> Layer:
-        """A layer inside, by position."""
+        """An inner layer, by position."""
         return self._layers[index]
 
     def __repr__(self) -> str:
@@ -53,7 +53,7 @@ class Merge(CompiledLayer):
     """Base of Add, Multiply and Concat."""
 
     def __call__(self, *x: Any) -> Any:
-        """The outputs for the inputs x (N, …), one or more of them; for symbols the next symbol of a Graph."""
+        """The outputs for one or more inputs x (N, …); for symbols the output's symbol in a Graph."""
         if not x:
             raise ConfigError(f"[{type(self).__name__}] inputs: expected one or more, got none")
         if any(isinstance(given, Symbol) for given in x):
@@ -74,7 +74,7 @@ def _given_layers(where: str, given: object) -> list[Any]:
 
 
 def _layer_of(where: str, item: Any) -> Layer:
-    """A layer as it is; one made from a recipe: a spec or (class name, config)."""
+    """The layer itself, or one made from a spec or (class name, config)."""
     if isinstance(item, Layer):
         return item
     if isinstance(item, _core.Spec) and item.kind == "layer":

@@ -1,4 +1,4 @@
-"""Graph: layers joined in any way without circles."""
+"""Graph: models whose layers form an acyclic graph."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Graph(Model):
     Raises
     ------
     ConfigError
-        Several inputs or outputs, or an output that does not come of the input alone.
+        Several inputs or outputs, or an output that depends on another input.
     ShapeError
         Layers that do not fit; `[Linear "2"]` names the one.
 
@@ -65,7 +65,7 @@ class Graph(Model):
     ) -> None:
         source, end = _one("inputs", inputs, Input), _one("outputs", outputs, Symbol)
         if isinstance(end, Input):
-            raise ConfigError(f"[Graph] outputs: expected what a layer gives, got {end!r}")
+            raise ConfigError(f"[Graph] outputs: expected the output of a layer, got {end!r}")
         layers, reads = places_of(source, end)
         self._join(layers, reads, source.shape, {"dtype": dtype, "seed": seed, "input": input})
 
@@ -83,7 +83,7 @@ class Graph(Model):
             self._core.describe(list(shape))
         except Exception:
             for handle in fresh:
-                handle.provisional = True  # the next model may take them
+                handle.provisional = True  # the next model may take the layers over
             raise
 
     def _input_shape(self) -> tuple[int, ...]:
@@ -115,7 +115,7 @@ class Graph(Model):
 
 
 def joined(layers: Mapping[str, Layer], reads: Sequence[Sequence[int]], shape: tuple[int, ...], **facts: Any) -> Graph:
-    """A Graph from its parts: of each layer the values that it reads, 0 the input, i + 1 what layer i gives."""
+    """A Graph from its parts. `reads`: for each layer the indices of its input values, see Model."""
     net = Graph.__new__(Graph)
     net._join(layers, reads, shape, facts)
     return net
@@ -137,12 +137,12 @@ def _rebuild(
 
 
 def _one(name: str, given: Any, wanted: type[_Given]) -> _Given:
-    """The one symbol that a model has there, also as a list of one."""
+    """The symbol, given alone or as a list of one."""
     if isinstance(given, (list, tuple)):
         if len(given) != 1:
             raise ConfigError(f"[Graph] {name}: expected one, got {len(given)}; several are not supported")
         given = given[0]
     if not isinstance(given, wanted):
-        what = "an Input" if wanted is Input else "what a layer gives for symbols"
+        what = "an Input" if wanted is Input else "the output of a layer for symbols"
         raise ConfigError(f"[Graph] {name}: expected {what}, got {describe(given)}")
     return given

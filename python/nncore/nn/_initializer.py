@@ -12,7 +12,7 @@ from nncore._support.checks import LARGEST_SEED, extents, integer
 
 
 class Initializer(Registered):
-    """Base of all initialisers: a layer's argument, or a function that fills a new array."""
+    """Base of all initialisers: an argument of layers, and a function that returns an initialised array."""
 
     def __call__(self, shape: int | Sequence[int], seed: int | None = None) -> Any:
         """A new float64 array; a matrix (out, in) has fan_in = in and fan_out = out."""

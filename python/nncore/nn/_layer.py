@@ -1,6 +1,6 @@
 """Layer: the base of all layers, compiled or written in Python.
 
-A layer alone can be called, too: it computes in float64 then, and takes a model's dtype when it joins one.
+A layer outside a model can be called, too: it computes in float64, and gets the model's dtype in a model.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Layer:
     `backward(self, dy)`
         dx for the gradient dy of the last forward's outputs; adds to the `grad` of the parameters.
 
-    It runs beside compiled layers in Sequential, Trainer and gradcheck. Arrays have the model's dtype and are the
-    layer's own: keep them, change them. A layer in two places gets back, in backward, what its forward in that place
-    set on self. A layer that draws random numbers brings its own generator.
+    It runs beside compiled layers in Sequential, Trainer and gradcheck. Arrays have the model's dtype; the
+    layer may keep and change them. For a layer in two places, backward sees the attributes of self that forward set in
+    the same place. A layer that draws random numbers needs a generator of its own.
 
     Raises
     ------
@@ -63,11 +63,11 @@ class Layer:
     True
     """
 
-    # Slots keep what is nncore's apart from what a subclass sets on itself.
+    # Slots separate nncore's attributes from those that a subclass sets, which are in __dict__.
     __slots__ = ("__dict__", "__weakref__", "_alone", "_calls", "_declared", "_handle")
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        """What the base needs is made here, so that __init__ need not call super().__init__()."""
+        """Sets the attributes of the base, so that __init__ need not call super().__init__()."""
         if cls is Layer:
             raise ConfigError("[Layer] expected a subclass with forward and backward, got the base itself")
         layer = super().__new__(cls)
@@ -92,7 +92,7 @@ class Layer:
             )
         return _core.python_layer(type(self).__name__, self)
 
-    # ---- What a subclass writes -----------------------------------------------------------------------------------
+    # ---- Methods for subclasses -------------------------------------------------------------------------------------
 
     def add_parameter(self, name: str, array: ArrayLike) -> LayerParameter:
         """Declares a parameter that starts as a copy of `array`; for use in __init__.
@@ -119,10 +119,10 @@ class Layer:
         """dx for the gradient dy of the last forward's outputs."""
         raise ConfigError(f"[{type(self).__name__}] backward: expected a method backward(self, dy), got none")
 
-    # ---- What the core calls --------------------------------------------------------------------------------------
+    # ---- Called by the core -----------------------------------------------------------------------------------------
 
     def _run_forward(self, x: Any, training: bool, kept: dict[str, Any]) -> Any:
-        """forward; `kept` receives what a training pass sets on self."""
+        """forward; `kept` receives the attributes that a training pass sets on self, for backward."""
         before = dict(self.__dict__)
         with_training = _takes_training(type(self).forward)
         y = self.forward(x, training) if with_training else self.forward(x)  # type: ignore[call-arg]
@@ -135,15 +135,15 @@ class Layer:
         self.__dict__.update(kept)
         return self.backward(dy)
 
-    # ---- A layer alone --------------------------------------------------------------------------------------------
+    # ---- Outside a model --------------------------------------------------------------------------------------------
 
     def _core_model(self, dtype: str = "float64") -> Any:
-        """A model of this layer alone, on the parameters it has wherever else it is used; else new ones of `dtype`."""
+        """A model of this layer alone, with its existing parameters if it is in a model; else new ones of `dtype`."""
         handle = self._handle
         if self._alone is None or self._alone[0] != handle.generation:
             own = handle.provisional
             make = _core.Model32 if (handle.dtype or dtype) == "float32" else _core.Model64
-            handle.share()  # what it has, here or in a container, is used and not taken over
+            handle.share()  # use its arrays, here or in a container, without taking them over
             try:
                 core = make([("0", handle, [0])], secrets.randbits(32), None)
             finally:
@@ -152,7 +152,7 @@ class Layer:
         return self._alone[1]
 
     def __call__(self, x: Any) -> Any:
-        """The outputs for x (N, …) in inference; nothing is kept. For a symbol the next symbol of a Graph."""
+        """The outputs for x (N, …) in inference; nothing is kept. For a symbol the output's symbol in a Graph."""
         if isinstance(x, Symbol):
             return symbol_of(self, (x,))
         return self._core_model().forward(x, False, 0, 0)
@@ -165,11 +165,11 @@ class Layer:
         """Sets all gradients to zero."""
         self._core_model().zero_grad()
 
-    # ---- Copies ---------------------------------------------------------------------------------------------------
+    # ---- Copies -----------------------------------------------------------------------------------------------------
 
     @property
     def config(self) -> dict[str, Any]:
-        """The arguments that were given; a layer written in Python keeps them to itself."""
+        """The arguments that were given; {} for a layer written in Python."""
         return {}
 
     @property
@@ -177,7 +177,7 @@ class Layer:
         return self._handle.spec
 
     def _copy(self, memo: dict[int, Layer]) -> Layer:
-        """The same layer on its own: what a copy of a model is made of; `memo` has the layers copied so far."""
+        """A copy with parameters of its own; `memo`: id of a layer -> its copy, for shared layers."""
         return copy.deepcopy(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -250,17 +250,17 @@ class CompiledLayer(Layer, Registered):
 
 
 def handle_of(layer: Layer) -> Any:
-    """The layer in the compiled core: what models share when they share a layer."""
+    """The layer's handle in the compiled core, which models share that share the layer."""
     return layer._handle
 
 
 def spec_of(layer: Layer) -> Any:
-    """What the compiled core makes it from."""
+    """The spec that the compiled core makes it from."""
     return layer._spec
 
 
 def renewed(layer: Layer, memo: dict[int, Layer]) -> Layer:
-    """The same layer on its own, with new parameters; one for each layer in `memo`, in however many places it is."""
+    """A copy with new parameters; with the same `memo` a layer in several places is copied once."""
     if id(layer) not in memo:
         memo[id(layer)] = layer._copy(memo)
     return memo[id(layer)]
@@ -282,7 +282,7 @@ def _new(cls: type[Layer]) -> Layer:
 
 @functools.cache
 def _takes_training(forward: Callable[..., Any]) -> bool:
-    """Is there a second argument? A layer that does not care may leave it out."""
+    """Whether forward has the argument `training`, which a layer may leave out."""
     parameters = list(inspect.signature(forward).parameters.values())[1:]
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return len(positional) > 1 or any(p.kind is p.VAR_POSITIONAL for p in parameters)

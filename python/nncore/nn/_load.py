@@ -1,4 +1,4 @@
-"""Models from files."""
+"""Reading models from files."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def load(path: Any) -> Sequential | Graph:
 
 
 def read_model(file: TensorFile, facts: Mapping[str, Any], prefix: str) -> Sequential | Graph:
-    """A model from the facts, with the arrays called `prefix` and their name."""
+    """A model from the facts of a file; its arrays have names that start with `prefix`."""
     names = {name.removeprefix(prefix) for name in file.shapes if name.startswith(prefix)}
     reader = Reader(facts["layers"], max_layers=file.size // 256)
     leaves = [layer for layer in reader.layers if not isinstance(layer, Container)]
@@ -71,7 +71,7 @@ def read_model(file: TensorFile, facts: Mapping[str, Any], prefix: str) -> Seque
         file.fail(f"expected a dtype and a link, got {describe((facts['dtype'], facts['link']))}")
     given = sum(int(np.prod(file.shapes[prefix + name], dtype=np.uint64)) for name in names)
     claimed = sum(_core.declared_size(spec_of(layer)) for layer in leaves)
-    if claimed > given:  # before there is any memory for it
+    if claimed > given:  # before anything is allocated
         file.fail(f"its layers claim {claimed} numbers, and there are {given}")
     seed = integer("load", "seed", facts["seed"], 0, LARGEST_SEED)
     normalize = None

@@ -17,18 +17,18 @@ from nncore.errors import ConfigError, ShapeError
 
 
 class Loss:
-    """Base of all losses: `loss(z, y)` is the value and its gradient by the outputs z.
+    """Base of all losses: `loss(z, y)` is the value and its gradient w.r.t. the outputs z.
 
     Subclass it to write one in Python, with NumPy arrays:
 
     `forward(self, z, y)`
         The value for outputs z (N, …) and targets y: integer labels if they are integers, else numbers of z's dtype.
     `backward(self)`
-        The gradient of the last value by z, of z's shape. The mean over the batch, and so the 1/N, lives here.
+        The gradient of the last value w.r.t. z, of z's shape, including the 1/N of a mean over the batch.
 
     or, in one method, `__call__(self, z, y)` that returns `(value, dz)`.
 
-    `link` says how outputs are read by predict and accuracy: "identity", "softmax", "log_softmax", "sigmoid", "sign",
+    `link` defines how predict and accuracy interpret outputs: "identity", "softmax", "log_softmax", "sigmoid", "sign",
     or None: softmax where the targets are labels (N,) and there are two outputs or more, else identity.
 
     Examples
@@ -47,10 +47,10 @@ class Loss:
     __slots__ = ("__dict__", "__weakref__", "_lock", "_python_spec")
 
     _python_spec: Any
-    _lock: Any  # one call at a time: what forward keeps is for the backward of the same call
+    _lock: Any  # one call at a time: backward uses what forward of the same call stored
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        """What the base needs is made here, so that __init__ need not call super().__init__()."""
+        """Sets the attributes of the base, so that __init__ need not call super().__init__()."""
         if cls is Loss:
             raise ConfigError("[Loss] expected a subclass with forward and backward, got the base itself")
         loss = super().__new__(cls)
@@ -72,7 +72,7 @@ class Loss:
     def _spec(self) -> Any:
         return self._python_spec
 
-    #: How raw outputs are read: "softmax", "log_softmax", "sigmoid", "sign", "identity"; None: the targets tell.
+    #: Link of raw outputs: "softmax", "log_softmax", "sigmoid", "sign", "identity"; None: inferred from the targets.
     link: str | None = None
 
     def forward(self, z: Any, y: Any) -> Any:
@@ -80,7 +80,7 @@ class Loss:
         raise NotImplementedError
 
     def backward(self) -> Any:
-        """The gradient of the last value by z."""
+        """The gradient of the last value w.r.t. z."""
         raise ConfigError(f"[{type(self).__name__}] backward: expected a method backward(self), got none")
 
     def __call__(self, z: Any, y: Any) -> tuple[float, Any]:
@@ -97,7 +97,7 @@ class Loss:
         return result
 
     def _run(self, z: Any, y: Any, gradient: bool) -> tuple[float, Any]:
-        """What the core calls: (value, dz or None)."""
+        """(value, dz or None); called by the core."""
         with self._lock:
             return self._run_alone(z, y, gradient)
 
@@ -125,12 +125,12 @@ class Loss:
 
 
 def spec_of(loss: Loss) -> Any:
-    """What the compiled core makes it from."""
+    """The spec that the compiled core makes it from."""
     return loss._spec
 
 
 def has_classes(loss: Loss, y: Any) -> bool:
-    """Is there an accuracy? Targets tell when the loss has no link: labels (N,) are classes."""
+    """Whether accuracy is defined; for a loss without link it is inferred from the targets: labels (N,) are classes."""
     if loss.link is None:
         targets = np.asarray(y)
         return targets.ndim == 1 and targets.dtype.kind in "biu"
@@ -141,7 +141,7 @@ _alive: weakref.WeakValueDictionary[int, Loss] = weakref.WeakValueDictionary()
 
 
 def _renew_locks() -> None:
-    """In a forked child: the threads that held the locks are gone."""
+    """Called in a forked child, where the threads that held the locks do not exist."""
     for loss in _alive.values():
         loss._lock = threading.RLock()
 

@@ -1,4 +1,4 @@
-"""Model: what Sequential and Graph have in common."""
+"""Model: the common base of Sequential and Graph."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from nncore.nn._summary import Summary, html_of
 
 
 class Model:
-    """Base of Sequential and Graph: named layers, each with the values that it reads."""
+    """Base of Sequential and Graph: named layers, each with the indices of its input values."""
 
-    _kind: str  #: what errors call it
+    _kind: str  #: class name in error messages
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Model:
         seed: int | None,
         input: Normalize | None,
     ) -> None:
-        """`reads`: of each layer the values it gets; 0 is the input, i + 1 what layer i computes."""
+        """`reads`: for each layer the indices of its input values; 0 is the input, i + 1 the output of layer i."""
         if input is not None and not isinstance(input, Normalize):
             raise ConfigError(f"[{self._kind}] input: expected a Normalize or None, got {describe(input)}")
         self._layers: dict[str, Layer] = dict(layers)
@@ -51,15 +51,15 @@ class Model:
         return make(places, self.seed, None if input is None else numbers_of(input), self._input_shape())
 
     def _input_shape(self) -> tuple[int, ...] | None:
-        """The shape of one sample, where it is known; others are refused then."""
+        """The shape of one sample if it is fixed, as in a Graph; else None."""
         return None
 
     def _graph_facts(self) -> dict[str, Any]:
-        """What a file says of how the layers are joined, where that is not one after the other."""
+        """Facts for files on how the layers are connected; {} for a sequence."""
         return {}
 
     def _replace_core(self, dtype: str) -> None:
-        """A new compiled model with the same numbers in new memory; the caller has access to the old one."""
+        """A new compiled model with the same parameters in new memory; the caller holds the old one's access guard."""
         handles = [handle for handle in map(handle_of, self._layers.values()) if handle.dtype is not None]
         for handle in handles:
             handle.provisional = True
@@ -80,7 +80,7 @@ class Model:
         """A layer by position or name."""
         return self._layers[index] if isinstance(index, str) else list(self._layers.values())[index]
 
-    # ---- Computing ------------------------------------------------------------------------------------------------
+    # ---- Computing --------------------------------------------------------------------------------------------------
 
     def __call__(self, x: Any) -> Any:
         """Raw outputs for x (N, …) in inference: no dropout, nothing kept."""
@@ -149,7 +149,7 @@ class Model:
         return z
 
     def _end(self) -> str | None:
-        """What the last layer gives: "probabilities", "log_probabilities"; None: raw outputs."""
+        """Kind of the last layer's outputs: "probabilities", "log_probabilities"; None: raw outputs."""
         return traits_of(next(reversed(self._layers.values()), None)).get("outputs")
 
     def activations(self, x: Any) -> dict[str, Any]:
@@ -157,7 +157,7 @@ class Model:
         result: dict[str, Any] = self._core.activations(x)
         return result
 
-    # ---- Parameters -----------------------------------------------------------------------------------------------
+    # ---- Parameters -------------------------------------------------------------------------------------------------
 
     @property
     def dtype(self) -> str:
@@ -181,7 +181,7 @@ class Model:
         return flat
 
     def initialize(self, seed: int) -> Self:
-        """Fills every parameter anew, as a new model with that seed would."""
+        """Initialises every parameter as in a new model with that seed."""
         seed = integer(self._kind, "seed", seed, 0, LARGEST_SEED)
         self._core.initialize(seed)
         self.seed = seed
@@ -192,9 +192,9 @@ class Model:
         return model_state(self._core, self.input)
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
-        """Takes over arrays by name: all of them or, with an error, none.
+        """Copies arrays by name into the model: all of them or, with an error, none.
 
-        Anything with `__array__` will do. With strict, every key has to be there and to be known.
+        Values are arrays or objects with `__array__`. With strict, missing and unknown keys are errors.
         """
         copies, normalize = checked_state(self._kind, self._core, self.input, state, strict)
         with self._core.access_guard(f"{self._kind}.load_state_dict", write=True):
@@ -206,13 +206,13 @@ class Model:
     def save(self, path: Any) -> None:
         """Writes the model to a safetensors file that `nc.load` reads: layers, parameters, buffers, normalisation.
 
-        The file appears whole or not at all. ConfigError for layers written in Python, whose code no file holds;
-        OSError when the disk refuses; ImportError without the package safetensors (pip install nncore[save]).
+        The file appears whole or not at all. ConfigError for layers written in Python, as files hold no code;
+        OSError if it cannot be written; ImportError without the package safetensors (pip install nncore[save]).
         """
         save_model(parts_of(self), path)
 
     def to(self, dtype: str) -> Self:
-        """Converts the model itself to another dtype and returns it; arrays handed out before keep the old numbers."""
+        """Converts the model itself to another dtype and returns it; arrays returned before keep the old numbers."""
         name = _dtype_name(self._kind, dtype)
         if name != self.dtype:
             with self._core.access_guard(f"{self._kind}.to", write=True):
@@ -220,14 +220,14 @@ class Model:
         return self
 
     def copy(self) -> Self:
-        """A model of its own with the same numbers."""
+        """A copy with parameters of its own."""
         other = self._with(self._renewed_layers(), {"dtype": self.dtype, "seed": self.seed, "input": self.input})
         other.load_state_dict(self.state_dict())
         other._link, other._calls = self._link, self._calls
         return other
 
     def _with(self, layers: dict[str, Layer], facts: dict[str, Any]) -> Self:
-        """A model of the same kind with layers joined in the same way."""
+        """A model of the same class with other layers, connected in the same way."""
         raise NotImplementedError
 
     def __copy__(self) -> Self:
@@ -237,11 +237,11 @@ class Model:
         return self.copy()
 
     def _renewed_layers(self) -> dict[str, Layer]:
-        """New layers for all places, those that were in several places still shared."""
+        """Copies of the layers by name; a layer in several places is one copy."""
         memo: dict[int, Layer] = {}
         return {name: renewed(layer, memo) for name, layer in self._layers.items()}
 
-    # ---- Looking at it --------------------------------------------------------------------------------------------
+    # ---- Display ----------------------------------------------------------------------------------------------------
 
     def summary(self, input_shape: int | Sequence[int] | None = None) -> Summary:
         """A table of output shapes, parameters and memory for samples of input_shape (without the batch)."""
@@ -259,7 +259,7 @@ class Model:
 
 
 def core_of(net: Model) -> Any:
-    """The compiled model; another one after `to`, `append` and a new Normalize."""
+    """The compiled model, which `to`, `append` and a new Normalize replace."""
     return net._core
 
 
@@ -269,22 +269,22 @@ def layers_of(net: Model) -> Mapping[str, Layer]:
 
 
 def parts_of(net: Model) -> ModelParts:
-    """What a file holds of it."""
+    """The parts of a model that a file stores."""
     return ModelParts(net._kind, net._core, net._layers, net._graph_facts(), net.input, net.seed, net._link, net._calls)
 
 
 def set_link(net: Model, link: str | None) -> None:
-    """How predict reads the outputs: what the loss says that it is trained with."""
+    """Sets how predict interprets the outputs: the link of the loss that it is trained with."""
     net._link = link
 
 
 def set_calls(net: Model, calls: int) -> None:
-    """How many forward passes came before, which number the random streams of Dropout."""
+    """Sets the number of forward passes so far, from which Dropout's random streams are numbered."""
     net._calls = calls
 
 
 def restore(net: Model, link: str | None, calls: int) -> None:
-    """Gives a model the link and the count of forward passes of one that was."""
+    """Sets the link and the number of forward passes of a copied, unpickled or loaded model."""
     net._link, net._calls = link, calls
 
 

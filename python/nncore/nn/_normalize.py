@@ -1,4 +1,4 @@
-"""Normalize: the first thing a model does to what it is given."""
+"""Normalize: the normalisation of a model's inputs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Normalize:
 
     @classmethod
     def from_data(cls, X: ArrayLike, mode: str = "standard") -> Normalize:
-        """The normalisation that suits X (N, …).
+        """The normalisation with statistics of X (N, …).
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Parameter: a name with two arrays."""
+"""Parameter: a name, a value and a gradient."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nncore.errors import ConfigError, ShapeError
 
 
 class Parameter:
-    """A parameter of a model: views of its memory, so that changes arrive where the model computes.
+    """A parameter of a model: views of its memory, so that the model computes with changed numbers.
 
     Attributes
     ----------
@@ -27,13 +27,13 @@ class Parameter:
     def __init__(self, name: str, value: NDArray[Any], grad: NDArray[Any], core: Any = None) -> None:
         self.name = name
         self._own = (value, grad)
-        self._core = core  # the model; None: a copy on its own
+        self._core = core  # the compiled model; None: a copy outside a model
 
     def _arrays(self) -> tuple[NDArray[Any], NDArray[Any]]:
         return self._own
 
     def _access_guard(self, what: str, write: bool = True) -> AbstractContextManager[None]:
-        """While this changes, other threads may not use it; while it is read, not change it."""
+        """The model's access guard: writing excludes use by other threads, reading excludes writing."""
         return self._core.access_guard(what, write) if self._core is not None else nullcontext()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -41,7 +41,7 @@ class Parameter:
 
     @property
     def value(self) -> NDArray[Any]:
-        """The numbers themselves, as a view."""
+        """The value, as a view."""
         return self._arrays()[0]
 
     @value.setter
@@ -69,7 +69,7 @@ class Parameter:
 
 
 class LayerParameter(Parameter):
-    """A parameter of a layer written in Python: follows the layer into whatever model it joins."""
+    """A parameter of a layer written in Python: it refers to the memory of the layer's current model."""
 
     def __init__(self, name: str, start: ArrayLike, where: str) -> None:
         if not is_name(name):
@@ -79,7 +79,7 @@ class LayerParameter(Parameter):
             raise ShapeError(f"[{where}] {name}: expected at least one number, got shape {array.shape}")
         self.name = name
         self._start = cast(array, np.float64).copy()
-        self._waiting = self._start  # the value it has before it joins a layer
+        self._waiting = self._start  # its value until it joins a layer (unpickling)
         self._handle: Any = None
         self._views: tuple[int, tuple[NDArray[Any], NDArray[Any]]] | None = None
 
@@ -89,7 +89,7 @@ class LayerParameter(Parameter):
         self._handle, self._index, self._waiting = handle, index, self._start
 
     def _arrays(self) -> tuple[NDArray[Any], NDArray[Any]]:
-        if self._handle is None:  # a copy on its own
+        if self._handle is None:  # a copy outside a layer
             return self._waiting, np.zeros_like(self._waiting)
         if self._views is None or self._views[0] != self._handle.generation:
             self._views = (self._handle.generation, _core.parameter_arrays(self._handle, self._index))
@@ -110,7 +110,7 @@ def _rebuild_parameter(name: str, start: NDArray[Any], value: NDArray[Any]) -> L
 
 
 def value_of(parameter: Parameter, what: str) -> NDArray[Any]:
-    """A copy of the value, taken while no other thread changes it; `what` names the reader in their errors."""
+    """A copy of the value, under the access guard; `what` names this reader in errors of other threads."""
     with parameter._access_guard(what, write=False):
         return parameter.value.copy()
 

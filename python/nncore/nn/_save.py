@@ -17,12 +17,12 @@ from nncore.nn._layer import Layer
 from nncore.nn._normalize import Normalize
 from nncore.nn._parameter import checked
 
-_OPTIONAL = "num_batches_tracked"  # an integer, as in PyTorch; there may be none
+_OPTIONAL = "num_batches_tracked"  # int64 as in PyTorch; may be missing in a given state
 
 
 class ModelParts(NamedTuple):
-    """What makes a model: the compiled one, its layers by name, how a Graph joins them, and what predict and forward
-    know besides.
+    """A model as files store it: the compiled model, layers by name, connections of a Graph (`joined`), Normalize,
+    seed, link and number of forward passes.
     """
 
     kind: str
@@ -36,7 +36,7 @@ class ModelParts(NamedTuple):
 
 
 def arrays_of(core: Any) -> dict[str, NDArray[Any]]:
-    """Parameters and buffers by name, each once however many places share it; the model's own memory."""
+    """Parameters and buffers by name, shared ones once; views of the model's memory."""
     return {name: value for name, value, *_ in core.parameters() + core.buffers()}
 
 
@@ -49,7 +49,7 @@ def model_arrays(core: Any, normalize: Normalize | None) -> dict[str, NDArray[An
 
 
 def model_facts(parts: ModelParts, where: str) -> dict[str, Any]:
-    """Everything about a model that is no array, as JSON."""
+    """Everything about a model except its arrays, as JSON."""
     writer = Writer(where, Layer)
     places = [[name, writer.layer(layer)] for name, layer in parts.layers.items()]
     return {
@@ -64,7 +64,7 @@ def model_facts(parts: ModelParts, where: str) -> dict[str, Any]:
 
 
 def save_model(parts: ModelParts, path: object) -> None:
-    """Writes the file; one that was there stays as it was if anything goes wrong."""
+    """Writes the file; after an error an existing one is unchanged."""
     with parts.core.access_guard(f"{parts.kind}.save", write=False):
         facts = {"model": model_facts(parts, "save")}
         write(path_of("save", path), "model", facts, model_arrays(parts.core, parts.input))
@@ -84,7 +84,7 @@ def model_state(core: Any, normalize: Normalize | None) -> dict[str, NDArray[Any
 def checked_state(
     kind: str, core: Any, normalize: Normalize | None, state: Mapping[str, Any], strict: bool
 ) -> tuple[list[tuple[NDArray[Any], NDArray[Any]]], Normalize | None]:
-    """What loading a state does: (array of the model, its new values) for each, and the model's Normalize after it."""
+    """The checked assignments of load_state_dict, (array of the model, new values), and the Normalize after it."""
     flag(kind, "strict", strict)
     if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
         raise ConfigError(f"[{kind}] state_dict: expected a dict of arrays by name, got {describe(state)}")
@@ -98,7 +98,7 @@ def checked_state(
             parts = [f"{what} {names}" for what, names in (("missing", missing), ("unknown", unknown)) if names]
             raise ConfigError(f"[{kind}] state_dict: expected the keys of this model; {'; '.join(parts)}")
     found = [(targets[name], checked(state[name], targets[name].shape, name)) for name in given if name in targets]
-    # Copies: what is given may be views of this model.
+    # Copies: the given arrays may be views of this model.
     copies = [(target, cast(values, target.dtype).copy()) for target, values in found]
     if normalize is not None and given & {"input.mean", "input.std"}:
         normalize = Normalize(state.get("input.mean", normalize.mean), state.get("input.std", normalize.std))

@@ -49,7 +49,7 @@ class Sequential(Model):
         super().__init__(named, [[i] for i in range(len(named))], dtype, seed, input)
 
     def __call__(self, x: Any) -> Any:
-        """Raw outputs for x (N, …) in inference: no dropout, nothing kept. For a symbol that of its last layer."""
+        """Raw outputs for x (N, …) in inference: no dropout, nothing kept. For a symbol the output's in a Graph."""
         if not isinstance(x, Symbol):
             return super().__call__(x)
         if self.input is not None:
@@ -71,7 +71,7 @@ class Sequential(Model):
         return Sequential(chosen, dtype=self.dtype, seed=self.seed, input=self.input if first else None)
 
     def append(self, layer: Layer) -> Sequential:
-        """Adds a layer at the end. Arrays that were handed out before keep the old numbers."""
+        """Adds a layer at the end. Arrays that were returned before keep the old numbers."""
         _check_layer("append", layer)
         layers = {**self._layers, str(len(self._layers)): layer}
         if len(layers) == len(self._layers):

@@ -1,4 +1,4 @@
-"""The table that summary() prints."""
+"""Summary: the table of a model's layers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nncore.nn._layer import Layer
 
 
 class Row(NamedTuple):
-    """One layer: its name and kind, the shape of one output sample, how many numbers it learns."""
+    """One layer: its name and kind, the shape of one output sample, its number of parameters."""
 
     name: str
     kind: str
@@ -36,7 +36,7 @@ class Summary:
 
     @classmethod
     def of(cls, core: Any, layers: Iterable[Layer], input_shape: int | Sequence[int] | None) -> Summary:
-        """The summary of a compiled model for samples of a shape; None asks the first of its layers that knows."""
+        """The summary for samples of a shape; None: inferred from the first layer with a fixed input size."""
         shape = _guess(layers) if input_shape is None else extents("summary", "input_shape", input_shape, 2**62)
         rows = [Row(*row) for row in core.describe(list(shape))]
         parameters = sum(value.size for _, value, _ in core.parameters())
@@ -75,7 +75,9 @@ def _guess(layers: Iterable[Layer]) -> tuple[int, ...]:
         size = traits_of(layer).get("input_size")
         if size is not None:
             return (layer.config[size],)
-    raise ConfigError("[summary] input_shape: expected the shape of one sample, got None and no layer that tells it")
+    raise ConfigError(
+        "[summary] input_shape: expected the shape of one sample, got None and no layer with a fixed input size"
+    )
 
 
 def _product(shape: tuple[int, ...]) -> int:

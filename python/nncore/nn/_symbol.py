@@ -1,4 +1,4 @@
-"""Symbols: what layers compute in a Graph that is being written."""
+"""Symbols: the input and the layers' outputs while a Graph is defined."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ _numbers = itertools.count()
 
 
 class Symbol:
-    """What a layer gives when it is called on symbols; a Graph is made of an Input and what comes of it."""
+    """The output of a layer called on symbols; a Graph is made from an Input and such an output."""
 
     __slots__ = ("_layer", "_number", "_reads")
 
     def __init__(self, layer: Any, reads: Iterable[Symbol]) -> None:
         self._layer = layer
         self._reads = tuple(reads)
-        self._number = next(_numbers)  # grows from what is read to what reads it
+        self._number = next(_numbers)  # larger than those of the symbols it reads
 
     def __repr__(self) -> str:
         return f"Symbol({self._layer!r})"
 
 
 class Input(Symbol):
-    """The samples that a Graph is given.
+    """The input of a Graph.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Input(Symbol):
 
 
 def symbol_of(layer: Any, inputs: Sequence[Any]) -> Symbol:
-    """What a layer gives for inputs of which some are symbols."""
+    """The symbol of a layer's output; ConfigError if only some of the inputs are symbols."""
     for given in inputs:
         if not isinstance(given, Symbol):
             what = f"got {describe(given)} beside a Symbol"
@@ -62,7 +62,7 @@ def symbol_of(layer: Any, inputs: Sequence[Any]) -> Symbol:
 
 
 def places_of(source: Input, end: Symbol) -> tuple[dict[str, Any], list[list[int]]]:
-    """The layers between two symbols by name, in the order in which they were called, and the values each reads."""
+    """The layers between two symbols by name, in the order of their calls, and for each the indices of its inputs."""
     found: dict[int, Symbol] = {}
     waiting = [end]
     while waiting:
@@ -72,7 +72,7 @@ def places_of(source: Input, end: Symbol) -> tuple[dict[str, Any], list[list[int
         found[symbol._number] = symbol
         waiting += symbol._reads
         if isinstance(symbol, Input) and symbol is not source:
-            what = f"expected what comes of {source!r} alone, got what needs {symbol!r}, too"
+            what = f"expected one that depends on {source!r} alone, got one that depends on {symbol!r}, too"
             raise ConfigError(f"[Graph] outputs: {what}")
     order = [number for number in sorted(found) if found[number] is not source]
     values = {source._number: 0, **{number: i + 1 for i, number in enumerate(order)}}

@@ -1,4 +1,4 @@
-"""Activations as functions, made from the compiled core's registry, and their layers by name."""
+"""Activations as functions, generated from the compiled core's registry, and their layers by name."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ Array = NDArray[Any]
 
 _Z = {"name": "z", "annotation": "ArrayLike", "doc": "x of the formula", "expected": "real numbers of any shape"}
 
-#: Of the layers that act on each element: name -> class, {"relu": "ReLU"}.
+#: Function name -> class name of the elementwise layers, such as "relu" -> "ReLU".
 ACTIVATIONS: dict[str, str] = {
     schema["traits"]["activation"]: schema["name"] for schema in schemas("layer") if "activation" in schema["traits"]
 }
 
 
 def activation_class(where: str, argument: str, name: object) -> type[Any]:
-    """The layer behind a name."""
+    """The layer class of a function name, upper or lower case."""
     if not isinstance(name, str) or name.lower() not in ACTIVATIONS:
         raise ConfigError(f"[{where}] {argument}: expected one of {list(ACTIVATIONS)}, got {describe(name)}")
     return CLASSES["layer", ACTIVATIONS[name.lower()]]
 
 
 def apply(layer: str, z: ArrayLike, dy: Array | None = None, **config: Any) -> Array:
-    """A layer without parameters, by its class name, of an array; with dy the gradient by z."""
+    """A layer without parameters, by its class name, of an array; with dy the gradient w.r.t. z."""
     result: Array = _core.apply(_core.Spec("layer", layer, config), z, dy)
     return result
 

@@ -1,4 +1,4 @@
-"""Layers as functions: NumPy arrays in and out, computed by the compiled kernels.
+"""Layers as functions of NumPy arrays, computed by the compiled kernels; the activations come from the registry.
 
 float32 arrays stay float32; everything else is computed in float64.
 """
@@ -151,7 +151,7 @@ def one_hot(y: ArrayLike, n: int) -> NDArray[np.float64]:
     return out
 
 
-if not TYPE_CHECKING:  # type checkers read the names of the star, and no list that is not spelled out
+if not TYPE_CHECKING:  # type checkers take the names from the star import; they need a literal list
     __all__ = [
         "activation",
         "activation_derivative",
@@ -164,4 +164,4 @@ if not TYPE_CHECKING:  # type checkers read the names of the star, and no list t
     ]
 
     for _name in __all__:
-        globals()[_name].__module__ = "nncore.functional"  # where users find them
+        globals()[_name].__module__ = "nncore.functional"  # the public module

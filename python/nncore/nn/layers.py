@@ -5,7 +5,7 @@ from nncore.nn._container import Container, Merge
 from nncore.nn._initializer import Initializer
 from nncore.nn._layer import CompiledLayer, Layer
 
-_HOME = "nncore.layers"  # where users find them
+_HOME = "nncore.layers"  # the public module
 _bases: dict[str, type[CompiledLayer]] = {
     "Residual": Container,
     **{schema["name"]: Merge for schema in schemas("layer") if schema["traits"].get("merges")},

@@ -3,7 +3,7 @@
 from nncore._registry.generate import make_classes
 from nncore.nn._loss import CompiledLoss, Loss
 
-_HOME = "nncore.losses"  # where users find them
+_HOME = "nncore.losses"  # the public module
 _made = make_classes("loss", CompiledLoss, _HOME)
 globals().update(_made)
 

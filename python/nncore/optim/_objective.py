@@ -16,7 +16,7 @@ from nncore.errors import ShapeError
 class Objective(Registered):
     """Base of all objectives: `f(x)` is the value, `f.gradient(x)` its gradient.
 
-    `start` is the usual starting point, `minimum` the point to be found, `minimum_value` the value there; `minima` lists
+    `start` is the usual starting point, `minimum` the point to find, `minimum_value` the value there; `minima` lists
     all global minima (none for the saddle, whose `minimum` is its stationary point).
     """
 

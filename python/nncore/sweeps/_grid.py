@@ -23,7 +23,7 @@ Point = dict[str, Any]
 
 
 def points_of(grid: Any, taken: Iterable[str]) -> list[Point]:
-    """The product of a dict of lists, the last name fastest; or the dicts of a list. `taken`: names they cannot have."""
+    """The product of a dict of lists, the last name fastest; or the dicts of a list. `taken`: reserved names."""
     if isinstance(grid, Mapping):
         lists = {name: _values(name, values) for name, values in grid.items()}
         points = [dict(zip(lists, values, strict=True)) for values in itertools.product(*lists.values())]

@@ -54,7 +54,7 @@ def sweep(
     ----------
     build : function (**point, seed) -> Trainer
         Makes a new trainer; called in the order of the rows, in the thread of the caller. An optimizer may come from
-        outside: every trainer made in build uses a copy; layers, losses and models among a point's values are copied, too.
+        outside: every trainer made in build copies it; layers, losses and models among a point's values are copied.
     grid : dict of lists, or list of dicts
         All combinations, the last name fastest; or the points themselves.
     X, y : arrays
@@ -71,7 +71,7 @@ def sweep(
         (layers, losses, metrics written in Python): `build` is called once more there; with
         return_as="generator_unordered" finished runs are counted and written as they end.
     folder : path, optional
-        Keeps each finished run in a small file. A stopped sweep continues, and another grid uses the runs that are there:
+        Keeps each finished run in a small file. A stopped sweep continues, and another grid uses the runs that exist:
         a run is identified by its point, seed, length, metrics and data. A change of `build` needs another folder.
     progress : "auto", True or False
         One bar for all runs.
