@@ -1,5 +1,5 @@
-"""Every layer that takes images, behind a convolution in a plan, whose images are channel-blocked: loss and update as layer
-by layer. A layer that is lowered must say for which layouts; one that is not gets the images batch-major."""
+"""Every layer of images behind a convolution in a plan, where images are channel-blocked: loss and update as layer by
+layer. A layer that is lowered must say for which layouts; one that is not gets the images batch-major."""
 
 import numpy as np
 import pytest
