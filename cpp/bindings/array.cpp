@@ -89,11 +89,12 @@ bool is_plain(const py::array& array) {
          (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
 }
 
-/// While it lives NumPy does not warn of numbers that become infinite; its warnings may be errors somewhere.
+/// For its lifetime NumPy does not warn of numbers that become infinite: a user's filter may turn warnings into errors.
 class WithoutWarnings {
  public:
   WithoutWarnings()
-      : state_(py::module_::import("numpy").attr("errstate")(py::arg("over") = "ignore", py::arg("invalid") = "ignore")) {
+      : state_(
+            py::module_::import("numpy").attr("errstate")(py::arg("over") = "ignore", py::arg("invalid") = "ignore")) {
     state_.attr("__enter__")();
   }
   ~WithoutWarnings() {
@@ -129,7 +130,8 @@ template <class T>
 Input<T> values_of(const py::handle& given, const std::string& where, const std::string& argument, bool finite) {
   const py::array array = real_array(given, where, argument);
   const Shape shape = shape_of(array);
-  const py::array_t<T> converted = is_plain<T>(array) ? py::reinterpret_borrow<py::array_t<T>>(array) : convert<T>(array);
+  const py::array_t<T> converted =
+      is_plain<T>(array) ? py::reinterpret_borrow<py::array_t<T>>(array) : convert<T>(array);
   const View<const T> view{converted.data(), shape};
   if (finite) require_finite(view, where, argument);
   return {converted, view};
@@ -160,10 +162,11 @@ template <class T>
 TargetInput<T> target_of(const Loss<T>& loss, const py::handle& given, const std::string& where, bool finite) {
   const py::array array = real_array(given, where, "y");
   if (loss.takes_labels() && holds_integers(array)) {
-    // A copy: labels are indices, checked once, and callbacks or other threads may change y later.
+    // A copy: labels are indices, checked once, and callbacks or other threads may change y later. Unsigned ones beyond
+    // 2^63 are no labels, and must not become negative ones.
     const auto from = plain<int64_t, py::array::forcecast>(array);
     py::array_t<int64_t> labels(extents_of(shape_of(array)));
-    const bool wide = array.dtype().kind() == 'u' && array.itemsize() == 8;  // beyond 2^63 is no label, and not a negative one
+    const bool wide = array.dtype().kind() == 'u' && array.itemsize() == 8;
     std::transform(from.data(), from.data() + from.size(), labels.mutable_data(),
                    [wide](int64_t v) { return wide && v < 0 ? INT64_MAX : v; });
     return {labels, {labels.data(), nullptr, shape_of(array)}};

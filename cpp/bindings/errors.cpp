@@ -20,7 +20,8 @@ PyObject* add(py::module_& m, const char* name, PyObject* base, const char* doc)
 }  // namespace
 
 void bind_errors(py::module_& m) {
-  shape_error = add(m, "ShapeError", PyExc_ValueError, "An array has the wrong number of dimensions or the wrong extents.");
+  shape_error =
+      add(m, "ShapeError", PyExc_ValueError, "An array has the wrong number of dimensions or the wrong extents.");
   config_error = add(m, "ConfigError", PyExc_ValueError, "An argument has the wrong type or lies outside its range.");
   state_error = add(m, "StateError", PyExc_RuntimeError,
                     "A call came at the wrong time, such as backward before forward.");

@@ -64,7 +64,9 @@ py::array run_as(const Spec& spec, const std::string& name, const py::tuple& giv
   for (std::size_t i = 0; i < layer->parameters().size(); ++i) {
     Parameter<T>& p = layer->parameters()[i];
     const auto values = values_of<T>(parameters[i], where, p.name);
-    if (!(values.view.shape == p.shape)) throw ShapeError(expected(where, p.name, p.shape.str(), values.view.shape.str()));
+    if (!(values.view.shape == p.shape)) {
+      throw ShapeError(expected(where, p.name, p.shape.str(), values.view.shape.str()));
+    }
     kept.push_back(copy_out(values.view));
     p.value = kept.back().mutable_data();
   }

@@ -1,5 +1,5 @@
-/// The interpreter's lock. When the interpreter is on its way out it ends threads that ask for the lock by unwinding
-/// them, which no destructor survives; here such a thread stops for good instead, and the process ends around it.
+/// The GIL. At finalisation Python ends threads that ask for it by unwinding their stacks, and a destructor that is
+/// unwound ends the process with an abort. Here such a thread blocks forever instead, and the process exits.
 #pragma once
 
 #include <Python.h>

@@ -33,5 +33,5 @@ PYBIND11_MODULE(_core, m) {
   m.def("num_threads", &num_threads);
   m.def("set_num_threads", &set_num_threads, py::arg("n"));
   m.def("default_num_threads", &default_num_threads);
-  kernel_set();  // NNCORE_ISA that cannot be had is an error at import
+  kernel_set();  // an NNCORE_ISA that this CPU cannot run is an error at import
 }

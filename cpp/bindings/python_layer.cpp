@@ -26,7 +26,9 @@ class GivenValues final : public Initializer {
 
 struct GivenValuesFactory final : UserDefinedFactory<Initializer> {
   explicit GivenValuesFactory(std::vector<double> given) : values(std::move(given)) {}
-  std::unique_ptr<Initializer> make(std::type_identity<Initializer>) const override { return std::make_unique<GivenValues>(values); }
+  std::unique_ptr<Initializer> make(std::type_identity<Initializer>) const override {
+    return std::make_unique<GivenValues>(values);
+  }
   std::vector<double> values;
 };
 
@@ -78,10 +80,10 @@ class PythonLayer final : public UnaryLayer<T> {
 
   std::string kind_;
   Weak layer_;
-  OwnedObject kept_;  ///< what the last training forward of this place left on the Python object
+  OwnedObject kept_;  ///< attributes that this place's last training forward set on the Python object
 };
 
-/// What a layer's handle knows of it.
+/// Makes the C++ objects of a layer written in Python; its handle holds this.
 struct PythonLayerFactory final : UserDefinedFactory<Layer<float>>, UserDefinedFactory<Layer<double>> {
   PythonLayerFactory(std::string name, Weak object) : kind(std::move(name)), layer(std::move(object)) {}
   std::unique_ptr<Layer<float>> make(std::type_identity<Layer<float>>) const override {
@@ -106,7 +108,8 @@ const PythonLayerFactory& factory_of(const LayerHandle& handle) {
   return dynamic_cast<const PythonLayerFactory&>(*handle.spec.user_defined);
 }
 
-/// Until the layer joins a model, each parameter has memory of its own, so that arrays handed out stay true.
+/// Until the layer joins a model, each parameter has an allocation of its own: arrays that Python has of earlier ones
+/// stay valid.
 void add_parameter(LayerHandle& handle, const std::string& name, const py::object& start, const py::object& value,
                    bool weight) {
   const std::string where = "[" + factory_of(handle).kind + "]";
@@ -123,11 +126,12 @@ void add_parameter(LayerHandle& handle, const std::string& name, const py::objec
   storage->grads.push_back(own->grads.data());
   using Both = std::pair<std::shared_ptr<Block<double>>, std::shared_ptr<Block<double>>>;
   const auto both = std::make_shared<Both>(storage->block, own);
-  storage->block = std::shared_ptr<Block<double>>(both, own.get());  // keeps the earlier ones, too
+  storage->block = std::shared_ptr<Block<double>>(both, own.get());  // keeps the memory of earlier parameters, too
 
   auto init = std::make_shared<Spec>(Spec{"initializer", "given values", {}, nullptr});
   init->user_defined = std::make_shared<GivenValuesFactory>(std::vector<double>(first.view.data, first.view.data + n));
-  const auto factory = std::make_shared<PythonLayerFactory>(dynamic_cast<const PythonLayerFactory&>(*handle.spec.user_defined));
+  const auto factory =
+      std::make_shared<PythonLayerFactory>(dynamic_cast<const PythonLayerFactory&>(*handle.spec.user_defined));
   factory->declared.push_back({name, now.view.shape, weight ? Role::weight : Role::bias, init});
   handle.spec.user_defined = factory;
   handle.f64 = storage;

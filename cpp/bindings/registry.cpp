@@ -60,7 +60,7 @@ class PythonFunction final : public IndexFunction {
   mutable double last_ = 0;
 };
 
-/// An int beyond 64 bits as a double; infinity: it is beyond that, too.
+/// An int beyond 64 bits as a double; infinity where a double cannot hold it either.
 double large_number(const py::handle& given) {
   const double value = PyLong_AsDouble(given.ptr());
   if (PyErr_Occurred() == nullptr) return value;
@@ -98,8 +98,8 @@ SpecPointer spec_of(const py::handle& given) {
   return spec;
 }
 
-/// Specs inside specs are built, shown and dropped by functions that call themselves: not deeper than a stack is, and
-/// not as often as a few levels of the same thing twice can ask for.
+/// Limits the recursion depth and the total number of nested specs: they are built, printed and destroyed recursively,
+/// and a spec that holds the same one twice, some levels deep, has exponentially many.
 void check_size(const Spec& spec, const std::string& where, int level, int& parts) {
   constexpr int kLevels = 64, kParts = 1 << 14;
   if (level > kLevels || ++parts > kParts) {
@@ -311,7 +311,8 @@ void bind_registry(py::module_& m) {
         const Shape shape(extents.data(), static_cast<int64_t>(extents.size()));
         int64_t receptive = 1;  // of a convolution's weight
         for (int axis = 2; axis < shape.rank(); ++axis) receptive *= shape[axis];
-        const Fan fan = shape.rank() < 2 ? Fan{shape.size(), shape.size()} : Fan{shape[1] * receptive, shape[0] * receptive};
+        const Fan fan =
+            shape.rank() < 2 ? Fan{shape.size(), shape.size()} : Fan{shape[1] * receptive, shape[0] * receptive};
         py::array_t<double> out(extents);
         make<Initializer>(spec)->fill(shape, fan, Stream(seed, "init"), out.mutable_data());
         return out;

@@ -68,9 +68,10 @@ class PythonObserver final : public Observer {
 
 /// A trainer, the model and the optimizer that it refers to, and its options.
 template <class T>
-class Bound {
+class TrainerBinding {
  public:
-  Bound(std::shared_ptr<Model<T>> model, const Spec& loss, std::shared_ptr<Optimizer<T>> optimizer, const Spec& options)
+  TrainerBinding(std::shared_ptr<Model<T>> model, const Spec& loss, std::shared_ptr<Optimizer<T>> optimizer,
+                 const Spec& options)
       : model_(std::move(model)),
         optimizer_(std::move(optimizer)),
         options_(trainer_options(options.args)),
@@ -99,15 +100,15 @@ class Bound {
 
   /// Fits up to `lanes` trainers with the same key as one batch; true for each whose numbers were not finite, which has
   /// to be fitted alone.
-  static std::vector<bool> fit_model_batch(const std::vector<Bound*>& trainers, const py::object& X,
+  static std::vector<bool> fit_model_batch(const std::vector<TrainerBinding*>& trainers, const py::object& X,
                                            const py::object& y, const py::object& validation, int64_t epochs,
                                            int64_t steps, bool accuracy, const py::list& metrics, py::object poll) {
-    Bound& first = *trainers.at(0);
+    TrainerBinding& first = *trainers.at(0);
     const RequestedMetrics<T> requested{accuracy, to_metrics<T>(metrics)};
     std::deque<typename Model<T>::AccessGuard> guards;
     std::deque<Fitting> fittings;
     std::vector<Trainer<T>*> cores;
-    for (Bound* trainer : trainers) {
+    for (TrainerBinding* trainer : trainers) {
       guards.emplace_back(*trainer->model_, "nncore.sweep");
       fittings.emplace_back(*trainer);
       trainer->names_ = names_of(requested);
@@ -120,7 +121,7 @@ class Bound {
     return ModelBatch<T>(cores, train.data).fit(dataset(val), {epochs, steps}, requested, observer);
   }
 
-  /// ModelBatch::key: text, or None.
+  /// What ModelBatch::key returns; None: this trainer is fitted alone.
   std::optional<std::string> model_batch_key(int64_t samples) { return ModelBatch<T>::key(trainer_, samples); }
 
   /// Result of the last fit, or in a callback of the one under way; `take`: it is cleared afterwards.
@@ -178,16 +179,16 @@ class Bound {
   /// Set during a fit: a callback may read the model and evaluate it, but not call fit or step of its trainer.
   class Fitting {
    public:
-    explicit Fitting(Bound& bound) : bound_(bound) {
-      if (bound_.fitting_) throw StateError("[Trainer] fit: a fit of this trainer is under way");
-      bound_.fitting_ = true;
+    explicit Fitting(TrainerBinding& owner) : owner_(owner) {
+      if (owner_.fitting_) throw StateError("[Trainer] fit: a fit of this trainer is under way");
+      owner_.fitting_ = true;
     }
-    ~Fitting() { bound_.fitting_ = false; }
+    ~Fitting() { owner_.fitting_ = false; }
     Fitting(const Fitting&) = delete;
     Fitting& operator=(const Fitting&) = delete;
 
    private:
-    Bound& bound_;
+    TrainerBinding& owner_;
   };
 
   /// The state may be read or set from a callback, but not from another thread while a fit computes.
@@ -285,24 +286,24 @@ class Bound {
 
 template <class T>
 void bind_trainer_of(py::module_& m, const char* name) {
-  py::class_<Bound<T>>(m, name)
+  py::class_<TrainerBinding<T>>(m, name)
       .def(py::init<std::shared_ptr<Model<T>>, const Spec&, std::shared_ptr<Optimizer<T>>, const Spec&>(),
            py::arg("model"), py::arg("loss"), py::arg("optimizer"), py::arg("options"))
-      .def("fit", &Bound<T>::fit, py::arg("X"), py::arg("y"), py::arg("validation"), py::arg("test"), py::arg("epochs"),
-           py::arg("steps"), py::arg("accuracy"), py::arg("metrics"), py::arg("poll"), py::arg("epoch_done"),
-           py::arg("sampling"), py::arg("observed"))
-      .def_static("fit_model_batch", &Bound<T>::fit_model_batch, py::arg("trainers"), py::arg("X"), py::arg("y"),
-                  py::arg("validation"), py::arg("epochs"), py::arg("steps"), py::arg("accuracy"), py::arg("metrics"),
-                  py::arg("poll"))
-      .def("model_batch_key", &Bound<T>::model_batch_key, py::arg("samples"))
+      .def("fit", &TrainerBinding<T>::fit, py::arg("X"), py::arg("y"), py::arg("validation"), py::arg("test"),
+           py::arg("epochs"), py::arg("steps"), py::arg("accuracy"), py::arg("metrics"), py::arg("poll"),
+           py::arg("epoch_done"), py::arg("sampling"), py::arg("observed"))
+      .def_static("fit_model_batch", &TrainerBinding<T>::fit_model_batch, py::arg("trainers"), py::arg("X"),
+                  py::arg("y"), py::arg("validation"), py::arg("epochs"), py::arg("steps"), py::arg("accuracy"),
+                  py::arg("metrics"), py::arg("poll"))
+      .def("model_batch_key", &TrainerBinding<T>::model_batch_key, py::arg("samples"))
       .def_property_readonly_static("lanes", [](const py::object&) { return kernels<T>().lanes; })
-      .def("result", &Bound<T>::result, py::arg("take"))
-      .def("step", &Bound<T>::step, py::arg("X"), py::arg("y"))
-      .def("evaluate", &Bound<T>::evaluate, py::arg("X"), py::arg("y"), py::arg("accuracy"),
+      .def("result", &TrainerBinding<T>::result, py::arg("take"))
+      .def("step", &TrainerBinding<T>::step, py::arg("X"), py::arg("y"))
+      .def("evaluate", &TrainerBinding<T>::evaluate, py::arg("X"), py::arg("y"), py::arg("accuracy"),
            py::arg("metrics"))
-      .def_property_readonly("layout", &Bound<T>::layout)
-      .def_property_readonly("link", &Bound<T>::link)
-      .def_property("state", &Bound<T>::state, &Bound<T>::set_state);
+      .def_property_readonly("layout", &TrainerBinding<T>::layout)
+      .def_property_readonly("link", &TrainerBinding<T>::link)
+      .def_property("state", &TrainerBinding<T>::state, &TrainerBinding<T>::set_state);
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace nncore {
 
 inline constexpr std::size_t kCacheLine = 64;
 
-/// So many bytes from the beginning of a cache line to the end of one; on huge pages where that pays. For std::free; throws
+/// Memory of whole cache lines, at least `bytes`; 4 MB and more ask for huge pages. To be freed by std::free; throws
 /// std::bad_alloc.
 void* allocate_lines(std::size_t bytes);
 
@@ -21,7 +21,7 @@ class Buffer {
   Buffer() = default;
   explicit Buffer(int64_t n) { reserve(n); }
 
-  /// Room for n elements; what was there is gone if the buffer had to grow. Fresh memory is zero.
+  /// Makes room for n elements. Growing discards the contents; new memory is zero.
   T* reserve(int64_t n) {
     if (n > capacity_) {
       data_ = allocate(n);

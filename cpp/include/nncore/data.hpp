@@ -33,14 +33,14 @@ struct BatchIndices {
   int64_t operator[](int64_t i) const { return order != nullptr ? order[i] : first + i; }
 };
 
-/// How training images are moved: padded with so many zeros and cropped at random, mirrored with probability 1/2.
+/// Random moves of training images: padded with so many zeros and cropped at random; mirrored with probability 1/2.
 struct Augmentation {
   int64_t crop_padding = 0;
   bool flip = false;
   explicit operator bool() const { return crop_padding > 0 || flip; }
 };
 
-/// Gathers samples for the model, normalised and contiguous; what lies so already is not copied.
+/// Gathers samples for the model, normalised and contiguous; samples that are so already are not copied.
 template <class T>
 class SampleBatch {
  public:

@@ -57,7 +57,7 @@ class Trace {
       add_thinned(value);
     }
   }
-  /// Makes the next `count` calls of add ones that cannot fail.
+  /// Reserves memory, so that the next `count` calls of add do not throw.
   void make_room(int64_t count) {
     const std::size_t wanted = values_.size() + static_cast<std::size_t>(count);
     if (wanted > values_.capacity()) values_.reserve(2 * wanted + 16);

@@ -1,4 +1,5 @@
-/// Loss: a number and its gradient. The mean over the batch, and so the 1/N, lives here and nowhere else.
+/// Loss: a number and its gradient. The mean over the batch, and so the 1/N, is part of it: layers and optimizers never
+/// divide by N. (ModelBatch, whose kernels return sums, applies the same factor.)
 #pragma once
 
 #include "nncore/error.hpp"
@@ -33,11 +34,11 @@ class Loss {
   /// Does the loss take integer labels where it is given integers?
   virtual bool takes_labels() const { return false; }
   virtual Link link() const { return Link::identity; }
-  /// Is it, for these labels, one sample at a time, -log softmax(z)[label]?
+  /// Is the loss of each of these samples -log softmax(z)[label]: no weights, no smoothing, no ignored label?
   virtual bool is_cross_entropy(const Target<T>&) const { return false; }
   /// Is it written in Python? Its code may throw in the middle of a step.
   virtual bool user_defined() const { return false; }
-  /// The same for a model batch, where there is a kernel for the loss with these arguments.
+  /// The kernel for a model batch; null in it: there is none for the loss with these arguments.
   virtual BatchedLoss<T> batched() const;
   /// Compares shapes exactly and checks every label; throws ShapeError or ConfigError. Done once, at the border.
   virtual void check(const Shape& z, const Target<T>& y) const = 0;

@@ -42,7 +42,7 @@ class Optimizer {
   virtual bool is_descent() const { return false; }
   /// The rule on n elements; changes w and the state. Any range of a parameter may come alone.
   virtual void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* state) const = 0;
-  /// The same rule from its second step on for `minimize`'s compiled loops, if it is among them.
+  /// The rule from its second step on as `minimize`'s compiled loops take it; of kind `none`: they do not know it.
   virtual UpdateRule update_rule() const;
 
   /// The rule for a model batch, one model in each vector lane: element i of all models lies together. One optimizer

@@ -1,5 +1,5 @@
 /// The registry: a source file that declares a layer, loss, optimizer, initialiser, schedule or objective at file
-/// scope is all it takes to add one.
+/// scope is all it takes to add one. (A new kernel also needs an entry and a row in its group below src/kernels.)
 ///
 ///     const auto registered_LeakyReLU = layer<LeakyReLU>("LeakyReLU").summary("…").field("negative_slope", …);
 ///
@@ -60,7 +60,7 @@ class Registration {
   Registration& keyword(const char* name, const Value& fallback, const Rule& rule, const char* doc);
   Registration& example(std::initializer_list<Argument> args, const Shape& sample = {});
   Registration& trait(const char* name, const Value& value = true);
-  /// What several have in common: a function that adds it.
+  /// Calls a function that adds what several classes have in common.
   template <class... Parameter, class... Given>
   Registration& also(Registration& (*shared)(Registration&, Parameter...), Given... given) {
     return shared(*this, given...);

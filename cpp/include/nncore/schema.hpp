@@ -1,4 +1,4 @@
-/// Schema: what a registered thing is called, what it takes and what it means. Python's classes, signatures,
+/// Schema: name, arguments and documentation of a registered class. Python's classes, signatures,
 /// documentation and stubs, the checks of arguments and the contract tests all come from here.
 #pragma once
 
@@ -29,8 +29,8 @@ using ValueVariant = std::variant<std::monostate, bool, int64_t, uint64_t, doubl
                                   std::vector<int64_t>, std::shared_ptr<const Spec>,
                                   std::vector<std::shared_ptr<const Spec>>, std::shared_ptr<const IndexFunction>>;
 
-/// One argument as it crosses the border. monostate stands for Python's None; integers beyond 2^63 - 1 are uint64_t.
-/// Its members are compiled once, in schema.cpp: inline they took half of the time that a file which registers takes.
+/// One argument as it comes from Python. monostate stands for Python's None; integers beyond 2^63 - 1 are uint64_t.
+/// Its members are compiled once, in schema.cpp: inline they took half of the compile time of a file that registers.
 struct Value : ValueVariant {
   Value();  ///< None
   Value(bool x);
@@ -88,7 +88,7 @@ struct Spec {
   std::shared_ptr<const UserDefined> user_defined = nullptr;  ///< set: makes them instead of the registry
 };
 
-/// What a field admits.
+/// Which values a field accepts.
 class Rule {
  public:
   struct Check {
@@ -125,14 +125,14 @@ Rule pair_in_range(double low, double high);
 Rule one_of(std::vector<std::string> names);
 Rule name();                              ///< a word
 Rule index_function();               ///< a function of an index
-Rule milestones();                   ///< a row of integers >= 0 that grow
+Rule milestones();                   ///< increasing integers >= 0
 Rule numbers();                      ///< a one-dimensional array of non-negative numbers
-Rule extents();                      ///< a positive integer or a row of them, as a row
+Rule extents();                      ///< a positive integer or a list of them, as a list
 Rule pair(int64_t low, int64_t high);     ///< an integer or two of them, in [low, high]
 Rule padding(int64_t high);               ///< the same from 0 on, "same" or "valid"
 Rule layers();                       ///< one layer or more
-Rule one_or_more_numbers();          ///< a number, or an array as numbers() admits it
-Rule optional(Rule inner);           ///< None or what inner admits
+Rule one_or_more_numbers();          ///< a number, or an array as numbers() accepts it
+Rule optional(Rule inner);           ///< None or what inner accepts
 }  // namespace rule
 
 struct Field {

@@ -19,7 +19,8 @@ namespace nncore {
 /// A matrix view as an xtensor expression on the same memory.
 template <class T>
 auto as_matrix(View<T> view) {
-  const std::array<std::size_t, 2> shape{static_cast<std::size_t>(view.shape[0]), static_cast<std::size_t>(view.shape[1])};
+  const std::array<std::size_t, 2> shape{static_cast<std::size_t>(view.shape[0]),
+                                         static_cast<std::size_t>(view.shape[1])};
   return xt::adapt(view.data, shape[0] * shape[1], xt::no_ownership(), shape);
 }
 

@@ -1,5 +1,5 @@
-/// A pool of threads that runs the tasks of one job. Tasks are cut by sizes alone and each writes outputs of its own,
-/// so results do not depend on the number of threads.
+/// A pool of threads that runs the tasks of one job. Each task writes outputs of its own, and however the work is cut,
+/// the order of the sum that makes an output stays: results do not depend on the number of threads.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-/// Shape and View: what every interface of the core speaks. A view is contiguous and row-major, the batch first.
+/// Shape and View: the array types of every interface of the core. A view is contiguous and row-major; its first extent
+/// is the batch.
 #pragma once
 
 #include <array>
@@ -57,7 +58,7 @@ struct View {
   operator View<const T>() const { return {data, shape}; }
 };
 
-/// Rounds n numbers; what is too large becomes infinite.
+/// Rounds n numbers; those too large for a float become infinite.
 void round_to_float(int64_t n, const double* from, float* to);
 
 }  // namespace nncore

@@ -6,8 +6,8 @@
 
 namespace nncore {
 
-// Large arrays in pages of 4 KB cost a step some per cent for the addresses of pages, and more while they are fresh.
-// Only the huge pages that lie in them whole are asked for: the process does not grow.
+// With pages of 4 KB, TLB misses cost a step of a large net some per cent, and page faults more while memory is new.
+// The advice covers only the huge pages that lie wholly within the array: resident memory does not grow.
 void* allocate_lines(std::size_t bytes) {
   bytes = (bytes + kCacheLine - 1) / kCacheLine * kCacheLine;
   void* const p = std::aligned_alloc(kCacheLine, bytes);
@@ -16,7 +16,7 @@ void* allocate_lines(std::size_t bytes) {
   constexpr std::size_t huge = std::size_t{2} << 20;
   if (bytes >= 2 * huge) {
     const std::size_t before = (huge - reinterpret_cast<std::uintptr_t>(p) % huge) % huge;
-    // a wish: where it is not heard all works as before
+    // a hint: failure is ignored
     madvise(static_cast<char*>(p) + before, (bytes - before) / huge * huge, MADV_HUGEPAGE);
   }
 #endif

@@ -113,7 +113,7 @@ Rule index_function() {
 Rule milestones() {
   return make_rule("integers >= 0, each larger than the one before", "Sequence[int]",
                    [](const Value& v) -> std::optional<Value> {
-                     if (std::holds_alternative<std::vector<int64_t>>(v)) return v;  // a row that has been through here
+                     if (std::holds_alternative<std::vector<int64_t>>(v)) return v;  // accepted before
                      const auto* row = std::get_if<std::vector<double>>(&v);
                      if (row == nullptr || row->empty()) return std::nullopt;
                      std::vector<int64_t> whole;

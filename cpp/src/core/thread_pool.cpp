@@ -23,7 +23,7 @@ namespace {
 
 constexpr int kMaxThreads = 256;
 
-/// The CPUs this process may run on, and no more than its cgroup's quota pays for.
+/// The CPUs this process may run on, capped by the cgroup CPU quota.
 int available_cpus() {
   int cpus = static_cast<int>(std::thread::hardware_concurrency());
 #ifdef __linux__
@@ -60,8 +60,8 @@ struct Job {
   }
 };
 
-/// A worker goes idle (and asleep) -> posted (by the caller) -> running (and awaited) -> idle. A caller may take a posted
-/// job back, so it never waits for a thread that the system has not scheduled yet.
+/// A worker goes idle (and asleep) -> posted (by the caller) -> running (and awaited) -> idle. A caller may take a
+/// posted job back, so it never waits for a thread that the system has not scheduled yet.
 enum State : int { kIdle, kAsleep, kPosted, kRunning, kAwaited, kQuit };
 
 struct Worker {

@@ -84,7 +84,8 @@ Registration& add_nonlinearity(Registration& initializer) {
       .field("mode", "fan_in", rule::one_of({"fan_in", "fan_out"}),
              "keep the spread in the forward or in the backward direction")
       .field("nonlinearity", "leaky_relu",
-             rule::one_of({"leaky_relu", "relu", "tanh", "sigmoid", "selu", "linear", "conv1d", "conv2d", "conv3d"}), "what follows, for the gain")
+             rule::one_of({"leaky_relu", "relu", "tanh", "sigmoid", "selu", "linear", "conv1d", "conv2d", "conv3d"}),
+             "what follows, for the gain")
       .source("He, Zhang, Ren, Sun, Delving Deep into Rectifiers, 2015")
       .example({})
       .example({{"mode", "fan_out"}, {"nonlinearity", "tanh"}});

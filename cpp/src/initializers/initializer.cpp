@@ -49,7 +49,9 @@ Rule rule::initializer() {
                    [](const Value& v) -> std::optional<Value> {
                      if (std::holds_alternative<std::monostate>(v)) return v;
                      const auto* given = std::get_if<std::shared_ptr<const Spec>>(&v);
-                     if (given != nullptr) return (*given)->kind == "initializer" ? std::optional<Value>(v) : std::nullopt;
+                     if (given != nullptr) {
+                       return (*given)->kind == "initializer" ? std::optional<Value>(v) : std::nullopt;
+                     }
                      const auto* name = std::get_if<std::string>(&v);
                      return name != nullptr && is_initializer(*name) ? std::optional<Value>(v) : std::nullopt;
                    });

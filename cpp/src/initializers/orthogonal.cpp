@@ -56,7 +56,9 @@ class Orthogonal final : public Initializer {
     const bool wide = rows < columns;  // then the rows are orthonormal: work on the transpose
     Columns a{wide ? columns : rows, wide ? rows : columns, {}};
     a.data.resize(static_cast<std::size_t>(shape.size()));
-    for (int64_t i = 0; i < shape.size(); ++i) a.data[static_cast<std::size_t>(i)] = stream.normal(static_cast<uint64_t>(i));
+    for (int64_t i = 0; i < shape.size(); ++i) {
+      a.data[static_cast<std::size_t>(i)] = stream.normal(static_cast<uint64_t>(i));
+    }
     orthonormalize(a);
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t c = 0; c < columns; ++c) out[r * columns + c] = gain_ * (wide ? a[r][c] : a[c][r]);

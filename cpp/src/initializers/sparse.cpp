@@ -16,7 +16,8 @@ class Sparse final : public Initializer {
     for (int64_t i = 0; i < n; ++i) out[i] = std_ * stream.normal(static_cast<uint64_t>(i));
     const auto zeros = static_cast<std::ptrdiff_t>(std::ceil(sparsity_ * static_cast<double>(rows)));
     std::vector<std::pair<double, int64_t>> lots(static_cast<std::size_t>(rows));
-    for (int64_t c = 0; c < columns; ++c) {  // the rows that drew the smallest lots; beyond 2 n no other number is drawn
+    // The rows that drew the smallest lots; beyond 2 n no other number is drawn.
+    for (int64_t c = 0; c < columns; ++c) {
       for (int64_t r = 0; r < rows; ++r) {
         lots[static_cast<std::size_t>(r)] = {stream.uniform(static_cast<uint64_t>(2 * n + c * rows + r)), r};
       }

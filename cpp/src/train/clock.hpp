@@ -1,4 +1,4 @@
-/// Time spent, by the clock that never jumps.
+/// Seconds by std::chrono::steady_clock.
 #pragma once
 
 #include <chrono>

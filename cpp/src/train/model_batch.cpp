@@ -35,10 +35,10 @@ ModelBatch<T>::ModelBatch(std::vector<Trainer<T>*> trainers, const Dataset<T>& d
   stages_ = stages_of(first.model);
   check_labels();
   for (const Stage& stage : stages_) {
-    const int weight = places_.empty() ? 0 : places_.back().parameter + 1;
+    const int weight = elements_.empty() ? 0 : elements_.back().parameter + 1;
     for (int64_t c = 0; c < stage.C; ++c) {
-      for (int64_t k = 0; k < stage.K; ++k) places_.push_back({weight, c * stage.K + k});
-      if (stage.columns > stage.K) places_.push_back({weight + 1, c});
+      for (int64_t k = 0; k < stage.K; ++k) elements_.push_back({weight, c * stage.K + k});
+      if (stage.columns > stage.K) elements_.push_back({weight + 1, c});
     }
   }
   x_ = samples_.gather(first.model, data.x, {nullptr, 0, N_});
@@ -66,7 +66,7 @@ void ModelBatch<T>::check() const {
   }
 }
 
-/// The kernels know no ignored labels.
+/// The kernels handle no ignored labels.
 template <class T>
 void ModelBatch<T>::check_labels() const {
   const Target<T>& y = data_.y;
@@ -76,10 +76,10 @@ void ModelBatch<T>::check_labels() const {
 }
 
 /// One arena: weights, gradients, optimizer state; each stage's input, with rows of ones for a bias, and the last one's
-/// output; two gradients, each the other's source in turn.
+/// output; two gradients that alternate as dz and dx.
 template <class T>
 void ModelBatch<T>::place_buffers() {
-  const int64_t P = static_cast<int64_t>(places_.size()), states = of_lane(0).optimizer.n_states();
+  const int64_t P = static_cast<int64_t>(elements_.size()), states = of_lane(0).optimizer.n_states();
   const int64_t C = stages_.back().C, targets = loss_.labels ? 1 : C;
   int64_t widest = C, rows = targets + C;
   for (const Stage& stage : stages_) widest = std::max(widest, stage.K), rows += stage.columns;
@@ -103,8 +103,8 @@ template <class T>
 void ModelBatch<T>::pack() {
   for (int64_t l = 0; l < lanes_; ++l) {
     const TrainerView<T> trainer = of_lane(l);
-    for (std::size_t i = 0; i < places_.size(); ++i) {
-      const auto [parameter, element] = places_[i];
+    for (std::size_t i = 0; i < elements_.size(); ++i) {
+      const auto [parameter, element] = elements_[i];
       const std::size_t at = i * static_cast<std::size_t>(lanes_) + static_cast<std::size_t>(l);
       w_[at] = trainer.model.parameters()[static_cast<std::size_t>(parameter)]->value[element];
       for (int k = 0; k < trainer.optimizer.n_states(); ++k) {
@@ -117,8 +117,8 @@ void ModelBatch<T>::pack() {
 template <class T>
 void ModelBatch<T>::unpack(int64_t model) {
   const TrainerView<T> trainer = of_lane(model);
-  for (std::size_t i = 0; i < places_.size(); ++i) {
-    const auto [parameter, element] = places_[i];
+  for (std::size_t i = 0; i < elements_.size(); ++i) {
+    const auto [parameter, element] = elements_[i];
     const std::size_t at = i * static_cast<std::size_t>(lanes_) + static_cast<std::size_t>(model);
     trainer.model.parameters()[static_cast<std::size_t>(parameter)]->value[element] = w_[at];
     for (int k = 0; k < trainer.optimizer.n_states(); ++k) {
@@ -168,7 +168,8 @@ void ModelBatch<T>::forward_and_backward(int64_t S, T scale, bool add) {
   loss_.kernel({S, stages_.back().C, block_}, scale, stages_.back().y, y_, dz, step_loss_.data(), right_.data());
   for (std::size_t i = stages_.size(); i-- > 0;) {
     const Stage& stage = stages_[i];
-    const bool gated = is_relu(stage) && i + 1 < stages_.size();  // by the stage behind it
+    const bool gated =
+        is_relu(stage) && i + 1 < stages_.size();  // the dx product of the stage after it has applied ReLU's derivative
     if (stage.after && !gated) stage.after.backward(stage.C * block_ * lanes_, stage.after.a, stage.y, dz, dz);
     k.model_batch.product({stage.C, stage.columns, S, block_, 1, block_, 1, stage.columns, 1, add, false}, dz, stage.x,
                           nullptr, weights(g_, stage));
@@ -202,7 +203,7 @@ void ModelBatch<T>::update() {
                                     g_ + stage.first * lanes_, penalty_.data());
   }
   for (StepConstants& constants : constants_) constants.t = steps_ + 1;
-  const int64_t n = static_cast<int64_t>(places_.size()) * lanes_;
+  const int64_t n = static_cast<int64_t>(elements_.size()) * lanes_;
   optimizers_.front()->update_model_batch(optimizers_.data(), constants_.data(), n, w_, g_, state_);
 }
 
@@ -293,7 +294,7 @@ void ModelBatch<T>::finish(const std::optional<Dataset<T>>& validation, const Re
                            bool interrupted) {
   const auto lanes = static_cast<std::size_t>(lanes_);
   for (std::size_t i = 0; i < results_.size(); ++i) {
-    for (std::size_t r = 0; r < places_.size(); ++r) {
+    for (std::size_t r = 0; r < elements_.size(); ++r) {
       if (!std::isfinite(w_[r * lanes + i])) nonfinite_[i] = true;
     }
     results_[i].interrupted = interrupted;

@@ -1,6 +1,6 @@
 /// ModelBatch: trainers of small models take their steps together, one model in each vector lane. They have the same
 /// sizes, kinds, data and batch size; each has its own parameters, rates, penalties and order of samples. Nothing
-/// crosses lanes, so the other models change no bit.
+/// crosses lanes, so a model's bits do not depend on the other models.
 #pragma once
 
 #include <optional>
@@ -42,13 +42,13 @@ class ModelBatch {
     int64_t first;  ///< its first weight, in registers
     T *x = nullptr, *y = nullptr;
   };
-  /// Where register i of the weights lies in a model.
-  struct Place {
+  /// The element of a model's parameters that register i of the weights holds.
+  struct ParameterElement {
     int parameter;
     int64_t element;
   };
 
-  /// Lanes without a model compute the last one.
+  /// Lanes beyond the last model compute that one again.
   std::size_t model_of(int64_t lane) const { return static_cast<std::size_t>(std::min(lane, models_ - 1)); }
   TrainerView<T> of_lane(int64_t lane) const { return trainers_[model_of(lane)]->view(); }
   static std::vector<Stage> stages_of(Model<T>& model);
@@ -74,7 +74,7 @@ class ModelBatch {
   bool shuffled_, penalized_ = false, accuracy_ = false;
   BatchedLoss<T> loss_;
   std::vector<Stage> stages_;
-  std::vector<Place> places_;
+  std::vector<ParameterElement> elements_;
   SampleBatch<T> samples_;
   const T* x_ = nullptr;  ///< all samples, normalised
   std::vector<int64_t> order_;
