@@ -20,7 +20,7 @@ namespace nncore {
 /// What one pass through the model is for. Random numbers depend on (seed, layer, epoch, step) alone.
 struct Pass {
   bool training = false;      ///< drop, normalise by the batch, keep what backward needs
-  bool update_state = false;  ///< let running statistics move
+  bool update_state = false;  ///< update running statistics
   uint64_t seed = 0;
   uint32_t epoch = 0, step = 0;
 };
@@ -58,13 +58,13 @@ class GradientSink {
   virtual void accept(int parameter, int64_t offset, int64_t n, T* g) = 0;
 };
 
-/// How a batch lies in memory (L: vector lanes). batch_major: (N, features). feature_major: (features, N), the batch
-/// innermost and padded to whole registers. channel_blocked: (N, C / L, H, W, L), channels padded to whole blocks with
-/// zeros, or what a function of each element makes of them.
+/// How a batch lies in memory (L: vector lanes). batch_major: (N, features), images NCHW. feature_major: (features, N),
+/// the batch innermost and padded to whole registers. channel_blocked: (N, C / L, H, W, L), oneDNN's nChw8c and
+/// nChw16c, channels padded to whole blocks with zeros, or what a function of each element makes of zeros.
 enum class Layout { batch_major, feature_major, channel_blocked };
 
-/// What a planned form is for. In inference it has no backward, and its parameters stay as they are.
-enum class Purpose { training, inference };
+/// What a lowered form is for (prop_kind in oneDNN). In inference it has no backward, and its parameters do not change.
+enum class PropagationKind { training, inference };
 
 /// y = (x - center) scale + shift, with numbers for each channel and room for whole blocks of them.
 template <class T>
@@ -72,7 +72,7 @@ struct ChannelAffine {
   const T *center, *scale, *shift;
 };
 
-/// A layer that is such a map: the one that its parameters make of it now.
+/// A layer that is such a map in inference: scale and shift of each channel, from its current parameters.
 template <class T>
 class ChannelAffineSource {
  public:
@@ -94,12 +94,13 @@ using Fusable = std::variant<std::monostate, Elementwise<T>, const DropoutSpec*,
 template <class T>
 class Layer;
 
-/// The order parameters have in a plan.
+/// The order that a lowered form's kernels require of its parameters (oneDNN reorders weights to such formats).
 template <class T>
 class Packing {
  public:
   virtual ~Packing() = default;
-  /// Permutes parameter i (or its optimizer state) from its natural order, and back.
+  /// Brings parameter i (or its optimizer state) from its natural order to the packed one, and back: a permutation, to
+  /// which some packings add zeros.
   virtual void pack(int i, const T* natural, T* packed) const = 0;
   virtual void unpack(int i, const T* packed, T* natural) const = 0;
 };
@@ -111,31 +112,31 @@ struct Affine {
   explicit operator bool() const { return K > 0; }
 };
 
-/// The planned form of a layer. x, dx: one pointer for each input.
+/// The lowered form of a layer: how a plan runs it. x, dx: one pointer for each input.
 template <class T>
 class Lowered {
  public:
   virtual ~Lowered() = default;
-  /// The order its kernels like its parameters in, kept from step to step; null: the natural one.
+  /// The packing that its kernels require, kept from step to step; null: the natural order.
   virtual const Packing<T>* packing() const { return nullptr; }
-  /// Of the results; what comes in has the layout it was lowered for.
+  /// Layout of the results; the inputs have the layout it was lowered for.
   virtual Layout layout() const { return Layout::batch_major; }
-  /// What one step with N samples costs, roughly, in vector instructions: how a plan chooses its layout.
+  /// Vector instructions of one step with N samples, roughly: by their sum a plan chooses its layout.
   virtual double cost(int64_t N) const = 0;
-  /// Takes in the layer that follows, to compute it while what it needs is in cache, and has its results from then on;
-  /// false: cannot.
+  /// Fuses the layer that follows (a post-op): computes it, too, while its input is in cache, and returns its results
+  /// from then on. False: cannot.
   virtual bool fuse(Layer<T>&) { return false; }
-  /// Is dy, as backward leaves it, the gradient of every input? Where dx[k] is dy there is nothing to copy then.
+  /// Is dy, as backward leaves it, the gradient of every input? Then dx[k] may be dy itself, without a copy.
   virtual bool passes_gradient() const { return false; }
   /// y = f(x) for N samples; w[i] is parameter i, in that order.
   virtual void forward_from(int64_t N, const T* const* x, T* y, T* const* w, const Pass& pass) = 0;
-  /// x and y are those of the last forward; dy is used up. Assigns each dx that is not null, all of them before the sink
-  /// hears of w.
+  /// x and y are those of the last forward; dy may be overwritten. Assigns each dx that is not null, all of them before
+  /// the sink gets gradients of w.
   virtual void backward_to(int64_t N, const T* const* x, const T* y, T* dy, T* const* dx, T* const* w,
                            GradientSink<T>& sink) = 0;
 };
 
-/// The planned form of a layer of one input.
+/// The lowered form of a layer of one input.
 template <class T>
 class UnaryLowered : public Lowered<T> {
  public:
@@ -163,16 +164,16 @@ class Layer {
   virtual void forward_from(std::span<const View<const T>> x, View<T> y, const Pass& pass) = 0;
   /// Adds to the parameters' gradients and assigns each dx (unless its data is null) for the last training forward.
   virtual void backward_to(View<const T> dy, std::span<const View<T>> dx) = 0;
-  /// Is dy the gradient of every input? Where dx[k] is dy there is nothing to copy then.
+  /// Is dy the gradient of every input? Then dx[k] may be dy itself, without a copy.
   virtual bool passes_gradient() const { return false; }
 
   /// Throws ShapeError when N samples of the shape built for are too few to train on.
   virtual void check_training(int64_t N) const { static_cast<void>(N); }
-  /// What the layer before may take in; constant for the layer's life and the shape built for.
-  virtual Fusable<T> fusable(Purpose) { return {}; }
+  /// What the layer before may fuse; constant for the layer's life and the shape built for.
+  virtual Fusable<T> fusable(PropagationKind) { return {}; }
   /// Set when that is a function of each element.
   Elementwise<T> elementwise() {
-    const Fusable<T> whole = fusable(Purpose::training);
+    const Fusable<T> whole = fusable(PropagationKind::training);
     const auto* f = std::get_if<Elementwise<T>>(&whole);
     return f != nullptr ? *f : Elementwise<T>{};
   }
@@ -180,9 +181,9 @@ class Layer {
   virtual Bounds saturation_bounds() const { return {}; }
   /// Set when a sample is one vector and the layer such a map.
   virtual Affine affine() const { return {}; }
-  /// The planned form; null: the plan runs forward and backward as they stand, which for layouts other than batch_major
-  /// only layers that act on each element alone can do.
-  virtual std::unique_ptr<Lowered<T>> lower(Layout, Purpose) { return nullptr; }
+  /// The lowered form for inputs of this layout; null: there is none, and plans run forward and backward as they stand,
+  /// which in layouts other than batch_major (feature_major, channel_blocked) only elementwise layers can do.
+  virtual std::unique_ptr<Lowered<T>> lower(Layout, PropagationKind) { return nullptr; }
   /// Does it run user-defined code, which may throw in the middle of a step?
   virtual bool user_defined() const { return false; }
 
@@ -243,7 +244,7 @@ template <class T>
 class ElementwiseLayer : public UnaryLayer<T> {
  public:
   virtual Elementwise<T> function() const = 0;
-  Fusable<T> fusable(Purpose) final { return function(); }
+  Fusable<T> fusable(PropagationKind) final { return function(); }
   Shape build(const Shape& in) override { return in; }
   void forward(View<const T> x, View<T> y, const Pass& pass) override {
     const Elementwise<T> f = function();

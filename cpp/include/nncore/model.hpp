@@ -1,5 +1,5 @@
-/// Model: a graph of layers, the memory of their parameters, and the layerwise way to run them: every intermediate
-/// value is there to be looked at. The planned way is nncore/plan.hpp.
+/// Model: a graph of layers, the memory of their parameters, and the layerwise run (PyTorch's eager mode), in which
+/// every intermediate value can be read. Training steps run planned: nncore/plan.hpp.
 #pragma once
 
 #include <functional>
@@ -38,7 +38,7 @@ struct LayerHandle {
   std::vector<std::shared_ptr<LayerHandle>> children;
   std::shared_ptr<Storage<float>> f32;
   std::shared_ptr<Storage<double>> f64;
-  bool provisional = false;  ///< the storage may be left: the next model takes the values over into its own
+  bool provisional = false;  ///< the next model may move the values into its own storage
   int64_t generation = 0;    ///< how many storages there have been
 
   template <class T>
@@ -56,7 +56,7 @@ struct LayerHandle {
   }
 };
 
-/// (x - mean) / std, one number for all features or one for each; part of the model, applied to what it is given.
+/// (x - mean) / std, one number for all features or one for each; part of the model, applied to its inputs.
 template <class T>
 struct Normalization {
   std::vector<T> mean, inverse_std;
@@ -186,7 +186,7 @@ class Model {
     const char* what_;
     bool computing_ = false;
   };
-  /// What other models may have, too: the memory of layers.
+  /// What other models may share: the memory of layers.
   const std::vector<const void*>& shared() const { return shared_; }
 
  private:

@@ -38,8 +38,8 @@ class Optimizer {
   virtual double initial_state() const { return 0.0; }
   /// Fills the constants that depend on t and the rate.
   virtual void prepare(StepConstants&) const {}
-  /// Is the rule w -= rate g and nothing more?
-  virtual bool is_descent() const { return false; }
+  /// Is the rule w -= rate g, without momentum or decay?
+  virtual bool is_plain_sgd() const { return false; }
   /// The rule on n elements; changes w and the state. Any range of a parameter may come alone.
   virtual void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* state) const = 0;
   /// The rule from its second step on as `minimize`'s compiled loops take it; of kind `none`: they do not know it.

@@ -1,7 +1,7 @@
-/// Plan: how a model trains. Built once for (model, largest batch); every buffer lies in one arena, where arrays that
-/// are not needed at the same time share memory; parameters stay in the layout their kernels like, an activation is
-/// applied to what the layer before it has in cache, and each finished tile of a weight gradient meets its update while
-/// it is in cache. Same kernels, same order, same bits as the layerwise way.
+/// Plan: how a model trains. Built once for (model, largest batch). Values and gradients lie in one arena, where arrays
+/// that are not needed at the same time share memory; parameters stay packed as their kernels require; an activation is
+/// applied to results of the layer before it that are in cache; and the update is applied to each finished tile of a
+/// weight gradient while it is in cache. Same bits as the layerwise run, but for three cases (cpp/README.md).
 #pragma once
 
 #include <atomic>
@@ -22,7 +22,7 @@ struct GradientOptions {
   double l1 = 0, l2 = 0;         ///< adds l1 |W|_1 + l2/2 |W|² to the loss; weights only
   double clip_norm = 0;          ///< 0: off
   double clip_value = 0;         ///< 0: off
-  bool check_finite = true;      ///< look at every piece before it is used
+  bool check_finite = true;      ///< check every piece before it is used
 };
 
 struct StepResult {
@@ -49,23 +49,23 @@ class Plan final : private GradientSink<T> {
   ~Plan() override;
 
   const Shape& sample() const { return sample_; }
-  /// Would a new plan for this batch compute the same bits? What came before must not matter.
+  /// Would a new plan for this batch compute the same bits? Results must not depend on earlier batches.
   bool suits(const Shape& sample, int64_t batch) const;
   bool user_defined() const { return user_defined_; }  ///< a step that throws has then undone itself
-  /// Of the first layer; empty: samples come one at a time.
+  /// Layout of the first layer's input; empty: the single-sample executor runs.
   std::optional<Layout> layout() const { return online_ ? std::nullopt : std::optional(layout_); }
   /// The outputs of the last run for its N samples.
   View<const T> outputs(int64_t N) const { return {z_, z_shape_.first(N)}; }
 
-  void enter();  ///< packs parameters and optimizer state of the model
-  void leave();  ///< unpacks them
-  /// Writes the parameters into the model as they are now; the plan goes on with its own.
+  void pack();    ///< takes parameters and optimizer state from the model
+  void unpack();  ///< writes them back
+  /// Writes the current parameters into the model; the plan keeps its own.
   void publish_parameters() const;
   double penalty() const;  ///< what l1 and l2 add to the loss
   /// How many updates one run may make.
   int64_t max_steps() const;
-  /// Updates with N normalised samples each; pass is that of the first. After the first result that is not finite the
-  /// others say nothing.
+  /// Updates with N normalised samples each; pass is that of the first. After the first result that is not finite,
+  /// later results are undefined.
   void run(int64_t steps, int64_t N, const T* x, const Target<T>& target, const Pass& pass, StepResult* results);
 
   /// Copies all that a step changes, to return to it later.
@@ -80,12 +80,12 @@ class Plan final : private GradientSink<T> {
   void make_graph();
   void classify();
   std::vector<bool> lowered_places() const;
-  Layout choose_layout(int64_t batch) const;
+  bool prefers_feature_major(int64_t batch) const;
   void plan_parameters();
   void place_buffers();
   void accept(int parameter, int64_t offset, int64_t n, T* g) override;
-  void finish(PlannedParameter<T>& p, int64_t offset, int64_t n, T* g);
-  void prepare(const PlannedParameter<T>& p, int64_t offset, int64_t n, T* g) const;
+  void apply_update(PlannedParameter<T>& p, int64_t offset, int64_t n, T* g);
+  void add_penalty_and_clip(const PlannedParameter<T>& p, int64_t offset, int64_t n, T* g) const;
   void backward(int64_t N);
   void update_deferred(StepResult& result);
   template <class F>
@@ -99,9 +99,9 @@ class Plan final : private GradientSink<T> {
   GradientOptions options_;
   Layout layout_ = Layout::batch_major;
   std::vector<int> uses_;  ///< how many places use each parameter
-  bool shared_ = false;    ///< some parameter is used in two places
+  bool shared_ = false;    ///< some parameter is used in two places of the model
   bool user_defined_ = false;   ///< user-defined code may throw in the middle of a step
-  bool deferred_ = false;  ///< parameters change when all gradients are known
+  bool deferred_ = false;  ///< updates are applied when all gradients are known, not tile by tile
   std::unique_ptr<Online<T>> online_;  ///< set: it does the steps, and there is no graph
   std::unique_ptr<Graph<T>> graph_;
   std::vector<PlannedParameter<T>> parameters_;

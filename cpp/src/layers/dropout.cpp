@@ -22,7 +22,7 @@ class Dropout final : public UnaryLayer<T> {
     if (dx.data != nullptr) mask_.apply(0, dy.size(), dy.data, dx.data);
   }
 
-  Fusable<T> fusable(Purpose) override { return &spec_; }
+  Fusable<T> fusable(PropagationKind) override { return &spec_; }
 
  private:
   DropoutSpec spec_;

@@ -15,7 +15,7 @@ class Flatten final : public UnaryLayer<T> {
     in_ = in;
     return {in.size()};
   }
-  std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose) override {
+  std::unique_ptr<Lowered<T>> lower(Layout layout, PropagationKind) override {
     if (layout != Layout::channel_blocked) return nullptr;
     return std::make_unique<Reorder<T>>(layout, Layout::batch_major, in_);
   }

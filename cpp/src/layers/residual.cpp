@@ -24,7 +24,7 @@ class Residual final : public Sum<T> {
   }
 };
 
-/// For the examples: defaults are filled in by whoever makes layers of them.
+/// For the examples; arguments left out get their defaults when a layer is made of it.
 std::shared_ptr<const Spec> example_layer(const std::string& name, std::map<std::string, Value> args = {}) {
   return std::make_shared<const Spec>(Spec{"layer", name, Args(std::move(args)), nullptr});
 }
@@ -51,7 +51,7 @@ Value convolutions() {
 
 const auto registered_Residual =
     layer<Residual>("Residual")
-        .summary("Layers with a way around them.")
+        .summary("Layers with a shortcut connection.")
         .formula("y = x + f(x), f the layers one after the other")
         .required("layers", rule::layers(), "f, any layers, Residual among them")
         .shapes("(N, *) -> (N, *), the shape that f gives has to be that of x")

@@ -1,4 +1,5 @@
-/// The mask of Dropout: alone, and in the epilogue of the layer before it.
+/// DropoutMask: the stream of random numbers that the mask of one pass comes from, for Dropout alone and in the
+/// epilogue of the layer before it. The mask itself is never stored: the kernel draws it where it applies it.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-/// Epilogue: what follows a lowered layer, computed on its results while they are in cache.
+/// Epilogue: the layers fused into a lowered one (post-ops), computed on its results while they are in cache.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@ namespace nncore {
 template <class T>
 class Epilogue {
  public:
-  /// Takes in what follows if it is one of the two.
+  /// Fuses what follows if it is one of the two; false: it is not, or there is one already.
   bool add(const Fusable<T>& next) {
     if (add_elementwise(next)) return true;
     const auto* dropout = std::get_if<const DropoutSpec*>(&next);
@@ -22,7 +22,8 @@ class Epilogue {
     dropout_ = *dropout;
     return true;
   }
-  /// Only a function of each element: for results whose place is not the element's index, which chooses the mask.
+  /// Only a function of each element: for results in another order than the elements of the batch, whose indices choose
+  /// the mask.
   bool add_elementwise(const Fusable<T>& next) {
     const auto* f = std::get_if<Elementwise<T>>(&next);
     if (f_ || dropout_ != nullptr || f == nullptr) return false;
@@ -31,9 +32,9 @@ class Epilogue {
   }
 
   explicit operator bool() const { return f_ || dropout_; }
-  /// Is the derivative taken from what came before the function?
+  /// Is the derivative taken from the function's input?
   bool from_x() const { return f_ && f_.from_x; }
-  /// The part of the results that is dropped, from begin() on.
+  /// The share of the results that is dropped; known from begin() on.
   double dropped() const { return dropout_ ? mask_.dropped() : 0; }
   /// n results as dropout leaves them.
   void drop(int64_t n, T* y) const { mask_.apply(0, n, y, y); }
@@ -62,7 +63,7 @@ class Epilogue {
  private:
   static constexpr int64_t kPiece = 1 << 14;
 
-  /// Does y not show what the derivative is taken from?
+  /// Must a copy be kept for the derivative?
   bool keeps() const { return f_ && (f_.from_x || dropout_ != nullptr); }
 
   Elementwise<T> f_;

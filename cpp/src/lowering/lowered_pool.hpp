@@ -1,4 +1,4 @@
-/// LoweredPool: a pooling of channel-blocked images, alone or behind the layer that computes them.
+/// LoweredPool: a pooling of channel-blocked images, alone or fused into the convolution that computes them.
 #pragma once
 
 #include "kernels/pool/blocked_pool.hpp"
@@ -16,16 +16,17 @@ class LoweredPool : public UnaryLowered<T> {
   double cost(int64_t N) const override { return static_cast<double>(N * blocks_ * s_.OH * s_.OW * s_.kh * s_.kw); }
   /// Of a batch, with the lanes beyond C.
   int64_t results(int64_t N) const { return N * blocks_ * out_size(); }
-  /// Has each pixel one window at most?
-  bool apart() const { return s_.kh <= s_.sh && s_.kw <= s_.sw; }
-  /// Does each piece of so many rows of the image hold its windows whole?
-  bool fits(int64_t rows) const { return rows == s_.H || (apart() && s_.ph == 0 && rows % s_.sh == 0); }
+  /// Is each pixel in one window at most?
+  bool non_overlapping() const { return s_.kh <= s_.sh && s_.kw <= s_.sw; }
+  /// Does no window cross the border between two pieces of so many rows of the image?
+  bool fits(int64_t rows) const { return rows == s_.H || (non_overlapping() && s_.ph == 0 && rows % s_.sh == 0); }
 
-  /// Is every result one of its window's numbers?
-  virtual bool takes_one() const { return false; }
+  /// Is every result an element of its window (max pooling)?
+  virtual bool is_max() const { return false; }
   /// Before the first piece of a batch.
   virtual void begin(int64_t) {}
-  /// Elements first, first + 1, … of the batch, n of them, are at x: planes, or rows of one with all of each window.
+  /// Elements first, first + 1, … of the batch, n of them, are at x: whole planes, or rows of one plane that cut no
+  /// window.
   void forward_rows(int64_t first, int64_t n, const T* x, T* y) {
     const int64_t row = s_.W * kernels<T>().lanes, plane = first / in_size(), planes = n / in_size();
     if (planes > 0) return rows(plane, planes, 0, s_.OH, x, y);
@@ -37,7 +38,8 @@ class LoweredPool : public UnaryLowered<T> {
   }
   /// Image n of dy alone.
   void backward_image(int64_t n, const T* dy, T* dx) const {
-    for (int64_t p = n * blocks_; p < (n + 1) * blocks_; ++p, dx += in_size()) plane_backward(p, dy + p * out_size(), dx);
+    for (int64_t p = n * blocks_; p < (n + 1) * blocks_; ++p, dx += in_size())
+      plane_backward(p, dy + p * out_size(), dx);
   }
 
   void forward(int64_t N, const T* x, T* y, T* const*, const Pass&) final {

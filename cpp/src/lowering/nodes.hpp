@@ -17,7 +17,7 @@
 
 namespace nncore {
 
-/// What lies between nodes. Value 0 is the input.
+/// An array between nodes. Value 0 is the input.
 struct GraphValue {
   Shape shape;  ///< of one sample
   Layout layout;
@@ -45,7 +45,7 @@ struct Node {
     std::size_t value;
   };
   std::vector<Sum> sums;  ///< of gradients, after its backward
-  std::vector<View<const T>> x_views;  ///< the same as a layer that runs as it stands gets them
+  std::vector<View<const T>> x_views;  ///< the same for a layer that runs as it stands
   std::vector<View<T>> dx_views;
 
   bool passes_gradient() const { return lowered ? lowered->passes_gradient() : layer->passes_gradient(); }
@@ -61,7 +61,7 @@ struct Graph {
   std::size_t output() const { return nodes.size(); }
   /// Elements of a value for N samples, padding included.
   int64_t size(std::size_t value, int64_t N) const { return elements<T>(values[value].layout, values[value].shape, N); }
-  /// What a layer that runs as it stands gets to see of them.
+  /// Their shape for a layer that runs as it stands.
   Shape shape(std::size_t value, int64_t N) const { return shape_of<T>(values[value].layout, values[value].shape, N); }
 
   void forward(Node<T>& node, int64_t N, const Pass& pass) const {
@@ -70,7 +70,7 @@ struct Graph {
     node.layer->forward_from(node.x_views, {node.y, shape(node.output, N)}, pass);
   }
 
-  /// dy is used up.
+  /// dy may be overwritten.
   void backward(Node<T>& node, int64_t N, GradientSink<T>& sink) const {
     if (node.lowered) {
       node.lowered->backward_to(N, node.x.data(), node.y, node.dy, node.dx.data(), node.w.data(), sink);
@@ -81,7 +81,7 @@ struct Graph {
     for (const auto& sum : node.sums) add(size(sum.value, N), sum.from, sum.into);
   }
 
-  /// As the flow of gradients sees the nodes.
+  /// The nodes as gradient_flow takes them.
   std::vector<FlowNode> flow_nodes() const {
     std::vector<FlowNode> out;
     for (const Node<T>& node : nodes) {
@@ -99,9 +99,10 @@ struct Graph {
   }
 };
 
-/// Makes a graph of layers as a model holds them, one after the other; numbers of the model's values map to values here.
-/// An image that some layer of several inputs gets beside channel-blocked ones should be reordered where it is computed,
-/// so that all its readers have it blocked: `wanted` collects such values for another attempt with them `blocked`.
+/// Makes a graph of layers as a model holds them, one after the other; numbers of the model's values map to values
+/// here. An image that some layer of several inputs gets beside channel-blocked ones should be reordered where it is
+/// computed, so that all its readers have it blocked: `wanted` collects such values for another attempt with them
+/// `blocked`.
 template <class T>
 class GraphBuilder {
  public:
@@ -117,7 +118,7 @@ class GraphBuilder {
   void reorder(std::size_t value, Layout to) { map_[value] = reordered(map_[value], to); }
   /// Before the first layer: brings the samples to this layout, or blocks them where a reader wants that.
   void begin(Layout layout) { reorder(0, blocked_[0] ? Layout::channel_blocked : layout); }
-  /// A layer of one input that does nothing here.
+  /// A layer of one input that is the identity here.
   void skip(std::size_t input) {
     if (readers_[input] != 1) readers_[next_] = readers_[input];
     finish(map_[input]);

@@ -16,7 +16,7 @@ int64_t elements(Layout layout, const Shape& sample, int64_t N) {
   return N * sample.size();
 }
 
-/// What a layer that runs as it stands gets to see of N samples; in other layouts it knows elements alone.
+/// The shape of N samples for a layer that runs as it stands; layouts other than batch_major are one row of elements.
 template <class T>
 Shape shape_of(Layout layout, const Shape& sample, int64_t N) {
   return layout == Layout::batch_major ? sample.with_batch(N) : Shape{elements<T>(layout, sample, N)};

@@ -28,7 +28,7 @@ class ScratchPool {
    public:
     explicit Scratch(ScratchPool& pool) : pool_(pool) {
       uint32_t free = pool_.free_.load();
-      // none is free only where threads came after the count
+      // waits: none is free only if the number of threads has grown since the count
       while (free == 0 || !pool_.free_.compare_exchange_weak(free, free & (free - 1))) {
         if (free == 0) free = pool_.free_.load();
       }

@@ -1,5 +1,5 @@
 /// Inference: how a model with convolutions predicts. Images stay channel-blocked from the first convolution on, and
-/// convolutions take in the BatchNorm, activation and pooling after them; everything else runs as it stands.
+/// convolutions fuse the BatchNorm, activation and pooling after them; everything else runs as it stands.
 #pragma once
 
 #include <algorithm>
@@ -32,7 +32,7 @@ class Inference {
   }
 
   const Shape& sample() const { return sample_; }
-  /// Is there a layer with a blocked form? Without one the layerwise way is as good.
+  /// Is there a layer with a blocked form? Without one the layerwise run is as fast.
   bool worthwhile() const {
     const auto is_lowered = [](const Node<T>& node) { return node.lowered != nullptr; };
     return std::any_of(graph_.nodes.begin(), graph_.nodes.end(), is_lowered);
@@ -57,11 +57,11 @@ class Inference {
 
  private:
   static bool is_dropout(Layer<T>& layer) {
-    return std::holds_alternative<const DropoutSpec*>(layer.fusable(Purpose::inference));
+    return std::holds_alternative<const DropoutSpec*>(layer.fusable(PropagationKind::inference));
   }
-  /// The form that takes blocks or makes them. Parameters stay as they are.
+  /// The form that reads or writes channel-blocked images, if it needs no packed parameters.
   static std::unique_ptr<Lowered<T>> lowered(Layer<T>& layer, Layout at) {
-    auto form = layer.lower(at, Purpose::inference);
+    auto form = layer.lower(at, PropagationKind::inference);
     const bool blocks = form && (at == Layout::channel_blocked || form->layout() == Layout::channel_blocked);
     return blocks && form->packing() == nullptr ? std::move(form) : nullptr;
   }
@@ -69,7 +69,7 @@ class Inference {
   static std::vector<bool> places_as_they_stand(Model<T>& model) {
     std::vector<bool> out(model.places().size(), false);
     for (std::size_t i = 0; i < model.n_nodes(); ++i) {
-      const auto form = model.layer(i).lower(Layout::batch_major, Purpose::inference);
+      const auto form = model.layer(i).lower(Layout::batch_major, PropagationKind::inference);
       if (model.layer(i).user_defined() || (form && form->packing() != nullptr)) out[model.node(i).place] = true;
     }
     return out;

@@ -86,8 +86,8 @@ Model<T>::Model(std::vector<Place> places, uint64_t seed, std::optional<Normaliz
 template <class T>
 Model<T>::~Model() = default;
 
-/// The nodes of a layer; a container's are those of the layers inside, one after the other, and itself, which gets what
-/// came in and what comes out of the last. The value it computes.
+/// Adds the nodes of a layer and returns the value that it computes. Those of a container: the layers inside, one after
+/// the other, and itself, which reads the container's input and the output of the last.
 template <class T>
 std::size_t Model<T>::expand(LayerHandle& handle, const std::string& name, std::vector<std::size_t> inputs,
                              std::size_t place) {
@@ -243,7 +243,8 @@ const std::vector<Shape>& Model<T>::build(const Shape& sample, const std::string
                               sample.str_with_batch(N.c_str())));
   }
   if (input_shape_ && !(sample == *input_shape_)) {
-    throw ShapeError(expected("[Graph]", "x", input_shape_->str_with_batch(N.c_str()), sample.str_with_batch(N.c_str())));
+    throw ShapeError(
+        expected("[Graph]", "x", input_shape_->str_with_batch(N.c_str()), sample.str_with_batch(N.c_str())));
   }
   shapes_.clear();
   can_backward_ = false;

@@ -25,7 +25,7 @@ class SGD final : public Optimizer<T> {
     return momentum_ == 0.0 ? std::vector<std::string>{} : std::vector<std::string>{"momentum_buffer"};
   }
 
-  bool is_descent() const override { return momentum_ == 0.0 && weight_decay_ == 0.0; }
+  bool is_plain_sgd() const override { return momentum_ == 0.0 && weight_decay_ == 0.0; }
 
   // v = momentum v + (1 - dampening) g, v = g at t = 1; w -= rate v
   void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* state) const override {

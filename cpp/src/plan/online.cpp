@@ -11,7 +11,8 @@
 
 namespace nncore {
 
-/// Packs a matrix in rows of n numbers, `ld` apart; its natural order has no gaps and may be the transposed one.
+/// Packs a matrix in rows of n numbers, `ld` apart, with zeros between; the natural order has no gaps and may be that
+/// of the transpose.
 template <class T>
 class Online<T>::RowPacking final : public Packing<T> {
  public:
@@ -59,14 +60,14 @@ bool Online<T>::suits(Model<T>& model, const Shape& sample) {
 
 template <class T>
 Online<T>::Online(Model<T>& model, Optimizer<T>& optimizer, Loss<T>& loss, bool check_finite)
-    : optimizer_(optimizer), loss_(loss), check_finite_(check_finite), descent_(optimizer.is_descent()) {
+    : optimizer_(optimizer), loss_(loss), check_finite_(check_finite), plain_sgd_(optimizer.is_plain_sgd()) {
   std::vector<Elementwise<T>> functions;
   std::vector<bool> with_bias;
-  const auto padded = [&](int64_t n) { return descent_ ? whole_registers<T>(n) : n; };
+  const auto padded = [&](int64_t n) { return plain_sgd_ ? whole_registers<T>(n) : n; };
   const auto add = [&](int64_t rows, int64_t length, bool transposed) {
     packings_.push_back(std::make_unique<RowPacking>(rows, length, padded(length), transposed));
-    places_.push_back({n_, packings_.back()->size()});
-    n_ += places_.back().n;
+    ranges_.push_back({n_, packings_.back()->size()});
+    n_ += ranges_.back().n;
   };
   for (std::size_t i = 0; i < model.n_nodes(); ++i) {
     const Affine affine = model.layer(i).affine();
@@ -75,8 +76,8 @@ Online<T>::Online(Model<T>& model, Optimizer<T>& optimizer, Loss<T>& loss, bool 
       continue;
     }
     const auto [K, C, bias] = affine;
-    // With outputs in lanes, dx is a sum across lanes for each of K inputs, and the first layer has no dx; with inputs in
-    // lanes, y is one for each of C outputs.
+    // With outputs in lanes, dx is a sum across lanes for each of K inputs, and the first layer has no dx; with inputs
+    // in lanes, y is one for each of C outputs.
     const bool outputs_in_lanes = layers_.empty() || C >= 4 * K;
     layers_.push_back({});
     layers_.back().K = K, layers_.back().C = C, layers_.back().outputs_in_lanes = outputs_in_lanes;
@@ -85,7 +86,7 @@ Online<T>::Online(Model<T>& model, Optimizer<T>& optimizer, Loss<T>& loss, bool 
     if (bias) add(1, C, false);
     with_bias.push_back(bias);
   }
-  place(functions, with_bias);
+  place_buffers(functions, with_bias);
 }
 
 template <class T>
@@ -93,17 +94,17 @@ Online<T>::~Online() = default;
 
 template <class T>
 void Online<T>::place_parameter(std::size_t i, PlannedParameter<T>& p) {
-  const Place& place = places_[i];
+  const Range& range = ranges_[i];
   p.packing = packings_[i].get();
-  p.w = w_.data() + place.offset;
-  for (int k = 0; k < optimizer_.n_states(); ++k) p.state[k] = state_[k] + place.offset;
-  p.n = place.n;
+  p.w = w_.data() + range.offset;
+  for (int k = 0; k < optimizer_.n_states(); ++k) p.state[k] = state_[k] + range.offset;
+  p.n = range.n;
 }
 
 template <class T>
-void Online<T>::place(const std::vector<Elementwise<T>>& functions, const std::vector<bool>& with_bias) {
+void Online<T>::place_buffers(const std::vector<Elementwise<T>>& functions, const std::vector<bool>& with_bias) {
   T* const w = w_.reserve(n_);
-  T* const g = descent_ ? nullptr : g_.reserve(n_);
+  T* const g = plain_sgd_ ? nullptr : g_.reserve(n_);
   T* const memory = state_memory_.reserve(n_ * optimizer_.n_states());
   for (int k = 0; k < optimizer_.n_states(); ++k) state_[k] = memory + k * n_;
   int64_t room = 0;
@@ -113,11 +114,11 @@ void Online<T>::place(const std::vector<Elementwise<T>>& functions, const std::v
   std::size_t next = 0;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     OnlineLayer<T>& layer = layers_[i];
-    const int64_t weight = places_[next++].offset;
-    layer.w = w + weight, layer.dw = descent_ ? nullptr : g + weight;
+    const int64_t weight = ranges_[next++].offset;
+    layer.w = w + weight, layer.dw = plain_sgd_ ? nullptr : g + weight;
     if (with_bias[i]) {
-      const int64_t bias = places_[next++].offset;
-      layer.b = w + bias, layer.db = descent_ ? nullptr : g + bias;
+      const int64_t bias = ranges_[next++].offset;
+      layer.b = w + bias, layer.db = plain_sgd_ ? nullptr : g + bias;
     }
     const Elementwise<T>& f = functions[i];
     layer.forward = f.forward, layer.backward = f.backward, layer.a = f.a, layer.from_z = f.from_x;
@@ -128,7 +129,7 @@ void Online<T>::place(const std::vector<Elementwise<T>>& functions, const std::v
   outputs_shape_ = Shape{1, layers_.back().C};
   outputs_.reserve(kMaxSteps * layers_.back().C);
   rates_.reserve(kMaxSteps);
-  if (!descent_) constants_.resize(kMaxSteps);
+  if (!plain_sgd_) constants_.resize(kMaxSteps);
   losses_.resize(kMaxSteps);
 }
 
@@ -157,7 +158,7 @@ void Online<T>::run(int64_t steps, const T* x, const Target<T>& y, StepResult* r
   for (int64_t k = 0; k < steps; ++k) {
     const StepConstants constants = optimizer_.begin_step();
     results[k].rate = constants.rate;
-    if (descent_) rates_.data()[k] = static_cast<T>(constants.rate);
+    if (plain_sgd_) rates_.data()[k] = static_cast<T>(constants.rate);
     else constants_[static_cast<std::size_t>(k)] = constants;
   }
   const bool cross_entropy = loss_.is_cross_entropy(y);
@@ -165,10 +166,10 @@ void Online<T>::run(int64_t steps, const T* x, const Target<T>& y, StepResult* r
   const int64_t C = layers_.back().C;
   const OnlineRun<T> given = {layers_.data(), static_cast<int64_t>(layers_.size()), x, outputs_.data(),
                               cross_entropy ? y.labels : nullptr, loss_of_step,
-                              descent_ ? rates_.data() : nullptr, update_of_step, this};
+                              plain_sgd_ ? rates_.data() : nullptr, update_of_step, this};
   const int64_t done = kernels<T>().online.run(given, steps);
   if (cross_entropy) kernels<T>().softmax.cross_entropy_values(steps, C, outputs_.data(), y.labels, losses_.data());
-  const int64_t finite = done < 0 ? steps - 1 : done;  // the kernel does not say which: the last is marked
+  const int64_t finite = done < 0 ? steps - 1 : done;  // the kernel does not say which step broke: the last is marked
   for (int64_t k = 0; k < steps; ++k) {
     results[k].loss = losses_[static_cast<std::size_t>(k)];
     results[k].finite = !check_finite_ || (k < finite && std::isfinite(results[k].loss));

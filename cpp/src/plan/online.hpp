@@ -21,7 +21,7 @@ class Online {
   Online(Model<T>& model, Optimizer<T>& optimizer, Loss<T>& loss, bool check_finite);
   ~Online();
 
-  /// Sets where parameter i lies, and its packing.
+  /// Sets the memory of parameter i and its packing.
   void place_parameter(std::size_t i, PlannedParameter<T>& p);
 
   /// Up to kMaxSteps updates.
@@ -30,20 +30,20 @@ class Online {
 
  private:
   class RowPacking;
-  struct Place {
+  struct Range {
     int64_t offset, n;  ///< in w and in each array of the state
   };
-  void place(const std::vector<Elementwise<T>>& functions, const std::vector<bool>& with_bias);
+  void place_buffers(const std::vector<Elementwise<T>>& functions, const std::vector<bool>& with_bias);
   static void loss_of_step(void* self, int64_t step, const T* z, T* dz);
   static bool update_of_step(void* self, int64_t step);
 
   Optimizer<T>& optimizer_;
   Loss<T>& loss_;
-  bool check_finite_, descent_;
+  bool check_finite_, plain_sgd_;
   Shape outputs_shape_;  ///< of one step
   std::vector<std::unique_ptr<RowPacking>> packings_;  ///< of each parameter
   std::vector<OnlineLayer<T>> layers_;
-  std::vector<Place> places_;
+  std::vector<Range> ranges_;
   int64_t n_ = 0;  ///< numbers in w, and in each array of the state
   Buffer<T> w_, g_, state_memory_, buffers_, outputs_, rates_;
   T* state_[Optimizer<T>::kMaxStates] = {};

@@ -31,29 +31,30 @@ Plan<T>::Plan(Model<T>& model, Optimizer<T>& optimizer, Loss<T>& loss, const Sha
 template <class T>
 Plan<T>::~Plan() = default;
 
-/// Feature-major where every layer can and all of them together are cheaper so. Sizes alone decide.
+/// Has every layer a feature-major form, and are they together cheaper? Sizes alone decide.
 template <class T>
-Layout Plan<T>::choose_layout(int64_t batch) const {
+bool Plan<T>::prefers_feature_major(int64_t batch) const {
   double by_samples = 0, by_features = 0;
   for (std::size_t i = 0; i < model_.n_nodes(); ++i) {
     Layer<T>& layer = model_.layer(i);
     if (layer.elementwise()) continue;
-    const auto samples = layer.lower(Layout::batch_major, Purpose::training);
-    const auto features = layer.lower(Layout::feature_major, Purpose::training);
-    if (!samples || !features) return Layout::batch_major;
+    const auto samples = layer.lower(Layout::batch_major, PropagationKind::training);
+    const auto features = layer.lower(Layout::feature_major, PropagationKind::training);
+    if (!samples || !features) return false;
     by_samples += samples->cost(batch);
     by_features += features->cost(batch);
   }
-  return by_features < 0.9 * by_samples ? Layout::feature_major : Layout::batch_major;
+  return by_features < 0.9 * by_samples;
 }
 
 template <class T>
 bool Plan<T>::suits(const Shape& sample, int64_t batch) const {
   if (!(sample == sample_) || batch > max_batch_) return false;
-  return batch == max_batch_ || shared_ || (!wants_online(batch) && choose_layout(batch) == layout_);
+  if (batch == max_batch_ || shared_) return true;
+  return !wants_online(batch) && prefers_feature_major(batch) == (layout_ == Layout::feature_major);
 }
 
-/// One sample at a time, in a net made for it, and nothing between the gradients and the optimizer.
+/// Batches of one sample, a small dense net, and nothing between the gradients and the optimizer.
 template <class T>
 bool Plan<T>::wants_online(int64_t batch) const {
   const bool plain = !deferred_ && options_.l1 == 0 && options_.l2 == 0 && options_.clip_value == 0;
@@ -74,8 +75,8 @@ void Plan<T>::classify() {
   deferred_ = shared_ || user_defined_ || options_.clip_norm > 0;
 }
 
-/// By place of the model: do its layers run in their planned forms? A parameter used in two places has its whole
-/// gradient only when backward is over, and every place reads the same memory: such places run as they stand, and so do
+/// By place of the model: do its layers run in their lowered forms? A parameter used in two places has its whole
+/// gradient only when backward is over, and both places read the same memory: such places run as they stand, and so do
 /// containers with user-defined layers.
 template <class T>
 std::vector<bool> Plan<T>::lowered_places() const {
@@ -92,10 +93,10 @@ std::vector<bool> Plan<T>::lowered_places() const {
 template <class T>
 void Plan<T>::make_graph() {
   model_.build(sample_);
-  if (!shared_) layout_ = choose_layout(max_batch_);
+  if (!shared_ && prefers_feature_major(max_batch_)) layout_ = Layout::feature_major;
   const std::vector<bool> lowered = lowered_places();
   const auto lower = [&](std::size_t i, Layout at) {
-    return lowered[model_.node(i).place] ? model_.layer(i).lower(at, Purpose::training) : nullptr;
+    return lowered[model_.node(i).place] ? model_.layer(i).lower(at, PropagationKind::training) : nullptr;
   };
   graph_ = std::make_unique<Graph<T>>(build_graph(model_, sample_, layout_, lower, [](std::size_t) { return false; }));
 }
@@ -126,7 +127,7 @@ void Plan<T>::plan_parameters() {
 /// One arena: packed parameters with their state, then values and gradients, which share buffers by liveness.
 template <class T>
 void Plan<T>::place_buffers() {
-  if (online_) return;  // it has placed its own
+  if (online_) return;  // it has buffers of its own
   constexpr int64_t kLine = 64 / sizeof(T);
   const auto rounded = [](int64_t n) { return (n + kLine - 1) / kLine * kLine; };
   const auto size = [&](std::size_t value) { return graph_->size(value, max_batch_); };
@@ -150,7 +151,8 @@ void Plan<T>::place_buffers() {
     Node<T>& node = graph_->nodes[i];
     node.y = buffers[shared.buffer_of[i]];
     for (std::size_t k = 0; k < node.inputs.size(); ++k) {
-      if (node.inputs[k] > 0) node.x[k] = buffers[shared.buffer_of[node.inputs[k] - 1]];  // value 0: each step's own
+      if (node.inputs[k] > 0)
+        node.x[k] = buffers[shared.buffer_of[node.inputs[k] - 1]];  // value 0 is given with each step
     }
     if (flow.arrays_of[i].empty()) continue;
     node.dy = array(flow.of_value[node.output]);
@@ -172,7 +174,7 @@ void Plan<T>::place_buffers() {
 }
 
 template <class T>
-void Plan<T>::enter() {
+void Plan<T>::pack() {
   for (PlannedParameter<T>& p : parameters_) {
     if (p.packing == nullptr) continue;
     p.packing->pack(p.packing_index, p.natural->value, p.w);
@@ -191,7 +193,7 @@ void Plan<T>::publish_parameters() const {
 }
 
 template <class T>
-void Plan<T>::leave() {
+void Plan<T>::unpack() {
   publish_parameters();
   for (PlannedParameter<T>& p : parameters_) {
     if (p.packing == nullptr) continue;

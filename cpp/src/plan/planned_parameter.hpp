@@ -12,7 +12,7 @@ struct PlannedParameter {
   std::size_t owner;  ///< the first node of the model that uses it
   T* w;
   T* state[Optimizer<T>::kMaxStates];
-  T* g;  ///< gathers the gradient until the whole step is known; null: updated tile by tile
+  T* g;  ///< the whole gradient, where updates are deferred; null: updated tile by tile
   const Packing<T>* packing;  ///< null: the natural order
   int packing_index;
   int64_t n;  ///< as packed

@@ -26,7 +26,8 @@ void Plan<T>::run(int64_t steps, int64_t N, const T* x, const Target<T>& target,
 template <class T>
 StepResult Plan<T>::step(int64_t N, const T* x, const Target<T>& target, const Pass& pass) {
   if (!user_defined_) return run_step(N, x, target, pass);
-  // Updates wait for the end of backward then; only running statistics and the step count may have moved.
+  // With user-defined code updates wait for the end of backward: until then only running statistics and the step count
+  // have changed.
   const auto for_each_statistic = [&](auto f) {
     T* at = running_.data();
     for (const Parameter<T>* buffer : model_.buffers()) at = f(buffer->value, buffer->shape.size(), at);
@@ -73,12 +74,12 @@ template <class T>
 void Plan<T>::backward(int64_t N) {
   for (std::size_t i = graph_->nodes.size(); i-- > 0;) {
     Node<T>& node = graph_->nodes[i];
-    if (node.dy == nullptr) continue;  // nothing that learns is before it
+    if (node.dy == nullptr) continue;  // no trained parameters before it
     current_ = &node;
     graph_->backward(node, N, *this);
     for (std::size_t k = 0; !node.lowered && !deferred_ && k < node.parameters.size(); ++k) {
       PlannedParameter<T>& p = parameters_[node.parameters[k]];
-      finish(p, 0, p.n, p.natural->grad);
+      apply_update(p, 0, p.n, p.natural->grad);
       std::fill_n(p.natural->grad, p.n, T(0));
     }
   }
@@ -91,13 +92,13 @@ void Plan<T>::accept(int parameter, int64_t offset, int64_t n, T* g) {
   if (deferred_) {
     std::copy_n(g, n, p.g + offset);
   } else {
-    finish(p, offset, n, g);
+    apply_update(p, offset, n, g);
   }
 }
 
-/// Penalties and clipping by value, the steps between a gradient and its update that look at one element at a time.
+/// Penalties and clipping by value: the elementwise operations between a gradient and its update.
 template <class T>
-void Plan<T>::prepare(const PlannedParameter<T>& p, int64_t offset, int64_t n, T* g) const {
+void Plan<T>::add_penalty_and_clip(const PlannedParameter<T>& p, int64_t offset, int64_t n, T* g) const {
   if (p.natural->role == Role::weight && (options_.l1 > 0 || options_.l2 > 0)) {
     kernels<T>().reduce.add_penalty(n, static_cast<T>(options_.l2), static_cast<T>(options_.l1), p.w + offset, g);
   }
@@ -108,8 +109,8 @@ void Plan<T>::prepare(const PlannedParameter<T>& p, int64_t offset, int64_t n, T
 }
 
 template <class T>
-void Plan<T>::finish(PlannedParameter<T>& p, int64_t offset, int64_t n, T* g) {
-  prepare(p, offset, n, g);
+void Plan<T>::apply_update(PlannedParameter<T>& p, int64_t offset, int64_t n, T* g) {
+  add_penalty_and_clip(p, offset, n, g);
   if (options_.check_finite && !kernels<T>().reduce.all_finite(n, g)) {
     finite_.store(false, std::memory_order_relaxed);
     return;
@@ -124,7 +125,7 @@ template <class T>
 void Plan<T>::update_deferred(StepResult& result) {
   double squares = 0;
   for (PlannedParameter<T>& p : parameters_) {
-    prepare(p, 0, p.n, p.g);
+    add_penalty_and_clip(p, 0, p.n, p.g);
     squares += kernels<T>().reduce.sum_squares(p.n, p.g);
   }
   result.grad_norm = std::sqrt(squares);

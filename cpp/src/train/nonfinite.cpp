@@ -118,7 +118,7 @@ std::string Trainer<T>::repeat_step(const Run& run, uint32_t step) {
 template <class T>
 std::string Trainer<T>::name_nonfinite(uint32_t step) {
   const auto finite = [](int64_t n, const T* x) { return kernels<T>().reduce.all_finite(n, x); };
-  plan_->leave();
+  plan_->unpack();
   const Shape shape = plan_->sample().with_batch(y_.shape[0]);
   if (!finite(shape.size(), x_)) return "the input x";
   Pass pass = pass_of(step);

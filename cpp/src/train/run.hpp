@@ -12,15 +12,15 @@ namespace nncore {
 template <class T>
 class InPlan {
  public:
-  explicit InPlan(Plan<T>& plan) : plan_(plan) { plan_.enter(); }
+  explicit InPlan(Plan<T>& plan) : plan_(plan) { plan_.pack(); }
   ~InPlan() { leave(); }
   InPlan(const InPlan&) = delete;
   InPlan& operator=(const InPlan&) = delete;
   void enter() {
-    if (!std::exchange(inside_, true)) plan_.enter();
+    if (!std::exchange(inside_, true)) plan_.pack();
   }
   void leave() {
-    if (std::exchange(inside_, false)) plan_.leave();
+    if (std::exchange(inside_, false)) plan_.unpack();
   }
 
  private:

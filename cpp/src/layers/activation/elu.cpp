@@ -26,7 +26,8 @@ const auto registered_ELU =
         .field("alpha", 1.0, rule::number(), "-alpha is the limit for x -> -inf")
         .shapes("(N, *) -> (N, *)")
         .notes("The derivative at 0 is taken as alpha, the one from the left, as in PyTorch.")
-        .source("Clevert, Unterthiner, Hochreiter, Fast and Accurate Deep Network Learning by Exponential Linear Units, 2015")
+        .source("Clevert, Unterthiner, Hochreiter, Fast and Accurate Deep Network Learning by Exponential Linear "
+                "Units, 2015")
         .doctest(">>> nc.ELU()(np.array([[-1.0, 2.0]])).round(3)\narray([[-0.632,  2.   ]])")
         .example({}, {3})
         .example({{"alpha", 0.5}}, {2, 5, 7})

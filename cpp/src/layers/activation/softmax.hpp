@@ -17,7 +17,8 @@ class RowsOfLastAxis : public UnaryLayer<T> {
   Shape build(const Shape& in) override {
     if (in.rank() < 1 || in.back() < 1) this->shape_error("(N, *, C) with C >= 1", in);
     if (dim_ != -1 && dim_ != in.rank()) {
-      this->shape_error("an array whose last axis is " + std::to_string(dim_), in, "only the last axis, dim=-1, is supported");
+      this->shape_error("an array whose last axis is " + std::to_string(dim_), in,
+                        "only the last axis, dim=-1, is supported");
     }
     return in;
   }

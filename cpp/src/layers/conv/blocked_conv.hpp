@@ -1,6 +1,6 @@
 /// Convolution in blocks of channels (kernels/conv/conv.hpp): stride 1, one group, no dilation, equal padding before
-/// and after. Results are blocked; few channels are read as they stand, more of them blocked, too. Winograd's way does
-/// it where that pays, direct kernels elsewhere.
+/// and after. Results are blocked; inputs of few channels are read batch-major, others blocked. Winograd's algorithm
+/// where it is faster, direct kernels elsewhere.
 #pragma once
 
 #include <algorithm>
@@ -23,10 +23,10 @@ namespace nncore {
 template <class T>
 class BlockedConv {
  public:
-  /// x comes in blocks, or one image of channels after the other. In inference weights are prepared again only where
-  /// they have changed: for one image that takes as long as the convolution.
-  BlockedConv(const ConvShape& shape, bool blocked_x, Purpose purpose)
-      : s_(shape), blocked_x_(blocked_x), remembers_(purpose == Purpose::inference) {
+  /// x is channel-blocked or batch-major (NCHW). In inference weights are packed again only when they have changed: for
+  /// one image packing takes as long as the convolution.
+  BlockedConv(const ConvShape& shape, bool blocked_x, PropagationKind kind)
+      : s_(shape), blocked_x_(blocked_x), remembers_(kind == PropagationKind::inference) {
     if (!few() && WinogradConv<T>::suits(s_)) tiles_.emplace(s_);
     if (WinogradConv<T>::suits(s_.backward())) tiles_back_.emplace(s_.backward());
   }
@@ -43,7 +43,7 @@ class BlockedConv {
   }
 
   /// y = w * x + bias, blocked; finish(first, n, y) for each piece of it that is ready: elements first, first + 1, …
-  /// Where y is null they exist for as long as finish looks at them.
+  /// With y null the whole y is never stored: a piece is valid during its call of finish.
   template <class F>
   void forward(int64_t N, const T* x, const T* w, const T* bias, T* y, int64_t threads, F finish) {
     const bool changed = !remembers(w);
@@ -75,7 +75,7 @@ class BlockedConv {
     });
   }
 
-  /// Does backward without dx look at dz image by image?
+  /// Does backward without dx read dz one image at a time?
   bool by_image() const { return few(); }
   int64_t image_results() const { return results(1); }
 
@@ -95,7 +95,8 @@ class BlockedConv {
       kernels<T>().conv.bias_gradient(s_, N, k, k + 1, dz, db);
     });
   }
-  /// The same without dx, where by_image(): image(n, scratch) gives the dz of image n, made in `scratch`, and is called once.
+  /// The same without dx, if by_image(): image(n, scratch) returns the dz of image n, computed in `scratch`; called
+  /// once for each n.
   template <class F>
   void backward_by_image(int64_t N, const T* x, F image, T* dw, T* db) {
     gradients_by_image(N, reordered(x), image, image_results(), dw, db);
@@ -108,8 +109,8 @@ class BlockedConv {
   int64_t K_blocks() const { return blocks_of(s_.K, b()); }
   int64_t C_blocks() const { return blocks_of(s_.C, b()); }
   int64_t block_size() const { return s_.OH() * s_.OW() * b(); }
-  /// So few channels leave most lanes of a block empty. They are read as they stand where they come so; the bits are the
-  /// same either way.
+  /// With so few channels most lanes of a block would be empty: a batch-major input is read without a reorder. The bits
+  /// are the same either way.
   bool few() const { return s_.C <= 4; }
   bool plain() const { return !blocked_x_ && few(); }
   int64_t image_size() const { return s_.H * s_.W * (plain() ? s_.C : C_blocks() * b()); }
@@ -165,8 +166,8 @@ class BlockedConv {
       kernels<T>().conv.weight_gradient(s_, part, x, dz, dw);
     });
   }
-  /// dW and db, with a workspace of scratch_size elements for image(n, scratch). Few channels make few tasks: parts of the
-  /// batch instead, each with its own sums.
+  /// dW and db, with a workspace of scratch_size elements for image(n, scratch). With few channels there are few blocks
+  /// to share out: the tasks are parts of the batch, each with its own sums.
   template <class F>
   void gradients_by_image(int64_t N, const T* x, F image, int64_t scratch_size, T* dw, T* db) {
     const ConvKernels<T>& conv = plain() ? kernels<T>().plain_conv : kernels<T>().conv;

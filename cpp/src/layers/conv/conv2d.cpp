@@ -43,13 +43,13 @@ class Conv2d final : public UnaryLayer<T> {
     out_ = {K_, out[0], out[1]};
     forward_.reset();
     conv_.reset();
-    if (in_blocks()) conv_ = std::make_unique<BlockedConv<T>>(conv_shape(), false, Purpose::training);
+    if (in_blocks()) conv_ = std::make_unique<BlockedConv<T>>(conv_shape(), false, PropagationKind::training);
     return out_;
   }
 
-  std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose purpose) override {
+  std::unique_ptr<Lowered<T>> lower(Layout layout, PropagationKind kind) override {
     if (!in_blocks() || layout == Layout::feature_major) return nullptr;
-    return std::make_unique<LoweredConv<T>>(conv_shape(), layout == Layout::channel_blocked, bias_, purpose);
+    return std::make_unique<LoweredConv<T>>(conv_shape(), layout == Layout::channel_blocked, bias_, kind);
   }
 
   void forward(View<const T> x, View<T> y, const Pass& pass) override {
@@ -85,7 +85,7 @@ class Conv2d final : public UnaryLayer<T> {
   }
 
  private:
-  /// Input pixels that are a stride apart see the same taps of the kernel: a correlation of dy for each set of them.
+  /// Input pixels that are a stride apart meet the same taps of the kernel: a correlation of dy for each set of them.
   struct Phase {
     std::array<std::vector<int64_t>, 2> taps;  // rows and columns of the kernel
     Correlation<T> sums;
@@ -164,7 +164,8 @@ class Conv2d final : public UnaryLayer<T> {
     const auto rows = phases_of(0), columns = phases_of(1);
     for (const auto& [i, row] : rows) {
       for (const auto& [j, column] : columns) {
-        phases_.push_back({{row.taps, column.taps}, {G_, K_ / G_, C_ / G_, row.of_dy, column.of_dy, row.at, column.at}});
+        phases_.push_back(
+            {{row.taps, column.taps}, {G_, K_ / G_, C_ / G_, row.of_dy, column.of_dy, row.at, column.at}});
       }
     }
     all_pixels_ = static_cast<int64_t>(rows.size()) == std::min(window_[0].stride, in_[1]) &&
@@ -199,13 +200,13 @@ class Conv2d final : public UnaryLayer<T> {
     return phases;
   }
 
-  // dx[n, c] = Σ_k dy[n, k] ⋆ W[k, c] turned by 180 degrees, with a stride spread out; where most taps of that would
-  // lie beside dy (a large kernel without padding), each number of dy is spread instead over the pixels it came from
+  // dx[n, c] = Σ_k dy[n, k] ⋆ W[k, c] turned by 180 degrees, one correlation for each phase of the stride. Where most
+  // taps of these would lie outside dy (a large kernel without padding), col2im instead
   void input_gradient(int64_t N, const T* dy, View<T> dx) {
     double multiplications = 0;
     for (const Phase& phase : phases_) multiplications += phase.sums.multiplications();
     if (multiplications > 1.5 * forward_->multiplications()) {
-      return forward_->spread(N, dy, transposed_weights(), dx.data, memory_);
+      return forward_->col2im(N, dy, transposed_weights(), dx.data, memory_);
     }
     if (!all_pixels_) std::fill_n(dx.data, dx.size(), T(0));
     for (const Phase& phase : phases_) {
@@ -279,7 +280,8 @@ const auto registered_Conv2d =
         .shapes("(N, C, H, W) -> (N, K, U, V), U = floor((H + 2 padding - dilation (kernel - 1) - 1) / stride) + 1")
         .notes("Parameters: weight (K, C/groups, rows, columns), bias (K,).\n\n"
                "Kernels of 3 x 3 and 5 x 5 over many channels are computed with fewer multiplications (Winograd), "
-               "which rounds two to five times as much as the sum of the formula; a NaN or inf spreads over 4 x 4 pixels.")
+               "which rounds two to five times as much as the sum of the formula; a NaN or inf spreads over 4 x 4 "
+               "pixels.")
         .source("LeCun, Bottou, Bengio, Haffner, Gradient-based learning applied to document recognition, 1998")
         .doctest(">>> nc.Conv2d(3, 16, 5)(np.zeros((2, 3, 32, 32))).shape\n(2, 16, 28, 28)")
         .example({{"in_channels", 2}, {"out_channels", 3}, {"kernel_size", 3}}, {2, 5, 4})

@@ -71,8 +71,15 @@ struct Correlation<T>::Piece {
 };
 
 template <class T>
-Correlation<T>::Correlation(int64_t G, int64_t C, int64_t M, Taps rows, Taps columns, Placing at_rows, Placing at_columns)
-    : G_(G), C_(C), M_(M), rows_(std::move(rows)), columns_(std::move(columns)), at_rows_(at_rows), at_columns_(at_columns) {
+Correlation<T>::Correlation(int64_t G, int64_t C, int64_t M, Taps rows, Taps columns, Placing at_rows,
+                            Placing at_columns)
+    : G_(G),
+      C_(C),
+      M_(M),
+      rows_(std::move(rows)),
+      columns_(std::move(columns)),
+      at_rows_(at_rows),
+      at_columns_(at_columns) {
   const int64_t planes = checked_product({C_, rows_.planes(), columns_.planes()});
   image_ = checked_product({G_, planes, rows_.extent, columns_.extent});
   for (int64_t c = 0; c < C_; ++c)
@@ -141,7 +148,8 @@ int64_t Correlation<T>::find_runs(int64_t q, int64_t count, Run* runs) const {
 /// f(unit, piece) for all units, each piece taking its share of them in turn.
 template <class T>
 template <class F>
-void Correlation<T>::each_piece(int64_t images, int64_t units, int64_t scratch, CorrelationMemory<T>& memory, F f) const {
+void Correlation<T>::each_piece(int64_t images, int64_t units, int64_t scratch, CorrelationMemory<T>& memory,
+                                F f) const {
   const int64_t line = 64 / int64_t{sizeof(T)}, own = divide_up(scratch, line) * line, panel = kernels<T>().panel;
   const int64_t pieces = std::min(units, std::clamp(kScratch / own, int64_t{1}, kPieces));
   T* all = memory.scratch.reserve(checked_product({pieces, own}));
@@ -175,7 +183,8 @@ void Correlation<T>::forward(int64_t N, const T* x, const T* w, bool ones, T* y,
 template <class T>
 void Correlation<T>::few_rows(int64_t images, const T* w, bool ones, T* y, CorrelationMemory<T>& memory) const {
   const int64_t W = columns_.extent, V = columns_.out, step = at_columns_.step, L = length() + (ones ? 1 : 0);
-  const int64_t block = std::clamp(kRowPixels / W, int64_t{1}, rows_.out), channel = at_rows_.extent * at_columns_.extent;
+  const int64_t block = std::clamp(kRowPixels / W, int64_t{1}, rows_.out),
+                channel = at_rows_.extent * at_columns_.extent;
   each_piece(images, images * G_, block * W, memory, [&](int64_t unit, const Piece& piece) {
     const T* planes = piece.planes + unit / G_ * image_ + unit % G_ * (image_ / G_);
     for (int64_t m = 0; m < M_; ++m) {
@@ -196,7 +205,8 @@ void Correlation<T>::few_rows(int64_t images, const T* w, bool ones, T* y, Corre
 
 /// The outputs of one group at pixels q and the following.
 template <class T>
-void Correlation<T>::panel(int64_t images, int64_t g, int64_t q, const T* w, bool ones, T* y, const Piece& piece) const {
+void Correlation<T>::panel(int64_t images, int64_t g, int64_t q, const T* w, bool ones, T* y,
+                           const Piece& piece) const {
   const int64_t P = pixels(), panel_width = kernels<T>().panel, width = std::min(panel_width, images * P - q);
   const int64_t first = ones ? 1 : 0, L = length() + first;
   T* const b = piece.scratch;
@@ -265,7 +275,8 @@ void Correlation<T>::tile(int64_t g, int64_t q, int64_t count, int64_t l0, int64
       for (int64_t j = 0, now = 0; j < count; j += now) {
         const int64_t at = (q + j) % P;
         now = std::min(count - j, P - at);
-        for (int64_t m = 0; m < M; ++m) std::copy_n(dy + (((q + j) / P * G_ + g) * M_ + m0 + m) * P + at, now, rows + m * count + j);
+        for (int64_t m = 0; m < M; ++m)
+          std::copy_n(dy + (((q + j) / P * G_ + g) * M_ + m0 + m) * P + at, now, rows + m * count + j);
       }
       from = rows;
     }
@@ -289,7 +300,7 @@ void Correlation<T>::add_plane(const T* plane, int64_t r, int64_t s, T* x) const
 }
 
 template <class T>
-void Correlation<T>::spread(int64_t N, const T* dy, const T* w, T* dx, CorrelationMemory<T>& memory) const {
+void Correlation<T>::col2im(int64_t N, const T* dy, const T* w, T* dx, CorrelationMemory<T>& memory) const {
   const int64_t B = chunk(N), panel_width = kernels<T>().panel, together = divide_up(2 * panel_width, pixels());
   const int64_t most_blocks = divide_up(std::min(B, N), together), image_out = G_ * M_ * pixels();
   int64_t channels = C_;  // at a time: fewer, if there would be few pieces
@@ -299,17 +310,18 @@ void Correlation<T>::spread(int64_t N, const T* dy, const T* w, T* dx, Correlati
   memory.planes.reserve(checked_product({B, image_}) + panel_width);
   for (int64_t n = 0; n < N; n += B) {
     const int64_t images = std::min(B, N - n);
-    each_piece(images, divide_up(images, together) * G_ * parts, scratch, memory, [&](int64_t unit, const Piece& piece) {
-      const int64_t part = unit % parts, g = unit / parts % G_, n0 = unit / parts / G_ * together;
-      spread_channels(n0, std::min(images, n0 + together), g, part * channels, std::min(C_, (part + 1) * channels),
-                      dy + n * image_out, w, dx + n * G_ * C_ * rows_.in * columns_.in, piece);
-    });
+    each_piece(
+        images, divide_up(images, together) * G_ * parts, scratch, memory, [&](int64_t unit, const Piece& piece) {
+          const int64_t part = unit % parts, g = unit / parts % G_, n0 = unit / parts / G_ * together;
+          col2im_channels(n0, std::min(images, n0 + together), g, part * channels, std::min(C_, (part + 1) * channels),
+                          dy + n * image_out, w, dx + n * G_ * C_ * rows_.in * columns_.in, piece);
+        });
   }
 }
 
 /// Columns of the gradient, a panel of pixels at a time, are added to the planes they were gathered from.
 template <class T>
-void Correlation<T>::spread_channels(int64_t n0, int64_t n1, int64_t g, int64_t c0, int64_t c1, const T* dy, const T* w,
+void Correlation<T>::col2im_channels(int64_t n0, int64_t n1, int64_t g, int64_t c0, int64_t c1, const T* dy, const T* w,
                                      T* dx, const Piece& piece) const {
   const int64_t P = pixels(), panel_width = kernels<T>().panel, taps = rows_.count() * columns_.count();
   const int64_t l0 = c0 * taps, l1 = c1 * taps, channel = image_ / G_ / C_;
@@ -321,7 +333,8 @@ void Correlation<T>::spread_channels(int64_t n0, int64_t n1, int64_t g, int64_t 
     for (int64_t j = 0, now = 0; j < width; j += now) {
       const int64_t n = (q + j) / P, p = (q + j) % P;
       now = std::min(width - j, P - p);
-      for (int64_t m = 0; m < M_; ++m) std::copy_n(dy + ((n * G_ + g) * M_ + m) * P + p, now, piece.scratch + m * width + j);
+      for (int64_t m = 0; m < M_; ++m)
+        std::copy_n(dy + ((n * G_ + g) * M_ + m) * P + p, now, piece.scratch + m * width + j);
     }
     kernels<T>().gemm.forward(l1 - l0, width, M_, w + (g * length() + l0) * M_, M_, piece.scratch, nullptr, columns,
                               width);

@@ -1,9 +1,9 @@
 /// Correlation of images with a few taps, as products of packed panels: Conv2d's forward pass, the gradient of its
 /// weight, and of its input, which is a correlation of dy.
 ///
-/// Planes: each image of a chunk of the batch is copied once, with its padding and, for strides, apart by residues, so
-/// that a tap sees neighbours in memory side by side. Columns of the planes are gathered panel by panel for
-/// gemm.forward and gemm.input_gradient; nothing as large as the columns of a whole image ever exists.
+/// Planes: each image of a chunk of the batch is copied once, with its padding and, for strides, split by residues, so
+/// that pixels which a tap reads one after the other are neighbours in memory. Columns of the planes are gathered panel
+/// by panel for gemm.forward and gemm.input_gradient; nothing as large as the columns of a whole image ever exists.
 #pragma once
 
 #include <array>
@@ -55,9 +55,10 @@ class Correlation {
   void forward(int64_t N, const T* x, const T* w, bool ones, T* y, CorrelationMemory<T>& memory) const;
   /// dw[g, m, (c, i, j)] = Σ_{n, u, v} dy[n, g M + m, u, v] x[…], assigned.
   void weight_gradient(int64_t N, const T* x, const T* dy, T* dw, CorrelationMemory<T>& memory) const;
-  /// The transpose of forward, dx from dy by the transposed weights w[g, (c, i, j), m]; dx is assigned.
-  void spread(int64_t N, const T* dy, const T* w, T* dx, CorrelationMemory<T>& memory) const;
-  /// Multiplications of one image, forward or spread.
+  /// The transpose of forward, dx from dy by the transposed weights w[g, (c, i, j), m]: columns of the gradient, a
+  /// panel at a time, are added to the pixels they were gathered from. dx is assigned.
+  void col2im(int64_t N, const T* dy, const T* w, T* dx, CorrelationMemory<T>& memory) const;
+  /// Multiplications of one image, in forward or col2im.
   double multiplications() const { return work(1) / 2; }
 
  private:
@@ -76,7 +77,7 @@ class Correlation {
   void fill_planes(int64_t images, const T* x, T* planes) const;
   void copy_plane(const T* x, int64_t r, int64_t s, T* plane) const;
   void add_plane(const T* plane, int64_t r, int64_t s, T* x) const;
-  void spread_channels(int64_t n0, int64_t n1, int64_t g, int64_t c0, int64_t c1, const T* dy, const T* w, T* dx,
+  void col2im_channels(int64_t n0, int64_t n1, int64_t g, int64_t c0, int64_t c1, const T* dy, const T* w, T* dx,
                        const Piece& piece) const;
   int64_t find_runs(int64_t q, int64_t count, Run* runs) const;
   template <class F>
@@ -90,7 +91,8 @@ class Correlation {
   int64_t G_, C_, M_, image_;  // image_: numbers in the planes of one image
   Taps rows_, columns_;
   Placing at_rows_, at_columns_;
-  std::vector<int64_t> offset_;  // of each number of a row of w: where in the planes of its group the first pixel sees it
+  /// By number of a row of w: where in the planes of its group the first pixel meets it.
+  std::vector<int64_t> offset_;
 };
 
 }  // namespace nncore

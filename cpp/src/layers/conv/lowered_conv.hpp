@@ -1,5 +1,6 @@
-/// The planned form of a convolution in blocks of channels: images come blocked or not, and go blocked. An activation and
-/// a pooling that follow, and in inference a BatchNorm before them, are computed on the results while they are in cache.
+/// The lowered form of a convolution in blocks of channels: the input is batch-major or channel-blocked, the output is
+/// channel-blocked. An activation and a pooling that follow, and in inference a BatchNorm before them, are fused:
+/// computed on the results while they are in cache.
 #pragma once
 
 #include <memory>
@@ -15,19 +16,19 @@ namespace nncore {
 template <class T>
 class LoweredConv final : public UnaryLowered<T> {
  public:
-  LoweredConv(const ConvShape& shape, bool blocked_x, bool bias, Purpose purpose)
-      : conv_(shape, blocked_x, purpose),
+  LoweredConv(const ConvShape& shape, bool blocked_x, bool bias, PropagationKind kind)
+      : conv_(shape, blocked_x, kind),
         n_w_(shape.K * shape.C * shape.kh * shape.kw),
         K_(shape.K),
         bias_(bias),
-        purpose_(purpose) {}
+        kind_(kind) {}
 
   Layout layout() const override { return Layout::channel_blocked; }
   double cost(int64_t N) const override { return 3 * conv_.flops(N) / static_cast<double>(2 * kernels<T>().lanes); }
 
   bool fuse(Layer<T>& next) override {
     if (pool_) return false;
-    const Fusable<T> what = next.fusable(purpose_);
+    const Fusable<T> what = next.fusable(kind_);
     if (after_.add_elementwise(what)) return true;
     if (const auto* map = std::get_if<ChannelAffineSource<T>*>(&what)) {
       if (normalization_ != nullptr || after_) return false;
@@ -77,11 +78,11 @@ class LoweredConv final : public UnaryLowered<T> {
     }
   }
 
-  /// Is the derivative of the activation taken where its results came through the pooling? Each y is one of them then,
-  /// and all else gets no gradient.
-  bool on_pooled() const { return pool_ && pool_->takes_one() && pool_->apart() && !after_.from_x(); }
+  /// Is the activation's derivative taken on pooled outputs? Each of them is a result of the activation then, and all
+  /// other results have gradient 0.
+  bool on_pooled() const { return pool_ && pool_->is_max() && pool_->non_overlapping() && !after_.from_x(); }
 
-  /// dz, from the gradient of what the convolution has taken in.
+  /// dz, from the gradient dy of the fused outputs.
   T* own_gradient(int64_t N, const T* y, T* dy) {
     if (!pool_ || on_pooled()) after_.backward(pool_ ? pool_->results(N) : conv_.results(N), y, dy);
     if (!pool_) return dy;
@@ -94,11 +95,12 @@ class LoweredConv final : public UnaryLowered<T> {
   BlockedConv<T> conv_;
   int64_t n_w_, K_;
   bool bias_;
-  Purpose purpose_;
+  PropagationKind kind_;
   ChannelAffineSource<T>* normalization_ = nullptr;
   Epilogue<T> after_;
   std::shared_ptr<LoweredPool<T>> pool_;
-  Buffer<T> gradient_, z_, dz_;  // z: what was pooled, where backward asks for it, or its gradient where nobody does
+  Buffer<T> gradient_, z_, dz_;
+  // z_: the input of the pooling, where backward needs it; else it serves for the gradient of that
 };
 
 }  // namespace nncore

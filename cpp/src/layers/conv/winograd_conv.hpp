@@ -1,5 +1,5 @@
 /// Convolution by Winograd's kernels (kernels/conv/winograd.cpp) on blocked images: square kernels of 3 or 5, enough
-/// channels, and images that tiles fill. Two to six times fewer multiplications than the direct way.
+/// channels, and images that tiles fill. Two to six times fewer multiplications than the direct kernels.
 #pragma once
 
 #include <algorithm>
@@ -14,8 +14,9 @@ namespace nncore {
 template <class T>
 class WinogradConv {
  public:
-  /// Does it pay? Sizes alone decide, without the batch: a sample's results do not depend on those beside it. Costs are
-  /// in fused multiply-adds of 16 lanes; a tile of a block of channels takes `transform` of them there or back.
+  /// Is it faster than the direct kernels? Sizes alone decide, without the batch: a sample's results do not depend on
+  /// those beside it. Costs are in fused multiply-adds of 16 lanes; a tile of a block of channels takes `transform` of
+  /// them there or back.
   static bool suits(const ConvShape& s) {
     if (s.kh != s.kw || (s.kh != 3 && s.kh != 5) || s.C * s.K > kMaxWeights) return false;
     const WinogradShape tiled = {s};
@@ -34,7 +35,7 @@ class WinogradConv {
   }
 
   /// As the direct kernel: w packed, and `changed` or the one of the call before; finish(first, n, y) for each piece of
-  /// y that is ready; without y in passing.
+  /// y that is ready; with y null the whole y is never stored.
   template <class F>
   void forward(int64_t N, const T* x, const T* w, bool changed, const T* bias, T* y, int64_t threads, F finish) {
     const Kernels<T>& kernel = kernels<T>();
@@ -120,8 +121,8 @@ class WinogradConv {
     return {first + band * rows / units.bands * s_.columns(), first + (band + 1) * rows / units.bands * s_.columns()};
   }
 
-  /// f(piece, is it the piece's first?, tiles, v, z, more) for all units, those of a piece in their order: v has the
-  /// values of x's tiles at the points, z room for those of K channels, more for as many numbers as one wants.
+  /// f(piece, is it the piece's first?, tiles, v, z, more) for all units, those of a piece in order: v holds the
+  /// transformed tiles of x, z is memory for those of K channels, `more` for `wanted` further numbers.
   template <class F>
   void each_unit(const Units& units, int64_t pieces, const T* x, int64_t wanted, F f) {
     const int64_t v_size = values(s_.conv.C, units.most), z_size = values(s_.conv.K, units.most);

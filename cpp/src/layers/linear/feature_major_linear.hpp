@@ -23,7 +23,7 @@ class FeatureMajorLinear final : public UnaryLowered<T> {
     return static_cast<double>((3 * whole_registers<T>(N) / kernels<T>().lanes + 5) * K_ * C_);
   }
 
-  bool fuse(Layer<T>& next) override { return after_.add_elementwise(next.fusable(Purpose::training)); }
+  bool fuse(Layer<T>& next) override { return after_.add_elementwise(next.fusable(PropagationKind::training)); }
 
   void forward(int64_t samples, const T* x, T* y, T* const* w, const Pass& pass) override {
     const int64_t N = whole_registers<T>(samples);
@@ -64,7 +64,9 @@ class FeatureMajorLinear final : public UnaryLowered<T> {
       f(piece * kBlock, std::min(kBlock, N - piece * kBlock));
     });
   }
-  double flops(int64_t N) const { return 2.0 * static_cast<double>(N) * static_cast<double>(K_) * static_cast<double>(C_); }
+  double flops(int64_t N) const {
+    return 2.0 * static_cast<double>(N) * static_cast<double>(K_) * static_cast<double>(C_);
+  }
 
   int64_t K_, C_;
   bool bias_;

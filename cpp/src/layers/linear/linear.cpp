@@ -18,7 +18,9 @@ template <class T>
 class AddToGradients final : public GradientSink<T> {
  public:
   explicit AddToGradients(T* const* packed) : packed_(packed) {}
-  void accept(int parameter, int64_t offset, int64_t n, T* g) override { std::copy_n(g, n, packed_[parameter] + offset); }
+  void accept(int parameter, int64_t offset, int64_t n, T* g) override {
+    std::copy_n(g, n, packed_[parameter] + offset);
+  }
 
  private:
   T* const* packed_;
@@ -62,7 +64,7 @@ class Linear final : public UnaryLayer<T> {
 
   Affine affine() const override { return {K_, C_, bias_}; }
 
-  std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose) override {
+  std::unique_ptr<Lowered<T>> lower(Layout layout, PropagationKind) override {
     if (layout == Layout::feature_major) {
       return rows_per_sample_ == 1 ? std::make_unique<FeatureMajorLinear<T>>(K_, C_, bias_) : nullptr;
     }

@@ -28,7 +28,7 @@ class LinearProduct : public UnaryLowered<T>, public Packing<T> {
     else unpack_weight(packed, natural);
   }
 
-  bool fuse(Layer<T>& next) final { return after_.add(next.fusable(Purpose::training)); }
+  bool fuse(Layer<T>& next) final { return after_.add(next.fusable(PropagationKind::training)); }
 
   void forward(int64_t N, const T* x, T* y, T* const* w, const Pass& pass) final {
     const int64_t M = N * rows_per_sample_, most = columns(), groups = divide_up(C_, most);
@@ -63,7 +63,7 @@ class LinearProduct : public UnaryLowered<T>, public Packing<T> {
   virtual void unpack_weight(const T* packed, T* natural) const = 0;
   /// How many columns of y make a piece of work.
   virtual int64_t columns() const = 0;
-  /// Before the first of them, with all M rows; y is anyone's to use.
+  /// Before the first of them, with all M rows; y may be used as scratch.
   virtual void prepare(int64_t, const T*, T*, const Epilogue<T>&, const Pass&) {}
   /// y[m, j] for all m < M, j0 <= j < j1. x and y begin with row m0 of the batch.
   virtual void outputs(int64_t m0, int64_t M, int64_t j0, int64_t j1, const T* x, const T* w, const T* bias, T* y) = 0;
@@ -72,7 +72,9 @@ class LinearProduct : public UnaryLowered<T>, public Packing<T> {
 
   /// Small layers are all overhead: fewer, longer calls. Pieces of work are cut by sizes alone.
   virtual int64_t row_block() const { return K_ * C_ <= 2048 ? 448 : 56; }
-  double flops(int64_t M) const { return 2.0 * static_cast<double>(M) * static_cast<double>(K_) * static_cast<double>(C_); }
+  double flops(int64_t M) const {
+    return 2.0 * static_cast<double>(M) * static_cast<double>(K_) * static_cast<double>(C_);
+  }
   static int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
   const int64_t K_, C_, rows_per_sample_;

@@ -1,4 +1,4 @@
-/// Nonzeros: the left side of a product, of which zeros take no time.
+/// Nonzeros: the left factor of a product in which zeros are skipped (SpMM).
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 
 namespace nncore {
 
-/// A matrix as the rows of its nonzero elements; as it is where there are many of them. Either way gives the same sums.
+/// A matrix as lists of the nonzeros of each row; dense where there are many of them. Either way gives the same sums.
 template <class T>
 class Nonzeros {
  public:

@@ -1,4 +1,4 @@
-/// WideLinear: the products of Linear with inputs in vector lanes; what is zero, or to be dropped, is left out.
+/// WideLinear: the products of Linear with inputs in vector lanes; zeros of dz and dropped results are skipped.
 #pragma once
 
 #include <optional>
@@ -11,8 +11,8 @@
 
 namespace nncore {
 
-/// Rows of x times rows of W. Results that dropout drops are not computed. Behind ReLU and dropout most of dz is zero;
-/// its elements are factors of whole rows of W and x here, and each zero saves a row.
+/// Rows of x times rows of W. Results that dropout drops are not computed (SDDMM). Behind ReLU and dropout most of dz
+/// is zero; its elements are factors of whole rows of W and x here, and each zero skips a row (SpMM).
 template <class T>
 class WideLinear final : public LinearProduct<T> {
  public:

@@ -99,7 +99,7 @@ class Concat final : public Layer<T> {
     return out_;
   }
 
-  std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose) override {
+  std::unique_ptr<Lowered<T>> lower(Layout layout, PropagationKind) override {
     if (layout != Layout::channel_blocked || axis_ != 0) return nullptr;
     for (std::size_t k = 0; k + 1 < joined_.size(); ++k) {
       if (joined_[k] % kernels<T>().lanes != 0) return nullptr;

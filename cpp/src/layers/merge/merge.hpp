@@ -1,4 +1,4 @@
-/// What layers of several inputs share: work cut into tiles, and the planned form of those that act element by element.
+/// What layers of several inputs share: work cut into tiles, and the lowered form of those that act element by element.
 #pragma once
 
 #include <algorithm>
@@ -39,7 +39,7 @@ class LoweredMerge : public Lowered<T> {
   Layout layout() const final { return layout_; }
   double cost(int64_t N) const final { return static_cast<double>(inputs_) * static_cast<double>(N * sample_.size()); }
   bool fuse(Layer<T>& next) final {
-    const Fusable<T> what = next.fusable(Purpose::training);
+    const Fusable<T> what = next.fusable(PropagationKind::training);
     return layout_ == Layout::batch_major ? after_.add(what) : after_.add_elementwise(what);
   }
 

@@ -27,8 +27,8 @@ class LoweredProduct final : public LoweredMerge<T> {
   }
 };
 
-/// y = x0 x1 …; an input that has the leading axes of y alone scales all that follows. dx of an input = the sum over what
-/// it scales of dy times the other inputs; sums in double.
+/// y = x0 x1 …; an input that has the leading axes of y alone scales all that follows. dx of an input = the sum over
+/// what it scales of dy times the other inputs; sums in double.
 template <class T>
 class Multiply final : public Layer<T> {
  public:
@@ -45,7 +45,7 @@ class Multiply final : public Layer<T> {
   }
 
   /// Inputs that scale others run as they stand.
-  std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose) override {
+  std::unique_ptr<Lowered<T>> lower(Layout layout, PropagationKind) override {
     const bool same = std::all_of(inner_.begin(), inner_.end(), [](int64_t inner) { return inner == 1; });
     if (layout == Layout::feature_major || !same) return nullptr;
     return std::make_unique<LoweredProduct<T>>(inner_.size(), layout, out_);

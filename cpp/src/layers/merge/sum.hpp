@@ -39,7 +39,7 @@ class Sum : public Layer<T> {
     return sample_ = in[0];
   }
 
-  std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose) override {
+  std::unique_ptr<Lowered<T>> lower(Layout layout, PropagationKind) override {
     if (layout == Layout::feature_major) return nullptr;
     return std::make_unique<LoweredSum<T>>(inputs_, layout, sample_);
   }

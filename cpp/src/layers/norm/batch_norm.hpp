@@ -34,8 +34,9 @@ class BatchNorm : public UnaryLayer<T>, public ChannelAffineSource<T> {
 
   void check_training(int64_t N) const override {
     if (N * L_ != 1) return;
-    throw ShapeError(expected(this->label(), "x", "more than one value per channel in training", "a batch of 1",
-                              "the variance of one number is 0; for a rest of 1, drop_last=True or another batch_size"));
+    throw ShapeError(
+        expected(this->label(), "x", "more than one value per channel in training", "a batch of 1",
+                 "the variance of one number is 0; for a rest of 1, drop_last=True or another batch_size"));
   }
 
   void forward(View<const T> x, View<T> y, const Pass& pass) override {
@@ -62,8 +63,8 @@ class BatchNorm : public UnaryLayer<T>, public ChannelAffineSource<T> {
     }
     a.affine(x, center_.data(), scale_.data(), shift_.data(), y);
   }
-  Fusable<T> fusable(Purpose purpose) override {
-    if (!track_ || purpose == Purpose::training) return {};
+  Fusable<T> fusable(PropagationKind kind) override {
+    if (!track_ || kind == PropagationKind::training) return {};
     return static_cast<ChannelAffineSource<T>*>(this);
   }
   ChannelAffine<T> channel_affine() override {

@@ -5,7 +5,7 @@
 namespace nncore {
 namespace {
 
-/// The planned form on blocked images.
+/// The lowered form on channel-blocked images.
 template <class T>
 class LoweredBatchNorm final : public UnaryLowered<T> {
  public:
@@ -14,7 +14,7 @@ class LoweredBatchNorm final : public UnaryLowered<T> {
 
   Layout layout() const override { return Layout::channel_blocked; }
   double cost(int64_t N) const override { return static_cast<double>(N * C_ * L_); }
-  bool fuse(Layer<T>& next) override { return after_.add_elementwise(next.fusable(Purpose::training)); }
+  bool fuse(Layer<T>& next) override { return after_.add_elementwise(next.fusable(PropagationKind::training)); }
 
   void forward(int64_t N, const T* x, T* y, T* const* w, const Pass& pass) override {
     after_.begin(results(N), pass);
@@ -56,7 +56,7 @@ class BatchNorm2d final : public BatchNorm<T> {
     this->set_inner(pixels_);
     return in;
   }
-  std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose) override {
+  std::unique_ptr<Lowered<T>> lower(Layout layout, PropagationKind) override {
     if (layout != Layout::channel_blocked) return nullptr;
     return std::make_unique<LoweredBatchNorm<T>>(*this, this->has_gain(), this->C(), pixels_);
   }

@@ -74,7 +74,7 @@ class LayerNorm final : public UnaryLayer<T> {
 
  private:
   int64_t D() const { return shape_.size(); }
-  const T* zeros(int64_t n) { return zeros_.reserve(n); }  // nobody writes there: they stay zeros
+  const T* zeros(int64_t n) { return zeros_.reserve(n); }  // never written: they stay zeros
 
   Shape shape_;
   double eps_;
@@ -90,8 +90,8 @@ const auto registered_LayerNorm =
         .required("normalized_shape", rule::extents(), "extents of the axes that mean and var are taken over")
         .field("eps", 1e-5, rule::non_negative(), "added to the variance")
         .shapes("(N, *, normalized_shape) -> (N, *, normalized_shape)")
-        .notes("mean and (biased) var are of each sample alone, in training and inference alike. Parameters: weight and "
-               "bias of shape normalized_shape, both free of the Trainer's l1 and l2.")
+        .notes("mean and (biased) var are of each sample alone, in training and inference alike. Parameters: weight "
+               "and bias of shape normalized_shape, both free of the Trainer's l1 and l2.")
         .source("Ba, Kiros, Hinton, Layer Normalization, 2016")
         .doctest(">>> nc.LayerNorm(2)(np.array([[1.0, 3.0]])).round(4)\narray([[-1.,  1.]])")
         .example({{"normalized_shape", 3}}, {3})

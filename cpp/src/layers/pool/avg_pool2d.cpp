@@ -27,7 +27,8 @@ class LoweredAvgPool final : public LoweredPool<T> {
 template <class T>
 class AvgPool2d final : public Pool<T> {
  public:
-  explicit AvgPool2d(const Args& args) : Pool<T>("AvgPool2d", args), count_padding_(args.get<bool>("count_include_pad")) {}
+  explicit AvgPool2d(const Args& args)
+      : Pool<T>("AvgPool2d", args), count_padding_(args.get<bool>("count_include_pad")) {}
 
   std::unique_ptr<LoweredPool<T>> lowered() const override {
     return std::make_unique<LoweredAvgPool<T>>(this->pool_shape(), this->in_[0], !count_padding_);
@@ -94,7 +95,8 @@ const auto registered_AvgPool2d =
         .field("count_include_pad", true, rule::boolean(), "the mean counts the zeros of the padding")
         .shapes("(N, C, H, W) -> (N, C, U, V), U = floor((H + 2 padding - kernel) / stride) + 1, ceil with ceil_mode")
         .source("LeCun, Bottou, Bengio, Haffner, Gradient-based learning applied to document recognition, 1998")
-        .doctest(">>> nc.AvgPool2d(2)(np.arange(16.0).reshape(1, 1, 4, 4))\narray([[[[ 2.5,  4.5],\n         [10.5, 12.5]]]])")
+        .doctest(">>> nc.AvgPool2d(2)(np.arange(16.0).reshape(1, 1, 4, 4))\n"
+                 "array([[[[ 2.5,  4.5],\n         [10.5, 12.5]]]])")
         .example({{"kernel_size", 2}}, {2, 4, 6})
         .example({{"kernel_size", std::vector<int64_t>{3, 2}}, {"stride", std::vector<int64_t>{1, 2}},
                   {"padding", 1}, {"count_include_pad", false}},

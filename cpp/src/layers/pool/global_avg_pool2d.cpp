@@ -6,7 +6,7 @@
 namespace nncore {
 namespace {
 
-/// The planned form on blocked images: one block's channels at a time.
+/// The lowered form on channel-blocked images: one block's channels at a time.
 template <class T>
 class LoweredGlobalAvgPool final : public UnaryLowered<T> {
  public:
@@ -48,7 +48,7 @@ class GlobalAvgPool2d final : public UnaryLayer<T> {
     pixels_ = in[1] * in[2];
     return {in[0]};
   }
-  std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose) override {
+  std::unique_ptr<Lowered<T>> lower(Layout layout, PropagationKind) override {
     if (layout != Layout::channel_blocked) return nullptr;
     return std::make_unique<LoweredGlobalAvgPool<T>>(channels_, pixels_);
   }

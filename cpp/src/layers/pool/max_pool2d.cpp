@@ -13,7 +13,7 @@ class LoweredMaxPool final : public LoweredPool<T> {
  public:
   using LoweredPool<T>::LoweredPool;
 
-  bool takes_one() const override { return true; }
+  bool is_max() const override { return true; }
   void begin(int64_t N) override { taken_.reserve(this->results(N)); }
 
  private:
@@ -99,7 +99,8 @@ const auto registered_MaxPool2d =
         .notes("Padding counts as -inf. The gradient goes to the first of several largest numbers; NaN is larger than "
                "all numbers.")
         .source("Ranzato, Huang, Boureau, LeCun, Unsupervised Learning of Invariant Feature Hierarchies, 2007")
-        .doctest(">>> nc.MaxPool2d(2)(np.arange(16.0).reshape(1, 1, 4, 4))\narray([[[[ 5.,  7.],\n         [13., 15.]]]])")
+        .doctest(">>> nc.MaxPool2d(2)(np.arange(16.0).reshape(1, 1, 4, 4))\n"
+                 "array([[[[ 5.,  7.],\n         [13., 15.]]]])")
         .example({{"kernel_size", 2}}, {2, 4, 6})
         .example({{"kernel_size", std::vector<int64_t>{3, 2}}, {"stride", std::vector<int64_t>{1, 2}},
                   {"padding", 1}},

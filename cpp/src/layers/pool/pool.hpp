@@ -29,10 +29,10 @@ class Pool : public UnaryLayer<T> {
     return out_;
   }
 
-  std::unique_ptr<Lowered<T>> lower(Layout layout, Purpose) final {
+  std::unique_ptr<Lowered<T>> lower(Layout layout, PropagationKind) final {
     return layout == Layout::channel_blocked ? lowered() : nullptr;
   }
-  Fusable<T> fusable(Purpose) final {
+  Fusable<T> fusable(PropagationKind) final {
     if (std::shared_ptr<LoweredPool<T>> pool = lowered()) return pool;
     return {};
   }
@@ -54,7 +54,8 @@ class Pool : public UnaryLayer<T> {
     for (std::size_t axis = 0; axis < 2; ++axis) {
       window_[axis] = {kernel[axis], step[axis], 1, padding[axis], padding[axis]};
       if (padding[axis] <= kernel[axis] / 2) continue;
-      throw ConfigError(expected("[" + name + "]", "padding", "at most half of kernel_size " + to_string(args.at("kernel_size")),
+      throw ConfigError(expected("[" + name + "]", "padding",
+                                 "at most half of kernel_size " + to_string(args.at("kernel_size")),
                                  to_string(args.at("padding"))));
     }
   }
