@@ -586,7 +586,7 @@ class ReLU(CompiledLayer):
     def __init__(self) -> None: ...
 
 class Residual(Container):
-    """Layers with a way around them.
+    """Layers with a shortcut connection.
 
         y = x + f(x), f the layers one after the other
 
