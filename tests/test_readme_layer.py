@@ -47,7 +47,8 @@ assert doctest.DocTestRunner().run(tests[0]) == (0, 1)
 def snippet():
     """(path, text) of the one C++ file in the README's section on layers."""
     section = (ROOT / "README.md").read_text(encoding="utf-8").split("## How to add a layer")[1].split("\n## ")[0]
-    return re.search(r"`(cpp/src/layers/[\w/]+\.cpp)`", section)[1], re.search(r"```cpp\n(.*?)```", section, re.DOTALL)[1]
+    path = re.search(r"`(cpp/src/layers/[\w/]+\.cpp)`", section)[1]
+    return path, re.search(r"```cpp\n(.*?)```", section, re.DOTALL)[1]
 
 
 def build_folder():
