@@ -1,6 +1,6 @@
 """Runs the cases of one build in one process and prints a line of JSON for each: its name and the hashes of its parts.
 
-bit_worker.py [--quick] [--only TEXT] [--threads 1 2]      (compare_builds.py starts it)
+bit_worker.py [--quick] [--only TEXT] [--except NAME] [--threads 1 2]      (compare_builds.py starts it)
 """
 
 import argparse
@@ -25,8 +25,8 @@ import nncore as nc
 QUICK = 8
 
 
-def chosen(quick: bool, only: str) -> list[str]:
-    names = [name for name in CASES if only in name]
+def chosen(quick: bool, only: str, left_out: Sequence[str]) -> list[str]:
+    names = [name for name in CASES if only in name and name not in left_out]
     return few(names, QUICK) if quick else names
 
 
@@ -46,11 +46,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", default="")
+    parser.add_argument("--except", dest="left_out", default=[], action="append")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     arguments = parser.parse_args()
     np.seterr(all="ignore")
     print(json.dumps({"kernel set": nc.info()["kernel set"], "nets": sorted(NETS)}), flush=True)
-    for name in chosen(arguments.quick, arguments.only):
+    for name in chosen(arguments.quick, arguments.only, arguments.left_out):
         for dtype in DTYPES:
             print(json.dumps({"name": f"{name}, {dtype}", **outcome(name, dtype, arguments.threads)}), flush=True)
 
