@@ -1,4 +1,4 @@
-"""The packages of nncore lie on each other: imports point downwards, also those of types alone and within functions."""
+"""The packages of nncore are layered: imports point downwards, also type-only imports and those within functions."""
 
 import ast
 import graphlib
@@ -11,8 +11,8 @@ PACKAGE = Path(nc.__file__).parent
 #: From the ground up. The command line comes last; it uses the public names, as users do.
 ORDER = ["errors", "_support", "_registry", "datasets", "nn", "optim", "train", "diagnostics", "sweeps", "estimators",
          "plot", "loggers", "cli"]  # fmt: skip
-FACES = {"layers", "losses", "init", "functional", "schedules", "objectives", "callbacks"}
-ABOVE = {"", "__main__", "_pickles", *FACES}  # what nothing inside imports
+PUBLIC = {"layers", "losses", "init", "functional", "schedules", "objectives", "callbacks"}
+ABOVE = {"", "__main__", "_pickles", *PUBLIC}  # not imported by the packages
 
 
 def modules():

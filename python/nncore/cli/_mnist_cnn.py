@@ -47,7 +47,7 @@ def images(root: str | None = None, download: bool = False) -> tuple[tuple[Any, 
 
 
 def make_optimizer(args: argparse.Namespace) -> Optimizer:
-    """The optimizer that the flags ask for."""
+    """The optimizer that the flags select."""
     options: dict[str, Any] = {"lr": args.lr, "weight_decay": args.weight_decay}
     if args.optimizer in WITH_MOMENTUM:
         options["momentum"] = args.momentum

@@ -1,4 +1,4 @@
-"""What is timed by `nncore bench` and by the comparison with other libraries: nets, batches, data of their shapes."""
+"""Workloads of `nncore bench` and of the comparison with other libraries: nets, batches, data of their shapes."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def train_test_split(
 
 
 def _test_count(test_size: object, n: int) -> int:
-    """How many of n samples test_size asks for; both parts must get at least one."""
+    """The number of test samples, of n; both parts must get at least one."""
     count = 0
     if isinstance(test_size, numbers.Integral) and not isinstance(test_size, bool):
         count = int(test_size)

@@ -137,12 +137,12 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
 
     @property
     def loss(self) -> NDArray[np.float64]:
-        """Of the step that came next."""
+        """The loss of each observed step, with penalties."""
         return np.array([record.loss for record in self.records])
 
     @property
     def grad_norm(self) -> NDArray[np.float64]:
-        """Of all parameters together."""
+        """The norm of all parameters' gradients together, of each observed step."""
         return np.array([record.grad_norm for record in self.records])
 
     def __getitem__(self, name: str) -> dict[str, NDArray[Any]]:

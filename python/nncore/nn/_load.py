@@ -97,7 +97,7 @@ def read_model(file: TensorFile, facts: Mapping[str, Any], prefix: str) -> Seque
 
 
 def _checked_reads(file: TensorFile, reads: Any, layers: list[Layer]) -> list[list[int]]:
-    """Of each layer of a Graph the values that it reads: all of them computed before it, and all but the last read."""
+    """The input values of each layer of a Graph, checked: computed before it, and every value but the last is read."""
     if not isinstance(reads, list) or len(reads) != len(layers) or not layers:
         file.fail(f"expected the values that each layer reads, got {describe(reads)}")
     for i, (values, layer) in enumerate(zip(reads, layers, strict=True)):

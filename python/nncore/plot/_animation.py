@@ -19,7 +19,7 @@ _WHERE = "plot.boundary_animation"
 
 @dataclass(frozen=True)
 class BoundaryAnimation(Display):
-    """What boundary_animation returns; a notebook shows it as a film.
+    """The animation of `boundary_animation`; a notebook displays it as a video.
 
     Attributes
     ----------

@@ -54,7 +54,7 @@ _NEW_FIGURE: Any = {
 
 @dataclass(frozen=True)
 class Display:
-    """What a plot function returns.
+    """Base of the results of plot functions.
 
     Attributes
     ----------

@@ -6,7 +6,7 @@ from nncore._support.checks import flag, integer
 
 
 class Augment:
-    """What a Trainer does to each image it trains on: `Trainer(…, augment=Augment())`.
+    """Random shifts and mirroring of training images: `Trainer(…, augment=Augment())`.
 
         y[c, h, w] = x[c, h + i - crop_padding, v + j - crop_padding]   i, j ~ U{0, …, 2 crop_padding}
         v = w, or W - 1 - w with probability 1/2 if `flip`              0 where x has no such pixel

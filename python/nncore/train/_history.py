@@ -30,7 +30,7 @@ class History:
     ----------
     epochs : dict of arrays
         "epoch" (from 1), "loss" (mean over the epoch's steps, penalties included, each before its update), "lr" (at
-        its start), "seconds", and where they were asked for "accuracy" (fraction, of the same outputs as loss),
+        its start), "seconds", and if requested "accuracy" (fraction, of the same outputs as loss),
         "val_loss" (without penalties), "val_accuracy", "test_loss", "test_accuracy", and other metrics likewise.
     steps : dict of arrays
         "step" (from 1, the optimizer's count), "loss", "lr", and "grad_norm" when gradients are clipped by norm. Beyond

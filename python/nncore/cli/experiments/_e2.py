@@ -36,7 +36,7 @@ _COMPONENTS = 250
 
 @dataclass(frozen=True)
 class Setting:
-    """What a net and its training are; the defaults are those the source settles on for 50 units."""
+    """Settings of a net and its training; the defaults are the source's choice for 50 units."""
 
     hidden: tuple[int, ...] = (50,)
     lr: float = 1e-3
@@ -55,7 +55,7 @@ KAIMING = Setting(lr=0.05, reg=1e-4, kaiming=True)
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training found; `marks` has the validation accuracy after every so many steps."""
+    """The result of a training; `marks` has the validation accuracy at intervals of steps."""
 
     values: dict[str, float]
     curves: dict[str, list[float]]
@@ -93,7 +93,7 @@ def _toy(_: int) -> Outcome:
 
 
 class Training:
-    """The data, and `train(setting, seed)`: each once, whichever tables ask for it."""
+    """The data, and `train(setting, seed)`: each computed once and shared by the tables."""
 
     def __init__(self, data: Split, quick: bool) -> None:
         self.data, self.quick = data, quick
@@ -138,7 +138,7 @@ def make_trainer(net: Sequential, setting: Setting, seed: int) -> Trainer:
 
 
 def _means(values: list[float], size: int) -> list[float]:
-    """Of each so many; what is left at the end is dropped. Four digits are enough for a curve."""
+    """The mean of each group of values, to four digits; an incomplete last group is dropped."""
     whole = len(values) // size * size
     return [float(f"{mean:.4g}") for mean in np.reshape(values[:whole], (-1, size)).mean(axis=1)]
 

@@ -155,7 +155,7 @@ class DropoutNets:
         return _Trained(curve[-1], trainer.evaluate(*self._test)["accuracy"], curve, history.n_steps)
 
     def one_epoch(self, share: float) -> Callable[[int], Outcome]:
-        """What the source chose by."""
+        """One epoch: the validation accuracy by which the source chose the share."""
 
         def run(seed: int) -> Outcome:
             found = self.train(share, 1, seed)

@@ -142,7 +142,7 @@ def _is_whole(run: dict[str, Any]) -> bool:
 
 
 def _record(run: Run) -> dict[str, Any]:
-    """Does a run; returns its entry in the file."""
+    """Executes a run; returns its entry in the file."""
     start = time.perf_counter()
     outcome = asdict(run.function(run.seed))
     head = {"table": run.table, "label": run.label, "seed": run.seed, "seconds": time.perf_counter() - start}
