@@ -245,7 +245,7 @@ class Model:
 
     def summary(self, input_shape: int | Sequence[int] | None = None) -> Summary:
         """A table of output shapes, parameters and memory for samples of input_shape (without the batch)."""
-        return Summary.of(self._core, self, input_shape)
+        return Summary.of(self._core, self, self._input_shape() if input_shape is None else input_shape)
 
     def __repr__(self) -> str:
         lines = [f"  ({name}): {layer!r}" for name, layer in self._layers.items()]

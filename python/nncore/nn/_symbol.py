@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from nncore._support.checks import describe, extents
-from nncore.errors import ConfigError
+from nncore.errors import ConfigError, ShapeError
 
 _numbers = itertools.count()
 
@@ -21,6 +22,10 @@ class Symbol:
         self._layer = layer
         self._reads = tuple(reads)
         self._number = next(_numbers)  # larger than those of the symbols it reads
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Numbers order the symbols of one process: copies, or symbols of another one, would take others' places."""
+        raise ConfigError(f"[Graph] copies and pickles: expected a Graph, got what it is written with, {self!r}")
 
     def __repr__(self) -> str:
         return f"Symbol({self._layer!r})"
@@ -42,11 +47,18 @@ class Input(Symbol):
     (5, 3)
     """
 
-    __slots__ = ("shape",)
+    __slots__ = ("_shape",)
 
     def __init__(self, shape: int | Sequence[int]) -> None:
         super().__init__(None, ())
-        self.shape = extents("Input", "shape", shape, 2**62)
+        self._shape = extents("Input", "shape", shape, 2**62)
+        if len(self._shape) > 8 or math.prod(n for n in self._shape if n) > 2**62:
+            raise ShapeError(f"[Input] shape: expected at most 8 axes and 2^62 elements, got {self._shape}")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one sample."""
+        return self._shape
 
     def __repr__(self) -> str:
         return f"Input({self.shape})"

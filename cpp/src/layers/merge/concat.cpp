@@ -86,7 +86,9 @@ class Concat final : public Layer<T> {
         input_error(*this, this->batch(), wanted, shape);
       }
       joined_.push_back(shape[axis_]);
-      if (__builtin_add_overflow(total, shape[axis_], &total)) throw std::bad_alloc();
+      if (__builtin_add_overflow(total, shape[axis_], &total)) {
+        input_error(*this, this->batch(), "axes that add up to less than 2^63", shape);
+      }
     }
     extents[static_cast<std::size_t>(axis_)] = total;
     out_ = Shape(extents.data(), rank);
