@@ -7,18 +7,26 @@
 
 namespace nncore {
 
-#define NNCORE_DECLARE_SET(isa)            \
-  namespace isa {                          \
-  extern const Kernels<float> kTableF32;   \
-  extern const Kernels<double> kTableF64;  \
+/// SET(name, whether this CPU runs it) for each compiled set, best first. CMake defines NNCORE_SET_… as 1 for a set
+/// that is compiled, else as 0. Features are tested one by one: older clang does not know "x86-64-v3".
+#define NNCORE_HAS(feature) __builtin_cpu_supports(feature)
+#define NNCORE_EACH_SET(SET)                                                                                           \
+  NNCORE_IF(NNCORE_SET_AVX512, SET(avx512, NNCORE_HAS("avx512f") && NNCORE_HAS("avx512bw") &&                          \
+                                               NNCORE_HAS("avx512dq") && NNCORE_HAS("avx512vl") && NNCORE_HAS("fma"))) \
+  NNCORE_IF(NNCORE_SET_AVX2, SET(avx2, NNCORE_HAS("avx2") && NNCORE_HAS("fma")))                                       \
+  NNCORE_IF(1, SET(baseline, true))
+
+#define NNCORE_IF(condition, ...) NNCORE_IF_VALUE(condition, __VA_ARGS__)
+#define NNCORE_IF_VALUE(condition, ...) NNCORE_IF_##condition(__VA_ARGS__)
+#define NNCORE_IF_0(...)
+#define NNCORE_IF_1(...) __VA_ARGS__
+
+#define NNCORE_DECLARE_SET(isa, usable)   \
+  namespace isa {                         \
+  extern const Kernels<float> kTableF32;  \
+  extern const Kernels<double> kTableF64; \
   }
-NNCORE_DECLARE_SET(baseline)
-#ifdef NNCORE_SET_AVX2
-NNCORE_DECLARE_SET(avx2)
-#endif
-#ifdef NNCORE_SET_AVX512
-NNCORE_DECLARE_SET(avx512)
-#endif
+NNCORE_EACH_SET(NNCORE_DECLARE_SET)
 #undef NNCORE_DECLARE_SET
 
 struct KernelSet {
@@ -36,18 +44,10 @@ struct KernelSet {
 /// Those this CPU can run, best first.
 inline std::vector<KernelSet> usable_sets() {
   std::vector<KernelSet> sets;
-  // Feature by feature, as they are compiled for: older clang does not know "x86-64-v3".
-#ifdef NNCORE_SET_AVX512
-  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (avx512 && __builtin_cpu_supports("fma")) sets.push_back({&avx512::kTableF32, &avx512::kTableF64});
-#endif
-#ifdef NNCORE_SET_AVX2
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    sets.push_back({&avx2::kTableF32, &avx2::kTableF64});
-  }
-#endif
-  sets.push_back({&baseline::kTableF32, &baseline::kTableF64});
+#define NNCORE_ADD_SET(isa, usable) \
+  if (usable) sets.push_back({&isa::kTableF32, &isa::kTableF64});
+  NNCORE_EACH_SET(NNCORE_ADD_SET)
+#undef NNCORE_ADD_SET
   return sets;
 }
 

@@ -2,9 +2,6 @@
 #include "kernels/groups.hpp"
 #include "kernels/simd/simd.hpp"
 
-#define NNCORE_TEXT_OF(name) #name
-#define NNCORE_TEXT(name) NNCORE_TEXT_OF(name)
-
 namespace nncore::NNCORE_ISA {
 namespace {
 

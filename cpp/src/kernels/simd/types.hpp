@@ -1,6 +1,6 @@
 /// What an instruction set has to define for the kernels: facts, and operations on one native register of float or of
-/// double. vec.hpp picks a set by the compiler's flags and makes Vec<T>, Mask<T>, IntVec<T>, FirstLanes<T> of it. A new
-/// set is a header beside avx2.hpp, a case in vec.hpp, and its lines in CMakeLists.txt and kernels/sets.hpp.
+/// double. vec.hpp includes the header named like the set and makes Vec<T>, Mask<T>, IntVec<T>, FirstLanes<T> of it. A
+/// new set is a header beside avx2.hpp, a line in kernels/sets.hpp and a line in cpp/cmake/KernelSets.cmake.
 ///
 /// Facts:
 ///   kVectorBytes   size of a register

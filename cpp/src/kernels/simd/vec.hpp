@@ -2,15 +2,9 @@
 /// that are in use, with their loads, stores and operators.
 #pragma once
 
-#if defined(__AVX512F__)
-#include "kernels/simd/avx512.hpp"
-#elif defined(__AVX2__)
-#include "kernels/simd/avx2.hpp"
-#elif defined(__SSE2__)
-#include "kernels/simd/sse2.hpp"
-#else
-#include "kernels/simd/any.hpp"
-#endif
+#define NNCORE_TEXT_OF(name) #name
+#define NNCORE_TEXT(name) NNCORE_TEXT_OF(name)
+#include NNCORE_TEXT(kernels/simd/NNCORE_ISA.hpp)  // the header of the set
 
 namespace nncore::NNCORE_ISA {
 namespace {
