@@ -3,7 +3,8 @@
 ///   NAME_check [--isa NAME] [PROBLEM...]           checks these problems, else all, with the named kernels, else each
 ///   NAME_check [--isa NAME] --bench [PROBLEM...]   times them, where a program can
 ///
-/// A problem is a kernel, its sizes and a type, as gemm_forward:m10n30k784:f32. A failure prints the line that repeats it.
+/// A problem is a kernel, its sizes and a type, as gemm_forward:m10n30k784:f32. A failure prints the line that repeats
+/// it.
 #pragma once
 
 #include <algorithm>
@@ -56,7 +57,8 @@ inline Problem parse(const std::string& text) {
   const char* at = text.c_str() + colon + 1;
   char name[16];
   long long size;
-  for (int used = 0; std::sscanf(at, "%15[a-z]%lld%n", name, &size, &used) == 2; at += used) p.sizes.emplace_back(name, size);
+  for (int used = 0; std::sscanf(at, "%15[a-z]%lld%n", name, &size, &used) == 2; at += used)
+    p.sizes.emplace_back(name, size);
   if (*at != ':' || (p.type != "f32" && p.type != "f64")) refuse("not a problem", text);
   return p;
 }
@@ -136,7 +138,8 @@ template <class List, class Check, class Timed, class Bench>
 int check_main(const char* program, int count, char** values, List list, Check check, Timed timed, Bench bench) {
   const Arguments asked(count, values, "--bench");
   if (!asked.option_given) return report_faults(), run_problems(program, asked, list, check);
-  return run_problems(program, asked, timed, [&](const auto& kernels, const Problem& p) { return bench(kernels, p), 0; });
+  return run_problems(program, asked, timed,
+                      [&](const auto& kernels, const Problem& p) { return bench(kernels, p), 0; });
 }
 
 }  // namespace nncore::check

@@ -144,9 +144,9 @@ int check_db(const Kernels<T>& kernels, const ConvArrays<T>& a) {
   return compare_bits(cut, db);
 }
 
-/// x and w into blocks and back, and weights turned round: copies, so every number is compared.
+/// x and w into blocks and back, and weights rotated by 180 degrees: copies, so every number is compared.
 template <class T>
-int check_turns(const Kernels<T>& kernels, const ConvArrays<T>& a) {
+int check_layout(const Kernels<T>& kernels, const ConvArrays<T>& a) {
   const ConvShape &s = a.s, back = s.backward();
   const ConvLayoutKernels<T>& layout = kernels.conv_layout;
   const int64_t b = kernels.lanes, L = s.H * s.W, blocks = blocks_of(s.K, b), size = packed_size(s, b);
@@ -187,7 +187,7 @@ int check(const Kernels<T>& kernels, const Problem& p) {
   if (p.kernel == "bwd_d") return check_dx(kernels, a);
   if (p.kernel.starts_with("bwd_w")) return check_dw(kernels, a, plain);
   if (p.kernel == "bwd_b") return check_db(kernels, a);
-  if (p.kernel == "turn") return check_turns(kernels, a);
+  if (p.kernel == "layout") return check_layout(kernels, a);
   return check_forward(kernels, a, plain, true) + check_forward(kernels, a, plain, false);
 }
 
@@ -204,7 +204,8 @@ void bench(const Kernels<T>& kernels, const Problem& p) {
     if (p.kernel == "fwd") kernels.conv.forward(s, rows, x.get(), w.get(), bias.get(), y.get());
     else if (p.kernel == "fwd_plain") kernels.plain_conv.forward(s, rows, x.get(), w.get(), bias.get(), y.get());
     else if (p.kernel == "bwd_d") kernels.conv.forward(back, back_rows, y.get(), flipped.get(), nullptr, x.get());
-    else if (p.kernel == "bwd_w") kernels.conv.weight_gradient(s, {N, 0, out, 0, in, 0, taps}, x.get(), y.get(), w.get());
+    else if (p.kernel == "bwd_w")
+      kernels.conv.weight_gradient(s, {N, 0, out, 0, in, 0, taps}, x.get(), y.get(), w.get());
     else if (p.kernel == "bwd_w_plain")
       kernels.plain_conv.weight_gradient(s, {N, 0, out, 0, s.C, 0, taps}, x.get(), y.get(), w.get());
     else if (p.kernel == "bwd_b") kernels.conv.bias_gradient(s, N, 0, out, y.get(), bias.get());
@@ -233,8 +234,9 @@ std::vector<Problem> all_problems() {
       {16, 3, 6, 48, 3, 3, 1, 1},    {12, 4, 1, 10, 3, 3, 1, 1},   {1, 28, 28, 32, 5, 5, 2, 2},
       {32, 14, 14, 64, 5, 5, 2, 2},  {3, 16, 32, 32, 3, 3, 1, 1},  {64, 16, 16, 64, 3, 3, 1, 1}};
   std::vector<Problem> problems = {conv_problem("fwd", 0, shapes[1])};
-  for (const char* kernel : {"fwd", "bwd_d", "bwd_w", "fwd_plain", "bwd_w_plain", "bwd_b", "turn"})
-    for (const ConvShape& s : shapes) problems.push_back(conv_problem(kernel, s.C * s.H * s.W * s.K > 20000 ? 1 : 3, s));
+  for (const char* kernel : {"fwd", "bwd_d", "bwd_w", "fwd_plain", "bwd_w_plain", "bwd_b", "layout"})
+    for (const ConvShape& s : shapes)
+      problems.push_back(conv_problem(kernel, s.C * s.H * s.W * s.K > 20000 ? 1 : 3, s));
   return problems;
 }
 

@@ -1,4 +1,5 @@
-/// Problems of convolutions, such as fwd:mb50ic32oc64ih14iw14kh5kw5ph2pw2:f32, and the plain loops that say what is right.
+/// Problems of convolutions, such as fwd:mb50ic32oc64ih14iw14kh5kw5ph2pw2:f32, and the plain loops that say what is
+/// right.
 #pragma once
 
 #include "kernels/conv/conv.hpp"
@@ -12,7 +13,8 @@ inline Problem conv_problem(const char* kernel, int64_t images, const ConvShape&
 }
 inline ConvShape shape_of(const Problem& p) {
   const ConvShape s = {p["ic"], p["ih"], p["iw"], p["oc"], p["kh"], p["kw"], p["ph"], p["pw"]};
-  if (std::min({s.C, s.H, s.W, s.K, s.kh, s.kw}) < 1 || std::min({p["mb"], s.OH(), s.OW()}) < 0) refuse("no shape", p.text());
+  if (std::min({s.C, s.H, s.W, s.K, s.kh, s.kw}) < 1 || std::min({p["mb"], s.OH(), s.OW()}) < 0)
+    refuse("no shape", p.text());
   return s;
 }
 

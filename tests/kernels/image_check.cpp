@@ -1,5 +1,5 @@
-/// Gathered columns, convolutions of few rows and poolings against plain loops, in guarded memory: sizes around the edges
-/// of registers.
+/// Gathered columns, convolutions of few rows and poolings against plain loops, in guarded memory: sizes around the
+/// edges of registers.
 #include "kernels/conv/im2col.hpp"
 #include "kernels/pool/pool.hpp"
 #include "values.hpp"
@@ -32,7 +32,8 @@ int check_columns(const Kernels<T>& kernels, int64_t width, int64_t L, int64_t l
   for (int64_t l = 0; l < L; ++l) offset.push_back((l * 5) % 11);
   Guarded<T> x(far + 11 + kernels.lanes), out(L * width + kernels.lanes - 1);
   fill(x, 3);
-  kernels.im2col.pack_panel(L, width, offset.data(), static_cast<int64_t>(runs.size()), runs.data(), x.data(), out.data());
+  kernels.im2col.pack_panel(L, width, offset.data(), static_cast<int64_t>(runs.size()), runs.data(), x.data(),
+                            out.data());
   for (int64_t l = 0; l < L; ++l) {
     int64_t j = l * width;
     for (const Run& run : runs)
@@ -51,7 +52,9 @@ int check_correlate(const Kernels<T>& kernels, int64_t n, int64_t L) {
   fill(x, 4), fill(w, 5);
   kernels.im2col.correlate(n, L, T(2), w.data(), offset.data(), x.data(), y.data());
   for (int64_t i = 0; i < n; ++i) {
-    const auto term = [&](int64_t l) { return static_cast<long double>(w[l]) * x[offset[static_cast<std::size_t>(l)] + i]; };
+    const auto term = [&](int64_t l) {
+      return static_cast<long double>(w[l]) * x[offset[static_cast<std::size_t>(l)] + i];
+    };
     if (!close_sum(y[i], 2, L, term)) return fail("y", i);
   }
   return check_fronts(y);
@@ -110,6 +113,7 @@ int check(const Kernels<T>& kernels, const Problem& p) {
 
 int main(int argc, char** argv) {
   using namespace nncore::check;
-  return check_main("image_check", argc, argv, [](const auto& kernels) { return problems(kernels.lanes, kernels.panel); },
-                    [](const auto& kernels, const Problem& p) { return check(kernels, p); });
+  return check_main(
+      "image_check", argc, argv, [](const auto& kernels) { return problems(kernels.lanes, kernels.panel); },
+      [](const auto& kernels, const Problem& p) { return check(kernels, p); });
 }

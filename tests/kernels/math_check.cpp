@@ -40,14 +40,16 @@ template <class T>
 std::vector<Function<T>> functions() {
   using W = typename Wide<T>::Type;
   using K = ElementwiseKernels<T>;
-  return {{"exp", [](const K& k) { return k.exp; }, [](W x) { return std::exp(x); }, -746, 710},
-          {"log", [](const K& k) { return k.log; }, [](W x) { return std::log(x); }, 0.25, 4},
-          {"tanh", [](const K& k) { return k.tanh.forward; }, [](W x) { return std::tanh(x); }, -20, 20},
-          {"sigmoid", [](const K& k) { return k.sigmoid.forward; }, [](W x) { return 1 / (1 + std::exp(-x)); }, -746, 40},
-          {"elu", [](const K& k) { return k.elu.forward; }, [](W x) { return x > 0 ? x : std::expm1(x); }, -40, 1},
-          {"softplus", [](const K& k) { return k.softplus.forward; }, [](W x) { return x > 20 ? x : std::log1p(std::exp(x)); }, -746, 21},
-          {"silu", [](const K& k) { return k.silu.forward; }, [](W x) { return x / (1 + std::exp(-x)); }, -750, 40},
-          {"gelu", [](const K& k) { return k.gelu.forward; }, gelu<W>, -39, 10}};
+  return {
+      {"exp", [](const K& k) { return k.exp; }, [](W x) { return std::exp(x); }, -746, 710},
+      {"log", [](const K& k) { return k.log; }, [](W x) { return std::log(x); }, 0.25, 4},
+      {"tanh", [](const K& k) { return k.tanh.forward; }, [](W x) { return std::tanh(x); }, -20, 20},
+      {"sigmoid", [](const K& k) { return k.sigmoid.forward; }, [](W x) { return 1 / (1 + std::exp(-x)); }, -746, 40},
+      {"elu", [](const K& k) { return k.elu.forward; }, [](W x) { return x > 0 ? x : std::expm1(x); }, -40, 1},
+      {"softplus", [](const K& k) { return k.softplus.forward; },
+       [](W x) { return x > 20 ? x : std::log1p(std::exp(x)); }, -746, 21},
+      {"silu", [](const K& k) { return k.silu.forward; }, [](W x) { return x / (1 + std::exp(-x)); }, -750, 40},
+      {"gelu", [](const K& k) { return k.gelu.forward; }, gelu<W>, -39, 10}};
 }
 
 /// |got - want| in units of the last place that T has at `want`; inf counts as the power of two after the largest T.

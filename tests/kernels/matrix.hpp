@@ -10,7 +10,9 @@ struct Sizes {
   int64_t m, n, k;
   explicit Sizes(const Problem& p) : m(p["m"]), n(p["n"]), k(p["k"]) {}
 };
-inline Problem product(const char* kernel, int64_t m, int64_t n, int64_t k) { return {kernel, {{"m", m}, {"n", n}, {"k", k}}}; }
+inline Problem product(const char* kernel, int64_t m, int64_t n, int64_t k) {
+  return {kernel, {{"m", m}, {"n", n}, {"k", k}}};
+}
 
 /// A matrix of rows `ld` apart inside guarded memory. The gaps of an input hold NaN, those of an output a pattern.
 template <class T>

@@ -16,10 +16,10 @@ bool near(T got, Wide want, Wide allowed) {
 
 /// Rows and columns of a in memory, then the other way round; a register lies behind every row of c.
 template <class T>
-int check_product(const Kernels<T>& kernels, int64_t M, int64_t N, int64_t R, bool turned) {
+int check_product(const Kernels<T>& kernels, int64_t M, int64_t N, int64_t R, bool transposed) {
   const int64_t L = kernels.lanes, row = N + 1;
   ModelBatchProduct p = {M, N, R, R, 1, R, 1, row, 1, false, false};
-  if (turned) p.a_row = 1, p.a_term = M, p.b_row = 1, p.b_term = N;
+  if (transposed) p.a_row = 1, p.a_term = M, p.b_row = 1, p.b_term = N;
   Guarded<T> a(M * R * L), b(N * R * L), start((M * row - 1) * L), gate(start.size()), c(start.size());
   Numbers numbers(static_cast<uint64_t>(M * 100 + N * 10 + R));
   for (Guarded<T>* array : {&a, &b, &start, &gate}) numbers.fill(*array, 1);
@@ -40,7 +40,8 @@ int check_product(const Kernels<T>& kernels, int64_t M, int64_t N, int64_t R, bo
           }
           Wide sum = add ? start[i] : T(0), size = std::fabs(sum);
           for (int64_t r = 0; r < R; ++r) {
-            const Wide term = static_cast<Wide>(a[(m * p.a_row + r * p.a_term) * L + l]) * b[(n * p.b_row + r * p.b_term) * L + l];
+            const Wide term =
+                static_cast<Wide>(a[(m * p.a_row + r * p.a_term) * L + l]) * b[(n * p.b_row + r * p.b_term) * L + l];
             sum += term, size += std::fabs(term);
           }
           if (relu) sum = std::fmax(sum, Wide(0));
@@ -51,24 +52,25 @@ int check_product(const Kernels<T>& kernels, int64_t M, int64_t N, int64_t R, bo
   return check_fronts(a, b, gate, c);
 }
 
-/// What a loss says of one sample: its terms, how many outputs are right, the derivative by each output.
-struct Judged {
+/// The loss of one sample by plain loops: the sum of its terms, how many outputs are right, the derivative by each
+/// output.
+struct Verdict {
   Wide loss = 0, right = 0;
   std::vector<Wide> slope;
 };
 
-Judged cross_entropy(const std::vector<Wide>& z, const std::vector<Wide>& y) {
+Verdict cross_entropy(const std::vector<Wide>& z, const std::vector<Wide>& y) {
   const size_t label = static_cast<size_t>(y[0]);
   const auto most = std::max_element(z.begin(), z.end());  // the first of several
   Wide sum = 0;
   for (Wide x : z) sum += std::exp(x - *most);
-  Judged sample{std::log(sum) + *most - z[label], Wide(most - z.begin() == static_cast<int64_t>(label)), {}};
+  Verdict sample{std::log(sum) + *most - z[label], Wide(most - z.begin() == static_cast<int64_t>(label)), {}};
   for (size_t c = 0; c < z.size(); ++c) sample.slope.push_back(std::exp(z[c] - *most) / sum - (c == label ? 1 : 0));
   return sample;
 }
 
-Judged squares(const std::vector<Wide>& z, const std::vector<Wide>& y) {
-  Judged sample;
+Verdict squares(const std::vector<Wide>& z, const std::vector<Wide>& y) {
+  Verdict sample;
   for (size_t c = 0; c < z.size(); ++c) {
     sample.loss += (z[c] - y[c]) * (z[c] - y[c]), sample.right += z[c] == y[c];
     sample.slope.push_back(2 * (z[c] - y[c]));
@@ -76,8 +78,8 @@ Judged squares(const std::vector<Wide>& z, const std::vector<Wide>& y) {
   return sample;
 }
 
-Judged logits(const std::vector<Wide>& z, const std::vector<Wide>& y) {
-  Judged sample;
+Verdict logits(const std::vector<Wide>& z, const std::vector<Wide>& y) {
+  Verdict sample;
   for (size_t c = 0; c < z.size(); ++c) {
     sample.loss += (1 - y[c]) * z[c] + std::log1p(std::exp(-z[c])), sample.right += (z[c] >= 0) == (y[c] > 0.5L);
     sample.slope.push_back(1 / (1 + std::exp(-z[c])) - y[c]);
@@ -91,7 +93,7 @@ int check_loss(const Kernels<T>& kernels, const std::string& name, int64_t S, in
   const auto kernel = labels              ? kernels.model_batch.cross_entropy
                       : name == "squares" ? kernels.model_batch.squares
                                           : kernels.model_batch.logits;
-  const auto twin = labels ? cross_entropy : name == "squares" ? squares : logits;
+  const auto reference = labels ? cross_entropy : name == "squares" ? squares : logits;
   const int64_t L = kernels.lanes, row = S + 1, targets = labels ? 1 : C;
   Guarded<T> z((C * row - 1) * L), dz(z.size()), y((targets * row - 1) * L);
   Guarded<double> loss(L), right(L);
@@ -118,11 +120,12 @@ int check_loss(const Kernels<T>& kernels, const std::string& name, int64_t S, in
       std::vector<Wide> outputs, wanted;
       for (int64_t c = 0; c < C; ++c) outputs.push_back(z[(c * row + s) * L + l]);
       for (int64_t c = 0; c < targets; ++c) wanted.push_back(y[(c * row + s) * L + l]);
-      const Judged sample = twin(outputs, wanted);
+      const Verdict sample = reference(outputs, wanted);
       want += sample.loss, hits += sample.right, size += std::fabs(sample.loss) + 1;
       for (int64_t c = 0; c < C; ++c) {
         const Wide slope = sample.slope[static_cast<size_t>(c)];
-        if (!near(dz[(c * row + s) * L + l], scale * slope, 8 * (1 + std::fabs(slope)))) return fail("wrong dz", c, s, l);
+        if (!near(dz[(c * row + s) * L + l], scale * slope, 8 * (1 + std::fabs(slope))))
+          return fail("wrong dz", c, s, l);
       }
     }
     if (!near(static_cast<T>(loss[l]), want, 16 * size)) return fail("wrong loss", l);
@@ -165,7 +168,8 @@ int compare_updates(int64_t lanes, int64_t n, Run run) {
   Numbers numbers(static_cast<uint64_t>(n));
   for (Guarded<T>* array : {&w, &g, &a, &b, &c}) numbers.fill(*array, 1);
   for (int64_t i = 0; i < b.size(); ++i) b[i] = std::fabs(b[i]), c[i] = std::fabs(c[i]);
-  const std::pair<Guarded<T>*, Guarded<T>*> arrays[] = {{&w, &one_w}, {&g, &one_g}, {&a, &one_a}, {&b, &one_b}, {&c, &one_c}};
+  const std::pair<Guarded<T>*, Guarded<T>*> arrays[] = {
+      {&w, &one_w}, {&g, &one_g}, {&a, &one_a}, {&b, &one_b}, {&c, &one_c}};
   std::vector<T> alone;
   for (int64_t l = 0; l < lanes; ++l) {
     for (const auto& [all, one] : arrays)
@@ -193,11 +197,14 @@ int check_updates(const Kernels<T>& kernels, int64_t n) {
           const double x = static_cast<double>(l + 1) / 20;
           steps.push_back({x, momentum ? 1 - x : 0, x / 2, l % 2 ? x / 10 : 0, nesterov, first});
         }
-        failures += compare_updates<T>(kernels.lanes, n, [&](int64_t count, int64_t lane, T* w, const T* g, T* v, T*, T*) {
-          T* velocity = momentum ? v : nullptr;
-          if (lane < 0) kernels.update.sgd_model_batch(count, steps.data(), w, g, velocity);
-          else kernels.update.sgd(count, steps[static_cast<size_t>(lane)], w, g, velocity);
-        });
+        failures +=
+            compare_updates<T>(kernels.lanes, n, [&](int64_t count, int64_t lane, T* w, const T* g, T* v, T*, T*) {
+              T* velocity = momentum ? v : nullptr;
+              if (lane < 0)
+                kernels.update.sgd_model_batch(count, steps.data(), w, g, velocity);
+              else
+                kernels.update.sgd(count, steps[static_cast<size_t>(lane)], w, g, velocity);
+            });
       }
   for (bool amsgrad : {false, true})
     for (bool inside : {false, true}) {
@@ -206,11 +213,14 @@ int check_updates(const Kernels<T>& kernels, int64_t n) {
         const double x = static_cast<double>(l + 1) / 20;
         steps.push_back({x, 1 - x, 1 - x / 2, x / 100, l % 2 ? x / 10 : 0, l % 3 ? 1 - x / 50 : 1, x, x / 2, inside});
       }
-      failures += compare_updates<T>(kernels.lanes, n, [&](int64_t count, int64_t lane, T* w, const T* g, T* m, T* v, T* most) {
-        T* v_max = amsgrad ? most : nullptr;
-        if (lane < 0) kernels.update.adam_model_batch(count, steps.data(), w, g, m, v, v_max);
-        else kernels.update.adam(count, steps[static_cast<size_t>(lane)], w, g, m, v, v_max);
-      });
+      failures +=
+          compare_updates<T>(kernels.lanes, n, [&](int64_t count, int64_t lane, T* w, const T* g, T* m, T* v, T* most) {
+            T* v_max = amsgrad ? most : nullptr;
+            if (lane < 0)
+              kernels.update.adam_model_batch(count, steps.data(), w, g, m, v, v_max);
+            else
+              kernels.update.adam(count, steps[static_cast<size_t>(lane)], w, g, m, v, v_max);
+          });
     }
   return failures;
 }
@@ -220,7 +230,8 @@ std::vector<Problem> problems() {
   for (int64_t M = 1; M <= 9; ++M)
     for (int64_t N = 1; N <= 9; ++N)
       for (int64_t R : {1, 2, 3, 20})
-        for (const char* kernel : {"product", "turned_product"}) all.push_back({kernel, {{"m", M}, {"n", N}, {"r", R}}});
+        for (const char* kernel : {"product", "transposed_product"})
+          all.push_back({kernel, {{"m", M}, {"n", N}, {"r", R}}});
   for (const char* kernel : {"cross_entropy", "squares", "logits"})
     for (int64_t S = 1; S <= 8; ++S)
       for (int64_t C : {1, 2, 3, 4, 10}) all.push_back({kernel, {{"s", S}, {"c", C}}});
@@ -232,7 +243,8 @@ std::vector<Problem> problems() {
 
 template <class T>
 int check(const Kernels<T>& kernels, const Problem& p) {
-  if (p.kernel.ends_with("product")) return check_product(kernels, p["m"], p["n"], p["r"], p.kernel == "turned_product");
+  if (p.kernel.ends_with("product"))
+    return check_product(kernels, p["m"], p["n"], p["r"], p.kernel == "transposed_product");
   if (p.kernel == "penalty") return check_penalty(kernels, p["c"], p["k"]);
   if (p.kernel == "updates") return check_updates(kernels, p["n"]);
   return check_loss(kernels, p.kernel, p["s"], p["c"]);

@@ -95,8 +95,9 @@ int check_activation(const Activation<T>& f, int64_t n) {
   const Guarded<T>& saved = f.from_x ? x : y;
   backward(n, a, saved.data(), dy.data(), dx.data());
   for (int64_t i = 0; i < n; ++i)  // 1 - y^2 cancels where the function is flat: the error is measured against dy
-    if (!close(dx[i], f.df(saved[i], dy[i], a[0]), 4) && !(std::fabs(dx[i] - static_cast<T>(f.df(saved[i], dy[i], a[0]))) <=
-                                                   4 * std::numeric_limits<T>::epsilon() * std::fabs(dy[i])))
+    if (!close(dx[i], f.df(saved[i], dy[i], a[0]), 4) &&
+        !(std::fabs(dx[i] - static_cast<T>(f.df(saved[i], dy[i], a[0]))) <=
+          4 * std::numeric_limits<T>::epsilon() * std::fabs(dy[i])))
       return failures + fail("wrong gradient", i);
   failures += check_cuts(n, dx, again, [&](int64_t i, int64_t end, T* out) {
     backward(end - i, a, saved.data() + i, dy.data() + i, out + i);
@@ -197,7 +198,8 @@ int check_channels(const Kernels<T>& kernels, int64_t C, int64_t L) {
         sum += x[i], square += d * d, product += dy[i] * d, sizes += std::fabs(x[i]) + d * d + std::fabs(dy[i] * d);
         const Wide allowed = 64 * static_cast<Wide>(std::numeric_limits<T>::epsilon());
         if (!(std::fabs(y[i] - (e * scale[c] + level[c])) <= allowed)) return fail("channel_affine", i);
-        if (!(std::fabs(dx[i] - scale[c] * (dy[i] - level[c] - slope[c] * e)) <= allowed)) return fail("channel_gradient", i);
+        if (!(std::fabs(dx[i] - scale[c] * (dy[i] - level[c] - slope[c] * e)) <= allowed))
+          return fail("channel_gradient", i);
       }
     const Wide allowed = static_cast<Wide>(N * L) * sizes * static_cast<Wide>(std::numeric_limits<double>::epsilon());
     if (!(std::fabs(sums[c] - sum) <= allowed)) return fail("channel_sums", c);
@@ -221,10 +223,13 @@ int check(const Kernels<T>& kernels, const Problem& p) {
 template <class T>
 std::vector<Problem> problems(const Kernels<T>& kernels) {
   std::vector<Problem> all = by_size({"sums", "helpers"});
+  size_t kernels_listed = 0;
   for (const auto& f : activations(kernels.elementwise)) {
+    kernels_listed += f.kernels.backward ? 2 : 1;
     const std::vector<Problem> own = by_size({f.name});
     all.insert(all.end(), own.begin(), own.end());
   }
+  if (sizeof kernels.elementwise != kernels_listed * sizeof kernels.elementwise.exp) refuse("not listed", "a function");
   for (const Problem& p : by_size({""})) {
     all.push_back({"channels", {{"c", p["n"]}, {"l", 1}}});
     all.push_back({"channels", {{"c", 5}, {"l", p["n"]}}});

@@ -31,9 +31,9 @@ void fill_rows(Guarded<T>& z, int64_t rows, int64_t C, bool special) {
 }
 
 template <class T>
-struct RowTwin {
+struct RowReference {
   Wide max, log_sum;
-  RowTwin(const T* z, int64_t C) : max(z[0]) {
+  RowReference(const T* z, int64_t C) : max(z[0]) {
     for (int64_t c = 0; c < C; ++c) max = z[c] > max || z[c] != z[c] ? z[c] : max;
     Wide sum = 0;
     for (int64_t c = 0; c < C; ++c) sum += std::exp(static_cast<Wide>(z[c]) - max);
@@ -70,9 +70,9 @@ int check_forward(const Kernels<T>& kernels, int64_t rows, int64_t C, bool logar
   fill_rows(z, rows, C, true);
   kernel(rows, C, z.data(), y.data());
   for (int64_t r = 0; r < rows; ++r) {
-    const RowTwin<T> twin(z.data() + r * C, C);
+    const RowReference<T> reference(z.data() + r * C, C);
     for (int64_t c = 0; c < C; ++c) {
-      const Wide log_y = twin.log_softmax(z[r * C + c]), room = 8 + static_cast<Wide>(C) / 4;
+      const Wide log_y = reference.log_softmax(z[r * C + c]), room = 8 + static_cast<Wide>(C) / 4;
       // the rounding of z - m grows with its size and comes out as a relative error of exp(z - m)
       const Wide spread = std::isfinite(log_y) ? std::fabs(log_y) : 0;
       const bool good = logarithm ? near(y[r * C + c], log_y, 1 + spread, room)
@@ -128,11 +128,11 @@ int check_cross_entropy(const Kernels<T>& kernels, int64_t rows, int64_t C, bool
   kernels.softmax.cross_entropy_values(rows, C, z.data(), labels.data(), values.data());
   Wide want_loss = 0, size = 0;
   for (int64_t r = 0; r < rows; ++r) {
-    const RowTwin<T> twin(z.data() + r * C, C);
-    const Wide row_loss = -twin.log_softmax(z[r * C + labels[r]]);
+    const RowReference<T> reference(z.data() + r * C, C);
+    const Wide row_loss = -reference.log_softmax(z[r * C + labels[r]]);
     want_loss += row_loss, size += 1 + std::fabs(row_loss);
     for (int64_t c = 0; c < C; ++c) {
-      const Wide log_y = twin.log_softmax(z[r * C + c]), hot = c == labels[r] ? 1 : 0;
+      const Wide log_y = reference.log_softmax(z[r * C + c]), hot = c == labels[r] ? 1 : 0;
       const Wide spread = std::isfinite(log_y) ? std::fabs(log_y) : 0;
       const Wide part = std::exp(log_y), room = 8 + static_cast<Wide>(C) / 4;
       const int64_t i = r * C + c;

@@ -1,5 +1,5 @@
-/// Summaries, squares and histograms against plain loops, on arrays that end at guard pages, so that they begin at every
-/// alignment: ordinary numbers, some or all of them not finite, denormal ones, all equal.
+/// Summaries, squared distances and histograms against plain loops, on arrays that end at guard pages, so that they
+/// begin at every alignment: ordinary numbers, some or all of them not finite, denormal ones, all equal.
 #include "kernels/reduce/statistics.hpp"
 #include "values.hpp"
 
@@ -15,7 +15,8 @@ void fill(Guarded<T>& x, std::string_view content) {
   for (int64_t i = 0; i < x.size(); ++i) {
     if (content == "equal") x[i] = T(0.3);
     if (content == "denormal") x[i] = static_cast<T>(i % 5 - 2) * Limits::denorm_min();
-    if (content == "nonfinite") x[i] = i % 3 == 0 ? Limits::quiet_NaN() : i % 3 == 1 ? Limits::infinity() : -Limits::infinity();
+    if (content == "nonfinite")
+      x[i] = i % 3 == 0 ? Limits::quiet_NaN() : i % 3 == 1 ? Limits::infinity() : -Limits::infinity();
   }
   if (content == "ordinary" && x.size() > 1) x[0] = T(2), x[1] = T(-2);
 }
@@ -29,7 +30,8 @@ int check_summary(const Kernels<T>& kernels, const Guarded<T>& x) {
     for (int64_t i = 0; i < x.size(); ++i) {
       const double v = x[i];
       want.zeros += v == 0, want.nonfinite += !std::isfinite(v), want.outside += v < low || v > high;
-      if (std::isfinite(v)) want.min = std::fmin(want.min, v), want.max = std::fmax(want.max, v), sum += v, size += std::fabs(v);
+      if (std::isfinite(v))
+        want.min = std::fmin(want.min, v), want.max = std::fmax(want.max, v), sum += v, size += std::fabs(v);
     }
     const RangeSummary got = kernels.statistics.summarize(x.size(), x.data(), low, high);
     if (got.min != want.min || got.max != want.max) return fail("wrong ends");
@@ -46,8 +48,10 @@ int check_squares(const Kernels<T>& kernels, const Guarded<T>& x) {
   for (double center : {0.0, 0.125, -3.0}) {
     long double sum = 0;
     for (int64_t i = 0; i < x.size(); ++i)
-      if (std::isfinite(x[i])) sum += (static_cast<long double>(x[i]) - center) * (static_cast<long double>(x[i]) - center);
-    if (!close(kernels.statistics.sum_squared_distances(x.size(), x.data(), center), sum, 4 + static_cast<long double>(x.size())))
+      if (std::isfinite(x[i]))
+        sum += (static_cast<long double>(x[i]) - center) * (static_cast<long double>(x[i]) - center);
+    if (!close(kernels.statistics.sum_squared_distances(x.size(), x.data(), center), sum,
+               4 + static_cast<long double>(x.size())))
       return fail("wrong squares");
   }
   return 0;

@@ -24,9 +24,9 @@ struct Parameter {
 template <class T, class Kernel, class Rule>
 int check_update(int64_t n, Kernel kernel, Rule rule) {
   Parameter<T> whole(n), cut(n);
-  Parameter<double> twin(n);
+  Parameter<double> reference(n);
   for (int64_t i = 0; i < n; ++i) {
-    twin.w[i] = whole.w[i], twin.a[i] = whole.a[i], twin.b[i] = whole.b[i], twin.c[i] = whole.c[i];
+    reference.w[i] = whole.w[i], reference.a[i] = whole.a[i], reference.b[i] = whole.b[i], reference.c[i] = whole.c[i];
   }
   for (int t = 1; t <= 5; ++t) {
     whole.new_gradient(t), cut.new_gradient(t);
@@ -35,16 +35,19 @@ int check_update(int64_t n, Kernel kernel, Rule rule) {
       const int64_t count = i + step < n ? step : n - i;
       kernel(t, count, cut.w.data() + i, cut.g.data() + i, cut.a.data() + i, cut.b.data() + i, cut.c.data() + i);
     }
-    for (int64_t i = 0; i < n; ++i) rule(t, twin.w[i], double{whole.g[i]}, twin.a[i], twin.b[i], twin.c[i]);
+    for (int64_t i = 0; i < n; ++i)
+      rule(t, reference.w[i], double{whole.g[i]}, reference.a[i], reference.b[i], reference.c[i]);
   }
   Guarded<T> gradient(n);
   Numbers(5 + 77).fill(gradient, 0.5);
   for (int64_t i = 0; i < n; ++i) {
     if (!same_bits(gradient[i], whole.g[i])) return fail("the gradient was changed", i);
-    const Wide scale = std::fmax(1.0, std::fabs(twin.w[i]) + std::fabs(twin.a[i]));
+    const Wide scale = std::fmax(1.0, std::fabs(reference.w[i]) + std::fabs(reference.a[i]));
     const Wide allowed = 40 * static_cast<Wide>(std::numeric_limits<T>::epsilon()) * scale;
-    for (const auto& [got, want] : {std::pair{whole.w[i], twin.w[i]}, {whole.a[i], twin.a[i]}, {whole.b[i], twin.b[i]},
-                                    {whole.c[i], twin.c[i]}})
+    for (const auto& [got, want] : {std::pair{whole.w[i], reference.w[i]},
+                                    {whole.a[i], reference.a[i]},
+                                    {whole.b[i], reference.b[i]},
+                                    {whole.c[i], reference.c[i]}})
       if (!(std::fabs(static_cast<Wide>(got) - want) <= allowed)) return fail("wrong update", i);
     if (!same_bits(whole.w[i], cut.w[i]) || !same_bits(whole.a[i], cut.a[i]) || !same_bits(whole.b[i], cut.b[i]) ||
         !same_bits(whole.c[i], cut.c[i]))
@@ -125,7 +128,9 @@ int check_squares(const Kernels<T>& kernels, int64_t n) {
   int failures = check_rmsprop(kernels, n);
   failures += check_update<T>(
       n,
-      [&](int, int64_t count, T* w, const T* g, T*, T* sum, T*) { kernels.update.adagrad(count, {0.1, 1e-2, 0.05}, w, g, sum); },
+      [&](int, int64_t count, T* w, const T* g, T*, T* sum, T*) {
+        kernels.update.adagrad(count, {0.1, 1e-2, 0.05}, w, g, sum);
+      },
       [](int, double& w, double g, double&, double& sum, double&) {
         const double d = g + 0.05 * w;
         sum += d * d;
@@ -184,13 +189,15 @@ int check_moments(const Kernels<T>& kernels, int64_t n) {
           w = 0.9 * w - 0.01 * (rectified ? m / (std::sqrt(v) + 1e-2) : m);
         });
   return failures + check_update<T>(
-      n,
-      [&](int, int64_t count, T* w, const T* g, T* m, T*, T*) { kernels.update.lion(count, {0.01, 0.75, 0.5, 0.9}, w, g, m); },
-      [](int, double& w, double g, double& m, double&, double&) {
-        const double c = 0.75 * m + 0.25 * g;
-        w = 0.9 * w - 0.01 * (c > 0 ? 1 : c < 0 ? -1 : 0);
-        m = 0.5 * m + 0.5 * g;
-      });
+                        n,
+                        [&](int, int64_t count, T* w, const T* g, T* m, T*, T*) {
+                          kernels.update.lion(count, {0.01, 0.75, 0.5, 0.9}, w, g, m);
+                        },
+                        [](int, double& w, double g, double& m, double&, double&) {
+                          const double c = 0.75 * m + 0.25 * g;
+                          w = 0.9 * w - 0.01 * (c > 0 ? 1 : c < 0 ? -1 : 0);
+                          m = 0.5 * m + 0.5 * g;
+                        });
 }
 
 template <class T>
@@ -206,6 +213,10 @@ int check(const Kernels<T>& kernels, const Problem& p) {
 
 int main(int argc, char** argv) {
   using namespace nncore::check;
-  return check_main("update_check", argc, argv, [](const auto&) { return by_size({"sgd", "adam", "squares", "moments"}); },
-                    [](const auto& kernels, const Problem& p) { return check(kernels, p); });
+  return check_main(
+      "update_check", argc, argv,
+      [](const auto&) {
+        return by_size({"sgd", "adam", "squares", "moments"});
+      },
+      [](const auto& kernels, const Problem& p) { return check(kernels, p); });
 }

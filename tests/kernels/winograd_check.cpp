@@ -101,7 +101,8 @@ struct Arrays {
         conv.weight_gradient(product(range), {1, 0, K, 0, C, 0, 1, true}, v.data() + p * point(c.C, range),
                                   z.data() + p * point(c.K, range), part + p * s.weights(b));
     });
-    for (int64_t k = 0; k < K; ++k) winograd.weight_gradient_transform(s, k, k + 1, parts, u.size(), sums.data(), dw.data());
+    for (int64_t k = 0; k < K; ++k)
+      winograd.weight_gradient_transform(s, k, k + 1, parts, u.size(), sums.data(), dw.data());
 
     Tolerance<T> tolerance{c.kh};
     const auto each = [&](auto f) {

@@ -7,7 +7,7 @@
 namespace nncore::check {
 namespace {
 
-/// W^T (K, N) as panels, as table.hpp describes it.
+/// W^T (K, N) as panels, as kernels/gemm/gemm.hpp describes it.
 template <class T>
 void pack(const Matrix<T>& w, int64_t panel, Guarded<T>& packed) {
   T* out = packed.data();
@@ -103,7 +103,8 @@ int check_column_sums(const Kernels<T>& kernels, const Sizes& p, int64_t gap) {
   x.fill(8);
   kernels.gemm.column_sums(p.m, p.n, x.row(0), x.ld, out.data());
   for (int64_t j = 0; j < p.n; ++j) {
-    if (!close_sum(out[j], 0, p.m, [&](int64_t m) -> long double { return x.at(m, j); })) return fail("wrong sum", 0, j);
+    if (!close_sum(out[j], 0, p.m, [&](int64_t m) -> long double { return x.at(m, j); }))
+      return fail("wrong sum", 0, j);
     kernels.gemm.column_sums(p.m, 1, x.row(0) + j, x.ld, one.data());
     if (!same_bits(one[0], out[j])) return fail("cutting changes the bits", 0, j);
   }
@@ -136,9 +137,9 @@ int check(const Kernels<T>& kernels, const Problem& problem) {
   for (int64_t gap : {int64_t{0}, (p.m + p.n + p.k) % 2 == 0 ? int64_t{3} : int64_t{40}}) {
     if (problem.kernel == "gemm_forward") {
       failures += check_forward(kernels, p, gap, false) + check_forward(kernels, p, gap, true);
-    } else if (problem.kernel == "gemm_dw") {
+    } else if (problem.kernel == "gemm_weight_gradient") {
       failures += check_dw(kernels, p, gap);
-    } else if (problem.kernel == "gemm_dx") {
+    } else if (problem.kernel == "gemm_input_gradient") {
       failures += check_dx(kernels, p, gap);
     } else {
       failures += check_column_sums(kernels, p, gap);
@@ -156,7 +157,7 @@ struct Product {
   Aligned<T> x{p.m * p.k}, y{p.m * p.n}, w{p.k * p.n}, bias{p.n};
 
   void operator()() {
-    if (kernel == "gemm_dx") {
+    if (kernel == "gemm_input_gradient") {
       kernels.gemm.input_gradient(p.m, p.n, p.k, 0, p.k, y.get(), p.n, w.get(), x.get(), p.k);
     } else if (kernel == "column_sums") {
       kernels.gemm.column_sums(p.m, p.n, y.get(), p.n, bias.get());
@@ -191,7 +192,7 @@ std::vector<Problem> all_problems() {
   const int64_t real[][3] = {{1, 20, 2},   {160, 20, 2},   {16, 2, 20},    {10, 30, 784}, {10, 10, 30},
                              {5, 100, 300}, {43, 129, 70}, {200, 100, 192}, {3, 31, 1024}, {20, 40, 2048}};
   std::vector<Problem> all = {{"fma_probe", {}}};
-  for (const char* kernel : {"gemm_forward", "gemm_dw", "gemm_dx", "column_sums"}) {
+  for (const char* kernel : {"gemm_forward", "gemm_weight_gradient", "gemm_input_gradient", "column_sums"}) {
     const bool no_k = std::string(kernel) == "column_sums";
     const auto add = [&](int64_t m, int64_t n, int64_t k) {
       if (!no_k || k == 0) all.push_back(product(kernel, m, n, k));
@@ -211,7 +212,7 @@ std::vector<Problem> bench_problems() {
                                {10, 512, 784}, {64, 512, 784}, {10, 256, 512}, {64, 256, 512},  {64, 128, 256},
                                {64, 64, 128},  {64, 10, 64},   {200, 100, 3072}, {64, 1024, 1024}};
   std::vector<Problem> all;
-  for (const char* kernel : {"gemm_forward", "gemm_dw", "gemm_dx", "column_sums"})
+  for (const char* kernel : {"gemm_forward", "gemm_weight_gradient", "gemm_input_gradient", "column_sums"})
     for (const auto& s : shapes) all.push_back(product(kernel, s[0], s[1], s[2]));
   return all;
 }
@@ -221,7 +222,7 @@ std::vector<Problem> bench_problems() {
 
 int main(int argc, char** argv) {
   using namespace nncore::check;
-  return check_main("kernel_check", argc, argv, [](const auto&) { return all_problems(); },
+  return check_main("gemm_check", argc, argv, [](const auto&) { return all_problems(); },
                     [](const auto& kernels, const Problem& p) { return check(kernels, p); },
                     [](const auto&) { return bench_problems(); },
                     [](const auto& kernels, const Problem& p) { bench(kernels, p); });
