@@ -1,15 +1,15 @@
-/// Compares the products of wide panels with plain loops: inputs in lanes, some results alone, a sparse side, parts of a
-/// sum; and times them.
+/// Compares the products of wide panels with plain loops: inputs in lanes, some results alone, a sparse side, parts of
+/// a sum; and times them.
 #include "kernels/gemm/gemm.hpp"
 #include "kernels/gemm/sparse.hpp"
-#include "kernels/gemm/unpacked.hpp"
+#include "kernels/gemm/dot.hpp"
 #include "matrix.hpp"
 #include "timing.hpp"
 
 namespace nncore::check {
 namespace {
 
-/// W (C, K) in panels of `panel` columns, as table.hpp describes it.
+/// W (C, K) in panels of `panel` columns, as kernels/gemm/dot.hpp describes it.
 template <class T>
 void pack(const Matrix<T>& w, int64_t panel, Guarded<T>& packed) {
   T* out = packed.data();
@@ -23,7 +23,7 @@ int64_t wide_panel(const Kernels<T>& kernels) {
   return kWidePanel * kernels.lanes;
 }
 
-/// The nonzeros of a, as table.hpp describes them.
+/// The nonzeros of a, as kernels/gemm/sparse.hpp describes them.
 template <class T>
 struct Rows {
   int64_t chunks, L;
@@ -75,12 +75,14 @@ int check_listed(const Kernels<T>& kernels, const Sizes& p, const Matrix<T>& x, 
     Guarded<T> packed(part.rows * p.k), sums(part.rows * p.n * kernels.lanes);
     pack(part, wide_panel(kernels), packed);
     kernels.sparse.sddmm(part.rows, p.n, p.k, wide_panel(kernels), lists.ends.data() + h, lists.chunks + 1,
-                        lists.found.data(), lists.L, packed.data(), w.data(), bias, sums.data(), found.row(m0), found.ld);
+                         lists.found.data(), lists.L, packed.data(), w.data(), bias, sums.data(), found.row(m0),
+                         found.ld);
     if (check_fronts(sums) != 0) return 1;
   }
   for (int64_t m = 0; m < p.m; ++m)
     for (int64_t j = 0; j < p.n; ++j) {
-      if (wanted.at(j, m) == 0 ? found.memory.untouched(m * found.ld + j) : same_bits(found.at(m, j), y.at(m, j))) continue;
+      if (wanted.at(j, m) == 0 ? found.memory.untouched(m * found.ld + j) : same_bits(found.at(m, j), y.at(m, j)))
+        continue;
       return fail("not what was listed", m, j);
     }
   return found.check_gaps();
@@ -93,8 +95,9 @@ int check_rows(const Kernels<T>& kernels, const Sizes& p, int64_t gap, bool with
   Guarded<T> packed(p.n * p.k), one(1);
   x.fill(1), w.fill(2), bias.fill(3), pack(w, wide_panel(kernels), packed);
   const T* b = with_bias ? bias.row(0) : nullptr;
-  kernels.unpacked_gemm.forward(p.m, p.n, p.k, p.k, x.row(0), x.ld, w.row(0), b, y.row(0), y.ld);
-  kernels.unpacked_gemm.forward(p.m, p.n, p.k, wide_panel(kernels), x.row(0), x.ld, packed.data(), b, again.row(0), again.ld);
+  kernels.dot_gemm.forward(p.m, p.n, p.k, p.k, x.row(0), x.ld, w.row(0), b, y.row(0), y.ld);
+  kernels.dot_gemm.forward(p.m, p.n, p.k, wide_panel(kernels), x.row(0), x.ld, packed.data(), b, again.row(0),
+                           again.ld);
   for (int64_t m = 0; m < p.m; ++m)
     for (int64_t j = 0; j < p.n; ++j) {
       if (!close_sum(y.at(m, j), b ? b[j] : T(0), p.k, [&](int64_t k) -> long double {
@@ -102,7 +105,7 @@ int check_rows(const Kernels<T>& kernels, const Sizes& p, int64_t gap, bool with
           }))
         return fail("wrong sum", m, j);
       if (!same_bits(again.at(m, j), y.at(m, j))) return fail("panels change the bits", m, j);
-      kernels.unpacked_gemm.forward(1, 1, p.k, p.k, x.row(m), x.ld, w.row(j), b ? b + j : b, one.data(), 1);
+      kernels.dot_gemm.forward(1, 1, p.k, p.k, x.row(m), x.ld, w.row(j), b ? b + j : b, one.data(), 1);
       if (!same_bits(one[0], y.at(m, j))) return fail("cutting changes the bits", m, j);
     }
   return y.check_gaps() | again.check_gaps() | check_listed(kernels, p, x, packed, b, y, gap);
@@ -112,18 +115,18 @@ int check_rows(const Kernels<T>& kernels, const Sizes& p, int64_t gap, bool with
 template <class T>
 int check_sparse(const Kernels<T>& kernels, const Sizes& p, int64_t gap) {
   Matrix<T> a(p.m, p.k, 0), b(p.k, p.n, gap), c(p.m, p.n, gap);
-  Matrix<T> dense(p.m, p.n, gap), turned(p.k, p.m, 0);
+  Matrix<T> dense(p.m, p.n, gap), transposed(p.k, p.m, 0);
   Guarded<T> column(p.k), one(1);
   a.fill(4), b.fill(5), thin_out(a);
   for (int64_t k = 0; k < p.k; ++k)
-    for (int64_t m = 0; m < p.m; ++m) turned.row(k)[m] = a.at(m, k);
+    for (int64_t m = 0; m < p.m; ++m) transposed.row(k)[m] = a.at(m, k);
   const Rows<T> rows(a);
   for (int64_t j = 0; j < p.n; j += wide_panel(kernels))
     rows.times(kernels, p.m, std::min(wide_panel(kernels), p.n - j), b.row(0) + j, b.ld, c.row(0) + j, c.ld);
   for (const bool columns : {false, true}) {
     const int64_t part = columns ? 7 : 64, n = std::min(p.n, wide_panel(kernels));
     for (int64_t k = 0; k == 0 || k < p.k; k += part)
-      kernels.gemm.partial_product(columns, p.m, std::min(part, p.k - k), n, columns ? turned.row(k) : a.row(0) + k,
+      kernels.gemm.partial_product(columns, p.m, std::min(part, p.k - k), n, columns ? transposed.row(k) : a.row(0) + k,
                         columns ? p.m : p.k, b.row(k), b.ld, k > 0, dense.row(0), dense.ld);
     for (int64_t m = 0; m < p.m; ++m)
       for (int64_t j = 0; j < n; ++j)
@@ -169,8 +172,8 @@ void bench(const Kernels<T>& kernels, const Problem& problem) {
   const int64_t panel = wide_panel(kernels);
   const auto show = [&](const char* what, double operations, const auto& run) {
     const Timing t = time_beside_probe(kernels, operations, run);
-    std::printf("%-8s %-34s %-12s %9.3f us %8.1f Gflop/s %5.1f %% of the probe\n", kernels.isa, problem.text().c_str(), what,
-                t.best * 1e6, operations / t.best * 1e-9, 100 * t.median_fraction);
+    std::printf("%-8s %-34s %-12s %9.3f us %8.1f Gflop/s %5.1f %% of the probe\n", kernels.isa, problem.text().c_str(),
+                what, t.best * 1e6, operations / t.best * 1e-9, 100 * t.median_fraction);
   };
   const double operations = 2.0 * static_cast<double>(p.m * p.n * p.k);
   if (problem.kernel == "gemm_rows") {
@@ -181,7 +184,7 @@ void bench(const Kernels<T>& kernels, const Problem& problem) {
     for (const auto& [what, of] : {std::pair{"as it is", p.k}, std::pair{"in panels", panel}})
       show(what, operations, [&] {
         in_blocks([&](int64_t j, int64_t rows) {
-          kernels.unpacked_gemm.forward(p.m, rows, p.k, of, x.get(), p.k, w.get() + j * p.k, nullptr, y.get() + j, p.n);
+          kernels.dot_gemm.forward(p.m, rows, p.k, of, x.get(), p.k, w.get() + j * p.k, nullptr, y.get() + j, p.n);
         });
       });
     if (p.m > kSparseChunk) return;
@@ -189,8 +192,8 @@ void bench(const Kernels<T>& kernels, const Problem& problem) {
     Aligned<T> sums(kSparseChunk * p.m * kernels.lanes);
     show("1 of 2", operations / 2, [&] {
       in_blocks([&](int64_t j, int64_t rows) {
-        kernels.sparse.sddmm(p.m, rows, p.k, panel, lists.ends.data() + 2 * j, 2, lists.found.data() + j * p.m, p.m, x.get(),
-                            w.get() + j * p.k, nullptr, sums.get(), y.get() + j, p.n);
+        kernels.sparse.sddmm(p.m, rows, p.k, panel, lists.ends.data() + 2 * j, 2, lists.found.data() + j * p.m, p.m,
+                             x.get(), w.get() + j * p.k, nullptr, sums.get(), y.get() + j, p.n);
       });
     });
     return;

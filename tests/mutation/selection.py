@@ -9,7 +9,7 @@ GLOBS = [
     "cpp/src/model/inference.hpp",
     *(f"cpp/src/train/{name}" for name in ("augment.hpp", "monitor.cpp", "statistics.hpp")),
     *(f"cpp/src/kernels/{name}" for name in ("conv/*.[ch]pp", "elementwise/activations.hpp", "gemm/sparse.cpp",
-                                             "gemm/unpacked.cpp",
+                                             "gemm/dot.cpp",
                                              "pool/*.[ch]pp", "reduce/channels.cpp", "reduce/statistics.cpp",
                                              "simd/transpose.hpp", "softmax/*.[ch]pp", "update/*.[ch]pp")),
 ]  # fmt: skip

@@ -15,7 +15,7 @@ namespace nncore::NNCORE_ISA {
   extern const Group<double> name##F64
 
 NNCORE_GROUP(GemmKernels, kGemm);
-NNCORE_GROUP(UnpackedGemmKernels, kUnpackedGemm);
+NNCORE_GROUP(DotGemmKernels, kDotGemm);
 NNCORE_GROUP(SparseKernels, kSparse);
 NNCORE_GROUP(FeatureMajorKernels, kFeatureMajor);
 NNCORE_GROUP(ConvKernels, kConv);

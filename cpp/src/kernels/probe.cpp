@@ -1,5 +1,5 @@
-/// What the core can do at best: fused multiply-adds (multiply and add in the baseline) on registers alone. Run beside
-/// what is measured, it turns a speed into a fraction.
+/// The peak speed of a core: fused multiply-adds (multiply and add in the baseline) on registers alone. Timed beside a
+/// kernel, it gives the kernel's speed as a fraction of the peak.
 #include "kernels/groups.hpp"
 #include "kernels/probe.hpp"
 #include "kernels/simd/simd.hpp"
@@ -13,12 +13,12 @@ template <class T>
 double run(int64_t rounds, T* out) {
   constexpr int chains = 12;
   Vec<T> sum[chains];
-  Vec<T> a = Vec<T>::all(T(0.9999)), b = Vec<T>::all(T(1e-4));
+  Vec<T> a = Vec<T>::broadcast(T(0.9999)), b = Vec<T>::broadcast(T(1e-4));
 #pragma GCC unroll 12
-  for (int i = 0; i < chains; ++i) sum[i] = Vec<T>::all(T(i));
+  for (int i = 0; i < chains; ++i) sum[i] = Vec<T>::broadcast(T(i));
   for (int64_t r = 0; r < rounds; ++r) {
 #pragma GCC unroll 12
-    for (int i = 0; i < chains; ++i) sum[i] = in_register(fma(sum[i], a, b));  // chains stay apart
+    for (int i = 0; i < chains; ++i) sum[i] = in_register(fma(sum[i], a, b));  // independent chains
   }
 #pragma GCC unroll 12
   for (int i = 1; i < chains; ++i) sum[0] = sum[0] + sum[i];

@@ -1,4 +1,4 @@
-/// The speed of the machine, to compare others with.
+/// The peak speed of a core, which kernels are compared with.
 #pragma once
 
 #include "kernels/table.hpp"

@@ -19,7 +19,7 @@ constexpr Kernels<T> make_table() {
       .lanes = Vec<T>::lanes,
       .panel = 2 * Vec<T>::lanes,
       .gemm = NNCORE_GROUP(kGemm),
-      .unpacked_gemm = NNCORE_GROUP(kUnpackedGemm),
+      .dot_gemm = NNCORE_GROUP(kDotGemm),
       .sparse = NNCORE_GROUP(kSparse),
       .feature_major = NNCORE_GROUP(kFeatureMajor),
       .conv = NNCORE_GROUP(kConv),

@@ -1,5 +1,5 @@
-/// The one door to the kernels: pure functions on pointers and sizes, compiled once per instruction set and
-/// chosen when the library is loaded. No kernel allocates, throws, starts a thread or knows of a layer.
+/// The kernel dispatch table: pure functions on pointers and sizes, compiled once for each instruction set and chosen
+/// when the library is loaded. Kernels do not allocate, throw or start threads, and do not depend on layers.
 ///
 /// Kernels come in groups, one struct of function pointers each, documented in the header of the group. A caller
 /// includes the headers of the groups it uses: kernels/elementwise/elementwise.hpp for
@@ -17,7 +17,7 @@ namespace nncore {
 template <class T>
 struct GemmKernels;
 template <class T>
-struct UnpackedGemmKernels;
+struct DotGemmKernels;
 template <class T>
 struct SparseKernels;
 template <class T>
@@ -62,7 +62,7 @@ struct Kernels {
   int64_t panel;    ///< columns in one panel of packed weights, a multiple of `lanes`
 
   const GemmKernels<T>& gemm;                    ///< kernels/gemm/gemm.hpp: products with packed weights
-  const UnpackedGemmKernels<T>& unpacked_gemm;   ///< kernels/gemm/unpacked.hpp: products with weights as they are
+  const DotGemmKernels<T>& dot_gemm;   ///< kernels/gemm/dot.hpp: dot products, the lanes along K
   const SparseKernels<T>& sparse;                ///< kernels/gemm/sparse.hpp: products with a sparse factor
   const FeatureMajorKernels<T>& feature_major;   ///< kernels/gemm/feature_major.hpp: products of arrays (F, N)
   const ConvKernels<T>& conv;                    ///< kernels/conv/conv.hpp: convolutions of channel-blocked x
@@ -76,7 +76,7 @@ struct Kernels {
   const DropoutKernels<T>& dropout;              ///< kernels/elementwise/dropout.hpp
   const SoftmaxKernels<T>& softmax;              ///< kernels/softmax/softmax.hpp: and cross-entropy
   const ReduceKernels<T>& reduce;                ///< kernels/reduce/reduce.hpp: sums, tests and maps of ranges
-  const StatisticsKernels<T>& statistics;        ///< kernels/reduce/statistics.hpp: what a monitor reads
+  const StatisticsKernels<T>& statistics;        ///< kernels/reduce/statistics.hpp: for monitors
   const ChannelKernels<T>& channels;             ///< kernels/reduce/channels.hpp: normalisation by channel
   const UpdateKernels<T>& update;                ///< kernels/update/update.hpp: the optimizers' rules
   const OnlineKernels<T>& online;                ///< kernels/small_nets/online.hpp: steps of one sample each

@@ -1,4 +1,4 @@
-/// Convolutions of channel-blocked x, numbers of double: one file for each, since forward takes long to compile.
+/// Convolutions of channel-blocked x, for double: one file for each type, since forward takes long to compile.
 #include "kernels/conv/bias_gradient.hpp"
 #include "kernels/conv/forward.hpp"
 #include "kernels/conv/weight_gradient.hpp"

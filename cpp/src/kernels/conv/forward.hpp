@@ -1,7 +1,7 @@
 /// Direct convolution: row after row of a strip of columns, two blocks of channels in registers from bias to store.
 ///
 /// Taps in the padding are skipped. Above and below the image that is a bound of a loop. To the left and right the
-/// columns of a strip that a tap reaches must be known when this is compiled, or the sums could not stay in registers:
+/// columns of a strip that a tap reaches must be compile-time constants, so that the sums stay in registers:
 /// the loop over the taps of a row is split into those that miss 3, 2, 1 columns on the left, those that miss none, and
 /// those that miss 1, 2, 3 on the right. A strip whose taps miss more is cut in two.
 #pragma once
@@ -18,7 +18,7 @@ namespace {
 // product needs one), 7 loads for 10 multiply-adds.
 constexpr int kColumns = rows_of_tile(2);
 constexpr int kMissed = 3;
-constexpr int64_t kCacheBytes = 24 << 10;  // of the first cache, for x
+constexpr int64_t kCacheBytes = 24 << 10;  // of the L1 cache, for x
 
 /// One image, one or two blocks of channels, rows from row0 to row1.
 template <class T>
@@ -38,7 +38,7 @@ struct Taps {
   int64_t first, count;
 };
 
-/// The same number, of which the compiler knows nothing: it would copy all loops for every case it can tell apart.
+/// Hides n from constant propagation: without it the compiler makes a version of every loop for each special value.
 template <class N>
 NNCORE_INLINE N opaque(N n) {
   asm("" : "+r"(n));
@@ -51,7 +51,7 @@ NNCORE_INLINE Taps one_tap(int64_t j, int64_t kw) { return {opaque(j), opaque(j 
 template <class T, bool plain, int R, int B>
 [[gnu::noinline]] void strip(const Strip<T>& given) {
   constexpr int64_t b = Vec<T>::lanes, step = plain ? 1 : b;  // from column to column
-  const Strip<T> t = given;  // a copy, so that stores to y cannot be suspected of changing it
+  const Strip<T> t = given;  // a copy that stores to y cannot alias
   Vec<T> bias[B] = {};
   if (t.bias) {
     if constexpr (B == 2) bias[0] = Vec<T>::load(t.bias);
@@ -86,7 +86,7 @@ template <class T, bool plain, int R, int B>
             for (int64_t o = outer; o > 0; --o, x += plain ? t.x_channel : b, w += plain ? b : tap) {
               const T *from = x, *weights = w;
               for (int64_t n = inner; n > 0; --n, ++from, weights += plain ? tap : b) {
-                from = opaque(from), weights = opaque(weights);  // it would make a copy for each stride, too
+                from = opaque(from), weights = opaque(weights);  // no loop version for each stride
                 Vec<T> weight[B];
 #pragma GCC unroll 2
                 for (int k = 0; k < B; ++k) weight[k] = Vec<T>::load(weights + k * t.w_block);

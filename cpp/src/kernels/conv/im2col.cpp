@@ -1,5 +1,5 @@
-/// Convolutions: their columns, gathered into panels as the products want them, and those with too few rows for a
-/// product to be worth the copies.
+/// im2col in gemm's panel layout, and direct convolutions for weights of so few rows that a product would not repay the
+/// copies.
 #include "kernels/conv/im2col.hpp"
 #include "kernels/groups.hpp"
 #include "kernels/simd/each_register.hpp"
@@ -8,7 +8,7 @@ namespace nncore::NNCORE_ISA {
 namespace im2col {
 namespace {
 
-/// Runs are copied in whole registers: what a copy writes too much, the next one overwrites.
+/// Runs are copied in whole registers: lanes written beyond a run are overwritten by the next one.
 template <class T>
 void pack_panel(int64_t L, int64_t width, const int64_t* offset, int64_t runs, const Run* run, const T* x, T* out) {
   constexpr int64_t lanes = Vec<T>::lanes;
@@ -31,7 +31,7 @@ NNCORE_INLINE void correlate_block(int64_t L, T start, const T* w, const int64_t
   constexpr int64_t lanes = Vec<T>::lanes;
   Vec<T> sum[vectors];
 #pragma GCC unroll 8
-  for (auto& s : sum) s = Vec<T>::all(start);
+  for (auto& s : sum) s = Vec<T>::broadcast(start);
   for (int64_t l = 0; l < L; ++l) {
     const Vec<T> weight = Vec<T>::broadcast(w + l);
     const T* from = x + offset[l];

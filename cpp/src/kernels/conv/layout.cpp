@@ -1,4 +1,5 @@
-/// Reorders of arrays and weights between their natural and the blocked order, and of weights for the gradient of x.
+/// Reorders of arrays and weights between their natural and the blocked order, and rotating weights by 180 degrees for
+/// the backward pass.
 #include "kernels/conv/layout.hpp"
 #include "kernels/groups.hpp"
 #include "kernels/simd/reorder.hpp"

@@ -1,4 +1,4 @@
-/// Convolutions of x in plain NCHW, numbers of float: one file for each, since forward takes long to compile.
+/// Convolutions of x in plain NCHW, for float: one file for each type, since forward takes long to compile.
 #include "kernels/conv/bias_gradient.hpp"
 #include "kernels/conv/forward.hpp"
 #include "kernels/conv/weight_gradient_plain.hpp"

@@ -1,5 +1,5 @@
 /// dw[k, c, i, j] = sum of dy[k, p, q] x[c, p + i - ph, q + j - pw]: the sums of an image stay in registers and
-/// are added to dw when it ends: dw is touched once an image, and less is lost than in one long chain of additions.
+/// are added to dw at its end: one pass over dw for each image, and smaller rounding errors than one long sum.
 #pragma once
 
 #include "kernels/conv/conv.hpp"
@@ -16,7 +16,7 @@ constexpr int kChannels = Vec<T>::lanes < kRegisters / 4 ? Vec<T>::lanes : kRegi
 template <class T>
 constexpr int kBlocks = 8 / kChannels<T> > 2 ? 8 / kChannels<T> : 2;
 
-/// One image, one tap: dy (rows, columns) meets x shifted by the tap.
+/// One image, one tap: the valid output range of the tap, dy (rows, columns), and x shifted by the tap.
 template <class T>
 struct Tap {
   const T *x, *dy;
@@ -74,11 +74,11 @@ NNCORE_INLINE void channels_of(int64_t blocks, int64_t channels, Tap<T> t, T* dw
   }
 }
 
-/// Where tap i of one direction meets the image: outputs from `first` on, and the input the first of them reads.
-struct Meeting {
+/// The valid output range of tap i in one direction: `count` outputs from `first` on; `input` is what the first reads.
+struct ValidOutputs {
   int64_t first, count, input;
 };
-NNCORE_INLINE Meeting meeting(int64_t i, int64_t pad, int64_t size, int64_t out) {
+NNCORE_INLINE ValidOutputs valid_outputs(int64_t i, int64_t pad, int64_t size, int64_t out) {
   const int64_t first = i < pad ? pad - i : 0, end = size + pad - i < out ? size + pad - i : out;
   return {first, end > first ? end - first : 0, first + i - pad};
 }
@@ -88,14 +88,15 @@ void weight_gradient(const ConvShape& s, const ConvTaps& part, const T* x, const
   constexpr int64_t b = Vec<T>::lanes;
   const int64_t x_block = s.H * s.W * b, dy_block = s.OH() * s.OW() * b, dw_block = s.C * s.kh * s.kw * b;
   const int64_t x_image = blocks_of(s.C, b) * x_block, dy_image = blocks_of(s.K, b) * dy_block;
-  // without images the sums are those of no rows
+  // n == 0: without images dw is set to zeros
   for (int64_t n = 0; n == 0 || n < part.images; ++n)
     for (int64_t k = part.block0; k < part.block1; k += kBlocks<T>)
       for (int64_t c = part.in0; c < part.in1; ++c) {
         const int64_t blocks = part.block1 - k < kBlocks<T> ? part.block1 - k : kBlocks<T>;
         const int64_t channels = s.C - c * b < b ? s.C - c * b : b;
         for (int64_t tap = part.tap0; tap < part.tap1; ++tap) {
-          const Meeting row = meeting(tap / s.kw, s.ph, s.H, s.OH()), column = meeting(tap % s.kw, s.pw, s.W, s.OW());
+          const ValidOutputs row = valid_outputs(tap / s.kw, s.ph, s.H, s.OH());
+          const ValidOutputs column = valid_outputs(tap % s.kw, s.pw, s.W, s.OW());
           const bool none = row.count == 0 || column.count == 0 || part.images == 0;
           Tap<T> t = {x, dy, 0, column.count, s.W * b, s.OW() * b, dy_block, dw_block, n == 0 && !part.onto};
           if (!none) {

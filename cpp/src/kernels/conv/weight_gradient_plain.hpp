@@ -16,7 +16,7 @@ constexpr int blocks_for(int taps) {
   return taps <= rows_of_tile(4) ? 4 : 2;
 }
 
-/// One image: dy (rows, columns) meets one row of taps.
+/// One image, one row of taps: dy (rows, columns), and x from the row that the first of them reads.
 template <class T>
 struct Taps {
   const T *x, *dy;
@@ -36,7 +36,7 @@ template <class T, int J, int B>
 #pragma GCC unroll 4
     for (auto& s : of_tap) s = Vec<T>::zero();
 
-  // outputs that all taps serve: from inner0 to inner1
+  // outputs for which all taps are inside: from inner0 to inner1
   const int64_t before = -t.column, end = t.W - t.column - (J - 1);
   const int64_t inner0 = before < 0 ? 0 : before < t.columns ? before : t.columns;
   const int64_t inner1 = end < inner0 ? inner0 : end < t.columns ? end : t.columns;
@@ -94,7 +94,7 @@ void weight_gradient(const ConvShape& s, const ConvTaps& part, const T* x, const
   constexpr int64_t b = Vec<T>::lanes;
   const int64_t dy_block = s.OH() * s.OW() * b, dw_block = s.C * s.kh * s.kw * b;
   const int64_t dy_image = blocks_of(s.K, b) * dy_block;
-  for (int64_t n = 0; n == 0 || n < part.images; ++n)  // without images the sums are those of no rows
+  for (int64_t n = 0; n == 0 || n < part.images; ++n)  // n == 0: without images dw is set to zeros
     for (int64_t c = part.in0; c < part.in1; ++c)
       for (int64_t tap = part.tap0, now; tap < part.tap1; tap += now) {
         const int64_t i = tap / s.kw, j = tap % s.kw;

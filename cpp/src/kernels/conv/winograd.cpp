@@ -1,16 +1,17 @@
-/// Convolution with fewer multiplications (Winograd): what takes tiles of images and weights into the space where a
-/// convolution is one product a point, and back. The products are those of a 1 x 1 convolution (conv_table.hpp).
+/// Convolution with fewer multiplications (Winograd): the transforms of tiles of images and of weights to values at n x
+/// n points, where a convolution is one product for each point, and back. The products are those of a 1 x 1 convolution
+/// (conv.hpp).
 ///
 /// m outputs and k weights in a row are two polynomials; their product has n = m + k - 1 coefficients and is known from
 /// its values at n points: 0, pairs ±p, and ∞ (the leading coefficient). Lavin and Gray, Fast algorithms for
-/// convolutional neural networks, 2016. With M(x) = x Π (x² - p²), the transposed way of it is
+/// convolutional neural networks, 2016. With M(x) = x Π (x² - p²), its transpose is
 ///
 ///   y = Aᵀ [(G w) ⊙ (Bᵀ d)],   A, G: values of a polynomial at the points (G: by 1 / M'(point)),
 ///                              Bᵀ: row of a point p: the coefficients of M(x) / (x - p), of ∞: of M(x),
 ///
 /// in both directions of an image, m = 4. The points are those of the smallest errors among eighths (Barabasz et al.,
-/// Error analysis and improving the accuracy of Winograd convolution, 2020): twice (k = 3) and five times (k = 5) the
-/// direct way's; with 1 and 2, the usual ones for k = 3, five times.
+/// Error analysis and improving the accuracy of Winograd convolution, 2020): twice (k = 3) and five times (k = 5) those
+/// of a direct convolution; the usual points for k = 3, 1 and 2, give five times.
 #include "kernels/conv/winograd.hpp"
 #include "kernels/groups.hpp"
 #include "kernels/simd/simd.hpp"
@@ -65,7 +66,7 @@ template <int last, int first, class T, int n>
 NNCORE_INLINE Vec<T> combine(const Coefficients& q, const Vec<T> (&d)[n]) {
   Vec<T> sum = d[2 * last + first];
 #pragma GCC unroll 4
-  for (int j = last - 1; j >= 0; --j) sum = fma(Vec<T>::all(static_cast<T>(q.c[j])), d[2 * j + first], sum);
+  for (int j = last - 1; j >= 0; --j) sum = fma(Vec<T>::broadcast(static_cast<T>(q.c[j])), d[2 * j + first], sum);
   return sum;
 }
 
@@ -91,7 +92,7 @@ struct ToPoints {
     each_pair<n>([&]<int i>() __attribute__((always_inline)) {
       constexpr Coefficients others = product<n>(i);
       const Vec<T> even = combine<pairs - 1, 2>(others, d), odd = combine<pairs - 1, 1>(others, d);
-      const Vec<T> p = Vec<T>::all(static_cast<T>(Points<n>::p[i]));
+      const Vec<T> p = Vec<T>::broadcast(static_cast<T>(Points<n>::p[i]));
       v[1 + 2 * i] = fma(p, odd, even);
       v[2 + 2 * i] = fnma(p, odd, even);
     });
@@ -104,18 +105,18 @@ struct Evaluate {
   static constexpr int in = r, out = n;
   template <class T>
   NNCORE_INLINE static void apply(const Vec<T> (&g)[r], Vec<T> (&v)[n]) {
-    v[0] = norms ? Vec<T>::all(static_cast<T>(norm<n>(-1))) * g[0] : g[0];
+    v[0] = norms ? Vec<T>::broadcast(static_cast<T>(norm<n>(-1))) * g[0] : g[0];
     v[n - 1] = g[r - 1];
     each_pair<n>([&]<int i>() __attribute__((always_inline)) {
       constexpr double p = Points<n>::p[i], factor = norms ? norm<n>(i) : 1;
-      const Vec<T> square = Vec<T>::all(static_cast<T>(p * p));
+      const Vec<T> square = Vec<T>::broadcast(static_cast<T>(p * p));
       Vec<T> even = g[(r - 1) / 2 * 2], odd = g[(r - 2) / 2 * 2 + 1];
 #pragma GCC unroll 4
       for (int j = (r - 1) / 2 * 2 - 2; j >= 0; j -= 2) even = fma(square, even, g[j]);
 #pragma GCC unroll 4
       for (int j = (r - 2) / 2 * 2 - 1; j >= 1; j -= 2) odd = fma(square, odd, g[j]);
-      if constexpr (norms) even = even * Vec<T>::all(static_cast<T>(factor));
-      const Vec<T> scale = Vec<T>::all(static_cast<T>(p * factor));
+      if constexpr (norms) even = even * Vec<T>::broadcast(static_cast<T>(factor));
+      const Vec<T> scale = Vec<T>::broadcast(static_cast<T>(p * factor));
       v[1 + 2 * i] = fma(scale, odd, even);
       v[2 + 2 * i] = fnma(scale, odd, even);
     });
@@ -128,7 +129,7 @@ struct Collect {
   static constexpr int in = n, out = r;
   template <class T>
   NNCORE_INLINE static void apply(const Vec<T> (&u)[n], Vec<T> (&g)[r]) {
-    g[0] = norms ? Vec<T>::all(static_cast<T>(norm<n>(-1))) * u[0] : u[0];
+    g[0] = norms ? Vec<T>::broadcast(static_cast<T>(norm<n>(-1))) * u[0] : u[0];
 #pragma GCC unroll 8
     for (int j = 1; j < r; ++j) g[j] = Vec<T>::zero();
     each_pair<n>([&]<int i>() __attribute__((always_inline)) {
@@ -136,7 +137,7 @@ struct Collect {
       double power = norms ? norm<n>(i) : 1;
 #pragma GCC unroll 8
       for (int j = 0; j < r; ++j, power *= Points<n>::p[i]) {
-        g[j] = fma(Vec<T>::all(static_cast<T>(power)), both[j % 2], g[j]);
+        g[j] = fma(Vec<T>::broadcast(static_cast<T>(power)), both[j % 2], g[j]);
       }
     });
     g[r - 1] = g[r - 1] + u[n - 1];
@@ -187,11 +188,11 @@ NNCORE_INLINE Square<Pointer> square_of(const WinogradShape& s, Pointer all, int
           tile % s.columns() * m - left};
 }
 
-/// Squares of pixels into values at points, zeros beside the image. Each square of a plane asks for a share of the
-/// next.
+/// Squares of pixels into values at points, with zeros outside the image. Each square of a plane prefetches a part of
+/// the next plane.
 template <class Map, class T>
-NNCORE_INLINE void spread(const WinogradShape& s, const TileRange& part, int64_t C, int64_t H, int64_t W, int64_t up,
-                          int64_t left, const T* x, T* v) {
+NNCORE_INLINE void forward_transform(const WinogradShape& s, const TileRange& part, int64_t C, int64_t H, int64_t W,
+                                     int64_t up, int64_t left, const T* x, T* v) {
   constexpr int64_t b = Vec<T>::lanes;
   const int64_t blocks = blocks_of(C, b), count = part.tile1 - part.tile0, step = s.point(C, count, b);
   for (int64_t c = 0; c < blocks; ++c)
@@ -215,7 +216,7 @@ NNCORE_INLINE void spread(const WinogradShape& s, const TileRange& part, int64_t
 }
 
 template <class Map, class T>
-NNCORE_INLINE void gather(const WinogradShape& s, const TileRange& part, const T* v, const T* bias, T* y) {
+NNCORE_INLINE void inverse_transform(const WinogradShape& s, const TileRange& part, const T* v, const T* bias, T* y) {
   constexpr int64_t b = Vec<T>::lanes;
   const ConvShape& conv = s.conv;
   const int64_t blocks = blocks_of(conv.K, b), count = part.tile1 - part.tile0, step = s.point(conv.K, count, b);
@@ -263,7 +264,7 @@ NNCORE_INLINE void weights(const WinogradShape& s, int64_t block0, int64_t block
   });
 }
 
-/// The sum of `parts` arrays, `part` apart, brought back.
+/// The sum of `parts` arrays, `part` apart, as the gradient of packed weights.
 template <class Map, class T>
 NNCORE_INLINE void weight_gradient(const WinogradShape& s, int64_t block0, int64_t block1, int64_t parts, int64_t part,
                                    const T* u, T* dw) {
@@ -292,16 +293,16 @@ NNCORE_INLINE void for_size(const WinogradShape& s, F f) {
 template <class T>
 void input_transform(const WinogradShape& s, const TileRange& part, const T* x, T* v) {
   const ConvShape& c = s.conv;
-  for_size(s, [&]<int n>() { spread<ToPoints<n>>(s, part, c.C, c.H, c.W, c.ph, c.pw, x, v); });
+  for_size(s, [&]<int n>() { forward_transform<ToPoints<n>>(s, part, c.C, c.H, c.W, c.ph, c.pw, x, v); });
 }
 template <class T>
 void gradient_transform(const WinogradShape& s, const TileRange& part, const T* dy, T* v) {
   const ConvShape& c = s.conv;
-  for_size(s, [&]<int n>() { spread<Evaluate<n, 4, false>>(s, part, c.K, c.OH(), c.OW(), 0, 0, dy, v); });
+  for_size(s, [&]<int n>() { forward_transform<Evaluate<n, 4, false>>(s, part, c.K, c.OH(), c.OW(), 0, 0, dy, v); });
 }
 template <class T>
 void output_transform(const WinogradShape& s, const TileRange& part, const T* v, const T* bias, T* y) {
-  for_size(s, [&]<int n>() { gather<Collect<n, 4, false>>(s, part, v, bias, y); });
+  for_size(s, [&]<int n>() { inverse_transform<Collect<n, 4, false>>(s, part, v, bias, y); });
 }
 template <class T>
 void weight_transform(const WinogradShape& s, int64_t block0, int64_t block1, const T* w, T* u) {

@@ -1,5 +1,6 @@
-/// Convolution with fewer multiplications (Winograd): the transforms of images and weights into the space where a
-/// convolution is one product a point, and back. The products are those of a 1 x 1 convolution (kernels/conv/conv.hpp).
+/// Convolution with fewer multiplications (Winograd): the transforms of images and weights to values at
+/// n x n points, where a convolution is one product for each point, and back. The products are those of a 1 x 1
+/// convolution (kernels/conv/conv.hpp).
 #pragma once
 
 #include "kernels/conv/conv.hpp"
@@ -17,7 +18,7 @@ struct WinogradShape {
   [[gnu::always_inline]] constexpr int64_t columns() const { return (conv.OW() + m - 1) / m; }
   [[gnu::always_inline]] constexpr int64_t tiles() const { return rows() * columns(); }  ///< of one image
   /// Elements from one point's values of `count` tiles with C channels, (blocks of C, count, b), to the next point's:
-  /// one register more than they need, so that points do not all meet in one place of the cache.
+  /// one register more than they need, so that the points do not all map to one set of the cache.
   [[gnu::always_inline]] static constexpr int64_t point(int64_t C, int64_t count, int64_t b) {
     return blocks_of(C, b) * count * b + b;
   }

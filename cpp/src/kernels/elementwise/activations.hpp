@@ -1,5 +1,5 @@
-/// The activation functions of one vector: y = f(x) and dx = dy f'(x), f' from the saved output y, or from x where y
-/// does not tell (Elu and what follows).
+/// The activation functions of one vector: y = f(x) and dx = dy f'(x), with f' computed from the saved output y, or
+/// from x where it is not computable from y (Elu and those below it).
 #pragma once
 
 #include "kernels/simd/math.hpp"
@@ -14,7 +14,7 @@ struct Relu {
   NNCORE_INLINE Vec<T> backward(Vec<T> y, Vec<T> dy) const { return select(y <= Vec<T>::zero(), Vec<T>::zero(), dy); }
 };
 
-/// x where x > 0, slope x elsewhere; slope >= 0, so that y > 0 tells x > 0.
+/// x where x > 0, slope x elsewhere; slope >= 0, so that y > 0 exactly where x > 0.
 template <class T>
 struct LeakyRelu {
   Vec<T> slope;
@@ -26,16 +26,16 @@ struct LeakyRelu {
 template <class T>
 struct Tanh {
   NNCORE_INLINE Vec<T> forward(Vec<T> x) const { return tanh(x); }
-  NNCORE_INLINE Vec<T> backward(Vec<T> y, Vec<T> dy) const { return dy * fnma(y, y, Vec<T>::all(T(1))); }
+  NNCORE_INLINE Vec<T> backward(Vec<T> y, Vec<T> dy) const { return dy * fnma(y, y, Vec<T>::broadcast(T(1))); }
 };
 
 template <class T>
 struct Sigmoid {
   NNCORE_INLINE Vec<T> forward(Vec<T> x) const { return sigmoid(x); }
-  NNCORE_INLINE Vec<T> backward(Vec<T> y, Vec<T> dy) const { return dy * y * (Vec<T>::all(T(1)) - y); }
+  NNCORE_INLINE Vec<T> backward(Vec<T> y, Vec<T> dy) const { return dy * y * (Vec<T>::broadcast(T(1)) - y); }
 };
 
-/// x where x > 0, alpha (e^x - 1) elsewhere. Its derivative could be had from y, but y + alpha would lose its digits.
+/// x where x > 0, alpha (e^x - 1) elsewhere. The derivative, y + alpha, would cancel for large -x.
 template <class T>
 struct Elu {
   Vec<T> alpha;
@@ -63,14 +63,14 @@ struct Softplus {
   }
 };
 
-/// sigmoid(v) and 1 - sigmoid(v), each with its digits: the smaller one is computed.
+/// sigmoid(v) and 1 - sigmoid(v), both to full relative accuracy: the smaller one is computed.
 template <class T>
 struct SigmoidPair {
   Vec<T> s, rest;
 };
 template <class T>
 NNCORE_INLINE SigmoidPair<T> sigmoid_pair(Vec<T> v) {
-  const Vec<T> small = sigmoid(-abs(v)), large = Vec<T>::all(T(1)) - small;
+  const Vec<T> small = sigmoid(-abs(v)), large = Vec<T>::broadcast(T(1)) - small;
   const Mask<T> positive = v > Vec<T>::zero();
   return {select(positive, large, small), select(positive, small, large)};
 }
@@ -79,7 +79,7 @@ NNCORE_INLINE SigmoidPair<T> sigmoid_pair(Vec<T> v) {
 template <class T>
 struct Silu {
   static constexpr T zero = Constants<T>::sigmoid_zero;
-  NNCORE_INLINE Vec<T> forward(Vec<T> x) const { return times_sigmoid(max(Vec<T>::all(zero), x), x); }
+  NNCORE_INLINE Vec<T> forward(Vec<T> x) const { return times_sigmoid(max(Vec<T>::broadcast(zero), x), x); }
   // s + x s (1 - s); where x is clamped s (1 - s) is 0
   NNCORE_INLINE Vec<T> backward(Vec<T> x, Vec<T> dy) const {
     const SigmoidPair<T> p = sigmoid_pair(x);
@@ -90,16 +90,16 @@ struct Silu {
 /// x P(X <= x), X normal: x (1 - Q(x)) for x >= 0 and x Q(-x) for x < 0, Q the upper tail.
 template <class T>
 struct Gelu {
-  NNCORE_INLINE static Vec<T> size(Vec<T> x) { return min(Vec<T>::all(Constants<T>::gauss_end), abs(x)); }
+  NNCORE_INLINE static Vec<T> size(Vec<T> x) { return min(Vec<T>::broadcast(Constants<T>::gauss_end), abs(x)); }
   NNCORE_INLINE Vec<T> forward(Vec<T> x) const {
     const Vec<T> q = t_times_gauss_tail(size(x));
     return select(x < Vec<T>::zero(), -q, x - q);
   }
   // P(X <= x) + x d(x), d the density e^(-x^2/2) / sqrt(2 pi): Q - t d for x < 0, 1 - (Q - t d) for x >= 0
   NNCORE_INLINE Vec<T> backward(Vec<T> x, Vec<T> dy) const {
-    const Vec<T> t = size(x), one = Vec<T>::all(T(1));
+    const Vec<T> t = size(x), one = Vec<T>::broadcast(T(1));
     const Gauss<T> g = gauss(t);
-    const Vec<T> r = fnma(t, Vec<T>::all(T(0.3989422804014327)), gauss_tail_ratio(t));
+    const Vec<T> r = fnma(t, Vec<T>::broadcast(T(0.3989422804014327)), gauss_tail_ratio(t));
     const Vec<T> m = scale(fma(r, exponential(g.n, g.r).q, r), g.n);
     return dy * select(x < Vec<T>::zero(), m, one - m);
   }
@@ -111,12 +111,13 @@ struct GeluTanh {
   static constexpr T linear = T(1.5957691216057308), cubic = T(1.5957691216057308 * 0.044715), flat = 40;
   NNCORE_INLINE Vec<T> forward(Vec<T> x) const {
     const Vec<T> z = clamp(x, -flat, flat);  // beyond sigmoid(v) is 0 or 1
-    return times_sigmoid(max(Vec<T>::all(-flat), x), z * fma(z * z, Vec<T>::all(cubic), Vec<T>::all(linear)));
+    return times_sigmoid(max(Vec<T>::broadcast(-flat), x),
+                         z * fma(z * z, Vec<T>::broadcast(cubic), Vec<T>::broadcast(linear)));
   }
   NNCORE_INLINE Vec<T> backward(Vec<T> x, Vec<T> dy) const {
     const Vec<T> z = clamp(x, -flat, flat), z2 = z * z;
-    const SigmoidPair<T> p = sigmoid_pair(z * fma(z2, Vec<T>::all(cubic), Vec<T>::all(linear)));
-    const Vec<T> slope = fma(z2, Vec<T>::all(3 * cubic), Vec<T>::all(linear));
+    const SigmoidPair<T> p = sigmoid_pair(z * fma(z2, Vec<T>::broadcast(cubic), Vec<T>::broadcast(linear)));
+    const Vec<T> slope = fma(z2, Vec<T>::broadcast(3 * cubic), Vec<T>::broadcast(linear));
     return dy * fma(z * slope, p.s * p.rest, p.s);
   }
 };

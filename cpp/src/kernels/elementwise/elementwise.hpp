@@ -25,7 +25,7 @@ struct ElementwiseKernels {
   ActivationKernels<T> leaky_relu;  ///< constants: slope
   ActivationKernels<T> tanh;
   ActivationKernels<T> sigmoid;
-  // the derivative from x: it is not known from y, or not to all digits
+  // the derivative from x: it is not computable from y, or not accurately
   ActivationKernels<T> elu;       ///< constants: alpha
   ActivationKernels<T> softplus;  ///< constants: beta, threshold
   ActivationKernels<T> silu;

@@ -1,7 +1,7 @@
 /// Sums of the columns of a matrix.
 #pragma once
 
-#include "kernels/gemm/tiles.hpp"
+#include "kernels/gemm/microkernel.hpp"
 #include "kernels/simd/each_register.hpp"
 
 namespace nncore::NNCORE_ISA {

@@ -2,7 +2,7 @@
 /// and weights are broadcast from their natural layout.
 #include "kernels/gemm/feature_major.hpp"
 #include "kernels/groups.hpp"
-#include "kernels/simd/parts.hpp"
+#include "kernels/simd/shuffle.hpp"
 #include "kernels/simd/reorder.hpp"
 
 namespace nncore::NNCORE_ISA {

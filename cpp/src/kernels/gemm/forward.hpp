@@ -1,8 +1,8 @@
-/// y = x W^T + bias, a panel of columns at a time.
+/// y = x W^T + bias, a panel of columns at a time: the micro-kernel with x read by rows.
 #pragma once
 
 #include "kernels/gemm/narrow.hpp"
-#include "kernels/gemm/tiles.hpp"
+#include "kernels/gemm/microkernel.hpp"
 
 namespace nncore::NNCORE_ISA {
 namespace gemm {

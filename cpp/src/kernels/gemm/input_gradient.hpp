@@ -1,4 +1,4 @@
-/// dx = dy W with packed weights: the product that sums along the columns.
+/// dx = dy W with packed weights: the product that sums along the columns, with a micro-kernel of its own.
 ///
 /// With many columns the lanes run along the sum and every result is the sum over the lanes of one register. With
 /// few, adding up the lanes would cost more than the products: there a block of b is transposed and forward does
@@ -6,7 +6,7 @@
 #pragma once
 
 #include "kernels/gemm/forward.hpp"
-#include "kernels/simd/parts.hpp"
+#include "kernels/simd/shuffle.hpp"
 
 namespace nncore::NNCORE_ISA {
 namespace gemm {
@@ -94,7 +94,7 @@ void dx_strip(int64_t M, const InputGradient<T>& p, int64_t k, const T* dy, T* d
 }
 
 /// out (N, width) = the transpose of b (width, N), both without gaps. The last block of rows or columns starts early
-/// enough to be a whole one; what is too small for a block goes one by one.
+/// enough to be whole; matrices smaller than a block are copied element by element.
 template <class T>
 void transpose_matrix(int64_t width, int64_t N, const T* b, T* out) {
   constexpr int64_t lanes = Vec<T>::lanes, part = kPart<T>;
@@ -107,10 +107,10 @@ void transpose_matrix(int64_t width, int64_t N, const T* b, T* out) {
     const int64_t row = i + lanes <= width ? i : width - lanes;
     for (int64_t j = 0; j < N; j += part) {
       const int64_t column = j + part <= N ? j : N - part;
-      Vec<T> turned[part];
-      transpose_part(b + row * N + column, N, turned);
+      Vec<T> transposed[part];
+      transpose_part(b + row * N + column, N, transposed);
 #pragma GCC unroll 4
-      for (int64_t c = 0; c < part; ++c) turned[c].store(out + (column + c) * width + row);
+      for (int64_t c = 0; c < part; ++c) transposed[c].store(out + (column + c) * width + row);
     }
   }
 }

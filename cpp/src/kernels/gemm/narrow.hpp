@@ -1,15 +1,15 @@
-/// y = x W^T + bias with so few columns that lanes along them would be idle. Every sum is that of the tiles of
-/// tiles.hpp, term by term, so which way is taken does not change a bit.
+/// y = x W^T + bias with so few columns that lanes along them would be idle. Every sum has the terms and the order of
+/// microkernel.hpp's, so the choice between the two does not change a bit.
 #pragma once
 
-#include "kernels/simd/parts.hpp"
+#include "kernels/simd/shuffle.hpp"
 #include "kernels/simd/transpose.hpp"
 
 namespace nncore::NNCORE_ISA {
 namespace gemm {
 namespace {
 
-/// Up to this many columns the lanes run along the rows: turning x costs as much as one FMA with each of its columns.
+/// Up to this many columns the lanes run along the rows; transposing x costs one FMA for each of its columns.
 template <class T>
 constexpr int64_t kFewOutputs = Vec<T>::lanes / 2 < 4 ? Vec<T>::lanes / 2 : 4;
 
@@ -41,13 +41,13 @@ NNCORE_INLINE void few_outputs_block(int64_t K, const T* x, int64_t ldx, const T
     }
   }
   if (width == 1 && ldy == 1) return sum[0].store(y);
-  if (width == 2 && ldy == 2) return turn_pairs_back(lanes, sum, y);
-  alignas(kVectorBytes) T turned[width][lanes];
+  if (width == 2 && ldy == 2) return transpose_pairs_back(lanes, sum, y);
+  alignas(kVectorBytes) T transposed[width][lanes];
 #pragma GCC unroll 4
-  for (int j = 0; j < width; ++j) sum[j].store(turned[j]);
+  for (int j = 0; j < width; ++j) sum[j].store(transposed[j]);
   for (int64_t r = 0; r < lanes; ++r)
 #pragma GCC unroll 4
-    for (int j = 0; j < width; ++j) y[r * ldy + j] = turned[j][r];
+    for (int j = 0; j < width; ++j) y[r * ldy + j] = transposed[j][r];
 }
 
 /// M >= lanes rows, K >= one part. The last block starts early enough to be whole and computes some rows again.
@@ -61,7 +61,7 @@ template <class T, int width>
   }
 }
 
-/// False where the tiles have to do it.
+/// Computes y and returns true, or returns false for a size that is left to the micro-kernel.
 template <class T>
 NNCORE_INLINE bool narrow_forward(int64_t M, int64_t width, int64_t K, const T* x, int64_t ldx, const T* b,
                                   const T* bias, T* y, int64_t ldy) {

@@ -1,8 +1,8 @@
-/// Products with a sparse left side, and those of which some results alone are wanted: what is not there takes no time.
-/// The sums are those of the dense products, term by term.
+/// Products with a sparse left factor (SpMM), and dense products at listed places (SDDMM): zeros and unlisted results
+/// are skipped. The sums are those of the dense products, term by term.
 #include "kernels/gemm/sparse.hpp"
 #include "kernels/groups.hpp"
-#include "kernels/simd/parts.hpp"
+#include "kernels/simd/shuffle.hpp"
 #include "kernels/simd/simd.hpp"
 
 namespace nncore::NNCORE_ISA {
@@ -25,7 +25,7 @@ struct Sparse {
   const T* next_b;
 };
 
-/// The whole last register, or the lanes it has.
+/// The last register of a row: whole, or its first lanes.
 template <class T, bool whole>
 struct Last {
   FirstLanes<T> some;
@@ -54,7 +54,7 @@ template <class T, int vectors, bool whole>
   constexpr int64_t lanes = Vec<T>::lanes, last = vectors - 1;
   const Sparse<T> p = given;
   const Last<T, whole> end{FirstLanes<T>(p.width - last * lanes)};
-  const int64_t share = (kSparseChunk + p.R - 1) / p.R;  // of the rows to come
+  const int64_t share = (kSparseChunk + p.R - 1) / p.R;  // rows of the next b to prefetch beside each row of c
   const T* next_b = p.next_b;
   for (int64_t r = 0; r < p.R; ++r) {
     for (int64_t i = 0; next_b != nullptr && i < share; ++i, next_b += p.ldb)

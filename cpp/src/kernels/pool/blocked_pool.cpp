@@ -1,4 +1,4 @@
-/// Pooling on blocked pixels, a register of channels at a time. Where the largest number was is kept in a byte.
+/// Pooling on blocked pixels, a register of channels at a time. The tap of the largest number is stored as a byte.
 #include "kernels/groups.hpp"
 #include "kernels/pool/blocked_pool.hpp"
 #include "kernels/simd/simd.hpp"
@@ -16,8 +16,8 @@ NNCORE_INLINE Span span(int64_t out, int64_t size, int64_t k, int64_t stride, in
   return {start, start < 0 ? -start : 0, left < k ? left : k, left + pad < k ? left + pad : k};
 }
 
-/// visit(output, rows, columns) for the windows of some rows of y; `output` counts pixels. With `pairs`, all of this is
-/// known when it is compiled: 2 x 2 taps, 2 apart, without padding.
+/// visit(output, rows, columns) for the windows of some rows of y; `output` counts pixels. With `pairs` the window is
+/// a compile-time constant: 2 x 2 taps, 2 apart, without padding.
 template <bool pairs, class Visit>
 NNCORE_INLINE void each_window(const PoolShape& s, int64_t row0, int64_t row1, Visit visit) {
   for (int64_t oh = row0; oh < row1; ++oh) {
@@ -49,11 +49,11 @@ void max_of(const PoolShape& s, int64_t planes, int64_t row0, int64_t row1, cons
     each_window<pairs>(s, row0, row1, [&](int64_t out, Span rows, Span columns) __attribute__((always_inline)) {
       const int64_t corner = (rows.start + rows.first) * s.W + columns.start + columns.first;
       Vec<T> best = Vec<T>::load(x + corner * b);
-      Vec<T> where = Vec<T>::all(static_cast<T>(rows.first * s.kw + columns.first));
+      Vec<T> where = Vec<T>::broadcast(static_cast<T>(rows.first * s.kw + columns.first));
       each_tap<pairs>(s, rows, columns, [&](int64_t in, int64_t tap) __attribute__((always_inline)) {
         const Vec<T> value = Vec<T>::load(x + in * b);
         const Mask<T> better = (value > best) | (value != value);
-        best = select(better, value, best), where = select(better, Vec<T>::all(static_cast<T>(tap)), where);
+        best = select(better, value, best), where = select(better, Vec<T>::broadcast(static_cast<T>(tap)), where);
       });
       best.store(y + out * b);
       if (taken) where.store(taken + out * b);
@@ -76,7 +76,7 @@ void max_backward_of(const PoolShape& s, int64_t planes, const T* dy, const uint
     each_window<pairs>(s, 0, s.OH, [&](int64_t out, Span rows, Span columns) __attribute__((always_inline)) {
       const Vec<T> gradient = Vec<T>::load(dy + out * b), where = Vec<T>::load(taken + out * b);
       each_tap<pairs>(s, rows, columns, [&](int64_t in, int64_t tap) __attribute__((always_inline)) {
-        const Vec<T> mine = select(where == Vec<T>::all(static_cast<T>(tap)), gradient, Vec<T>::zero());
+        const Vec<T> mine = select(where == Vec<T>::broadcast(static_cast<T>(tap)), gradient, Vec<T>::zero());
         (pairs ? mine : Vec<T>::load(dx + in * b) + mine).store(dx + in * b);
       });
     });
@@ -88,7 +88,7 @@ void max_backward_of(const PoolShape& s, int64_t planes, const T* dy, const uint
 template <class T>
 NNCORE_INLINE Vec<T> divisor(bool inside, Span rows, Span columns) {
   const int64_t within = (rows.end - rows.first) * (columns.end - columns.first);
-  return Vec<T>::all(static_cast<T>(inside ? within : rows.padded * columns.padded));
+  return Vec<T>::broadcast(static_cast<T>(inside ? within : rows.padded * columns.padded));
 }
 
 template <class T, bool pairs>

@@ -7,7 +7,7 @@
 namespace nncore {
 
 /// Windows of kh x kw taps, sh and sw apart, on planes (H, W); OH x OW of them. Taps in the padding (ph, pw on either
-/// side) count for nothing. Each window must meet the plane, and max-pooling takes up to 256 taps.
+/// side) are skipped. Each window must overlap the plane, and max-pooling takes up to 256 taps.
 struct PoolShape {
   int64_t H, W, OH, OW, kh, kw, sh, sw, ph, pw;
 };

@@ -1,4 +1,4 @@
-/// Pooling, tap by tap: loops that compilers turn into vectors, for strides of 1 and 2 on their own.
+/// Pooling, tap by tap: loops that compilers vectorise, with versions for strides 1 and 2.
 #include "kernels/groups.hpp"
 #include "kernels/pool/pool.hpp"
 #include "kernels/simd/types.hpp"

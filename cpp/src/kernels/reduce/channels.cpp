@@ -1,6 +1,6 @@
-/// Sums and maps over arrays (N, C, L), channel by channel: what normalisations are made of. With L = 1 a lane of a
+/// Sums and maps over arrays (N, C, L), channel by channel, for normalisation. With L = 1 a lane of a
 /// register is a channel, with more the lanes run along the L numbers of one channel. Sums are in double; each channel
-/// has its own, in an order that N and L fix.
+/// has its own, in an order given by N and L.
 #include "kernels/groups.hpp"
 #include "kernels/reduce/channels.hpp"
 #include "kernels/simd/double_sum.hpp"
@@ -48,7 +48,7 @@ struct Product {
   }
 };
 
-/// L = 1: `registers` of channels from c on, so that additions do not wait for one another.
+/// L = 1: `registers` registers of channels, whose independent sums hide the latency of the addition.
 template <int registers, class Term>
 NNCORE_INLINE void sum_columns(int64_t N, int64_t count, int64_t ldx, Term term, const double* center, double* sums) {
   constexpr int L = Double::lanes;
@@ -96,7 +96,8 @@ NNCORE_INLINE void sum_channels(int64_t N, int64_t C, int64_t L, int64_t ldx, Te
     for (; c < C; c += lanes) sum_columns<1>(N, C - c, ldx, moved(term, c), from(c), sums + c);
   } else {
     for (; c < C; ++c) {
-      sums[c] = sum_runs(N, L, ldx, moved(term, c * L), center == nullptr ? Double::zero() : Double::all(center[c]));
+      sums[c] =
+          sum_runs(N, L, ldx, moved(term, c * L), center == nullptr ? Double::zero() : Double::broadcast(center[c]));
     }
   }
 }

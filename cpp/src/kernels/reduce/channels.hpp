@@ -1,4 +1,4 @@
-/// Arrays (N, C, L) channel by channel, what normalisations are made of: samples are ldx apart, the L numbers of a
+/// Sums and maps of arrays (N, C, L) channel by channel, for normalisation: samples are ldx apart, the L numbers of a
 /// channel contiguous. Each channel is computed alone: cutting C into calls changes no bit. Sums are in double.
 #pragma once
 

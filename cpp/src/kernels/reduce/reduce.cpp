@@ -51,7 +51,7 @@ void add(int64_t n, const T* x, T* y) {
 
 template <class T>
 void add_penalty(int64_t n, T l2, T l1, const T* w, T* g) {
-  const Vec<T> zero = Vec<T>::zero(), pull = Vec<T>::all(l2), push = Vec<T>::all(l1);
+  const Vec<T> zero = Vec<T>::zero(), pull = Vec<T>::broadcast(l2), push = Vec<T>::broadcast(l1);
   each_register<T>(n, [=](int64_t i, auto lanes) {
     const Vec<T> weight = load(w + i, lanes), sign = select(weight == zero, zero, copysign(push, weight));
     store(g + i, lanes, fma(pull, weight, load(g + i, lanes)) + sign);

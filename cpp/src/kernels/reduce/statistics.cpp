@@ -1,5 +1,5 @@
-/// What a range of numbers looks like: two passes, because the mean has to be known before the distances from it and
-/// the ends before the bins. Numbers that are not finite are counted and otherwise left out.
+/// Statistics of a range in two passes: the squared distances need the mean, the histogram the minimum and maximum.
+/// Numbers that are not finite are counted and otherwise left out.
 #include "kernels/groups.hpp"
 #include "kernels/reduce/statistics.hpp"
 #include "kernels/simd/double_sum.hpp"
@@ -15,11 +15,11 @@ NNCORE_INLINE Mask<double> finite(Double x) { return x - x == Double::zero(); }
 
 /// Running numbers of L lanes at a time.
 struct Lanes {
-  Double least = Double::all(__builtin_inf()), most = Double::all(-__builtin_inf());
+  Double least = Double::broadcast(__builtin_inf()), most = Double::broadcast(-__builtin_inf());
   Double sum = Double::zero(), zeros = Double::zero(), broken = Double::zero(), outside = Double::zero();
 
   NNCORE_INLINE void add(Double x, Mask<double> counted, Double low, Double high) {
-    const Double one = Double::all(1.0), none = Double::zero();
+    const Double one = Double::broadcast(1.0), none = Double::zero();
     const Mask<double> whole = finite(x) & counted;
     least = select(whole & (x < least), x, least);
     most = select(whole & (x > most), x, most);
@@ -44,7 +44,7 @@ NNCORE_INLINE void each(int64_t n, const T* x, F f) {
 
 template <class T>
 RangeSummary summarize(int64_t n, const T* x, double low, double high) {
-  const Double below = Double::all(low), above = Double::all(high);
+  const Double below = Double::broadcast(low), above = Double::broadcast(high);
   Lanes lanes;
   each(n, x, [&](Double v, Mask<double> counted) __attribute__((always_inline)) {
     lanes.add(v, counted, below, above);
@@ -62,7 +62,7 @@ RangeSummary summarize(int64_t n, const T* x, double low, double high) {
 
 template <class T>
 double sum_squared_distances(int64_t n, const T* x, double center) {
-  const Double mean = Double::all(center);
+  const Double mean = Double::broadcast(center);
   Double total = Double::zero();
   each(n, x, [&](Double v, Mask<double> counted) __attribute__((always_inline)) {
     const Double distance = select(counted & finite(v), v - mean, Double::zero());
@@ -73,12 +73,13 @@ double sum_squared_distances(int64_t n, const T* x, double center) {
 
 template <class T>
 void histogram(int64_t n, const T* x, double low, double factor, int64_t bins, int64_t* counts) {
-  const Double from = Double::all(low), by = Double::all(factor);
-  const Double last = Double::all(static_cast<double>(bins - 1)), none = Double::all(static_cast<double>(bins));
+  const Double from = Double::broadcast(low), by = Double::broadcast(factor);
+  const Double last = Double::broadcast(static_cast<double>(bins - 1));
+  const Double none = Double::broadcast(static_cast<double>(bins));
   each(n, x, [&](Double v, Mask<double> counted) __attribute__((always_inline)) {
     const Double bin = (v - from) * by;
     double index[L];
-    select(counted & finite(v), select(bin < last, bin, last), none).store(index);  // not finite: the last bin, too
+    select(counted & finite(v), select(bin < last, bin, last), none).store(index);  // not finite: the unused bin
     for (int l = 0; l < L; ++l) ++counts[l % kCountTables * (bins + 1) + static_cast<int64_t>(index[l])];
   });
 }

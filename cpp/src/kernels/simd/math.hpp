@@ -74,9 +74,9 @@ struct Constants<double> {
 template <int first, class T, int count>
 NNCORE_INLINE Vec<T> every_second(const T (&c)[count], Vec<T> x2) {
   constexpr int last = count - 1 - (count - 1 - first) % 2;
-  Vec<T> sum = Vec<T>::all(c[last]);
+  Vec<T> sum = Vec<T>::broadcast(c[last]);
 #pragma GCC unroll 16
-  for (int i = last - 2; i >= first; i -= 2) sum = fma(sum, x2, Vec<T>::all(c[i]));
+  for (int i = last - 2; i >= first; i -= 2) sum = fma(sum, x2, Vec<T>::broadcast(c[i]));
   return sum;
 }
 
@@ -101,7 +101,7 @@ struct Exponential {
 /// x - n ln2, the rest after n powers of two are taken out of exp(x).
 template <class T>
 NNCORE_INLINE Vec<T> rest_of(Vec<T> x, Vec<T> n) {
-  return fnma(n, Vec<T>::all(Constants<T>::ln2_low), fnma(n, Vec<T>::all(Constants<T>::ln2_high), x));
+  return fnma(n, Vec<T>::broadcast(Constants<T>::ln2_low), fnma(n, Vec<T>::broadcast(Constants<T>::ln2_high), x));
 }
 /// 2^n exp(r).
 template <class T>
@@ -111,20 +111,20 @@ NNCORE_INLINE Exponential<T> exponential(Vec<T> n, Vec<T> r) {
 }
 template <class T>
 NNCORE_INLINE Exponential<T> exponential(Vec<T> x) {
-  const Vec<T> n = round(x * Vec<T>::all(Constants<T>::inverse_ln2));
+  const Vec<T> n = round(x * Vec<T>::broadcast(Constants<T>::inverse_ln2));
   return exponential(n, rest_of(x, n));
 }
 
 /// x kept in [low, high]; NaN stays.
 template <class T>
 NNCORE_INLINE Vec<T> clamp(Vec<T> x, T low, T high) {
-  return max(Vec<T>::all(low), min(Vec<T>::all(high), x));
+  return max(Vec<T>::broadcast(low), min(Vec<T>::broadcast(high), x));
 }
 
 template <class T>
 NNCORE_INLINE Vec<T> exp(Vec<T> x) {
   const Exponential<T> e = exponential(clamp(x, Constants<T>::exp_lowest, Constants<T>::exp_highest));
-  return scale(Vec<T>::all(T(1)) + e.q, e.n);
+  return scale(Vec<T>::broadcast(T(1)) + e.q, e.n);
 }
 
 // |x| < 0.55: x + x z P(z), P = tanh_tail. Elsewhere 1 - 2 / (exp(2|x|) + 1): the quotient is at most 1/2, so its
@@ -132,11 +132,11 @@ NNCORE_INLINE Vec<T> exp(Vec<T> x) {
 template <class T>
 NNCORE_INLINE Vec<T> tanh(Vec<T> x) {
   using K = Constants<T>;
-  const Vec<T> one = Vec<T>::all(T(1)), two = Vec<T>::all(T(2)), size = abs(x), z = x * x;
-  const Exponential<T> e = exponential(two * min(Vec<T>::all(K::tanh_flat), size));
+  const Vec<T> one = Vec<T>::broadcast(T(1)), two = Vec<T>::broadcast(T(2)), size = abs(x), z = x * x;
+  const Exponential<T> e = exponential(two * min(Vec<T>::broadcast(K::tanh_flat), size));
   const Vec<T> p = times_two_to(e.n, one), far = one - two / fma(p, e.q, p + one);
   const Vec<T> near = fma(size * z, polynomial(K::tanh_tail, z, z * z), size);
-  return copysign(select(size < Vec<T>::all(K::tanh_near), near, far), x);
+  return copysign(select(size < Vec<T>::broadcast(K::tanh_near), near, far), x);
 }
 
 // a / (1 + exp(-x)) = a / d with d = 1 + p + p q, p = 2^n. Added as larger(1, p) + (p q + smaller(1, p)), d is off by
@@ -147,43 +147,43 @@ NNCORE_INLINE Vec<T> tanh(Vec<T> x) {
 template <class T>
 NNCORE_INLINE Vec<T> times_sigmoid(Vec<T> a, Vec<T> x) {
   using K = Constants<T>;
-  const Vec<T> one = Vec<T>::all(T(1));
+  const Vec<T> one = Vec<T>::broadcast(T(1));
   const Exponential<T> e = exponential(clamp(-x, -K::sigmoid_flat, -K::sigmoid_zero));
-  const Vec<T> n = min(Vec<T>::all(K::safe_exponent), e.n), p = times_two_to(n, one);
+  const Vec<T> n = min(Vec<T>::broadcast(K::safe_exponent), e.n), p = times_two_to(n, one);
   const Vec<T> d = max(p, one) + fma(p, e.q, min(p, one));
   return times_two_to(n - e.n, a / d);
 }
 template <class T>
-NNCORE_INLINE Vec<T> sigmoid(Vec<T> x) { return times_sigmoid(Vec<T>::all(T(1)), x); }
+NNCORE_INLINE Vec<T> sigmoid(Vec<T> x) { return times_sigmoid(Vec<T>::broadcast(T(1)), x); }
 
 // log(2^n (1 + f)), 1 + f in [sqrt(1/2), sqrt 2]: log(1 + f) = f - (f^2/2 - s (f^2/2 + z P(z))) with s = f / (2 + f),
 // z = s^2, P = atanh_tail: f is exact and what is taken from it is small, so its roundings weigh little.
 template <class T>
 NNCORE_INLINE Vec<T> log_of(Vec<T> n, Vec<T> f) {
   using K = Constants<T>;
-  const Vec<T> s = f / (f + Vec<T>::all(T(2))), z = s * s, half_f2 = Vec<T>::all(T(0.5)) * f * f;
-  const Vec<T> tail = fma(s, fma(z, polynomial(K::atanh_tail, z, z * z), half_f2), n * Vec<T>::all(K::ln2_low));
-  return fma(n, Vec<T>::all(K::ln2_high), f - (half_f2 - tail));
+  const Vec<T> s = f / (f + Vec<T>::broadcast(T(2))), z = s * s, half_f2 = Vec<T>::broadcast(T(0.5)) * f * f;
+  const Vec<T> tail = fma(s, fma(z, polynomial(K::atanh_tail, z, z * z), half_f2), n * Vec<T>::broadcast(K::ln2_low));
+  return fma(n, Vec<T>::broadcast(K::ln2_high), f - (half_f2 - tail));
 }
 
 template <class T>
 NNCORE_INLINE Vec<T> log(Vec<T> x) {
   constexpr T inf = static_cast<T>(__builtin_inf()), nan = static_cast<T>(__builtin_nan(""));
-  const Vec<T> zero = Vec<T>::zero(), one = Vec<T>::all(T(1)), half = Vec<T>::all(T(0.5));
+  const Vec<T> zero = Vec<T>::zero(), one = Vec<T>::broadcast(T(1)), half = Vec<T>::broadcast(T(0.5));
   const Split<T> parts = split(x);
-  const Mask<T> large = parts.mantissa > Vec<T>::all(T(1.4142135623730951));
+  const Mask<T> large = parts.mantissa > Vec<T>::broadcast(T(1.4142135623730951));
   const Vec<T> n = select(large, parts.exponent + one, parts.exponent);
   const Vec<T> y = log_of(n, select(large, parts.mantissa * half, parts.mantissa) - one);
   // 0 -> -inf, negative -> NaN; inf and NaN stay
-  const Vec<T> rest = select(x == zero, Vec<T>::all(-inf), select(x < zero, Vec<T>::all(nan), x));
-  return select((x > zero) & (x < Vec<T>::all(inf)), y, rest);
+  const Vec<T> rest = select(x == zero, Vec<T>::broadcast(-inf), select(x < zero, Vec<T>::broadcast(nan), x));
+  return select((x > zero) & (x < Vec<T>::broadcast(inf)), y, rest);
 }
 
 /// exp(x) - 1 for x <= 0, with all its digits near 0 and the sign of a zero.
 template <class T>
 NNCORE_INLINE Vec<T> expm1_below_zero(Vec<T> x) {
-  const Vec<T> one = Vec<T>::all(T(1));
-  const Exponential<T> e = exponential(max(Vec<T>::all(-Constants<T>::sigmoid_flat), x));
+  const Vec<T> one = Vec<T>::broadcast(T(1));
+  const Exponential<T> e = exponential(max(Vec<T>::broadcast(-Constants<T>::sigmoid_flat), x));
   const Vec<T> p = times_two_to(e.n, one);
   return select(x == Vec<T>::zero(), x, fma(p, e.q, p - one));
 }
@@ -191,8 +191,8 @@ NNCORE_INLINE Vec<T> expm1_below_zero(Vec<T> x) {
 /// log(1 + exp(x)) for x <= 0; where exp(x) is above sqrt 2 - 1, 1 + exp(x) is halved as in log.
 template <class T>
 NNCORE_INLINE Vec<T> log1p_exp_below_zero(Vec<T> x) {
-  const Vec<T> zero = Vec<T>::zero(), one = Vec<T>::all(T(1)), half = Vec<T>::all(T(0.5)), e = exp(x);
-  const Mask<T> large = e > Vec<T>::all(T(0.41421356237309503));
+  const Vec<T> zero = Vec<T>::zero(), one = Vec<T>::broadcast(T(1)), half = Vec<T>::broadcast(T(0.5)), e = exp(x);
+  const Mask<T> large = e > Vec<T>::broadcast(T(0.41421356237309503));
   return log_of(select(large, one, zero), select(large, half * (e - one), e));
 }
 
@@ -203,7 +203,7 @@ NNCORE_INLINE Vec<T> rest_of_product(Vec<T> a, Vec<T> b, Vec<T> p) {
     return fma(a, b, -p);
   } else {
     // Dekker: the products of half as many digits are exact
-    const Vec<T> by = Vec<T>::all(T(1 + (int64_t{1} << (Format<T>::mantissa_bits / 2 + 1))));
+    const Vec<T> by = Vec<T>::broadcast(T(1 + (int64_t{1} << (Format<T>::mantissa_bits / 2 + 1))));
     const Vec<T> ca = by * a, cb = by * b, a1 = ca - (ca - a), b1 = cb - (cb - b), a2 = a - a1, b2 = b - b1;
     return ((a1 * b1 - p) + a1 * b2 + a2 * b1) + a2 * b2;
   }
@@ -225,11 +225,11 @@ struct Gauss {
 template <class T>
 NNCORE_INLINE Gauss<T> gauss(Vec<T> t) {
   using K = Constants<T>;
-  const Vec<T> half = Vec<T>::all(T(0.5));
-  const Vec<T> head = round(t * Vec<T>::all(K::gauss_cut)) * Vec<T>::all(1 / K::gauss_cut);
-  const Vec<T> x = -half * head * head, n = round(x * Vec<T>::all(K::inverse_ln2));
-  const Vec<T> large = fnma(n, Vec<T>::all(K::ln2_high), x);
-  const Vec<T> small = fnma(n, Vec<T>::all(K::ln2_low), -half * (t - head) * (t + head)), r = large + small;
+  const Vec<T> half = Vec<T>::broadcast(T(0.5));
+  const Vec<T> head = round(t * Vec<T>::broadcast(K::gauss_cut)) * Vec<T>::broadcast(1 / K::gauss_cut);
+  const Vec<T> x = -half * head * head, n = round(x * Vec<T>::broadcast(K::inverse_ln2));
+  const Vec<T> large = fnma(n, Vec<T>::broadcast(K::ln2_high), x);
+  const Vec<T> small = fnma(n, Vec<T>::broadcast(K::ln2_low), -half * (t - head) * (t + head)), r = large + small;
   return {n, r, (large - r) + small};
 }
 
@@ -239,7 +239,7 @@ NNCORE_INLINE Gauss<T> gauss(Vec<T> t) {
 /// R(t), to a few ulp.
 template <class T>
 NNCORE_INLINE Vec<T> gauss_tail_ratio(Vec<T> t) {
-  const Vec<T> four = Vec<T>::all(T(4)), w = Vec<T>::all(T(1)) / (t + four), u = (t - four) * w;
+  const Vec<T> four = Vec<T>::broadcast(T(4)), w = Vec<T>::broadcast(T(1)) / (t + four), u = (t - four) * w;
   return polynomial(Constants<T>::mills, u, u * u) * w;
 }
 
@@ -248,7 +248,7 @@ NNCORE_INLINE Vec<T> gauss_tail_ratio(Vec<T> t) {
 template <class T>
 NNCORE_INLINE Vec<T> t_times_gauss_tail(Vec<T> t) {
   using K = Constants<T>;
-  const auto all = [](auto x) { return Vec<T>::all(T(x)); };
+  const auto all = [](auto x) { return Vec<T>::broadcast(T(x)); };
   const Vec<T> one = all(1), four = all(4), eight = all(8);
   const Vec<T> below = t + four, w = one / below;  // 8w and below - 4 are exact
   const Vec<T> w_low = -w * fma(w, t - (below - four), rest_of_product(w, below, one));

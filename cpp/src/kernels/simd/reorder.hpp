@@ -14,7 +14,7 @@ void to_feature_major(int64_t N, int64_t F, const T* x, int64_t ld, T* y) {
     const int64_t rows = N - n < L ? N - n : L;
     if (F == 2) {
       Vec<T> block[2];
-      turn_pairs(rows, x + 2 * n, block);
+      transpose_pairs(rows, x + 2 * n, block);
       block[0].store(y + n), block[1].store(y + ld + n);
       continue;
     }
@@ -38,7 +38,7 @@ void to_batch_major(int64_t N, int64_t F, const T* x, int64_t ld, T* y) {
     const int64_t rows = N - n < L ? N - n : L;
     if (F == 2) {
       const Vec<T> block[2] = {Vec<T>::load(x + n), Vec<T>::load(x + ld + n)};
-      turn_pairs_back(rows, block, y + 2 * n);
+      transpose_pairs_back(rows, block, y + 2 * n);
       continue;
     }
     for (int64_t f = 0; f < F; f += L) {

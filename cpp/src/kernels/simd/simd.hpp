@@ -1,5 +1,5 @@
-/// Arithmetic on vector registers for the instruction set this file is compiled for: what every kernel is made of.
-/// Vec<T>, Mask<T>, IntVec<T> and FirstLanes<T> with their loads, stores and operators are in vec.hpp.
+/// Arithmetic on vector registers, for the instruction set this file is compiled for. The types Vec<T>, Mask<T>,
+/// IntVec<T> and FirstLanes<T> with their loads, stores and operators are in vec.hpp.
 #pragma once
 
 #include "kernels/simd/vec.hpp"
@@ -61,12 +61,12 @@ template <class T>
 NNCORE_INLINE Vec<T> bit_clear(Vec<T> a, Vec<T> off) { return {(typename Vec<T>::N)(as_bits(a).v & ~as_bits(off).v)}; }
 
 template <class T>
-NNCORE_INLINE Vec<T> abs(Vec<T> a) { return bit_clear(a, Vec<T>::all(T(-0.0))); }
+NNCORE_INLINE Vec<T> abs(Vec<T> a) { return bit_clear(a, Vec<T>::broadcast(T(-0.0))); }
 
-/// The size of a with the sign of b.
+/// The absolute value of a with the sign of b.
 template <class T>
 NNCORE_INLINE Vec<T> copysign(Vec<T> a, Vec<T> b) {
-  return bit_or(abs(a), bit_and(b, Vec<T>::all(T(-0.0))));
+  return bit_or(abs(a), bit_and(b, Vec<T>::broadcast(T(-0.0))));
 }
 
 /// To the nearest integer, ties to even.
@@ -75,7 +75,7 @@ NNCORE_INLINE Vec<T> round(Vec<T> a) {
   if constexpr (requires { Ops<T>::round(a.v); }) {
     return {Ops<T>::round(a.v)};
   } else {
-    const Vec<T> big = Vec<T>::all(Format<T>::two_to_mantissa_bits), size = abs(a);
+    const Vec<T> big = Vec<T>::broadcast(Format<T>::two_to_mantissa_bits), size = abs(a);
     return select(size < big, copysign((size + big) - big, a), a);  // from `big` on every number is an integer
   }
 }
@@ -83,21 +83,21 @@ NNCORE_INLINE Vec<T> round(Vec<T> a) {
 /// Integer lanes from numbers, rounded to nearest; |a| < 2^22 for float, 2^51 for double.
 template <class T>
 NNCORE_INLINE IntVec<T> to_int(Vec<T> a) {
-  const Vec<T> magic = Vec<T>::all(Format<T>::magic);
+  const Vec<T> magic = Vec<T>::broadcast(Format<T>::magic);
   return as_bits(a + magic) - as_bits(magic);
 }
 
 /// Numbers from signed integer lanes; the same range as to_int.
 template <class T>
 NNCORE_INLINE Vec<T> to_float(IntVec<T> a) {
-  const Vec<T> magic = Vec<T>::all(Format<T>::magic);
+  const Vec<T> magic = Vec<T>::broadcast(Format<T>::magic);
   return as_float<T>(a + as_bits(magic)) - magic;
 }
 
 /// 2^n for integer n with a normal result.
 template <class T>
 NNCORE_INLINE Vec<T> power_of_two(IntVec<T> n) {
-  return as_float<T>((n + IntVec<T>::all(Format<T>::bias)).template shift_left<Format<T>::mantissa_bits>());
+  return as_float<T>((n + IntVec<T>::broadcast(Format<T>::bias)).template shift_left<Format<T>::mantissa_bits>());
 }
 
 /// Has the set an instruction for `scale`?
@@ -112,7 +112,7 @@ NNCORE_INLINE Vec<T> scale(Vec<T> x, Vec<T> n) {
     return {Ops<T>::scale(x.v, n.v)};
   } else {
     // two factors, because 2^n itself may lie outside the normal numbers; the first product is exact
-    const IntVec<T> whole = to_int(n), half = to_int(n * Vec<T>::all(T(0.5)));
+    const IntVec<T> whole = to_int(n), half = to_int(n * Vec<T>::broadcast(T(0.5)));
     return x * power_of_two(half) * power_of_two(whole - half);
   }
 }
@@ -129,17 +129,18 @@ NNCORE_INLINE Split<T> split(Vec<T> x) {
     return {{Ops<T>::mantissa(x.v)}, {Ops<T>::exponent(x.v)}};
   } else {
     using F = Format<T>;
-    const Mask<T> subnormal = x < Vec<T>::all(F::smallest_normal);
-    const Vec<T> lift = Vec<T>::all(F::two_to_mantissa_bits);
-    const IntVec<T> bits = as_bits(select(subnormal, x * lift, x)), one = as_bits(Vec<T>::all(T(1)));
-    const IntVec<T> fraction = IntVec<T>::all((typename F::Int(1) << F::mantissa_bits) - 1);
+    const Mask<T> subnormal = x < Vec<T>::broadcast(F::smallest_normal);
+    const Vec<T> lift = Vec<T>::broadcast(F::two_to_mantissa_bits);
+    const IntVec<T> bits = as_bits(select(subnormal, x * lift, x)), one = as_bits(Vec<T>::broadcast(T(1)));
+    const IntVec<T> fraction = IntVec<T>::broadcast((typename F::Int(1) << F::mantissa_bits) - 1);
     const Vec<T> biased = to_float<T>(bits.template shift_right<F::mantissa_bits>());
-    const Vec<T> bias = select(subnormal, Vec<T>::all(T(F::bias + F::mantissa_bits)), Vec<T>::all(T(F::bias)));
+    const Vec<T> bias =
+        select(subnormal, Vec<T>::broadcast(T(F::bias + F::mantissa_bits)), Vec<T>::broadcast(T(F::bias)));
     return {as_float<T>((bits & fraction) | one), biased - bias};
   }
 }
 
-/// The 16-byte parts of a register, folded with `op` in a fixed tree: part i meets part i + half.
+/// The 16-byte parts of a register, folded with `op` in a fixed tree: part i with part i + half.
 template <class T, class Op>
 NNCORE_INLINE Part<T> fold_parts(Vec<T> a, Op op) {
   using O = Ops<T>;

@@ -46,9 +46,9 @@ NNCORE_INLINE void transpose(Vec<T> (&rows)[Vec<T>::lanes]) {
 }
 
 /// Column c of `rows` <= L rows into block[c], zeros in the lanes without a row. The block has room for C rounded up
-/// to whole registers; what lies beyond C is of no use.
+/// to whole registers; registers beyond C are undefined.
 template <class T>
-void turn(int64_t rows, int64_t C, const T* z, Vec<T>* block) {
+void transpose_rows(int64_t rows, int64_t C, const T* z, Vec<T>* block) {
   constexpr int L = Vec<T>::lanes;
   for (int64_t c = 0; c < C; c += L) {
     const FirstLanes<T> width(C - c < L ? C - c : L);
@@ -61,11 +61,11 @@ void turn(int64_t rows, int64_t C, const T* z, Vec<T>* block) {
   }
 }
 
-/// The way back: only `rows` rows are written. Where masked stores are slow a whole register is
-/// stored wherever it ends inside these rows. What it spills over the next row is overwritten: by that row's store, or
-/// by the tiles further left, which come later.
+/// The inverse of transpose_rows: only `rows` rows are written. Where masked stores are slow a whole register is stored
+/// wherever it ends inside these rows. Lanes that land in the next row are overwritten by that row's store, or by the
+/// tiles further left, which come later.
 template <class T>
-void turn_back(int64_t rows, int64_t C, const Vec<T>* block, T* z) {
+void transpose_rows_back(int64_t rows, int64_t C, const Vec<T>* block, T* z) {
   constexpr int L = Vec<T>::lanes;
   for (int64_t c = (C - 1) / L * L; c >= 0; c -= L) {
     const FirstLanes<T> width(C - c < L ? C - c : L);
@@ -82,7 +82,7 @@ void turn_back(int64_t rows, int64_t C, const Vec<T>* block, T* z) {
   }
 }
 
-/// How many of the 2 rows numbers lie in the first and in the second register.
+/// How many of the 2 * rows numbers lie in the first and in the second register.
 template <class T>
 struct Halves {
   FirstLanes<T> low, high;
@@ -91,9 +91,9 @@ struct Halves {
         high(2 * rows < Vec<T>::lanes ? 0 : 2 * rows - Vec<T>::lanes) {}
 };
 
-/// turn for C = 2; the lanes without a row are zeros.
+/// transpose_rows for C = 2; the lanes without a row are zeros.
 template <class T>
-NNCORE_INLINE void turn_pairs(int64_t rows, const T* z, Vec<T>* block) {
+NNCORE_INLINE void transpose_pairs(int64_t rows, const T* z, Vec<T>* block) {
   constexpr int L = Vec<T>::lanes;
   Pair<T> columns;
   if (rows == L) {
@@ -106,7 +106,7 @@ NNCORE_INLINE void turn_pairs(int64_t rows, const T* z, Vec<T>* block) {
 }
 
 template <class T>
-NNCORE_INLINE void turn_pairs_back(int64_t rows, const Vec<T>* block, T* z) {
+NNCORE_INLINE void transpose_pairs_back(int64_t rows, const Vec<T>* block, T* z) {
   constexpr int L = Vec<T>::lanes;
   const Pair<T> rows_of_two = zip(block[0], block[1]);
   if (rows == L) {

@@ -18,8 +18,8 @@
 ///   widen, load_widened                     float to double
 ///   less ... not_equal, bits, select        comparisons as in C++: false with a NaN, but for not_equal
 ///   fma, fnma, min, max, sqrt               fnma = c - a b; min = a < b ? a : b, so b with a NaN; max likewise
-///   part, lower_pairs, upper_pairs          16 bytes at a time, see parts.hpp
-///   load_parts, join_parts                  see parts.hpp
+///   part, lower_pairs, upper_pairs          16 bytes at a time, see shuffle.hpp
+///   load_parts, join_parts                  see shuffle.hpp
 ///   zip, unzip                              see transpose.hpp
 ///   multiply_words                          low half times low half of 64-bit lanes, for double alone
 /// and, where the set has an instruction for it (simd.hpp computes it elsewhere):

@@ -16,7 +16,7 @@ struct IntVec {
   using Scalar = typename Format<T>::Int;
   N v;
 
-  NNCORE_INLINE static IntVec all(Scalar x) { return {N{} + static_cast<typename Format<T>::Unsigned>(x)}; }
+  NNCORE_INLINE static IntVec broadcast(Scalar x) { return {N{} + static_cast<typename Format<T>::Unsigned>(x)}; }
   template <int n>
   NNCORE_INLINE IntVec shift_left() const { return {v << n}; }
   template <int n>
@@ -65,8 +65,8 @@ struct Vec {
   N v;
 
   NNCORE_INLINE static Vec zero() { return {N{}}; }
-  NNCORE_INLINE static Vec all(T x) { return {O::broadcast(x)}; }
-  NNCORE_INLINE static Vec broadcast(const T* p) { return all(*p); }
+  NNCORE_INLINE static Vec broadcast(T x) { return {O::broadcast(x)}; }
+  NNCORE_INLINE static Vec broadcast(const T* p) { return broadcast(*p); }
 
   NNCORE_INLINE static Vec load(const T* p) { return {O::load(p)}; }
   NNCORE_INLINE void store(T* p) const { O::store(p, v); }

@@ -1,5 +1,5 @@
 /// A model batch: every operation on a number of one small net is one instruction on the same number of as many nets
-/// as a register has lanes. Nothing ever crosses lanes, so no net's numbers depend on its neighbours.
+/// as a register has lanes. Nothing ever crosses lanes, so no net depends on the others.
 #include "kernels/groups.hpp"
 #include "kernels/simd/math.hpp"
 #include "kernels/small_nets/model_batch.hpp"
@@ -92,7 +92,7 @@ template <class T>
 void cross_entropy_of_two(const ModelBatchOutputs& p, T scale, const T* z, const T* y, T* dz, double* loss,
                           double* right) {
   constexpr int64_t L = Vec<T>::lanes;
-  const Vec<T> zero = Vec<T>::zero(), one = Vec<T>::all(T(1)), to_dz = Vec<T>::all(scale);
+  const Vec<T> zero = Vec<T>::zero(), one = Vec<T>::broadcast(T(1)), to_dz = Vec<T>::broadcast(scale);
   Vec<T> sums = one, own = zero, hits = zero;
   for (int64_t s = 0; s < p.S; ++s) {
     const Vec<T> z0 = Vec<T>::load(z + s * L), z1 = Vec<T>::load(z + (p.row + s) * L), d = z1 - z0;
@@ -102,9 +102,9 @@ void cross_entropy_of_two(const ModelBatchOutputs& p, T scale, const T* z, const
     dz1.store(dz + (p.row + s) * L);
     (-dz1).store(dz + s * L);
     sums = sums * sum;
-    own = own + min(m, zero) + (z0 - z0) + (z1 - z1);  // of infinite outputs there is no loss
-    const Mask<T> said = d > zero;
-    hits = hits + select((said & second) | (~said & ~second), one, zero);
+    own = own + min(m, zero) + (z0 - z0) + (z1 - z1);  // NaN for outputs that are not finite
+    const Mask<T> predicted = d > zero;
+    hits = hits + select((predicted & second) | (~predicted & ~second), one, zero);
   }
   add_to(loss, log(sums) - own);
   add_to(right, hits);
@@ -116,27 +116,27 @@ template <class T>
 void cross_entropy(const ModelBatchOutputs& p, T scale, const T* z, const T* y, T* dz, double* loss, double* right) {
   if (p.C == 2) return cross_entropy_of_two(p, scale, z, y, dz, loss, right);
   constexpr int64_t L = Vec<T>::lanes;
-  const Vec<T> one = Vec<T>::all(T(1)), to_dz = Vec<T>::all(scale);
+  const Vec<T> one = Vec<T>::broadcast(T(1)), to_dz = Vec<T>::broadcast(scale);
   Vec<T> sums = one, own = Vec<T>::zero(), hits = Vec<T>::zero();
   for (int64_t s = 0; s < p.S; ++s, z += L, dz += L, y += L) {
     const Vec<T> label = Vec<T>::load(y);
     Vec<T> most = Vec<T>::load(z), best = Vec<T>::zero();
     for (int64_t c = 1; c < p.C; ++c) {
       const Vec<T> x = Vec<T>::load(z + c * p.row * L);
-      best = select(x > most, Vec<T>::all(static_cast<T>(c)), best);
+      best = select(x > most, Vec<T>::broadcast(static_cast<T>(c)), best);
       most = select(x > most, x, most);
     }
     Vec<T> sum = Vec<T>::zero();
     for (int64_t c = 0; c < p.C; ++c) {
       const Vec<T> x = Vec<T>::load(z + c * p.row * L) - most, e = exp(x);
-      own = own + select(label == Vec<T>::all(static_cast<T>(c)), x, Vec<T>::zero());
+      own = own + select(label == Vec<T>::broadcast(static_cast<T>(c)), x, Vec<T>::zero());
       sum = sum + e;
       e.store(dz + c * p.row * L);
     }
     const Vec<T> factor = one / sum;
     for (int64_t c = 0; c < p.C; ++c) {
       const Vec<T> share = Vec<T>::load(dz + c * p.row * L) * factor;
-      const Vec<T> wanted = select(label == Vec<T>::all(static_cast<T>(c)), one, Vec<T>::zero());
+      const Vec<T> wanted = select(label == Vec<T>::broadcast(static_cast<T>(c)), one, Vec<T>::zero());
       (to_dz * (share - wanted)).store(dz + c * p.row * L);
     }
     sums = sums * sum;
@@ -148,7 +148,7 @@ void cross_entropy(const ModelBatchOutputs& p, T scale, const T* z, const T* y, 
 
 /// Losses of each output alone: f(z, y) is the loss, its derivative and whether z is right.
 template <class T>
-struct Judged {
+struct OutputLoss {
   Vec<T> loss, slope;
   Mask<T> right;
 };
@@ -156,11 +156,11 @@ template <class T, class F>
 NNCORE_INLINE void each_output(const ModelBatchOutputs& p, T scale, const T* z, const T* y, T* dz, double* loss,
                                double* right, F f) {
   constexpr int64_t L = Vec<T>::lanes;
-  const Vec<T> one = Vec<T>::all(T(1)), to_dz = Vec<T>::all(scale);
+  const Vec<T> one = Vec<T>::broadcast(T(1)), to_dz = Vec<T>::broadcast(scale);
   for (int64_t c = 0; c < p.C; ++c, z += p.row * L, y += p.row * L, dz += p.row * L) {
     Vec<T> total = Vec<T>::zero(), hits = Vec<T>::zero();
     for (int64_t s = 0; s < p.S; ++s) {
-      const Judged<T> at = f(Vec<T>::load(z + s * L), Vec<T>::load(y + s * L));
+      const OutputLoss<T> at = f(Vec<T>::load(z + s * L), Vec<T>::load(y + s * L));
       total = total + at.loss;
       hits = hits + select(at.right, one, Vec<T>::zero());
       (to_dz * at.slope).store(dz + s * L);
@@ -175,7 +175,7 @@ template <class T>
 void squares(const ModelBatchOutputs& p, T scale, const T* z, const T* y, T* dz, double* loss, double* right) {
   each_output(p, scale, z, y, dz, loss, right, [](Vec<T> x, Vec<T> t) __attribute__((always_inline)) {
     const Vec<T> d = x - t;
-    return Judged<T>{d * d, d + d, d == Vec<T>::zero()};
+    return OutputLoss<T>{d * d, d + d, d == Vec<T>::zero()};
   });
 }
 
@@ -183,10 +183,10 @@ void squares(const ModelBatchOutputs& p, T scale, const T* z, const T* y, T* dz,
 template <class T>
 void logits(const ModelBatchOutputs& p, T scale, const T* z, const T* y, T* dz, double* loss, double* right) {
   each_output(p, scale, z, y, dz, loss, right, [](Vec<T> x, Vec<T> t) __attribute__((always_inline)) {
-    const Vec<T> zero = Vec<T>::zero(), one = Vec<T>::all(T(1));
+    const Vec<T> zero = Vec<T>::zero(), one = Vec<T>::broadcast(T(1));
     const Vec<T> fall = log1p_exp_below_zero(-abs(x)) + max(zero, -x);
-    const Mask<T> yes = x >= zero, wanted = t > Vec<T>::all(T(0.5));
-    return Judged<T>{fma(one - t, x, fall), sigmoid(x) - t, (yes & wanted) | (~yes & ~wanted)};
+    const Mask<T> yes = x >= zero, wanted = t > Vec<T>::broadcast(T(0.5));
+    return OutputLoss<T>{fma(one - t, x, fall), sigmoid(x) - t, (yes & wanted) | (~yes & ~wanted)};
   });
 }
 
@@ -197,7 +197,7 @@ void penalty(int64_t C, int64_t K, int64_t row, const double* l2, const double* 
   T each[2][L];
   for (int64_t i = 0; i < L; ++i) each[0][i] = static_cast<T>(l2[i]), each[1][i] = static_cast<T>(l1[i]);
   const Vec<T> square = Vec<T>::load(each[0]), absolute = Vec<T>::load(each[1]), zero = Vec<T>::zero();
-  const Vec<T> half = Vec<T>::all(T(0.5)) * square, one = Vec<T>::all(T(1));
+  const Vec<T> half = Vec<T>::broadcast(T(0.5)) * square, one = Vec<T>::broadcast(T(1));
   for (int64_t c = 0; c < C; ++c) {
     Vec<T> sum = zero;
     for (int64_t k = 0; k < K; ++k) {

@@ -1,17 +1,17 @@
-/// Learning from one sample at a time, many steps a call: a step of a small net takes less time than the calls its
-/// layers would be. Lanes run along outputs or inputs, whichever a layer has more of.
+/// Steps of one sample each, many in a call: a step of a small net takes less time than one call for each of its
+/// layers. Lanes run along outputs or inputs, whichever a layer has more of.
 #include "kernels/elementwise/activations.hpp"
 #include "kernels/groups.hpp"
-#include "kernels/simd/parts.hpp"
+#include "kernels/simd/shuffle.hpp"
 #include "kernels/small_nets/online.hpp"
 
 namespace nncore::NNCORE_ISA {
 namespace online {
 namespace {
 
-/// Rows of numbers: padded, so that registers are always whole, or one after the other.
+/// Loads and stores of vectors that are padded to whole registers, or (padded = false) follow one another.
 template <class T, bool padded>
-struct Row {
+struct PaddedVector {
   static constexpr int64_t L = Vec<T>::lanes;
   NNCORE_INLINE static int64_t length(int64_t n) { return padded ? (n + L - 1) / L * L : n; }
   NNCORE_INLINE static Vec<T> load(const T* p, int64_t left) {
@@ -35,16 +35,16 @@ NNCORE_INLINE Part<T> part_sums(const Vec<T>* a) {
   return fold_parts(joined, add);
 }
 
-/// What a step does with a gradient: an update at once, or a place where it waits for one.
+/// A step's gradient: applied at once (descent), or stored for the `update` callback.
 template <class T, bool descent>
 struct Gradient {
   Vec<T> rate, seen;  ///< seen: 0, or NaN after a gradient that was not finite
   NNCORE_INLINE void take(Vec<T> g, Vec<T> w, T* to_w, T* to_g, int64_t left) {
     if constexpr (descent) {
       seen = fma(g, Vec<T>::zero(), seen);
-      Row<T, true>::store(fnma(rate, g, w), to_w, left);
+      PaddedVector<T, true>::store(fnma(rate, g, w), to_w, left);
     } else {
-      Row<T, false>::store(g, to_g, left);
+      PaddedVector<T, false>::store(g, to_g, left);
     }
   }
 };
@@ -52,7 +52,7 @@ struct Gradient {
 /// z = W x + b, or relu of it.
 template <class T, bool padded>
 NNCORE_INLINE void affine(const OnlineLayer<T>& l, const T* x, bool with_relu) {
-  using R = Row<T, padded>;
+  using R = PaddedVector<T, padded>;
   constexpr int64_t L = R::L;
   const int64_t K = l.K, C = l.C;
   if (l.outputs_in_lanes) {
@@ -100,7 +100,7 @@ NNCORE_INLINE void affine(const OnlineLayer<T>& l, const T* x, bool with_relu) {
 template <class T, bool padded>
 NNCORE_INLINE void affine_backward(const OnlineLayer<T>& l, const T* x, T* dx, bool x_is_relu,
                                    Gradient<T, padded>& gradient) {
-  using R = Row<T, padded>;
+  using R = PaddedVector<T, padded>;
   constexpr int64_t L = R::L;
   const int64_t K = l.K, C = l.C, ld = R::length(l.outputs_in_lanes ? C : K);
   if (l.b)
@@ -136,22 +136,22 @@ template <class T>
 NNCORE_INLINE void cross_entropy_gradient(int64_t C, const T* z, int64_t label, T* dz) {
   constexpr int64_t L = Vec<T>::lanes;
   if (C == 2) {
-    // without a branch: which of two classes wins is a coin toss
-    const T y1 = T(1) / (T(1) + exp(Vec<T>::all(z[0] - z[1])).v[0]);
+    // without a branch, which would be mispredicted half of the time
+    const T y1 = T(1) / (T(1) + exp(Vec<T>::broadcast(z[0] - z[1])).v[0]);
     dz[1] = y1 - static_cast<T>(label);
     dz[0] = -dz[1];
     return;
   }
-  const Vec<T> lowest = Vec<T>::all(static_cast<T>(-__builtin_inf()));
+  const Vec<T> lowest = Vec<T>::broadcast(static_cast<T>(-__builtin_inf()));
   Vec<T> m = lowest, total = Vec<T>::zero();
   for (int64_t c = 0; c < C; c += L) m = max(m, Vec<T>::load(z + c, FirstLanes<T>(C - c < L ? C - c : L), lowest));
-  m = Vec<T>::all(largest(m));
+  m = Vec<T>::broadcast(largest(m));
   for (int64_t c = 0; c < C; c += L) {
     const Vec<T> e = exp(Vec<T>::load(z + c, FirstLanes<T>(C - c < L ? C - c : L), lowest) - m);
     total = total + e;
     e.store(dz + c);
   }
-  const Vec<T> factor = Vec<T>::all(T(1) / sum(total));
+  const Vec<T> factor = Vec<T>::broadcast(T(1) / sum(total));
   for (int64_t c = 0; c < C; c += L) (Vec<T>::load(dz + c) * factor).store(dz + c);
   dz[label] -= T(1);
 }
@@ -171,10 +171,10 @@ int64_t steps_of(const OnlineRun<T>& run, int64_t steps) {
     for (int64_t c = 0; c < last.C; ++c) run.outputs[step * last.C + c] = last.y[c];
     if (run.labels) cross_entropy_gradient(last.C, last.y, run.labels[step], last.dy);
     else run.loss(run.context, step, last.y, last.dy);
-    if constexpr (descent) gradient.rate = Vec<T>::all(run.rates[step]);
+    if constexpr (descent) gradient.rate = Vec<T>::broadcast(run.rates[step]);
     for (const OnlineLayer<T>* l = &last; l >= layers; --l) {
       const bool first = l == layers;
-      // the layer above has done it for relu
+      // affine_backward of the layer above has done it for relu
       if (l->forward && (!l->relu || l == &last)) {
         l->backward(l->C, l->a, l->from_z ? l->z : l->y, l->dy, l->dy);
       }

@@ -5,13 +5,14 @@
 
 namespace nncore {
 
-/// y = f(W x + b). Rows of W and all vectors are `padded` to whole registers, with zeros, or follow one another.
+/// y = f(W x + b). With OnlineRun::rates rows of W and b are padded to whole registers with zeros,
+/// without they follow one another.
 template <class T>
 struct OnlineLayer {
   int64_t K, C;           ///< inputs, outputs
   bool outputs_in_lanes;  ///< W^T of shape (K, C), else W of shape (C, K): the lanes run along rows
   T *w, *b;               ///< b may be null
-  T *dw, *db;             ///< where gradients go when they are not used up at once
+  T *dw, *db;             ///< the gradients, where `update` is a callback
   ElementwiseForward<T> forward;  ///< f and its derivative from y, or from z; null: the identity
   ElementwiseBackward<T> backward;
   const T* a;
@@ -27,11 +28,11 @@ struct OnlineRun {
   const T* x;             ///< one sample a step
   T* outputs;             ///< one row a step
 
-  /// The loss: softmax and cross-entropy with these labels; if null, what `loss` says, which also sets dz.
+  /// The loss: softmax and cross-entropy with these labels; if null, the `loss` callback, which sets dz.
   const int64_t* labels;
   void (*loss)(void* context, int64_t step, const T* z, T* dz);
-  /// The update: w -= rates[step] g, rows padded; if null, what `update` does with the gradients, rows not padded. It
-  /// says whether they were finite.
+  /// The update: w -= rates[step] g, rows padded; if null, the `update` callback, rows not padded; it returns
+  /// whether the gradients were finite.
   const T* rates;
   bool (*update)(void* context, int64_t step);
   void* context;
@@ -39,8 +40,8 @@ struct OnlineRun {
 
 template <class T>
 struct OnlineKernels {
-  /// Learns from so many samples, one after the other; how many steps were done before a gradient was not finite, or
-  /// -1 where that is known only of all of them together (with rates).
+  /// One step for each of `steps` samples. Returns the number of steps before a gradient that was not finite; with
+  /// rates, where all steps are tested together at the end, -1 for any such gradient.
   int64_t (*run)(const OnlineRun<T>& run, int64_t steps);
 };
 

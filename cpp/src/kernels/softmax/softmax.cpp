@@ -1,6 +1,6 @@
 /// Softmax, log-softmax, their derivatives and softmax with cross-entropy, over rows of C numbers.
 ///
-/// Few columns: a block of L rows is turned so that lane r holds row r, and sums run over the columns in ascending
+/// Few columns: a block of L rows is transposed so that lane r holds row r, and sums run over the columns in ascending
 /// order, lane by lane. Many columns: one row after the other, lanes along the row. C alone decides which, so a
 /// row's result depends neither on its place nor on its neighbours. A NaN or +inf makes its whole row NaN through
 /// the sum of the exponentials, whatever the maximum was.
@@ -15,7 +15,7 @@ namespace nncore::NNCORE_ISA {
 namespace softmax {
 namespace {
 
-/// Up to here turning a block costs less than folding the lanes of each row. A multiple of every L.
+/// Up to here transposing a block costs less than folding the lanes of each row. A multiple of every L.
 constexpr int64_t kFewColumns = 32;
 
 // ---- A block: lane r = row r, one register per column ------------------------------------------------------------
@@ -36,7 +36,7 @@ NNCORE_INLINE void softmax_block(int64_t C, Vec<T>* z) {
     z[c] = exp(z[c] - m);
     total = total + z[c];
   }
-  const Vec<T> factor = Vec<T>::all(T(1)) / total;
+  const Vec<T> factor = Vec<T>::broadcast(T(1)) / total;
   for (int64_t c = 0; c < C; ++c) z[c] = z[c] * factor;
 }
 
@@ -72,11 +72,11 @@ NNCORE_INLINE void log_softmax_backward_block(int64_t C, const Vec<T>* y, Vec<T>
 /// Returns log sum exp(z - m) - (z[label] - m), a row in each lane; z becomes scale (softmax(z) - onehot(label)).
 template <class T>
 NNCORE_INLINE Vec<T> cross_entropy_block(int64_t C, Vec<T> label, Vec<T> scale, Vec<T>* z) {
-  const Vec<T> zero = Vec<T>::zero(), one = Vec<T>::all(T(1)), m = largest_column(C, z);
+  const Vec<T> zero = Vec<T>::zero(), one = Vec<T>::broadcast(T(1)), m = largest_column(C, z);
   Vec<T> total = zero, picked = zero;
   for (int64_t c = 0; c < C; ++c) {
     z[c] = z[c] - m;
-    picked = select(label == Vec<T>::all(static_cast<T>(c)), z[c], picked);
+    picked = select(label == Vec<T>::broadcast(static_cast<T>(c)), z[c], picked);
   }
   if (C == 2) {  // one of the two is 0 (or NaN), so their sum is the other and its exponential serves both
     const Vec<T> e = exp(z[0] + z[1]);
@@ -91,7 +91,7 @@ NNCORE_INLINE Vec<T> cross_entropy_block(int64_t C, Vec<T> label, Vec<T> scale, 
   const Vec<T> factor = one / total;
   for (int64_t c = 0; c < C; ++c) {
     const Vec<T> y = z[c] * factor;
-    z[c] = scale * select(label == Vec<T>::all(static_cast<T>(c)), y - one, y);
+    z[c] = scale * select(label == Vec<T>::broadcast(static_cast<T>(c)), y - one, y);
   }
   return log(total) - picked;
 }
@@ -101,15 +101,15 @@ NNCORE_INLINE Vec<T> cross_entropy_block(int64_t C, Vec<T> label, Vec<T> scale, 
 /// exp(z[i..] - m), zero in the lanes beyond the row.
 template <class T, class Lanes>
 NNCORE_INLINE Vec<T> row_exponentials(const T* z, Lanes lanes, Vec<T> m) {
-  return exp(load_or(z, lanes, Vec<T>::all(static_cast<T>(-__builtin_inf()))) - m);
+  return exp(load_or(z, lanes, Vec<T>::broadcast(static_cast<T>(-__builtin_inf()))) - m);
 }
 
 template <class T>
 NNCORE_INLINE Vec<T> largest_in_row(int64_t C, const T* z) {
-  const Vec<T> lowest = Vec<T>::all(static_cast<T>(-__builtin_inf()));
+  const Vec<T> lowest = Vec<T>::broadcast(static_cast<T>(-__builtin_inf()));
   Vec<T> m = lowest;
   each_register<T>(C, [&](int64_t c, auto lanes) { m = max(m, load_or(z + c, lanes, lowest)); });
-  return Vec<T>::all(largest(m));
+  return Vec<T>::broadcast(largest(m));
 }
 
 /// y = exp(z - m); returns their sum.
@@ -133,13 +133,13 @@ NNCORE_INLINE T sum_exponentials_of_row(int64_t C, Vec<T> m, const T* z) {
 
 template <class T>
 NNCORE_INLINE void softmax_row(int64_t C, const T* z, T* y) {
-  const Vec<T> factor = Vec<T>::all(T(1) / exponentials_of_row(C, largest_in_row(C, z), z, y));
+  const Vec<T> factor = Vec<T>::broadcast(T(1) / exponentials_of_row(C, largest_in_row(C, z), z, y));
   each_register<T>(C, [=](int64_t c, auto lanes) { store(y + c, lanes, load(y + c, lanes) * factor); });
 }
 
 template <class T>
 NNCORE_INLINE void log_softmax_row(int64_t C, const T* z, T* y) {
-  const Vec<T> m = largest_in_row(C, z), shift = log(Vec<T>::all(sum_exponentials_of_row(C, m, z)));
+  const Vec<T> m = largest_in_row(C, z), shift = log(Vec<T>::broadcast(sum_exponentials_of_row(C, m, z)));
   each_register<T>(C, [=](int64_t c, auto lanes) { store(y + c, lanes, (load(z + c, lanes) - m) - shift); });
 }
 
@@ -147,7 +147,7 @@ template <class T>
 NNCORE_INLINE void softmax_backward_row(int64_t C, const T* y, const T* dy, T* dz) {
   Vec<T> total = Vec<T>::zero();
   each_register<T>(C, [&](int64_t c, auto lanes) { total = fma(load(y + c, lanes), load(dy + c, lanes), total); });
-  const Vec<T> mean = Vec<T>::all(sum(total));
+  const Vec<T> mean = Vec<T>::broadcast(sum(total));
   each_register<T>(C, [=](int64_t c, auto lanes) {
     store(dz + c, lanes, load(y + c, lanes) * (load(dy + c, lanes) - mean));
   });
@@ -157,7 +157,7 @@ template <class T>
 NNCORE_INLINE void log_softmax_backward_row(int64_t C, const T* y, const T* dy, T* dz) {
   Vec<T> partial = Vec<T>::zero();
   each_register<T>(C, [&](int64_t c, auto lanes) { partial = partial + load(dy + c, lanes); });
-  const Vec<T> total = Vec<T>::all(sum(partial));
+  const Vec<T> total = Vec<T>::broadcast(sum(partial));
   each_register<T>(C, [=](int64_t c, auto lanes) {
     store(dz + c, lanes, fnma(exp(load(y + c, lanes)), total, load(dy + c, lanes)));
   });
@@ -170,11 +170,11 @@ NNCORE_INLINE T cross_entropy_row(int64_t C, const T* z, int64_t label, T scale,
   const T total = dz ? exponentials_of_row(C, m, z, dz) : sum_exponentials_of_row(C, m, z);
   if (dz) {
     const T factor = T(1) / total, at_label = scale * (dz[label] * factor - T(1));
-    const Vec<T> to_y = Vec<T>::all(factor), to_dz = Vec<T>::all(scale);
+    const Vec<T> to_y = Vec<T>::broadcast(factor), to_dz = Vec<T>::broadcast(scale);
     each_register<T>(C, [=](int64_t c, auto lanes) { store(dz + c, lanes, to_dz * (load(dz + c, lanes) * to_y)); });
     dz[label] = at_label;
   }
-  return log(Vec<T>::all(total)).v[0] - picked;
+  return log(Vec<T>::broadcast(total)).v[0] - picked;
 }
 
 // ---- All rows ----------------------------------------------------------------------------------------------------
@@ -186,23 +186,23 @@ NNCORE_INLINE void each_block(int64_t rows, const Body& body) {
   for (int64_t r = 0; r < rows; r += L) body(r, rows - r < L ? rows - r : L);
 }
 
-/// y = f(z): on_block(first row, rows, C, block) in place or on_row(row, z, y). Two columns get code of their own.
-/// Without y nothing is written by blocks.
+/// y = f(z): on_block(first row, rows, C, block) in place or on_row(row, z, y). Two columns have a shorter
+/// transposition. Without y nothing is written by blocks.
 template <class T, class OnBlock, class OnRow>
 NNCORE_INLINE void each_row(int64_t rows, int64_t C, const T* z, T* y, OnBlock on_block, OnRow on_row) {
   if (C == 2) {
     each_block<T>(rows, [&](int64_t r, int64_t count) {
       Vec<T> block[2];
-      turn_pairs(count, z + 2 * r, block);
+      transpose_pairs(count, z + 2 * r, block);
       on_block(r, count, 2, block);
-      if (y) turn_pairs_back(count, block, y + 2 * r);
+      if (y) transpose_pairs_back(count, block, y + 2 * r);
     });
   } else if (C <= kFewColumns) {
     each_block<T>(rows, [&](int64_t r, int64_t count) {
       Vec<T> block[kFewColumns];
-      turn(count, C, z + r * C, block);
+      transpose_rows(count, C, z + r * C, block);
       on_block(r, count, C, block);
-      if (y) turn_back(count, C, block, y + r * C);
+      if (y) transpose_rows_back(count, C, block, y + r * C);
     });
   } else {
     for (int64_t r = 0; r < rows; ++r) on_row(r, z + r * C, y ? y + r * C : nullptr);
@@ -216,18 +216,18 @@ NNCORE_INLINE void each_row_backward(int64_t rows, int64_t C, const T* y, const 
   if (C == 2) {
     each_block<T>(rows, [&](int64_t r, int64_t count) {
       Vec<T> block[2], gradient[2];
-      turn_pairs(count, y + 2 * r, block);
-      turn_pairs(count, dy + 2 * r, gradient);
+      transpose_pairs(count, y + 2 * r, block);
+      transpose_pairs(count, dy + 2 * r, gradient);
       on_block(2, block, gradient);
-      turn_pairs_back(count, gradient, dz + 2 * r);
+      transpose_pairs_back(count, gradient, dz + 2 * r);
     });
   } else if (C <= kFewColumns) {
     each_block<T>(rows, [&](int64_t r, int64_t count) {
       Vec<T> block[kFewColumns], gradient[kFewColumns];
-      turn(count, C, y + r * C, block);
-      turn(count, C, dy + r * C, gradient);
+      transpose_rows(count, C, y + r * C, block);
+      transpose_rows(count, C, dy + r * C, gradient);
       on_block(C, block, gradient);
-      turn_back(count, C, gradient, dz + r * C);
+      transpose_rows_back(count, C, gradient, dz + r * C);
     });
   } else {
     for (int64_t r = 0; r < rows; ++r) on_row(C, y + r * C, dy + r * C, dz + r * C);
@@ -271,7 +271,7 @@ double cross_entropy(int64_t rows, int64_t C, const T* z, const int64_t* labels,
       rows, C, z, dz,
       [&](int64_t first, int64_t count, int64_t columns, Vec<T>* block) {
         const Vec<T> label = Vec<T>::load_integers(labels + first, count);  // exact: a block has few columns
-        const Vec<T> loss = cross_entropy_block(columns, label, Vec<T>::all(scale), block);
+        const Vec<T> loss = cross_entropy_block(columns, label, Vec<T>::broadcast(scale), block);
         block_loss.add(count == Vec<T>::lanes ? loss : select(FirstLanes<T>(count).mask(), loss, Vec<T>::zero()));
       },
       [&](int64_t r, const T* from, T* to) { row_loss += cross_entropy_row(C, from, labels[r], scale, to); });

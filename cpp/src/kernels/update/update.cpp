@@ -2,9 +2,12 @@
 #include "kernels/update/update.hpp"
 
 #include "kernels/groups.hpp"
-#include "kernels/update/moments.hpp"
-#include "kernels/update/sgd_adam.hpp"
-#include "kernels/update/squares.hpp"
+#include "kernels/update/adadelta.hpp"
+#include "kernels/update/adagrad.hpp"
+#include "kernels/update/adam.hpp"
+#include "kernels/update/lion.hpp"
+#include "kernels/update/rmsprop.hpp"
+#include "kernels/update/sgd.hpp"
 
 namespace nncore::NNCORE_ISA {
 namespace update {

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "kernels/gemm/unpacked.hpp"
+#include "kernels/gemm/dot.hpp"
 #include "kernels/reduce/reduce.hpp"
 #include "layers/linear/feature_major_linear.hpp"
 #include "layers/linear/packed_linear.hpp"
@@ -86,7 +86,7 @@ class Linear final : public UnaryLayer<T> {
     const double flops = 2.0 * static_cast<double>(M) * static_cast<double>(K_) * static_cast<double>(C_);
     parallel_for(down * across, flops, [&](int64_t piece) {
       const int64_t m = piece / across * rows, c = piece % across * columns;
-      kernels<T>().unpacked_gemm.forward(std::min(rows, M - m), std::min(columns, C_ - c), K_, K_, x.data + m * K_, K_,
+      kernels<T>().dot_gemm.forward(std::min(rows, M - m), std::min(columns, C_ - c), K_, K_, x.data + m * K_, K_,
                                          w + c * K_, bias_ ? bias + c : nullptr, y.data + m * C_ + c, C_);
     });
   }

@@ -8,8 +8,8 @@
 
 namespace nncore {
 
-/// A matrix (R, K) in blocks of kSparseChunk rows, each packed in wide panels (kernels/gemm/unpacked.hpp), so that a
-/// panel of a block is what goes with a chunk.
+/// A matrix (R, K) in blocks of kSparseChunk rows, each packed in wide panels (kernels/gemm/dot.hpp), so that a panel
+/// of a block is what goes with a chunk.
 template <class T>
 struct PanelRows {
   int64_t R, K;

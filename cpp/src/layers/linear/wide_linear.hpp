@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "kernels/gemm/unpacked.hpp"
+#include "kernels/gemm/dot.hpp"
 #include "layers/linear/linear_product.hpp"
 #include "layers/linear/nonzeros.hpp"
 #include "layers/linear/panel_rows.hpp"
@@ -48,7 +48,7 @@ class WideLinear final : public LinearProduct<T> {
   void outputs(int64_t m0, int64_t M, int64_t j0, int64_t j1, const T* x, const T* w, const T* bias, T* y) override {
     const T* const b = bias ? bias + j0 : nullptr;
     const int64_t panel = PanelRows<T>::panel();
-    if (!listed_) return kernels<T>().unpacked_gemm.forward(M, j1 - j0, K_, panel, x, K_, w + j0 * K_, b, y + j0, C_);
+    if (!listed_) return kernels<T>().dot_gemm.forward(M, j1 - j0, K_, panel, x, K_, w + j0 * K_, b, y + j0, C_);
     const auto sums = pool_->acquire();
     kept_.listed_rows(j0, j1 - j0, m0 / kSparseChunk, M, K_, panel, x_.data() + m0 * K_, w + j0 * K_, b, sums.data(),
                       y + j0, C_);

@@ -1,20 +1,20 @@
-/// y = x W^T + bias with lanes along the inputs: rows of x times rows of W, as W lies in memory or in wide panels.
-/// Each result is one register of sums, the lanes of which a fixed tree adds up.
-#include "kernels/gemm/unpacked.hpp"
+/// y = x W^T + bias as dot products, the lanes along K. Each result is one register of sums, whose lanes are added in a
+/// fixed tree.
+#include "kernels/gemm/dot.hpp"
 #include "kernels/groups.hpp"
-#include "kernels/simd/parts.hpp"
+#include "kernels/simd/shuffle.hpp"
 
 namespace nncore::NNCORE_ISA {
-namespace unpacked_gemm {
+namespace dot_gemm {
 namespace {
 
 // Rows of x and rows of w in a tile. AVX-512 6 * 4 sums + 6 + 1 = 31 of 32 registers, per vector 10 loads for 24 FMA;
 // AVX2 3 * 4 + 3 + 1 = 16, 7 loads for 12 FMA; SSE2 2 * 4 + 2 + 2.
 constexpr int kTileC = 4, kTileM = (kRegisters - 1 - kTemporaries) / (kTileC + 1);
-// Rows of w that one row of x alone meets at once: it waits for memory, and that gives more to many streams.
+// Rows of w in a tile of one row of x: that product is memory-bound, and more parallel streams raise the bandwidth.
 constexpr int kStreams = kRegisters / 2;
 
-/// One call, as in gemm/unpacked.hpp.
+/// One call, as in gemm/dot.hpp.
 template <class T>
 struct Rows {
   int64_t C, K, panel, ldx, ldy;
@@ -22,15 +22,15 @@ struct Rows {
   T* y;
 };
 
-/// y[m .. m + M, c .. c + C), tile `turn` of `tiles` with the same w. Together they ask for the w of the next, each for
-/// every tiles-th register: what lies panels apart no prefetcher foresees. One alone runs at the speed of memory
-/// anyway.
+/// y[m .. m + M, c .. c + C), tile `index` of `tiles` with the same rows of w. Together these tiles prefetch the rows
+/// of w that follow, each every tiles-th register: a strided access that the hardware prefetcher misses. A single tile
+/// is memory-bound and does not prefetch.
 template <class T, int M, int C>
-[[gnu::noinline]] void tile(const Rows<T>& given, int64_t m, int64_t c, int64_t turn, int64_t tiles) {
+[[gnu::noinline]] void tile(const Rows<T>& given, int64_t m, int64_t c, int64_t index, int64_t tiles) {
   constexpr int64_t lanes = Vec<T>::lanes;
   const Rows<T> r = given;
   const T* x = r.x + m * r.ldx;
-  int64_t until_asking = tiles > 1 ? turn : -1;
+  int64_t until_prefetch = tiles > 1 ? index : -1;
   Vec<T> total[M][C < 4 ? 4 : C];
 #pragma GCC unroll 8
   for (auto& row : total)
@@ -52,8 +52,8 @@ template <class T, int M, int C>
       }
     };
     for (; left >= lanes; left -= lanes, x += lanes, w += lanes) {
-      if (until_asking-- == 0) {
-        until_asking = tiles - 1;
+      if (until_prefetch-- == 0) {
+        until_prefetch = tiles - 1;
 #pragma GCC unroll 16
         for (int j = 0; j < C; ++j) __builtin_prefetch(w + (C + j) * ldw);
       }
@@ -76,10 +76,10 @@ template <class T, int M, int C>
 
 /// The tile of `rows` <= M rows, M counted down at compile time.
 template <class T, int C, int M = kTileM>
-NNCORE_INLINE void tile_of(int64_t rows, const Rows<T>& r, int64_t m, int64_t c, int64_t turn, int64_t tiles) {
+NNCORE_INLINE void tile_of(int64_t rows, const Rows<T>& r, int64_t m, int64_t c, int64_t index, int64_t tiles) {
   if constexpr (M > 0) {
-    if (rows == M) tile<T, M, C>(r, m, c, turn, tiles);
-    else tile_of<T, C, M - 1>(rows, r, m, c, turn, tiles);
+    if (rows == M) tile<T, M, C>(r, m, c, index, tiles);
+    else tile_of<T, C, M - 1>(rows, r, m, c, index, tiles);
   }
 }
 
@@ -106,16 +106,16 @@ void forward(int64_t M, int64_t C, int64_t K, int64_t panel, const T* x, int64_t
 
 
 template <class T>
-constexpr UnpackedGemmKernels<T> table() {
+constexpr DotGemmKernels<T> table() {
   return {
       .forward = forward<T>,
   };
 }
 
 }  // namespace
-}  // namespace unpacked_gemm
+}  // namespace dot_gemm
 
-constinit const UnpackedGemmKernels<float> kUnpackedGemmF32 = unpacked_gemm::table<float>();
-constinit const UnpackedGemmKernels<double> kUnpackedGemmF64 = unpacked_gemm::table<double>();
+constinit const DotGemmKernels<float> kDotGemmF32 = dot_gemm::table<float>();
+constinit const DotGemmKernels<double> kDotGemmF64 = dot_gemm::table<double>();
 
 }  // namespace nncore::NNCORE_ISA

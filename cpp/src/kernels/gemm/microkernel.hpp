@@ -1,6 +1,6 @@
-/// The tile that forward, weight gradient and partial products are made of, its lanes along the columns:
-/// c[r, j] = start[j] + sum_l a[r, l] b[l, j] with up to 2 vectors of columns and kTileRows rows in registers from the
-/// first l to the last. The products differ in how they walk through a.
+/// The micro-kernel (BLIS) of forward, weight gradient and partial products, its lanes along the columns: a tile
+/// c[r, j] = start[j] + sum_l a[r, l] b[l, j] of kTileRows rows by up to 2 vectors of columns, whose sums stay in
+/// registers from the first l to the last. The products differ in how they walk through a.
 #pragma once
 
 #include "kernels/simd/each_register.hpp"
@@ -13,8 +13,6 @@ namespace {
 // AVX-512 14 * 2 + 3 = 31 of 32 registers, per l 16 loads for 28 FMA; AVX2 6 * 2 + 3 = 15 of 16, 8 loads for 12 FMA;
 // SSE2 5 * 2 + 2 + 2 (the product needs a register of its own) = 14 of 16, 7 loads for 10 multiply-adds.
 constexpr int kTileRows = rows_of_tile(2);
-
-// Where masks are not free a partial vector is loaded whole wherever the bytes behind it exist.
 
 /// One call. length: terms of the sum; whole: how many of them may load whole vectors of b; width: columns.
 /// lda, ldb, ldc: distance of rows; start: null for zeros; add: start is what stands in c instead.
@@ -32,7 +30,7 @@ struct Problem {
 };
 
 /// How many of the `length` rows of b may be read to the end of `columns` >= width lanes: the bytes behind the row's
-/// last column have to belong to a later row.
+/// last column have to belong to a later row. Where masks are not free such rows are loaded without one.
 template <class T>
 int64_t whole_rows(const Problem<T>& p, int64_t columns) {
   if (kFreeMasks || p.width == columns) return p.length;
@@ -72,7 +70,7 @@ struct ColumnsOfA {
 template <template <class, int> class Walk, class T, int R, int vectors>
 [[gnu::noinline]] void tile(const Problem<T>& problem, const T* a_start, T* c) {
   constexpr int lanes = Vec<T>::lanes, last = vectors - 1;
-  const Problem<T> p = problem;  // a copy, so that stores to c cannot be suspected of changing it
+  const Problem<T> p = problem;  // a copy that stores to c cannot alias
   constexpr bool early = vectors > 1 && !kFreeMasks;
   const int64_t last_at = early ? p.width - lanes : last * lanes;
   const FirstLanes<T> partial(p.width - last_at);

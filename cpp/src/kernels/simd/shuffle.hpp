@@ -1,6 +1,6 @@
-/// Transposition by 16-byte parts: rows of any distance into registers with row r in lane r, a part of columns at a
-/// time; and sums across lanes, which transpose as they add. (transpose.hpp takes whole registers of rows without
-/// gaps.)
+/// Shuffles by 16-byte parts: pairs and halves of two registers, the transposition of rows any distance apart, a part
+/// of columns at a time, and sums across lanes, which transpose as they add. (transpose.hpp: whole registers of rows
+/// without gaps.)
 #pragma once
 
 #include "kernels/simd/simd.hpp"
