@@ -49,15 +49,9 @@ constexpr ActivationKernels<T> activation() {
 template <class T>
 constexpr ElementwiseKernels<T> table() {
   return {
-      .relu = activation<T, Relu>(),
-      .leaky_relu = activation<T, LeakyRelu>(),
-      .tanh = activation<T, Tanh>(),
-      .sigmoid = activation<T, Sigmoid>(),
-      .elu = activation<T, Elu>(),
-      .softplus = activation<T, Softplus>(),
-      .silu = activation<T, Silu>(),
-      .gelu = activation<T, Gelu>(),
-      .gelu_tanh = activation<T, GeluTanh>(),
+#define NNCORE_ROW(name, functor) .name = activation<T, functor>(),
+      NNCORE_ACTIVATION_KERNELS(NNCORE_ROW)
+#undef NNCORE_ROW
       .exp = map<T, Exp>,
       .log = map<T, Log>,
   };

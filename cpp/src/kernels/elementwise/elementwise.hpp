@@ -18,20 +18,27 @@ struct ActivationKernels {
   ElementwiseBackward<T> backward;
 };
 
+// clang-format off
+/// The activations with kernels: X(entry, functor in activations.hpp). The group's entries and the rows of its table are
+/// both made from this list. relu to sigmoid take the derivative from the saved output y, the others from x: it is not
+/// known from y, or not to all digits. Constants: leaky_relu slope; elu alpha; softplus beta, threshold.
+#define NNCORE_ACTIVATION_KERNELS(X) \
+  X(relu, Relu)                      \
+  X(leaky_relu, LeakyRelu)           \
+  X(tanh, Tanh)                      \
+  X(sigmoid, Sigmoid)                \
+  X(elu, Elu)                        \
+  X(softplus, Softplus)              \
+  X(silu, Silu)                      \
+  X(gelu, Gelu)                      \
+  X(gelu_tanh, GeluTanh)
+// clang-format on
+
 template <class T>
 struct ElementwiseKernels {
-  // the derivative from the saved output y
-  ActivationKernels<T> relu;
-  ActivationKernels<T> leaky_relu;  ///< constants: slope
-  ActivationKernels<T> tanh;
-  ActivationKernels<T> sigmoid;
-  // the derivative from x: it is not computable from y, or not accurately
-  ActivationKernels<T> elu;       ///< constants: alpha
-  ActivationKernels<T> softplus;  ///< constants: beta, threshold
-  ActivationKernels<T> silu;
-  ActivationKernels<T> gelu;
-  ActivationKernels<T> gelu_tanh;
-
+#define NNCORE_ENTRY(name, functor) ActivationKernels<T> name;
+  NNCORE_ACTIVATION_KERNELS(NNCORE_ENTRY)
+#undef NNCORE_ENTRY
   ElementwiseForward<T> exp, log;  ///< <= 2 ulp, with the right values at 0, negative numbers, inf and NaN
 };
 
