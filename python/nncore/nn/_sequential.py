@@ -51,7 +51,7 @@ class Sequential(Model):
     def __call__(self, x: Any) -> Any:
         """Raw outputs for x (N, …) in inference: no dropout, nothing kept. For a symbol the output's in a Graph."""
         if not isinstance(x, Symbol):
-            return super().__call__(x)
+            return self._core.forward(x, False, 0, 0)  # as in the base, without a call more
         if self.input is not None:
             raise ConfigError("[Sequential] input: expected none in a part of a Graph, which may have one itself")
         for layer in self:
