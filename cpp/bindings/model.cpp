@@ -84,11 +84,6 @@ ModelPointer<T> make_model(const std::vector<GivenPlace>& given, uint64_t seed, 
   return std::make_shared<Model<T>>(std::move(places), seed, to_normalization<T>(input), sample);
 }
 
-/// For errors: "[Graph]".
-template <class T>
-std::string where(const Model<T>& model) {
-  return std::string("[") + model.kind() + "]";
-}
 /// The name of an operation for the guard that it holds and outlives.
 struct Operation {
   const char *of_sequential, *of_graph;
@@ -118,8 +113,9 @@ py::array_t<T> infer(Model<T>& model, View<const T> x) {
 
 template <class T>
 py::array_t<T> forward(Model<T>& model, const py::object& given, bool training, uint64_t seed, uint32_t step) {
-  const auto x = samples_of<T>(model, given, where(model), "x", false);
-  const auto values = values_of<T>(x.array, where(model), "x");
+  const std::string where = model.where();
+  const auto x = samples_of<T>(model, given, where, "x", false);
+  const auto values = values_of<T>(x.array, where, "x");
   const typename Model<T>::AccessGuard guard(model, kForward(model), training ? Access::write : Access::read);
   if (!training) return infer(model, values.view);
   View<const T> y;
@@ -132,7 +128,7 @@ py::array_t<T> forward(Model<T>& model, const py::object& given, bool training, 
 
 template <class T>
 py::array_t<T> backward(Model<T>& model, const py::object& given) {
-  const auto dy = values_of<T>(given, where(model), "dy");
+  const auto dy = values_of<T>(given, model.where(), "dy");
   const typename Model<T>::AccessGuard guard(model, kBackward(model));
   View<T> dx;
   {
@@ -144,8 +140,9 @@ py::array_t<T> backward(Model<T>& model, const py::object& given) {
 
 template <class T>
 py::dict activations(Model<T>& model, const py::object& given) {
-  const auto x = samples_of<T>(model, given, where(model), "x", false);
-  const auto values = values_of<T>(x.array, where(model), "x");
+  const std::string where = model.where();
+  const auto x = samples_of<T>(model, given, where, "x", false);
+  const auto values = values_of<T>(x.array, where, "x");
   const typename Model<T>::AccessGuard guard(model, kActivations(model), Access::read);
   model.forward(values.view, {});
   py::dict out;
@@ -222,7 +219,7 @@ py::list copies(const ModelPointer<T>& model) {
 template <class T>
 py::object flat(const ModelPointer<T>& model, T* data) {
   if (data == nullptr && model->n_values() > 0) {
-    throw StateError(where(*model) + " its parameters do not lie in one piece, because layers are shared with another "
+    throw StateError(model->where() + " its parameters do not lie in one piece, because layers are shared with another "
                      "model; copy() gives a model where they do");
   }
   return view_out(data, {model->n_values()}, py::cast(model));

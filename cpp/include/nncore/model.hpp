@@ -101,6 +101,8 @@ class Model {
 
   /// What the user made: "Graph", or "Sequential", which is a chain.
   const char* kind() const { return input_shape_ ? "Graph" : "Sequential"; }
+  /// For errors.
+  std::string where() const { return input_shape_ ? "[Graph]" : "[Sequential]"; }
   const std::vector<Place>& places() const { return places_; }
   /// The value that a place computes.
   std::size_t value_of(std::size_t place) const { return value_of_[place + 1]; }

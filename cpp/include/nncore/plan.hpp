@@ -110,6 +110,7 @@ class Plan final : private GradientSink<T> {
   std::atomic<bool> finite_{true};
   Buffer<T> arena_, running_;
   const T* z_ = nullptr;
+  std::vector<const T**> x_readers_;  ///< where nodes find the batch, value 0
   T* dz_ = nullptr;
 };
 

@@ -10,7 +10,7 @@ namespace nncore {
 
 template <class T>
 const std::vector<Shape>& Model<T>::build_for(View<const T> x) {
-  if (x.shape.rank() < 1) throw ShapeError(expected(std::string("[") + kind() + "]", "x", "(N, …)", x.shape.str()));
+  if (x.shape.rank() < 1) throw ShapeError(expected(where(), "x", "(N, …)", x.shape.str()));
   return build(x.shape.sample(), std::to_string(x.batch()));
 }
 
@@ -79,12 +79,11 @@ View<const T> Model<T>::forward_normalized(View<const T> x, const Pass& pass) {
 
 template <class T>
 View<T> Model<T>::backward(View<const T> dy, const std::function<void(std::size_t, View<const T>)>& visit) {
-  const std::string where = std::string("[") + kind() + "]";
   if (!can_backward_) {
-    throw StateError(where + " backward needs a forward(x, training=True) before it; net(x) keeps nothing");
+    throw StateError(where() + " backward needs a forward(x, training=True) before it; net(x) keeps nothing");
   }
   const Shape last = value(nodes_.size()).shape;
-  if (!(dy.shape == last)) throw ShapeError(expected(where, "dy", last.str(), dy.shape.str()));
+  if (!(dy.shape == last)) throw ShapeError(expected(where(), "dy", last.str(), dy.shape.str()));
   const View<T> dx = layerwise_->backward(dy, visit);
   if (input_) {
     const int64_t D = dx.shape.sample().size();

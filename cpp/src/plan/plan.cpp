@@ -151,8 +151,11 @@ void Plan<T>::place_buffers() {
     Node<T>& node = graph_->nodes[i];
     node.y = buffers[shared.buffer_of[i]];
     for (std::size_t k = 0; k < node.inputs.size(); ++k) {
-      if (node.inputs[k] > 0)
-        node.x[k] = buffers[shared.buffer_of[node.inputs[k] - 1]];  // value 0 is given with each step
+      if (node.inputs[k] == 0) {
+        x_readers_.push_back(&node.x[k]);  // given with each step
+      } else {
+        node.x[k] = buffers[shared.buffer_of[node.inputs[k] - 1]];
+      }
     }
     if (flow.arrays_of[i].empty()) continue;
     node.dy = array(flow.of_value[node.output]);

@@ -50,12 +50,8 @@ StepResult Plan<T>::step(int64_t N, const T* x, const Target<T>& target, const P
 template <class T>
 StepResult Plan<T>::run_step(int64_t N, const T* x, const Target<T>& target, const Pass& pass) {
   StepResult result;
-  for (Node<T>& node : graph_->nodes) {
-    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
-      if (node.inputs[k] == 0) node.x[k] = x;
-    }
-    graph_->forward(node, N, pass);
-  }
+  for (const T** reader : x_readers_) *reader = x;
+  for (Node<T>& node : graph_->nodes) graph_->forward(node, N, pass);
   result.loss = loss_.value_and_gradient(outputs(N), target, dz_) + penalty();
   if (options_.check_finite && !std::isfinite(result.loss)) {  // nothing has been updated yet
     result.finite = false;
