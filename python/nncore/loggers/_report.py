@@ -35,7 +35,7 @@ from nncore.plot import history as draw_history
 from nncore.plot._style import canvas
 from nncore.train._history import History, origin_of
 from nncore.train._metrics import has_curve, is_metric
-from nncore.train._trainer import Origin
+from nncore.train._state import Origin
 
 _REFUSED = (ConfigError, ShapeError, StateError, NumericError)
 _MAX_TENSORS = 6  # of a monitor, in one picture

@@ -10,7 +10,8 @@ from nncore._support.interrupt import InterruptGuard
 from nncore.errors import ConfigError, ShapeError, StateError
 from nncore.train._history import History
 from nncore.train._metrics import Metric, metrics_of
-from nncore.train._trainer import Trainer, bound, take_over
+from nncore.train._settings import bound
+from nncore.train._trainer import Trainer, take_over
 
 
 def batch_key(trainer: Trainer, samples: int, metrics: Sequence[Metric]) -> tuple[str, str] | None:

@@ -25,7 +25,8 @@ from nncore.sweeps._table import SweepTable
 from nncore.sweeps._task import SweepTask
 from nncore.train._history import History
 from nncore.train._metrics import FACTS, Metric
-from nncore.train._trainer import Trainer, set_options
+from nncore.train._settings import set_options
+from nncore.train._trainer import Trainer
 
 _MAX_WAITING = 1000  # trainers that wait for a full batch of models
 

@@ -1,0 +1,112 @@
+"""TrainerState: how far a training is, its history, and both in checkpoints."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Self
+
+from nncore import _core
+from nncore._support.files import path_of
+from nncore.nn._model import core_of, parts_of, set_calls
+from nncore.train._callback import Callback
+from nncore.train._checkpoint import Checkpoint, checked_state, opened, write
+from nncore.train._history import History, history_state, joined
+from nncore.train._settings import TrainerSettings
+
+
+class Origin(NamedTuple):
+    """What a report needs beside the numbers of a history. `data`: held-out (X, y); `shape`: of one sample."""
+
+    trainer: TrainerState
+    callbacks: Sequence[Callback] = ()
+    data: tuple[Any, Any] | None = None
+    shape: tuple[int, ...] | None = None
+
+
+class TrainerState(TrainerSettings):
+    """The part of a Trainer that knows how far the training is."""
+
+    _past: Sequence[History] = ()  #: of finished fits
+    _fitting = False
+
+    @property
+    def epoch(self) -> int:
+        """Whole epochs done."""
+        return int(self._bind().state["epoch"])
+
+    @property
+    def history(self) -> History:
+        """All fits so far, concatenated; in a callback the current one included."""
+        running = [History(self._core.result(False))] if self._fitting else []
+        self._past = [joined(self._past)] if self._past else []
+        return joined([*self._past, *running], origin=Origin(self))
+
+    @property
+    def fitting(self) -> bool:
+        """Whether a fit is running, as in a callback."""
+        return self._fitting
+
+    def _remember(self, history: History) -> None:
+        if history.n_steps:
+            self._past = [*self._past, history]
+        if len(self._past) > 1000 or sum(len(past.steps["step"]) for past in self._past[1:]) > 1_000_000:
+            self._past = [joined(self._past)]
+
+    def state_dict(self) -> dict[str, Any]:
+        """The complete state of training: "model", "optimizer", "progress" (epochs and steps done, the sums of the
+        current epoch, counters of random numbers), "history"."""
+        with core_of(self.model).access_guard("Trainer.state_dict", write=False):
+            return {
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "progress": {**self._bind().state, "calls": parts_of(self.model).calls},
+                "history": history_state(self.history),
+            }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restores a state_dict: all of it or, with an error, nothing."""
+        progress, history = checked_state(state)
+        with core_of(self.model).access_guard("Trainer.load_state_dict", write=True):
+            before = self.model.state_dict()
+            self.model.load_state_dict(state["model"])
+            try:
+                core = self._bind()  # loading a Normalize replaced the compiled model
+                self.optimizer.load_state_dict(state["optimizer"])
+            except Exception:
+                self.model.load_state_dict(before)
+                raise
+            set_calls(self.model, progress.pop("calls"))
+            core.state = progress
+            self._past = [history]
+
+    def save(self, path: Any) -> None:
+        """Writes model, loss, optimizer, options and state to a file from which `Trainer.resume` trains on.
+
+        It may be called between fits and from a callback. The file appears whole or not at all. ConfigError for classes
+        written in Python, as files hold no code; OSError when the disk refuses; ImportError without the package
+        safetensors (pip install nncore[save]).
+        """
+        name = path_of("save", path)
+        with core_of(self.model).access_guard("Trainer.save", write=False):
+            write(name, Checkpoint(self.model, self.loss, self.optimizer, self._options, self.state_dict()))
+
+    @classmethod
+    def resume(cls, path: Any) -> Self:
+        """A trainer as it was when it was saved, with a model, loss and optimizer of its own.
+
+        The data are given to fit again; training then has the bits, weights and history, of one that never stopped.
+        A warning says when the kernel set is another, because bits may differ then. FormatError for a file that is
+        damaged or no checkpoint; OSError when it cannot be read.
+        """
+        with opened(path) as saved:
+            trainer = cls(saved.model, saved.loss, saved.optimizer, **saved.options)
+            trainer.load_state_dict(saved.state)
+        if saved.kernel_set != _core.kernel_set():
+            warnings.warn(
+                f"[resume] {path_of('resume', path)} was saved with the kernel set {saved.kernel_set!s:.20}, this is "
+                f"{_core.kernel_set()}: training goes on, but not to the same bits",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        return trainer
