@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from nncore.plot._histograms import relaid
+from nncore.plot._inside.histograms import relaid
 from support.observed import observation, observed
 
 NET = nc.Sequential(nc.Linear(2, 3), nc.ReLU(), nc.Linear(3, 4), nc.Tanh(), nc.Linear(4, 2), seed=0)

@@ -9,7 +9,7 @@ import numpy as np
 
 from nncore._support import checks
 from nncore.errors import ConfigError
-from nncore.plot._paths import Path, minimum_of, paths_of
+from nncore.plot._training.paths import Path, minimum_of, paths_of
 from nncore.plot._style import Display, Floats, canvas, colour, finish, spans_decades, thinned, tidy
 
 if TYPE_CHECKING:

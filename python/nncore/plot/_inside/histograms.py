@@ -10,7 +10,7 @@ import numpy as np
 from nncore.diagnostics._monitor import Monitor
 from nncore.errors import ConfigError
 from nncore.plot._style import Display, Floats, canvas, given_axes, plain
-from nncore.plot._watched import at_most, grid_width, head, monitors_of, over_steps, tensors_of
+from nncore.plot._inside.watched import at_most, grid_width, head, monitors_of, over_steps, tensors_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

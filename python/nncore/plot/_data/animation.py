@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nncore._support import checks
 from nncore.errors import ConfigError
-from nncore.plot._boundary import decision_boundary
+from nncore.plot._data.boundary import decision_boundary
 from nncore.plot._style import Display, canvas
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from nncore.nn._model import Model, layers_of
 from nncore.nn.layers import Dropout, Flatten, Identity
 from nncore.plot._mosaic import Mosaic, finite, red_and_blue
 from nncore.plot._style import Display, Floats, canvas, colour, given_axes, tidy
-from nncore.plot._watched import grid_width, head
+from nncore.plot._inside.watched import grid_width, head
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ import numpy as np
 
 from nncore._support import checks
 from nncore.errors import ConfigError, ShapeError
-from nncore.plot._paths import Function, Path, minimum_of, objective_named, paths_of
+from nncore.plot._training.paths import Function, Path, minimum_of, objective_named, paths_of
 from nncore.plot._style import INK, Display, Floats, canvas, colour, finish, tidy
 
 if TYPE_CHECKING:

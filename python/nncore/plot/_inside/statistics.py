@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nncore.diagnostics._monitor import Monitor
 from nncore.plot._style import Display, canvas, colour, given_axes, legend, plain
-from nncore.plot._watched import at_most, grid_width, head, marker, monitors_of, over_steps, tensors_of
+from nncore.plot._inside.watched import at_most, grid_width, head, marker, monitors_of, over_steps, tensors_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

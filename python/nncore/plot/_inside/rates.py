@@ -11,7 +11,7 @@ import numpy as np
 from nncore.diagnostics._monitor import Monitor
 from nncore.errors import ConfigError
 from nncore.plot._style import GREY, Display, Floats, canvas, colour, given_axes, legend, plain
-from nncore.plot._watched import head, marker, monitors_of, over_steps, tensors_of
+from nncore.plot._inside.watched import head, marker, monitors_of, over_steps, tensors_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

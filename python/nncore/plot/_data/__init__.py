@@ -1,0 +1,1 @@
+"""Pictures of data and of what a model makes of them."""

@@ -1,0 +1,1 @@
+"""Pictures of the inside of a net: weights, activations, gradients, the records of monitors."""

@@ -1,0 +1,1 @@
+"""Pictures of training: curves of fits, paths of optimizers, sweeps."""
