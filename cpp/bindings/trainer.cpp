@@ -310,10 +310,18 @@ void bind_trainer_of(py::module_& m, const char* name) {
 
 void bind_trainer(py::module_& m) {
   py::list metrics, facts;
-  for (const auto& [name, larger_is_better] : kMetricNames) metrics.append(py::make_tuple(name, larger_is_better));
+  for (const MetricName& metric : kMetricNames) {
+    if (metric.measured) metrics.append(metric.name);
+  }
   for (const std::string_view name : kFactNames) facts.append(name);
-  m.attr("METRICS") = py::tuple(metrics);  // (name, is a larger value better?)
+  m.attr("METRICS") = py::tuple(metrics);  // those that a fit measures by name
   m.attr("FACTS") = py::tuple(facts);
+  m.def("quantity", &quantity, py::arg("column"));
+  m.def("known_direction", [](const std::string& column) { return larger_is_better(column); }, py::arg("column"),
+        "Is a larger value better? None: the name does not tell.");
+  m.def("larger_is_better",
+        py::overload_cast<const std::string&, const std::string&, const std::string&>(&larger_is_better),
+        py::arg("where"), py::arg("column"), py::arg("mode"));
   bind_trainer_of<float>(m, "Trainer32");
   bind_trainer_of<double>(m, "Trainer64");
 }

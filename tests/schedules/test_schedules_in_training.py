@@ -85,7 +85,7 @@ def test_a_falling_loss_is_better(mode, reductions):
     [("val_loss", r" \(give fit validation_data or validation_split\)"), ("test_loss", ""), ("los", "")],
 )
 def test_a_monitor_that_is_not_measured_is_found_before_the_training(monitor, hint):
-    trainer = trainer_with(nc.LinearWarmup(0.1, 2, then=nc.ReduceLROnPlateau(0.1, monitor)))
+    trainer = trainer_with(nc.LinearWarmup(0.1, 2, then=nc.ReduceLROnPlateau(0.1, monitor, mode="min")))
     before = trainer.model.flat_parameters.copy()
     with pytest.raises(nc.ConfigError, match=rf"^\[ReduceLROnPlateau\] monitor: .*, got '{monitor}'{hint}$"):
         trainer.fit(X, Y, epochs=2)
@@ -99,7 +99,7 @@ def test_any_metric_can_be_followed():
         return float(np.std(outputs))
 
     for monitor in ("mse", "spread"):
-        trainer = trainer_with(nc.ReduceLROnPlateau(1e-12, monitor, 0.5, patience=0, eps=0))
+        trainer = trainer_with(nc.ReduceLROnPlateau(1e-12, monitor, 0.5, patience=0, eps=0, mode="min"))
         trainer.fit(X, Y, epochs=4, metrics=["mse", spread])
         assert trainer.optimizer.lr == 1e-12 * 0.5**3
 

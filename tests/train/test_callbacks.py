@@ -66,7 +66,7 @@ def test_early_stopping_without_its_number_is_told_before_anything_changes(rng):
     ):
         trainer.fit(X, y, callbacks=[nc.EarlyStopping()])
     with pytest.raises(nc.ConfigError, match="got 'val_los'"):
-        trainer.fit(X, y, validation_data=(X, y), callbacks=[nc.EarlyStopping("val_los")])
+        trainer.fit(X, y, validation_data=(X, y), callbacks=[nc.EarlyStopping("val_los", mode="min")])
     np.testing.assert_array_equal(trainer.model.flat_parameters, before)
     regression = nc.Trainer(nc.Sequential(nc.Linear(3, 1)), nc.MSELoss(), nc.SGD())
     with pytest.raises(

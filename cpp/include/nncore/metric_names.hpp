@@ -1,28 +1,55 @@
-/// The names of metrics and of the columns of an epoch's record, for C++ and Python alike.
+/// The names of metrics and of the columns of an epoch's record, and which way each is better, for C++ and Python alike.
 #pragma once
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
+#include <string>
 #include <string_view>
+
+#include "nncore/error.hpp"
 
 namespace nncore {
 
 struct MetricName {
   std::string_view name;
   bool larger_is_better;
+  bool measured;  ///< Is it one that a fit measures when it is asked for by this name?
 };
 inline constexpr MetricName kMetricNames[] = {
-    {"accuracy", true}, {"top5", true}, {"mse", false}, {"mae", false}, {"r2", true}};
+    {"accuracy", true, true},   {"top5", true, true},       {"mse", false, true},      {"mae", false, true},
+    {"r2", true, true},         {"loss", false, false},     {"log_loss", false, false}, {"perplexity", false, false},
+    {"f1", true, false},        {"precision", true, false}, {"recall", true, false},   {"balanced_accuracy", true, false},
+    {"auc", true, false}};
 
 /// Columns of an epoch's record that measure nothing; all others are "loss" and metrics, with "val_" or "test_" before
 /// them where they are of other data.
 inline constexpr std::string_view kFactNames[] = {"epoch", "lr", "seconds"};
 
-/// Is a larger value of this column better, as of "val_accuracy", or a smaller one, as of "loss"?
-inline bool larger_is_better(std::string_view column) {
-  return std::any_of(std::begin(kMetricNames), std::end(kMetricNames), [&](const MetricName& metric) {
-    return metric.larger_is_better && column.ends_with(metric.name);
-  });
+/// A column without the prefix of its data: "loss" of "val_loss".
+inline std::string_view quantity(std::string_view column) {
+  for (const std::string_view prefix : {"val_", "test_"}) {
+    if (column.starts_with(prefix)) column.remove_prefix(prefix.size());
+  }
+  return column;
+}
+
+/// Is a larger value of this column better, as of "val_accuracy", or a smaller one, as of "loss" and of all names that
+/// end in "_loss"? Nothing: the name does not tell.
+inline std::optional<bool> larger_is_better(std::string_view column) {
+  const std::string_view name = quantity(column);
+  const auto* known = std::find_if(std::begin(kMetricNames), std::end(kMetricNames),
+                                   [&](const MetricName& metric) { return metric.name == name; });
+  if (known != std::end(kMetricNames)) return known->larger_is_better;
+  return name.ends_with("_loss") ? std::optional(false) : std::nullopt;
+}
+
+/// The same with the user's mode, "min", "max" or "auto". ConfigError for "auto" where the name does not tell.
+inline bool larger_is_better(const std::string& where, const std::string& column, const std::string& mode) {
+  if (mode != "auto") return mode == "max";
+  if (const auto larger = larger_is_better(column)) return *larger;
+  throw ConfigError(expected(where, "mode", "'min' or 'max', for the name '" + column + "' does not tell which is better",
+                             "'auto'", "mode=\"max\" if larger is better"));
 }
 
 }  // namespace nncore

@@ -9,16 +9,12 @@
 namespace nncore {
 namespace {
 
-bool is_larger_better(const std::string& mode, const std::string& monitor) {
-  return mode == "auto" ? larger_is_better(monitor) : mode == "max";
-}
-
 class ReduceLROnPlateau final : public Schedule {
  public:
   explicit ReduceLROnPlateau(const Args& args)
       : Schedule(true),
         monitor_(args.get<std::string>("monitor")),
-        sign_(is_larger_better(args.get<std::string>("mode"), monitor_) ? -1.0 : 1.0),
+        sign_(larger_is_better("[ReduceLROnPlateau]", monitor_, args.get<std::string>("mode")) ? -1.0 : 1.0),
         factor_(args.get<double>("factor")),
         threshold_(args.get<double>("threshold")),
         relative_(args.get<std::string>("threshold_mode") == "rel"),
@@ -64,6 +60,7 @@ class ReduceLROnPlateau final : public Schedule {
     if (!(rate >= 0 && std::isfinite(rate))) {
       throw ConfigError(expected("[ReduceLROnPlateau]", "rate", "a number >= 0", to_string(Value(rate))));
     }
+    if (std::isnan(state.at("best"))) throw ConfigError(expected("[ReduceLROnPlateau]", "best", "a number", "nan"));
     rate_ = rate, best_ = state.at("best"), bad_epochs_ = bad, cooling_ = cooling;
   }
 
@@ -92,7 +89,7 @@ const auto registered_ReduceLROnPlateau =
         .field("factor", 0.1, rule::in_range(0.0, 1.0), "factor")
         .field("patience", 10, rule::integer(0), "so many epochs in a row may bring no better value")
         .keyword("mode", "auto", rule::one_of({"auto", "min", "max"}),
-                 "what is better: less, or more; auto: more for accuracy, top5 and r2, less for all others")
+                 "what is better: less, or more; auto: what the monitor's name tells, as in EarlyStopping")
         .keyword("threshold", 1e-4, rule::non_negative(), "what counts as better")
         .keyword("threshold_mode", "rel", rule::one_of({"rel", "abs"}),
                  "threshold as a share of the best, or as it stands")

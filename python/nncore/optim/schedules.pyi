@@ -184,7 +184,7 @@ class ReduceLROnPlateau(Schedule):
     patience : int, default 10
         so many epochs in a row may bring no better value; an integer >= 0
     mode : str, default 'auto'
-        what is better: less, or more; auto: more for accuracy, top5 and r2, less for all others; 'auto', 'min' or 'max'
+        what is better: less, or more; auto: what the monitor's name tells, as in EarlyStopping; 'auto', 'min' or 'max'
     threshold : float, default 0.0001
         what counts as better; a number >= 0
     threshold_mode : str, default 'rel'

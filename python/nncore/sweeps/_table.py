@@ -37,17 +37,19 @@ class SweepTable(list[dict[str, Any]]):
         """Names of the measured numbers."""
         return columns_of(checked_rows("sweep", self))[1]
 
-    def best(self, metric: str | None = None) -> dict[str, Any]:
-        """The row with the best value of a metric: the largest accuracy, top5 or r2, the smallest of all others.
+    def best(self, metric: str | None = None, mode: str = "auto") -> dict[str, Any]:
+        """The row with the best value of a metric; None: "val_loss", or "loss" without validation data.
 
-        None: "val_loss", or "loss" without validation data. Runs that diverged do not count; of equals the first.
+        mode: "min", "max", or "auto": what the metric's name tells, as in EarlyStopping; ConfigError if it does not.
+        Runs that diverged do not count, nor does NaN; of equals the first.
         """
         runs = checked_rows("sweep", self)
         name = metric_of("sweep", runs, metric)
+        better = max if larger_is_better("sweep", name, mode) else min
         rows = [row for row in runs if row["status"] == "ok" and not math.isnan(row.get(name, math.nan))]
         if not rows:
             raise StateError(f"[sweep] best: expected a run with a {name}, got none that ended well")
-        return (max if larger_is_better(name) else min)(rows, key=lambda row: row[name])
+        return better(rows, key=lambda row: row[name])
 
     def to_pandas(self) -> Any:
         """A pandas.DataFrame of the rows."""

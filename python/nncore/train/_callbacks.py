@@ -14,8 +14,6 @@ from nncore.train._callback import Callback, Fit, Record
 from nncore.train._history import History
 from nncore.train._metrics import larger_is_better
 
-_MODES = ("auto", "min", "max")
-
 
 class _Best:
     """The best value of a monitored number so far. NaN is never the best."""
@@ -23,10 +21,8 @@ class _Best:
     def __init__(self, where: str, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         if not isinstance(monitor, str):
             raise ConfigError(f"[{where}] monitor: expected the name of a number, got {describe(monitor)}")
-        if mode not in _MODES:
-            raise ConfigError(f"[{where}] mode: expected one of {_MODES}, got {describe(mode)}")
         self.where, self.monitor = where, monitor
-        self.sign = 1.0 if mode == "max" or (mode == "auto" and larger_is_better(monitor)) else -1.0
+        self.sign = 1.0 if larger_is_better(where, monitor, mode) else -1.0
         self.min_delta = number(where, "min_delta", min_delta, 0.0)
         self.best = math.nan
 
@@ -57,7 +53,9 @@ class EarlyStopping(Callback):
         At the end of the fit, also of one that was not stopped, the model gets the parameters of its best epoch back.
         The optimizer's state stays that of the last.
     mode : {"auto", "min", "max"}
-        "auto": larger is better for accuracy, top5 and r2, smaller for all else.
+        "auto": what the monitor's name tells, after "val_" or "test_": larger is better for accuracy,
+        balanced_accuracy, top5, r2, f1, precision, recall and auc; smaller for loss and names that end in _loss, mse,
+        mae and perplexity. Any other name needs "min" or "max".
 
     Attributes
     ----------
@@ -69,7 +67,8 @@ class EarlyStopping(Callback):
     Raises
     ------
     ConfigError
-        The fit has no number of that name: "val_loss" needs validation_data or validation_split.
+        mode="auto" for a name that does not tell; the fit has no number of that name: "val_loss" needs validation_data
+        or validation_split.
 
     Notes
     -----

@@ -15,7 +15,7 @@ from nncore._support.checks import describe, integer
 from nncore._support.files import path_of, write_file
 from nncore._support.html import curve, number, table
 from nncore.errors import ConfigError
-from nncore.train._metrics import FACTS, has_curve, larger_is_better
+from nncore.train._metrics import FACTS, has_curve, known_direction
 
 _MAX_STEPS = 1_000_000
 
@@ -153,9 +153,10 @@ class History:
         for key, values in self.epochs.items():
             there = values[~np.isnan(values)] if has_curve(key) else values[:0]
             if len(there):
-                best = there.max() if larger_is_better(key) else there.min()
+                larger = known_direction(key)  # without one, as for lr, there is no best
+                best = "" if larger is None else there.max() if larger else there.min()
                 drawn = curve(values, about=f"{key} over the epochs")
-                rows.append((key, *map(number, (values[0], "" if key == "lr" else best, values[-1])), drawn))
+                rows.append((key, *map(number, (values[0], best, values[-1])), drawn))
         caption = ", ".join([*self._facts(), *(["interrupted"] if self.interrupted else [])])
         return table(("", "first", "best", "last", ""), rows, caption=caption, left=1)
 

@@ -10,8 +10,8 @@ from nncore._support.checks import as_list, describe, encodable
 from nncore.errors import ConfigError
 
 Metric = str | Callable[[Any, Any], float]
-_BUILT_IN = tuple(name for name, _ in _core.METRICS)
-_LARGER_IS_BETTER = tuple(name for name, larger in _core.METRICS if larger)
+_BUILT_IN: tuple[str, ...] = _core.METRICS
+_MODES = ("auto", "min", "max")
 
 #: Columns of a history, and of a run, that are no metrics.
 FACTS: tuple[str, ...] = _core.FACTS
@@ -57,7 +57,8 @@ def metrics_of(where: str, given: Iterable[Metric]) -> Metrics:
 
 def quantity(column: str) -> str:
     """A column's name without the prefix of its data: "loss" for "val_loss"."""
-    return column.removeprefix("val_").removeprefix("test_")
+    name: str = _core.quantity(column)
+    return name
 
 
 def is_metric(column: str) -> bool:
@@ -70,6 +71,19 @@ def has_curve(column: str) -> bool:
     return column not in ("epoch", "seconds")
 
 
-def larger_is_better(name: str) -> bool:
-    """Whether larger values of a column are better, as of an accuracy; False as of a loss."""
-    return name.endswith(_LARGER_IS_BETTER)
+def larger_is_better(where: str, column: str, mode: object = "auto") -> bool:
+    """Whether larger values of a column are better. ConfigError for "auto" where the column's name does not tell.
+
+    The names that do, after "val_" or "test_": accuracy, balanced_accuracy, top5, r2, f1, precision, recall and auc, of
+    which more is better; loss, names that end in _loss, mse, mae and perplexity, of which less is better.
+    """
+    if not isinstance(mode, str) or mode not in _MODES:
+        raise ConfigError(f"[{where}] mode: expected one of {_MODES}, got {describe(mode)}")
+    larger: bool = _core.larger_is_better(f"[{where}]", column, mode)
+    return larger
+
+
+def known_direction(column: str) -> bool | None:
+    """Whether larger values of a column are better; None where its name does not tell."""
+    larger: bool | None = _core.known_direction(column)
+    return larger

@@ -12,7 +12,7 @@ from nncore.errors import ConfigError
 from nncore.plot._style import Display, Floats, canvas, colour, finish, spans_decades, tidy
 from nncore.sweeps._grid import to_text
 from nncore.sweeps._table import SweepTable, checked_rows, columns_of, is_number, metric_of
-from nncore.train._metrics import larger_is_better
+from nncore.train._metrics import known_direction
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,7 +108,7 @@ def _draw(ax: Axes, at: Floats, values: Floats, tint: str, label: str, metric: s
     if any(group.size > 1 for group in groups):
         ax.plot(at[there], values[there], "o", color=tint, markersize=3, alpha=0.5, markeredgewidth=0)
     if not there.all():
-        edge = 0.0 if larger_is_better(metric) else 1.0
+        edge = 0.0 if known_direction(metric) else 1.0
         style: Any = {"marker": "X", "linestyle": "none", "color": tint, "markeredgecolor": "white", "markersize": 10}
         lost = at[~there]
         ax.plot(lost, np.full(len(lost), edge), transform=ax.get_xaxis_transform(), clip_on=False, zorder=6, **style)
