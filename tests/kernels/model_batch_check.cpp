@@ -199,11 +199,11 @@ int check_updates(const Kernels<T>& kernels, int64_t n) {
         }
         failures +=
             compare_updates<T>(kernels.lanes, n, [&](int64_t count, int64_t lane, T* w, const T* g, T* v, T*, T*) {
-              T* velocity = momentum ? v : nullptr;
+              const States<T> states{momentum ? v : nullptr};
               if (lane < 0)
-                kernels.update.sgd_model_batch(count, steps.data(), w, g, velocity);
+                kernels.update.sgd_model_batch(count, steps.data(), w, g, states);
               else
-                kernels.update.sgd(count, steps[static_cast<size_t>(lane)], w, g, velocity);
+                kernels.update.sgd(count, steps[static_cast<size_t>(lane)], w, g, states);
             });
       }
   for (bool amsgrad : {false, true})
@@ -215,11 +215,11 @@ int check_updates(const Kernels<T>& kernels, int64_t n) {
       }
       failures +=
           compare_updates<T>(kernels.lanes, n, [&](int64_t count, int64_t lane, T* w, const T* g, T* m, T* v, T* most) {
-            T* v_max = amsgrad ? most : nullptr;
+            const States<T> states{m, v, amsgrad ? most : nullptr};
             if (lane < 0)
-              kernels.update.adam_model_batch(count, steps.data(), w, g, m, v, v_max);
+              kernels.update.adam_model_batch(count, steps.data(), w, g, states);
             else
-              kernels.update.adam(count, steps[static_cast<size_t>(lane)], w, g, m, v, v_max);
+              kernels.update.adam(count, steps[static_cast<size_t>(lane)], w, g, states);
           });
     }
   return failures;

@@ -65,7 +65,7 @@ int check_sgd(const Kernels<T>& kernels, int64_t n) {
         for (bool nesterov : {false, true}) {
           const auto kernel = [&](int t, int64_t count, T* w, const T* g, T* a, T*, T*) {
             const SgdStep step{0.1, momentum, dampening, decay, nesterov, t == 1};
-            kernels.update.sgd(count, step, w, g, momentum == 0 ? nullptr : a);
+            kernels.update.sgd(count, step, w, g, States<T>{momentum == 0 ? nullptr : a});
           };
           failures += check_update<T>(n, kernel, [&](int t, double& w, double g, double& v, double&, double&) {
             const double d = g + decay * w;
@@ -87,7 +87,7 @@ int check_adam(const Kernels<T>& kernels, int64_t n) {
         const double eps = 1e-3;
         const auto kernel = [&](int t, int64_t count, T* w, const T* g, T* m, T* v, T* v_max) {
           const AdamStep step{0.01, 0.8, 0.9, eps, decay, shrink, correction(0.8, t), correction(0.9, t), inside};
-          kernels.update.adam(count, step, w, g, m, v, amsgrad ? v_max : nullptr);
+          kernels.update.adam(count, step, w, g, States<T>{m, v, amsgrad ? v_max : nullptr});
         };
         failures += check_update<T>(n, kernel, [&](int t, double& w, double g, double& m, double& v, double& v_max) {
           const double d = g + decay * w;
@@ -109,7 +109,8 @@ int check_rmsprop(const Kernels<T>& kernels, int64_t n) {
     for (bool centered : {false, true}) {
       const auto kernel = [&](int, int64_t count, T* w, const T* g, T* buffer, T* v, T* mean) {
         const RMSpropStep step{0.01, 0.75, 1e-2, 0.05, momentum};
-        kernels.update.rmsprop(count, step, w, g, v, momentum > 0 ? buffer : nullptr, centered ? mean : nullptr);
+        const States<T> states{v, momentum > 0 ? buffer : nullptr, centered ? mean : nullptr};
+        kernels.update.rmsprop(count, step, w, g, states);
       };
       failures += check_update<T>(n, kernel, [&](int, double& w, double g, double& buffer, double& v, double& mean) {
         const double d = g + 0.05 * w;
@@ -129,7 +130,7 @@ int check_squares(const Kernels<T>& kernels, int64_t n) {
   failures += check_update<T>(
       n,
       [&](int, int64_t count, T* w, const T* g, T*, T* sum, T*) {
-        kernels.update.adagrad(count, {0.1, 1e-2, 0.05}, w, g, sum);
+        kernels.update.adagrad(count, {0.1, 1e-2, 0.05}, w, g, States<T>{sum});
       },
       [](int, double& w, double g, double&, double& sum, double&) {
         const double d = g + 0.05 * w;
@@ -139,7 +140,7 @@ int check_squares(const Kernels<T>& kernels, int64_t n) {
   return failures + check_update<T>(
       n,
       [&](int, int64_t count, T* w, const T* g, T*, T* v, T* u) {
-        kernels.update.adadelta(count, {0.5, 0.75, 1e-2, 0.05}, w, g, v, u);
+        kernels.update.adadelta(count, {0.5, 0.75, 1e-2, 0.05}, w, g, States<T>{v, u});
       },
       [](int, double& w, double g, double&, double& v, double& u) {
         const double d = g + 0.05 * w;
@@ -155,7 +156,7 @@ int check_moments(const Kernels<T>& kernels, int64_t n) {
   int failures = check_update<T>(
       n,
       [&](int, int64_t count, T* w, const T* g, T* m, T* u, T*) {
-        kernels.update.adamax(count, {0.01, 0.75, 0.5, 1e-2, 0.05}, w, g, m, u);
+        kernels.update.adamax(count, {0.01, 0.75, 0.5, 1e-2, 0.05}, w, g, States<T>{m, u});
       },
       [](int, double& w, double g, double& m, double& u, double&) {
         const double d = g + 0.05 * w;
@@ -172,7 +173,7 @@ int check_moments(const Kernels<T>& kernels, int64_t n) {
   failures += check_update<T>(
       n,
       [&](int, int64_t count, T* w, const T* g, T* m, T* v, T*) {
-        kernels.update.nadam(count, {0.02, 0.01, 0.75, 0.5, 1e-2, 0.05, 0.9, 0.4}, w, g, m, v);
+        kernels.update.nadam(count, {0.02, 0.01, 0.75, 0.5, 1e-2, 0.05, 0.9, 0.4}, w, g, States<T>{m, v});
       },
       [&](int, double& w, double g, double& m, double& v, double&) {
         const double d = averages(w, g, m, v);
@@ -182,7 +183,7 @@ int check_moments(const Kernels<T>& kernels, int64_t n) {
     failures += check_update<T>(
         n,
         [&](int, int64_t count, T* w, const T* g, T* m, T* v, T*) {
-          kernels.update.radam(count, {0.01, 0.75, 0.5, 1e-2, 0.05, 0.9, rectified}, w, g, m, v);
+          kernels.update.radam(count, {0.01, 0.75, 0.5, 1e-2, 0.05, 0.9, rectified}, w, g, States<T>{m, v});
         },
         [&](int, double& w, double g, double& m, double& v, double&) {
           averages(w, g, m, v);
@@ -191,7 +192,7 @@ int check_moments(const Kernels<T>& kernels, int64_t n) {
   return failures + check_update<T>(
                         n,
                         [&](int, int64_t count, T* w, const T* g, T* m, T*, T*) {
-                          kernels.update.lion(count, {0.01, 0.75, 0.5, 0.9}, w, g, m);
+                          kernels.update.lion(count, {0.01, 0.75, 0.5, 0.9}, w, g, States<T>{m});
                         },
                         [](int, double& w, double g, double& m, double&, double&) {
                           const double c = 0.75 * m + 0.25 * g;

@@ -78,6 +78,13 @@ bool close_sum(T got, long double start, int64_t terms, Term term) {
   return std::fabs(static_cast<long double>(got) - sum) <= eps * static_cast<long double>(terms + 1) * size;
 }
 
+/// The arrays of an optimizer's state, as the kernels of updates take them.
+template <class T>
+struct States {
+  T* each[3];
+  operator T* const*() const { return each; }
+};
+
 /// Nothing was written in front of the arrays.
 template <class... Arrays>
 int check_fronts(const Arrays&... arrays) {

@@ -1,11 +1,11 @@
 """Optimizers are PyTorch's over fifty steps, in all combinations of their arguments."""
 
-import itertools
-
 import numpy as np
 import pytest
 
 import nncore as nc
+from support.cases import names
+from support.reference import reference_of
 
 torch = pytest.importorskip("torch")
 
@@ -35,58 +35,10 @@ def assert_equal_trajectories(ours, theirs, dtype, rng):
         np.testing.assert_allclose(mine, other, rtol=tolerance, atol=tolerance, err_msg=f"step {step}")
 
 
-SGD = [
-    {"momentum": momentum, "dampening": dampening, "weight_decay": decay, "nesterov": nesterov}
-    for momentum, dampening, decay, nesterov in itertools.product(
-        [0.0, 0.5, 0.9], [0.0, 0.3], [0.0, 0.1], [False, True]
-    )
-    if not nesterov or (momentum > 0 and dampening == 0)
-]
-ADAM = [
-    {"betas": betas, "eps": eps, "weight_decay": decay, "amsgrad": amsgrad}
-    for betas, eps, decay, amsgrad in itertools.product(
-        [(0.9, 0.999), (0.5, 0.7), (0.0, 0.0)], [1e-8, 1e-2], [0.0, 0.1], [False, True]
-    )
-]
-
-
-@pytest.mark.parametrize("args", SGD, ids=str)
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_sgd(args, dtype, rng):
-    assert_equal_trajectories(
-        nc.SGD(lr=0.05, **args), lambda tensors: torch.optim.SGD(tensors, lr=0.05, **args), dtype, rng
-    )
-
-
-@pytest.mark.parametrize("args", ADAM, ids=str)
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_adam(args, dtype, rng):
-    assert_equal_trajectories(
-        nc.Adam(lr=0.01, **args), lambda tensors: torch.optim.Adam(tensors, lr=0.01, **args), dtype, rng
-    )
-
-
-def grid(**choices):
-    return [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
-
-
-DECAYS, BETAS = [0.0, 0.1], [(0.9, 0.999), (0.5, 0.7), (0.0, 0.0)]
-OTHERS = {
-    "AdamW": grid(betas=BETAS, eps=[1e-8, 1e-2], weight_decay=[0.0, 0.3], amsgrad=[False, True]),
-    "RMSprop": [
-        *grid(alpha=[0.99, 0.5], eps=[1e-8, 1e-2], weight_decay=DECAYS, momentum=[0.0, 0.9], centered=[False, True]),
-        {"alpha": 0.0},
-        {"alpha": 1.0, "eps": 0.5},
-    ],
-    "Adagrad": grid(lr_decay=[0.0, 0.1], weight_decay=DECAYS, initial_accumulator_value=[0.0, 0.7], eps=[1e-10, 1e-2]),
-    "Adadelta": grid(rho=[0.9, 0.5, 0.0], eps=[1e-6, 1e-2], weight_decay=DECAYS),
-    "Adamax": grid(betas=BETAS, eps=[1e-8, 1e-2], weight_decay=DECAYS),
-    "NAdam": grid(
-        betas=BETAS, eps=[1e-8, 1e-2], weight_decay=DECAYS, momentum_decay=[4e-3, 0.0, 1.0, 50.0],
-        decoupled_weight_decay=[False, True],
-    ),
-    "RAdam": grid(betas=BETAS, eps=[1e-8, 1e-2], weight_decay=DECAYS, decoupled_weight_decay=[False, True]),
-}  # fmt: skip
+#: Those that torch.optim has, with the arguments to compare.
+PYTORCH = {
+    name: reference_of("optimizer", name).pytorch for name in names("optimizer") if hasattr(torch.optim, name)
+}
 
 
 @pytest.fixture
@@ -99,17 +51,16 @@ def exact_products():
 
 
 @pytest.mark.parametrize(
-    ("name", "args"), [(name, args) for name, all_args in OTHERS.items() for args in all_args], ids=str
+    ("name", "args"), [(name, args) for name, all_args in PYTORCH.items() for args in all_args], ids=str
 )
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.usefixtures("exact_products")
-def test_others(name, args, dtype, rng):
-    lr = 0.5 if name == "Adadelta" else 0.01
+def test_fifty_steps(name, args, dtype, rng):
     theirs = getattr(torch.optim, name)
-    assert_equal_trajectories(getattr(nc, name)(lr=lr, **args), lambda ts: theirs(ts, lr=lr, **args), dtype, rng)
+    assert_equal_trajectories(getattr(nc, name)(**args), lambda tensors: theirs(tensors, **args), dtype, rng)
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adam", *OTHERS])
+@pytest.mark.parametrize("name", PYTORCH)
 @pytest.mark.usefixtures("exact_products")
 def test_defaults_are_pytorchs(name, rng):
     assert_equal_trajectories(getattr(nc, name)(), getattr(torch.optim, name), "float64", rng)

@@ -16,7 +16,7 @@ class Adadelta final : public Optimizer<T> {
   std::vector<std::string> state_names() const override { return {"square_avg", "acc_delta"}; }
 
   void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* state) const override {
-    kernels<T>().update.adadelta(n, {step.rate, rho_, eps_, weight_decay_}, w, g, state[0], state[1]);
+    kernels<T>().update.adadelta(n, {step.rate, rho_, eps_, weight_decay_}, w, g, state);
   }
 
  private:

@@ -22,7 +22,7 @@ class Adagrad final : public Optimizer<T> {
   }
 
   void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* state) const override {
-    kernels<T>().update.adagrad(n, {step.corrected_rate, eps_, weight_decay_}, w, g, state[0]);
+    kernels<T>().update.adagrad(n, {step.corrected_rate, eps_, weight_decay_}, w, g, state);
   }
 
  private:

@@ -48,7 +48,7 @@ class AnyAdam : public Optimizer<T> {
   }
 
   void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* state) const override {
-    kernels<T>().update.adam(n, constants(step), w, g, state[0], state[1], state[2]);
+    kernels<T>().update.adam(n, constants(step), w, g, state);
   }
 
   void update_model_batch(const Optimizer<T>* const* lanes, const StepConstants* steps, int64_t n, T* w, const T* g,
@@ -66,7 +66,7 @@ class AnyAdam : public Optimizer<T> {
       batch_steps_.push_back(own->constants(step));
       before = own;
     }
-    kernels<T>().update.adam_model_batch(n, batch_steps_.data(), w, g, state[0], state[1], state[2]);
+    kernels<T>().update.adam_model_batch(n, batch_steps_.data(), w, g, state);
   }
   std::vector<std::string> per_model_arguments() const override {
     return {"lr", "betas", "eps", "weight_decay", "bias_correction"};

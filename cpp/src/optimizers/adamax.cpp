@@ -23,7 +23,7 @@ class Adamax final : public Optimizer<T> {
   }
 
   void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* state) const override {
-    kernels<T>().update.adamax(n, {step.corrected_rate, beta1_, beta2_, eps_, weight_decay_}, w, g, state[0], state[1]);
+    kernels<T>().update.adamax(n, {step.corrected_rate, beta1_, beta2_, eps_, weight_decay_}, w, g, state);
   }
 
  private:

@@ -16,7 +16,7 @@ class Lion final : public Optimizer<T> {
   std::vector<std::string> state_names() const override { return {"exp_avg"}; }
 
   void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* state) const override {
-    kernels<T>().update.lion(n, {step.rate, beta1_, beta2_, 1.0 - step.rate * weight_decay_}, w, g, state[0]);
+    kernels<T>().update.lion(n, {step.rate, beta1_, beta2_, 1.0 - step.rate * weight_decay_}, w, g, state);
   }
 
  private:

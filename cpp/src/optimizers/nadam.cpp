@@ -33,7 +33,7 @@ class NAdam final : public Optimizer<T> {
                               {step.corrected_rate, step.second_rate, beta1_, beta2_, eps_,
                                decoupled_ ? 0.0 : weight_decay_,
                                decoupled_ ? 1.0 - step.rate * weight_decay_ : 1.0, step.correction2},
-                              w, g, state[0], state[1]);
+                              w, g, state);
   }
 
  private:

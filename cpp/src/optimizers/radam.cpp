@@ -38,7 +38,7 @@ class RAdam final : public Optimizer<T> {
                               {rectified ? step.second_rate : step.corrected_rate, beta1_, beta2_, eps_,
                                decoupled_ ? 0.0 : weight_decay_, decoupled_ ? 1.0 - step.rate * weight_decay_ : 1.0,
                                rectified},
-                              w, g, state[0], state[1]);
+                              w, g, state);
   }
 
  private:

@@ -25,7 +25,8 @@ class RMSprop final : public Optimizer<T> {
   void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* state) const override {
     T* const buffer = momentum_ > 0 ? state[1] : nullptr;
     T* const mean = centered_ ? state[momentum_ > 0 ? 2 : 1] : nullptr;
-    kernels<T>().update.rmsprop(n, {step.rate, alpha_, eps_, weight_decay_, momentum_}, w, g, state[0], buffer, mean);
+    T* const arrays[] = {state[0], buffer, mean};
+    kernels<T>().update.rmsprop(n, {step.rate, alpha_, eps_, weight_decay_, momentum_}, w, g, arrays);
   }
 
  private:

@@ -29,7 +29,7 @@ class SGD final : public Optimizer<T> {
 
   // v = momentum v + (1 - dampening) g, v = g at t = 1; w -= rate v
   void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* state) const override {
-    kernels<T>().update.sgd(n, constants(step), w, g, state[0]);
+    kernels<T>().update.sgd(n, constants(step), w, g, state);
   }
 
   void update_model_batch(const Optimizer<T>* const* lanes, const StepConstants* steps, int64_t n, T* w, const T* g,
@@ -38,7 +38,7 @@ class SGD final : public Optimizer<T> {
     for (int64_t l = 0; l < kernels<T>().lanes; ++l) {
       batch_steps_.push_back(static_cast<const SGD*>(lanes[l])->constants(steps[l]));
     }
-    kernels<T>().update.sgd_model_batch(n, batch_steps_.data(), w, g, state[0]);
+    kernels<T>().update.sgd_model_batch(n, batch_steps_.data(), w, g, state);
   }
   std::vector<std::string> per_model_arguments() const override {
     return {"lr", "momentum", "dampening", "weight_decay"};

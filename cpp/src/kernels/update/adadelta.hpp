@@ -1,12 +1,20 @@
 /// Adadelta: gradients scaled by the ratio of two averages, of squared changes and of squared gradients.
 #pragma once
 
-#include "kernels/simd/each_register.hpp"
-#include "kernels/update/constant.hpp"
-#include "kernels/update/update.hpp"
+#include "kernels/update/rule.hpp"
 
-namespace nncore::NNCORE_ISA {
-namespace update {
+namespace nncore {
+
+/// v = rho v + (1 - rho) g'^2; d = sqrt(u + eps) / sqrt(v + eps) g'; u = rho u + (1 - rho) d^2; w -= rate d.
+/// State: v, u.
+struct AdadeltaStep {
+  double rate, rho, eps, weight_decay;
+};
+
+}  // namespace nncore
+
+#ifdef NNCORE_ISA
+namespace nncore::NNCORE_ISA::update {
 namespace {
 
 template <class T>
@@ -29,11 +37,11 @@ struct Adadelta {
 };
 
 template <class T>
-void adadelta(int64_t n, const AdadeltaStep& step, T* w, const T* g, T* v, T* u) {
+void adadelta(int64_t n, const AdadeltaStep& step, T* w, const T* g, T* const* state) {
   each_register<T>(n, Adadelta<T>{broadcast<T>(step.rate), broadcast<T>(step.rho), broadcast<T>(1 - step.rho),
-                                  broadcast<T>(step.eps), broadcast<T>(step.weight_decay), w, g, v, u});
+                                  broadcast<T>(step.eps), broadcast<T>(step.weight_decay), w, g, state[0], state[1]});
 }
 
 }  // namespace
-}  // namespace update
-}  // namespace nncore::NNCORE_ISA
+}  // namespace nncore::NNCORE_ISA::update
+#endif

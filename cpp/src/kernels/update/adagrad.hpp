@@ -1,12 +1,19 @@
 /// Adagrad: gradients divided by the root of the sum of their squares.
 #pragma once
 
-#include "kernels/simd/each_register.hpp"
-#include "kernels/update/constant.hpp"
-#include "kernels/update/update.hpp"
+#include "kernels/update/rule.hpp"
 
-namespace nncore::NNCORE_ISA {
-namespace update {
+namespace nncore {
+
+/// sum += g'^2; w -= rate g' / (sqrt(sum) + eps). State: sum.
+struct AdagradStep {
+  double rate, eps, weight_decay;
+};
+
+}  // namespace nncore
+
+#ifdef NNCORE_ISA
+namespace nncore::NNCORE_ISA::update {
 namespace {
 
 template <class T>
@@ -27,11 +34,11 @@ struct Adagrad {
 };
 
 template <class T>
-void adagrad(int64_t n, const AdagradStep& step, T* w, const T* g, T* sum) {
+void adagrad(int64_t n, const AdagradStep& step, T* w, const T* g, T* const* state) {
   each_register<T>(
-      n, Adagrad<T>{broadcast<T>(step.rate), broadcast<T>(step.eps), broadcast<T>(step.weight_decay), w, g, sum});
+      n, Adagrad<T>{broadcast<T>(step.rate), broadcast<T>(step.eps), broadcast<T>(step.weight_decay), w, g, state[0]});
 }
 
 }  // namespace
-}  // namespace update
-}  // namespace nncore::NNCORE_ISA
+}  // namespace nncore::NNCORE_ISA::update
+#endif

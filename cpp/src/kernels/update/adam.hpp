@@ -1,13 +1,23 @@
-/// Adam, of one model or of a model batch, and its relatives Adamax, NAdam and RAdam.
+/// Adam, of one model or of a model batch.
 #pragma once
 
-#include "kernels/simd/each_register.hpp"
-#include "kernels/update/average.hpp"
-#include "kernels/update/constant.hpp"
-#include "kernels/update/update.hpp"
+#include "kernels/update/rule.hpp"
 
-namespace nncore::NNCORE_ISA {
-namespace update {
+namespace nncore {
+
+/// One step of Adam, PyTorch's: w -= rate / correction1 * m / (sqrt(v / correction2) + eps), or sqrt(v / correction2 +
+/// eps) with eps_inside_sqrt. correction1 = 1 - beta1^t and correction2 = 1 - beta2^t (1 without bias correction).
+/// `shrink` multiplies w before the step: weight decay that does not pass through the gradient; 1 for none. State: m, v
+/// as in Kingma and Ba, v_max (AMSGrad) or null. Of a model batch eps_inside_sqrt is that of the first lane.
+struct AdamStep {
+  double rate, beta1, beta2, eps, weight_decay, shrink, correction1, correction2;
+  bool eps_inside_sqrt;
+};
+
+}  // namespace nncore
+
+#ifdef NNCORE_ISA
+namespace nncore::NNCORE_ISA::update {
 namespace {
 
 template <class T, bool decay, bool amsgrad, bool eps_inside>
@@ -74,109 +84,21 @@ void adam_as(int64_t n, const Constants& constant, T* w, const T* g, T* m, T* v,
 }
 
 template <class T, class Constants>
-void adam_any(int64_t n, const Constants& constant, T* w, const T* g, T* m, T* v, T* v_max) {
+void adam_any(int64_t n, const Constants& constant, T* w, const T* g, T* const* state) {
+  T *const m = state[0], *const v = state[1], *const v_max = state[2];
   if (Constants::alike && constant.first.weight_decay == 0) adam_as<false>(n, constant, w, g, m, v, v_max);
   else adam_as<true>(n, constant, w, g, m, v, v_max);
 }
 
 template <class T>
-void adam(int64_t n, const AdamStep& step, T* w, const T* g, T* m, T* v, T* v_max) {
-  adam_any(n, OneForAll<T, AdamStep>{step}, w, g, m, v, v_max);
+void adam(int64_t n, const AdamStep& step, T* w, const T* g, T* const* state) {
+  adam_any(n, OneForAll<T, AdamStep>{step}, w, g, state);
 }
 template <class T>
-void adam_model_batch(int64_t n, const AdamStep* steps, T* w, const T* g, T* m, T* v, T* v_max) {
-  adam_any(n, OneForEach<T, AdamStep>{*steps}, w, g, m, v, v_max);
-}
-
-template <class T>
-struct Adamax {
-  Vec<T> size, beta2, eps, weight_decay;
-  Average<T> first;
-  T* w;
-  const T* g;
-  T *m, *u;
-
-  template <class Lanes>
-  NNCORE_INLINE void operator()(int64_t i, Lanes lanes) const {
-    const Vec<T> weight = load(w + i, lanes);
-    const Vec<T> gradient = fma(weight_decay, weight, load(g + i, lanes));
-    const Vec<T> mean = first.of(load(m + i, lanes), gradient);
-    const Vec<T> largest = max(beta2 * load(u + i, lanes), abs(gradient) + eps);  // a NaN in g comes through
-    store(m + i, lanes, mean);
-    store(u + i, lanes, largest);
-    store(w + i, lanes, fnma(size, mean / largest, weight));
-  }
-};
-
-template <class T>
-void adamax(int64_t n, const AdamaxStep& step, T* w, const T* g, T* m, T* u) {
-  each_register<T>(n, Adamax<T>{broadcast<T>(step.size), broadcast<T>(step.beta2), broadcast<T>(step.eps),
-                                broadcast<T>(step.weight_decay), Average<T>(step.beta1), w, g, m, u});
-}
-
-template <class T>
-struct NAdam {
-  Vec<T> gradient_size, mean_size, eps, weight_decay, shrink, correction;  // correction = 1 / sqrt(correction2)
-  Average<T> first, second;
-  T* w;
-  const T* g;
-  T *m, *v;
-
-  template <class Lanes>
-  NNCORE_INLINE void operator()(int64_t i, Lanes lanes) const {
-    const Vec<T> weight = load(w + i, lanes);
-    const Vec<T> gradient = fma(weight_decay, weight, load(g + i, lanes));
-    const Vec<T> mean = first.of(load(m + i, lanes), gradient);
-    const Vec<T> square = second.of_squares(load(v + i, lanes), gradient);
-    store(m + i, lanes, mean);
-    store(v + i, lanes, square);
-    const Vec<T> direction = fma(gradient_size, gradient, mean_size * mean) / fma(sqrt(square), correction, eps);
-    store(w + i, lanes, shrink * weight - direction);
-  }
-};
-
-template <class T>
-void nadam(int64_t n, const NAdamStep& step, T* w, const T* g, T* m, T* v) {
-  each_register<T>(n, NAdam<T>{broadcast<T>(step.gradient_size), broadcast<T>(step.mean_size), broadcast<T>(step.eps),
-                               broadcast<T>(step.weight_decay), broadcast<T>(step.shrink),
-                               broadcast<T>(1 / __builtin_sqrt(step.correction2)), Average<T>(step.beta1),
-                               Average<T>(step.beta2), w, g, m, v});
-}
-
-template <class T, bool rectified>
-struct RAdam {
-  Vec<T> size, eps, weight_decay, shrink;
-  Average<T> first, second;
-  T* w;
-  const T* g;
-  T *m, *v;
-
-  template <class Lanes>
-  NNCORE_INLINE void operator()(int64_t i, Lanes lanes) const {
-    const Vec<T> weight = load(w + i, lanes);
-    const Vec<T> gradient = fma(weight_decay, weight, load(g + i, lanes));
-    const Vec<T> mean = first.of(load(m + i, lanes), gradient);
-    const Vec<T> square = second.of_squares(load(v + i, lanes), gradient);
-    store(m + i, lanes, mean);
-    store(v + i, lanes, square);
-    const Vec<T> direction = rectified ? mean / (sqrt(square) + eps) : mean;
-    store(w + i, lanes, fnma(size, direction, shrink * weight));
-  }
-};
-
-template <bool rectified, class T>
-void radam_as(int64_t n, const RAdamStep& step, T* w, const T* g, T* m, T* v) {
-  each_register<T>(
-      n, RAdam<T, rectified>{broadcast<T>(step.size), broadcast<T>(step.eps), broadcast<T>(step.weight_decay),
-                             broadcast<T>(step.shrink), Average<T>(step.beta1), Average<T>(step.beta2), w, g, m, v});
-}
-
-template <class T>
-void radam(int64_t n, const RAdamStep& step, T* w, const T* g, T* m, T* v) {
-  if (step.rectified) radam_as<true>(n, step, w, g, m, v);
-  else radam_as<false>(n, step, w, g, m, v);
+void adam_model_batch(int64_t n, const AdamStep* steps, T* w, const T* g, T* const* state) {
+  adam_any(n, OneForEach<T, AdamStep>{*steps}, w, g, state);
 }
 
 }  // namespace
-}  // namespace update
-}  // namespace nncore::NNCORE_ISA
+}  // namespace nncore::NNCORE_ISA::update
+#endif

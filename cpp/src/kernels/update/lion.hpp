@@ -1,13 +1,19 @@
 /// Lion: the sign of an average of gradients.
 #pragma once
 
-#include "kernels/simd/each_register.hpp"
-#include "kernels/update/average.hpp"
-#include "kernels/update/constant.hpp"
-#include "kernels/update/update.hpp"
+#include "kernels/update/rule.hpp"
 
-namespace nncore::NNCORE_ISA {
-namespace update {
+namespace nncore {
+
+/// w -= rate sign(beta1 m + (1 - beta1) g); m = beta2 m + (1 - beta2) g. sign(NaN) = NaN. State: m.
+struct LionStep {
+  double rate, beta1, beta2, shrink;
+};
+
+}  // namespace nncore
+
+#ifdef NNCORE_ISA
+namespace nncore::NNCORE_ISA::update {
 namespace {
 
 template <class T>
@@ -29,11 +35,11 @@ struct Lion {
 };
 
 template <class T>
-void lion(int64_t n, const LionStep& step, T* w, const T* g, T* m) {
+void lion(int64_t n, const LionStep& step, T* w, const T* g, T* const* state) {
   each_register<T>(n, Lion<T>{broadcast<T>(step.rate), broadcast<T>(step.shrink), Average<T>(step.beta1),
-                              Average<T>(step.beta2), w, g, m});
+                              Average<T>(step.beta2), w, g, state[0]});
 }
 
 }  // namespace
-}  // namespace update
-}  // namespace nncore::NNCORE_ISA
+}  // namespace nncore::NNCORE_ISA::update
+#endif

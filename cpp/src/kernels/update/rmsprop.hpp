@@ -1,12 +1,21 @@
 /// RMSprop: gradients divided by the root of an average of their squares.
 #pragma once
 
-#include "kernels/simd/each_register.hpp"
-#include "kernels/update/constant.hpp"
-#include "kernels/update/update.hpp"
+#include "kernels/update/rule.hpp"
 
-namespace nncore::NNCORE_ISA {
-namespace update {
+namespace nncore {
+
+/// v = alpha v + (1 - alpha) g'^2, mean = alpha mean + (1 - alpha) g', d = g' / (sqrt(v - mean^2) + eps);
+/// buffer = momentum buffer + d; w -= rate buffer. State: v, buffer, mean. Without mean (null): sqrt(v); without buffer
+/// (null): w -= rate d.
+struct RMSpropStep {
+  double rate, alpha, eps, weight_decay, momentum;
+};
+
+}  // namespace nncore
+
+#ifdef NNCORE_ISA
+namespace nncore::NNCORE_ISA::update {
 namespace {
 
 template <class T, bool centered, bool with_momentum>
@@ -54,7 +63,8 @@ void rmsprop_as(int64_t n, const RMSpropStep& step, T* w, const T* g, T* v, T* b
 }
 
 template <class T>
-void rmsprop(int64_t n, const RMSpropStep& step, T* w, const T* g, T* v, T* buffer, T* mean) {
+void rmsprop(int64_t n, const RMSpropStep& step, T* w, const T* g, T* const* state) {
+  T *const v = state[0], *const buffer = state[1], *const mean = state[2];
   if (mean && buffer) rmsprop_as<true, true>(n, step, w, g, v, buffer, mean);
   else if (mean) rmsprop_as<true, false>(n, step, w, g, v, buffer, mean);
   else if (buffer) rmsprop_as<false, true>(n, step, w, g, v, buffer, mean);
@@ -62,5 +72,5 @@ void rmsprop(int64_t n, const RMSpropStep& step, T* w, const T* g, T* v, T* buff
 }
 
 }  // namespace
-}  // namespace update
-}  // namespace nncore::NNCORE_ISA
+}  // namespace nncore::NNCORE_ISA::update
+#endif

@@ -1,12 +1,23 @@
 /// Stochastic gradient descent with momentum, of one model or of a model batch.
 #pragma once
 
-#include "kernels/simd/each_register.hpp"
-#include "kernels/update/constant.hpp"
-#include "kernels/update/update.hpp"
+#include "kernels/update/rule.hpp"
 
-namespace nncore::NNCORE_ISA {
-namespace update {
+namespace nncore {
+
+/// One step of stochastic gradient descent, PyTorch's: g' = g + weight_decay w; v = momentum v + (1 - dampening) g'
+/// (v = g' when `first` says that it has not been set yet); w -= rate (nesterov ? g' + momentum v : v). State: v, which
+/// may be null when momentum is 0. Of a model batch nesterov and first, and whether there is momentum, are those of the
+/// first lane.
+struct SgdStep {
+  double rate, momentum, dampening, weight_decay;
+  bool nesterov, first;
+};
+
+}  // namespace nncore
+
+#ifdef NNCORE_ISA
+namespace nncore::NNCORE_ISA::update {
 namespace {
 
 enum class Momentum { none, first, running, nesterov_first, nesterov };
@@ -50,7 +61,8 @@ void sgd_as(int64_t n, const Constants& constant, T* w, const T* g, T* velocity)
 }
 
 template <class T, class Constants>
-void sgd_any(int64_t n, const Constants& constant, T* w, const T* g, T* velocity) {
+void sgd_any(int64_t n, const Constants& constant, T* w, const T* g, T* const* state) {
+  T* const velocity = state[0];
   const SgdStep& step = constant.first;
   if (step.momentum == 0) return sgd_as<Momentum::none>(n, constant, w, g, velocity);
   if (step.nesterov && step.first) return sgd_as<Momentum::nesterov_first>(n, constant, w, g, velocity);
@@ -60,14 +72,14 @@ void sgd_any(int64_t n, const Constants& constant, T* w, const T* g, T* velocity
 }
 
 template <class T>
-void sgd(int64_t n, const SgdStep& step, T* w, const T* g, T* velocity) {
-  sgd_any(n, OneForAll<T, SgdStep>{step}, w, g, velocity);
+void sgd(int64_t n, const SgdStep& step, T* w, const T* g, T* const* state) {
+  sgd_any(n, OneForAll<T, SgdStep>{step}, w, g, state);
 }
 template <class T>
-void sgd_model_batch(int64_t n, const SgdStep* steps, T* w, const T* g, T* velocity) {
-  sgd_any(n, OneForEach<T, SgdStep>{*steps}, w, g, velocity);
+void sgd_model_batch(int64_t n, const SgdStep* steps, T* w, const T* g, T* const* state) {
+  sgd_any(n, OneForEach<T, SgdStep>{*steps}, w, g, state);
 }
 
 }  // namespace
-}  // namespace update
-}  // namespace nncore::NNCORE_ISA
+}  // namespace nncore::NNCORE_ISA::update
+#endif

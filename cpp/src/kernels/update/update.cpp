@@ -2,12 +2,6 @@
 #include "kernels/update/update.hpp"
 
 #include "kernels/groups.hpp"
-#include "kernels/update/adadelta.hpp"
-#include "kernels/update/adagrad.hpp"
-#include "kernels/update/adam.hpp"
-#include "kernels/update/lion.hpp"
-#include "kernels/update/rmsprop.hpp"
-#include "kernels/update/sgd.hpp"
 
 namespace nncore::NNCORE_ISA {
 namespace update {
@@ -16,15 +10,9 @@ namespace {
 template <class T>
 constexpr UpdateKernels<T> table() {
   return {
-      .sgd = sgd<T>,
-      .adam = adam<T>,
-      .rmsprop = rmsprop<T>,
-      .adagrad = adagrad<T>,
-      .adadelta = adadelta<T>,
-      .adamax = adamax<T>,
-      .nadam = nadam<T>,
-      .radam = radam<T>,
-      .lion = lion<T>,
+#define NNCORE_ROW(kernel, Step) .kernel = kernel<T>,
+      NNCORE_UPDATE_KERNELS(NNCORE_ROW)
+#undef NNCORE_ROW
       .sgd_model_batch = sgd_model_batch<T>,
       .adam_model_batch = adam_model_batch<T>,
   };
