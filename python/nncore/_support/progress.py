@@ -7,6 +7,8 @@ import time
 from types import TracebackType
 from typing import Any
 
+from nncore._support.notebook import in_notebook
+
 _WIDTH = 24
 
 
@@ -17,7 +19,7 @@ class Progress:
         self._epoch, self._step = epoch, step
         self._prefix = f"continuing at epoch {epoch + 1} · " if epoch or step else ""
         self._asked_for = wanted is True
-        self._notebook = _in_notebook()
+        self._notebook = in_notebook()
         self._on = wanted is True or (wanted == "auto" and (self._notebook or sys.stderr.isatty()))
         self._handle: Any = None
         self._last = 0.0
@@ -79,10 +81,3 @@ class Progress:
 def _bar(done: float) -> str:
     filled = round(_WIDTH * min(done, 1.0))
     return "█" * filled + "·" * (_WIDTH - filled)
-
-
-def _in_notebook() -> bool:
-    """Whether this is a Jupyter kernel; does not import IPython."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    return type(shell).__name__ == "ZMQInteractiveShell"

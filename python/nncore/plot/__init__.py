@@ -5,20 +5,20 @@ and `figure_` can be changed further. matplotlib is imported by the first plot; 
 caller shows or saves the figures.
 """
 
-from nncore.plot._inside.activations import ActivationsDisplay, activations
 from nncore.plot._data.animation import BoundaryAnimation, boundary_animation
 from nncore.plot._data.boundary import BoundaryDisplay, decision_boundary
 from nncore.plot._data.confusion import ConfusionDisplay, confusion_matrix
-from nncore.plot._training.contour import ContourDisplay, contour_path
-from nncore.plot._training.curves import CurvesDisplay, error_curves
+from nncore.plot._data.images import ImagesDisplay, MisclassifiedDisplay, images, misclassified
+from nncore.plot._display import Display
+from nncore.plot._inside.activations import ActivationsDisplay, activations
 from nncore.plot._inside.filters import FiltersDisplay, filters
 from nncore.plot._inside.gradients import GradientFlowDisplay, gradient_flow
 from nncore.plot._inside.histograms import HistogramsDisplay, histograms
-from nncore.plot._training.history import HistoryDisplay, history
-from nncore.plot._data.images import ImagesDisplay, MisclassifiedDisplay, images, misclassified
 from nncore.plot._inside.rates import RatesDisplay, dead_units, update_ratios
 from nncore.plot._inside.statistics import StatisticsDisplay, statistics
-from nncore.plot._style import Display
+from nncore.plot._training.contour import ContourDisplay, contour_path
+from nncore.plot._training.curves import CurvesDisplay, error_curves
+from nncore.plot._training.history import HistoryDisplay, history
 from nncore.plot._training.sweep import SweepDisplay, sweep
 
 __all__ = [

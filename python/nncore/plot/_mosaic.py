@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nncore._support import checks
 from nncore.errors import ConfigError, ShapeError
-from nncore.plot._style import INK, Floats
+from nncore.plot._style import Floats, ink, paper, points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,25 +101,25 @@ class Mosaic:
         inch = min(inch, _MAX_WIDTH / wide, _TALLEST / tall)
         return max(wide * inch, 1.2), max(tall * inch, 1.2) + 0.3
 
-    def sheet(self, tiles: Bytes) -> Bytes:
-        """Images (N, H, W, 3) side by side on grey, which contrasts with black and white; titled ones on white.
-
-        The area after the last image is white.
+    def sheet(self, tiles: Bytes, behind: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Bytes:
+        """Images (N, H, W, 3) side by side on grey, which contrasts with black and white; titled ones on the colour
+        `behind` the axes, which the area after the last image has, too.
         """
         last_row, last_column = self._place(self.rows * self.columns - 1)
-        background = _GREY if self._titles is None else 255
-        sheet = np.full((last_row + self.height, last_column + self.width, 3), background, np.uint8)
+        white = np.rint(255 * np.array(behind)).astype(np.uint8)
+        sheet = np.empty((last_row + self.height, last_column + self.width, 3), np.uint8)
+        sheet[:] = _GREY if self._titles is None else white
         for number, tile in enumerate(tiles):
             top, left = self._place(number)
             sheet[top : top + self.height, left : left + self.width] = tile
         if len(tiles) < self.rows * self.columns:
             top, left = self._place(len(tiles))
-            sheet[top:, left:] = 255
+            sheet[top:, left:] = white
         return sheet
 
     def draw(self, ax: Axes, tiles: Bytes) -> AxesImage:
         """Draws pictures (N, H, W, 3)."""
-        image = ax.imshow(self.sheet(tiles), interpolation="nearest")
+        image = ax.imshow(self.sheet(tiles, paper(ax)), interpolation="nearest")
         ax.set(xticks=[], yticks=[])
         for spine in ax.spines.values():
             spine.set_visible(False)
@@ -128,9 +128,10 @@ class Mosaic:
         return image
 
     def _write(self, ax: Axes, titles: Sequence[str]) -> None:
-        box, figure = ax.get_position(), ax.figure.get_figure(root=True)
-        points = 72 * box.width * float(figure.get_figwidth() if figure is not None else 6) / self.columns
-        style: Any = {"ha": "center", "va": "bottom", "color": INK, "fontsize": float(np.clip(0.15 * points, 3, 9))}
+        width = 72 * ax.get_window_extent().width / ax.figure.dpi / self.columns
+        longest = max(5, *map(len, titles))  # a title as wide as its picture
+        size = float(np.clip(min(0.2 * width, 1.4 * width / longest), 3.0, points(0.9)))
+        style: Any = {"ha": "center", "va": "bottom", "color": ink(ax), "fontsize": size}
         for number, text in enumerate(titles):
             top, left = self._place(number)
             ax.text(left + (self.width - 1) / 2, top - 1, text, parse_math=False, **style)

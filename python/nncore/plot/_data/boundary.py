@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from nncore._support import checks
 from nncore.errors import ConfigError, NumericError, ShapeError, StateError
-from nncore.plot._style import INK, Display, Floats, canvas, colour, finish, tidy
+from nncore.plot._display import Display
+from nncore.plot._names import class_texts, feature_texts, legend_texts, of_model
+from nncore.plot._style import Floats, canvas, colour, counted, dot, finish, ink, paper, pen, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +25,7 @@ _ROWS_AT_ONCE = 16384
 _MARGIN = 0.08  # of the wider of the two ranges, on each side
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BoundaryDisplay(Display):
     """The picture of `decision_boundary`.
 
@@ -48,7 +50,16 @@ class _Surface:
 
 
 def decision_boundary(
-    model: Any, X: Any, y: Any, *, ax: Any = None, resolution: int = 300, title: str | None = None
+    model: Any,
+    X: Any,
+    y: Any,
+    *,
+    class_names: Any = None,
+    feature_names: Any = None,
+    ax: Any = None,
+    figsize: Any = None,
+    resolution: int = 300,
+    title: str | None = None,
 ) -> BoundaryDisplay:
     """Class regions of a model over the plane, with the samples on top.
 
@@ -63,14 +74,18 @@ def decision_boundary(
         labels of `predict(x)`, evenly tinted.
     X : real (N, 2), N >= 1. Samples; their range and a margin decide what is shown.
     y : integers (N,). Labels: any integers, such as 0 … C-1 or ±1.
+    class_names : sequence of C texts, or a dict label -> text, or None, default None
+        What the legend says, in ascending order of the labels; None: "class 0", …
+    feature_names : pair of texts or None, default None. Names of the axes; None: the columns of a DataFrame.
     ax : matplotlib Axes or None, default None. Where to draw; None makes a new figure.
+    figsize : (width, height) or None, default None. Inches of a new figure; None: rcParams, or what suits.
     resolution : int in [2, 2000], default 300. Points per axis at which the model is asked.
     title : str or None, default None. Set above the axes.
 
     Returns
     -------
     BoundaryDisplay
-        `ax_`, `figure_`, `surface_`, `boundary_`, `points_`.
+        `ax_`, `figure_`, `surface_`, `boundary_`, `points_`; `.save(path)`, `.show()`.
 
     Raises
     ------
@@ -93,15 +108,34 @@ def decision_boundary(
     >>> [text.get_text() for text in display.ax_.get_legend().get_texts()]
     ['class 0', 'class 1']
     """
+    with canvas(_WHERE, ax, (5.8, 4.2), figsize=figsize) as (on,):
+        return boundary_on(on, ax is None, model, X, y, class_names, feature_names, resolution, title)
+
+
+def boundary_on(
+    on: Axes,
+    own: bool,
+    model: Any,
+    X: Any,
+    y: Any,
+    class_names: Any,
+    feature_names: Any,
+    resolution: int,
+    title: str | None,
+) -> BoundaryDisplay:
+    """`decision_boundary` on these axes; `own`: of a new figure, with room for the legend beside them."""
     points, labels = _samples(X, y)
+    features = feature_texts(_WHERE, feature_names, of_model(model, X), 2)
     resolution = checks.integer(_WHERE, "resolution", resolution, 2, 2000)
     columns, rows = _window(points, resolution)
     grid = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
     surface = _surface(model, grid, labels, (resolution, resolution))
-    with canvas(_WHERE, ax, (5.8, 4.2)) as (on,):
-        display = _draw(on, surface, columns, rows, points, labels)
-        dot = next(iter(display.points_.values())).get_sizes()[0]
-        finish(on, ax is None, title, markerscale=max(1.0, (20 / dot) ** 0.5))
+    classes = np.union1d(surface.classes, labels)
+    names = legend_texts(classes, class_texts(_WHERE, class_names, classes))
+    display = _draw(on, surface, columns, rows, points, labels, names)
+    on.set(**dict(zip(("xlabel", "ylabel"), features or ("$x_1$", "$x_2$"), strict=True)))
+    size = next(iter(display.points_.values())).get_sizes()[0]
+    finish(on, own, title, markerscale=max(1.0, (20 / size) ** 0.5))
     return display
 
 
@@ -205,22 +239,29 @@ def _leads(p: Floats, shape: tuple[int, int]) -> Floats:
 
 
 def _draw(
-    ax: Axes, surface: _Surface, columns: Floats, rows: Floats, points: Floats, labels: NDArray[np.int64]
+    ax: Axes,
+    surface: _Surface,
+    columns: Floats,
+    rows: Floats,
+    points: Floats,
+    labels: NDArray[np.int64],
+    names: dict[Any, str],
 ) -> BoundaryDisplay:
-    classes = np.union1d(surface.classes, labels)
-    colours = {int(c): colour(i) for i, c in enumerate(classes)}
-    size = float(np.clip(14000 / len(points), 5, 34))
-    dense = size < 9  # points without a rim, and the borders above them
+    colours = {label: colour(i) for i, label in enumerate(names)}
+    usual = float(np.clip(14000 / len(points), 5, 34))
+    dense = usual < 9  # points without a rim, and the borders above them
+    size = usual * dot(1.0) ** 2
     image, borders = _draw_regions(ax, surface, columns, rows, colours, dense)
-    rim: Any = {"s": size, "edgecolors": "none" if dense else "white", "linewidths": 0.12 * size**0.5, "zorder": 3}
+    rim: Any = {"s": size, "edgecolors": "none" if dense else [paper(ax)], "linewidths": 0.12 * size**0.5, "zorder": 3}
     shown = {
-        c: ax.scatter(*points[labels == c].T, color=face, label=f"class {c}", **rim)
+        c: ax.scatter(*points[labels == c].T, color=face, label=names[c], **rim)
         for c, face in colours.items()
         if c in labels
     }
-    ax.set(xlim=columns[[0, -1]], ylim=rows[[0, -1]], xlabel="$x_1$", ylabel="$x_2$")
+    ax.set(xlim=columns[[0, -1]], ylim=rows[[0, -1]])
     tidy(ax, grid=False)
-    return BoundaryDisplay((ax,), image, borders, shown)
+    about = f"regions of {counted(len(surface.classes), 'class', 'classes')}, {counted(len(points), 'sample')}"
+    return BoundaryDisplay((ax,), image, borders, shown, about_=about)
 
 
 def _draw_regions(
@@ -230,7 +271,8 @@ def _draw_regions(
 
     tints = np.array([to_rgb(colours[int(c)]) for c in surface.classes])
     strength = 0.08 + 0.40 * surface.lead.max(axis=0)[..., None]
-    colour_there = 1 - strength * (1 - tints[surface.lead.argmax(axis=0)])
+    below = np.array(paper(ax))
+    colour_there = below + strength * (tints[surface.lead.argmax(axis=0)] - below)
     dx, dy = (columns[1] - columns[0]) / 2, (rows[1] - rows[0]) / 2
     image = ax.imshow(
         np.clip(colour_there, 0, 1),
@@ -243,7 +285,6 @@ def _draw_regions(
     borders = []
     for lead in surface.lead[1:] if len(surface.lead) == 2 else surface.lead:
         if lead.min() < 0 < lead.max():
-            borders.append(
-                ax.contour(columns, rows, lead, levels=[0.0], colors=INK, linewidths=1.3, zorder=4 if dense else 2)
-            )
+            style: Any = {"colors": [ink(ax)], "linewidths": pen(1.3), "zorder": 4 if dense else 2}
+            borders.append(ax.contour(columns, rows, lead, levels=[0.0], **style))
     return image, borders

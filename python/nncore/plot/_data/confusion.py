@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from nncore._support import checks
 from nncore.errors import ConfigError
+from nncore.plot._display import Display
 from nncore.plot._labels import labels_for, predicted
-from nncore.plot._style import INK, Display, canvas
+from nncore.plot._names import class_texts, tick_texts
+from nncore.plot._style import BLUE, canvas, counted, ink, paper, points, shades
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +24,7 @@ _MAX_CLASSES = 200  # classes
 _MAX_WITH_NUMBERS = 30
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ConfusionDisplay(Display):
     """The picture of `confusion_matrix`.
 
@@ -39,7 +41,15 @@ class ConfusionDisplay(Display):
 
 
 def confusion_matrix(
-    model: Any, X: Any, y: Any = None, *, names: Any = None, ax: Any = None, title: str | None = None
+    model: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    class_names: Any = None,
+    names: Any = None,
+    ax: Any = None,
+    figsize: Any = None,
+    title: str | None = None,
 ) -> ConfusionDisplay:
     """How many samples of each class (rows) are taken for each class (columns).
 
@@ -50,15 +60,17 @@ def confusion_matrix(
     model : a trained classifier, with `predict(X)` (N,); or, without y, the true labels, integers (N,).
     X : what the model takes, (N, …); or, without y, the predicted labels, integers (N,).
     y : integers (N,), N >= 1, or None. The true labels.
-    names : sequence of C, or None, default None
+    class_names : sequence of C texts, or a dict label -> text, or None, default None
         What to write instead of the labels, in ascending order of the C labels (at most 200) that occur.
+    names : another name of class_names
     ax : matplotlib Axes or None, default None. Where to draw; None makes a new figure.
+    figsize : (width, height) or None, default None. Inches of a new figure; None: rcParams, or what suits.
     title : str or None, default None. Set above the axes; None says the accuracy.
 
     Returns
     -------
     ConfusionDisplay
-        `ax_`, `figure_`, `matrix_`, `classes_`, `image_`.
+        `ax_`, `figure_`, `matrix_`, `classes_`, `image_`; `.save(path)`, `.show()`.
 
     Raises
     ------
@@ -88,38 +100,51 @@ def confusion_matrix(
     classes = np.union1d(truth, said)
     if len(classes) > _MAX_CLASSES:
         raise ConfigError(f"[{_WHERE}] y: expected at most {_MAX_CLASSES} classes, got {len(classes)}")
-    texts = [str(c) for c in classes] if names is None else _named(names, len(classes))
+    texts = tick_texts(classes, _texts(class_names, names, classes))
     matrix = np.zeros((len(classes), len(classes)), np.int64)
     np.add.at(matrix, (np.searchsorted(classes, truth), np.searchsorted(classes, said)), 1)
     inches = float(np.clip(1.5 + 0.42 * len(classes), 2.6, 9.0))
-    with canvas(_WHERE, ax, (inches, inches)) as (on,):
+    accuracy = f"accuracy {np.trace(matrix) / len(truth):.2%}"
+    with canvas(_WHERE, ax, (inches, inches), figsize=figsize) as (on,):
         image = _draw(on, matrix, texts)
-        on.set_title(f"accuracy {np.trace(matrix) / len(truth):.2%}" if title is None else title)
-    return ConfusionDisplay((on,), matrix, classes, image)
+        on.set_title(accuracy if title is None else title)
+    about = f"{counted(len(classes), 'class', 'classes')}, {counted(len(truth), 'sample')}, {accuracy}"
+    return ConfusionDisplay((on,), matrix, classes, image, about_=about)
 
 
-def _named(names: Any, count: int) -> list[str]:
-    row = None if isinstance(names, (str, bytes)) else checks.as_list(names)
-    if row is None or len(row) != count:
-        raise ConfigError(f"[{_WHERE}] names: expected {count} texts, got {checks.describe(names)}")
-    return [str(name) for name in row]
+def _texts(class_names: Any, names: Any, classes: NDArray[np.int64]) -> list[str] | None:
+    if class_names is not None and names is not None:
+        raise ConfigError(f"[{_WHERE}] names: expected class_names or names, got both")
+    if names is not None:
+        return class_texts(_WHERE, names, classes, argument="names")
+    return class_texts(_WHERE, class_names, classes)
 
 
 def _draw(ax: Axes, matrix: NDArray[np.int64], texts: list[str]) -> AxesImage:
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    image = ax.imshow(share**0.5, cmap="Blues", vmin=0.0, vmax=1.0)  # the root makes a share of 1 % visible
+    cmap = shades(ax, BLUE)
+    image = ax.imshow(share**0.5, cmap=cmap, vmin=0.0, vmax=1.0)  # the root makes a share of 1 % visible
     count = len(texts)
     every = -(-count // _MAX_WITH_NUMBERS)
     ticks = list(range(0, count, every))
-    wide = max(map(len, texts)) > 3
-    ax.set_xticks(ticks, texts[::every], rotation=45 if wide else 0, ha="right" if wide else "center", parse_math=False)
+    slanted: Any = {"rotation": 45, "ha": "right"} if max(map(len, texts)) > 3 else {}
+    ax.set_xticks(ticks, texts[::every], parse_math=False, **slanted)
     ax.set_yticks(ticks, texts[::every], parse_math=False)
     ax.set(xlabel="prediction", ylabel="truth")
     ax.tick_params(length=0)
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     if count <= _MAX_WITH_NUMBERS:
+        size = _number_size(ax, matrix)
         for i, j in zip(*np.nonzero(matrix), strict=True):
-            tint = "white" if share[i, j] > 0.35 else INK
-            ax.text(j, i, str(matrix[i, j]), ha="center", va="center", color=tint, fontsize=7.5)
+            tint = paper(ax) if share[i, j] > 0.25 else ink(ax)
+            ax.text(j, i, str(matrix[i, j]), ha="center", va="center", color=tint, fontsize=size)
     return image
+
+
+def _number_size(ax: Axes, matrix: NDArray[np.int64]) -> float:
+    """Points of the numbers in the cells: those of ticks, or less where a cell is too small."""
+    box = ax.get_window_extent()
+    cell = 72 * min(box.width, box.height) / ax.figure.dpi / len(matrix)
+    digits = len(str(matrix.max()))
+    return float(np.clip(1.3 * cell / max(digits, 2), 3.0, points(0.85)))

@@ -10,15 +10,17 @@ from numpy.typing import NDArray
 
 from nncore._support import checks
 from nncore.errors import ConfigError, ShapeError, StateError
+from nncore.plot._display import Display
 from nncore.plot._labels import labels_for, predicted
 from nncore.plot._mosaic import Bytes, Mosaic, at_most, brightness, finite, image_array, pictures
-from nncore.plot._style import GREY, Display, canvas
+from nncore.plot._names import class_texts, tick_texts
+from nncore.plot._style import canvas, counted, grey
 
 if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ImagesDisplay(Display):
     """The picture of `images`.
 
@@ -30,7 +32,7 @@ class ImagesDisplay(Display):
     image_: AxesImage
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MisclassifiedDisplay(Display):
     """The picture of `misclassified`.
 
@@ -49,7 +51,13 @@ class MisclassifiedDisplay(Display):
 
 
 def images(
-    X: Any, titles: Any = None, *, ax: Any = None, columns: int | None = None, title: str | None = None
+    X: Any,
+    titles: Any = None,
+    *,
+    ax: Any = None,
+    figsize: Any = None,
+    columns: int | None = None,
+    title: str | None = None,
 ) -> ImagesDisplay:
     """A sheet of images, row by row.
 
@@ -60,13 +68,14 @@ def images(
     X : real (N, H, W), (N, 1, H, W) or (N, 3, H, W). Grey or red-green-blue images, N in [1, 2048].
     titles : sequence of N, or None, default None. Written above each, as str() has it.
     ax : matplotlib Axes or None, default None. Where to draw; None makes a new figure.
+    figsize : (width, height) or None, default None. Inches of a new figure; None: rcParams, or what suits.
     columns : int >= 1 or None, default None. Images in a row; None: about as many as there are rows.
     title : str or None, default None. Set above all.
 
     Returns
     -------
     ImagesDisplay
-        `ax_`, `figure_`, `image_`.
+        `ax_`, `figure_`, `image_`; `.save(path)`, `.show()`.
 
     Raises
     ------
@@ -89,11 +98,12 @@ def images(
     texts = None if titles is None else _texts(where, titles, len(found))
     tiles = _shown(where, found)
     mosaic = Mosaic(where, len(tiles), found.shape[2:], columns, texts)
-    with canvas(where, ax, mosaic.size()) as (on,):
+    with canvas(where, ax, mosaic.size(), figsize=figsize) as (on,):
         image = mosaic.draw(on, tiles)
         if title is not None:
             on.set_title(title)
-    return ImagesDisplay((on,), image)
+    about = f"{counted(len(tiles), 'image')} of {found.shape[2]} x {found.shape[3]}"
+    return ImagesDisplay((on,), image, about_=about)
 
 
 def _texts(where: str, titles: Any, count: int) -> list[str]:
@@ -116,7 +126,9 @@ def misclassified(
     *,
     count: int = 25,
     shape: Any = None,
+    class_names: Any = None,
     ax: Any = None,
+    figsize: Any = None,
     columns: int | None = None,
     title: str | None = None,
 ) -> MisclassifiedDisplay:
@@ -131,7 +143,9 @@ def misclassified(
     y : integers (N,). The true labels.
     count : int in [1, 2048], default 25. How many are shown at most.
     shape : shape of one image or None, default None. Such as (28, 28), for a model of flat samples (N, 784).
-    ax, columns, title : as in `images`
+    class_names : sequence of C texts, or a dict label -> text, or None, default None
+        What the titles say instead of the labels, in ascending order of the labels.
+    ax, figsize, columns, title : as in `images`
 
     Returns
     -------
@@ -164,17 +178,20 @@ def misclassified(
     said = predicted(where, model, samples)
     wrong = np.flatnonzero(said != truth)
     chosen = _surest(model, samples, said, wrong)[:count]
-    texts = [f"{truth[i]} → {said[i]}" for i in chosen]
+    classes = np.union1d(truth, said)
+    names = dict(zip(classes.tolist(), tick_texts(classes, class_texts(where, class_names, classes)), strict=True))
+    texts = [f"{names[truth[i]]} → {names[said[i]]}" for i in chosen]
     mosaic = Mosaic(where, max(1, len(chosen)), found.shape[2:], columns, texts)
     tiles = _shown(where, found[chosen]) if len(chosen) else None
-    with canvas(where, ax, mosaic.size()) as (on,):
+    with canvas(where, ax, mosaic.size(), figsize=figsize) as (on,):
         image = None if tiles is None else mosaic.draw(on, tiles)
         if image is None:
             on.set_axis_off()
-            on.text(0.5, 0.5, "none misclassified", ha="center", va="center", color=GREY, transform=on.transAxes)
+            on.text(0.5, 0.5, "none misclassified", ha="center", va="center", color=grey(on), transform=on.transAxes)
         if title is not None:
             on.set_title(title)
-    return MisclassifiedDisplay((on,), chosen, said[chosen], len(wrong), image)
+    about = f"{len(chosen)} of {counted(len(wrong), 'misclassified image')}"
+    return MisclassifiedDisplay((on,), chosen, said[chosen], len(wrong), image, about_=about)
 
 
 def _reshaped(where: str, samples: NDArray[Any], shape: Any) -> NDArray[Any]:

@@ -12,9 +12,11 @@ from nncore._support import checks
 from nncore.errors import ConfigError, ShapeError
 from nncore.nn._model import Model, layers_of
 from nncore.nn.layers import Dropout, Flatten, Identity
+from nncore.plot._display import Display
+from nncore.plot._inside.watched import grid_width
 from nncore.plot._mosaic import Mosaic, finite, red_and_blue
-from nncore.plot._style import Display, Floats, canvas, colour, given_axes, tidy
-from nncore.plot._inside.watched import grid_width, head
+from nncore.plot._names import class_texts, turned
+from nncore.plot._style import BLUE, RED, Floats, canvas, counted, given_axes, grey, head, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,10 +24,11 @@ if TYPE_CHECKING:
 _WHERE = "plot.activations"
 _MAX_CHANNELS = 64
 _MAX_BARS = 128
+_MAX_NAMED, _MAX_NUMBERED = 30, 10  # units with a tick each
 _UNCHANGED = (Dropout, Flatten, Identity)  # their outputs are those of the layer before
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ActivationsDisplay(Display):
     """The plot of `activations`.
 
@@ -42,7 +45,9 @@ def activations(
     x: Any,
     layers: Sequence[str] | None = None,
     *,
+    class_names: Any = None,
     ax: Any = None,
+    figsize: Any = None,
     columns: int | None = None,
     title: str | None = None,
 ) -> ActivationsDisplay:
@@ -57,8 +62,11 @@ def activations(
     x : array, one sample; or (1, …)
     layers : names of layers, or None, default None
         None: all but Dropout, Flatten and Identity, which change nothing here.
+    class_names : sequence of C texts, or a dict number -> text, or None, default None
+        Names of the C outputs of the last layer.
     ax : matplotlib Axes, a sequence of them, or None, default None
         Takes the first layers; None makes a new figure for all.
+    figsize : (width, height) or None, default None. Inches of a new figure; None: rcParams, or what suits.
     columns : int or None, default None
         Axes in a row of a new figure; None: up to three.
     title : str or None, default None
@@ -66,7 +74,7 @@ def activations(
     Returns
     -------
     ActivationsDisplay
-        `ax_`, `axes_`, `figure_`, `values_`.
+        `ax_`, `axes_`, `figure_`, `values_`; `.save(path)`, `.show()`.
 
     Raises
     ------
@@ -97,12 +105,22 @@ def activations(
     given = given_axes(_WHERE, ax, len(values))
     count = len(given) or len(values)
     wide = grid_width(_WHERE, columns, count)
-    with canvas(_WHERE, given or None, (3.2 * wide, 2.7 * -(-count // wide)), count, wide) as axes:
+    texts = _texts(class_names, outputs[list(kinds)[-1]])
+    size = (3.2 * wide, 2.7 * -(-count // wide))
+    with canvas(_WHERE, given or None, size, count, wide, figsize=figsize) as axes:
         for on, (name, one) in zip(axes, values.items(), strict=False):
-            _draw(on, one)
+            _draw(on, one, texts if name == list(kinds)[-1] else None)
             on.set_title(f"{name}: {type(kinds[name]).__name__} {one.shape}")
         head(axes, not given, title)
-    return ActivationsDisplay(axes, values)
+    return ActivationsDisplay(axes, values, about_=f"outputs of {counted(len(values), 'layer')} for one sample")
+
+
+def _texts(class_names: Any, outputs: Any) -> list[str] | None:
+    """The names of the last layer's outputs."""
+    if class_names is not None and np.ndim(outputs) != 1:
+        got = np.shape(outputs)
+        raise ConfigError(f"[{_WHERE}] class_names: expected a model whose last layer has outputs (C,), got {got}")
+    return None if class_names is None else class_texts(_WHERE, class_names, np.arange(len(outputs)))
 
 
 def _outputs(model: Any, x: Any) -> dict[str, Any]:
@@ -116,7 +134,7 @@ def _outputs(model: Any, x: Any) -> dict[str, Any]:
         return {name: one[0] for name, one in model.activations(sample).items()}
 
 
-def _draw(ax: Axes, values: Floats) -> None:
+def _draw(ax: Axes, values: Floats, texts: list[str] | None) -> None:
     largest = float(np.abs(values).max(initial=0.0))
     if values.ndim == 3:
         shown = values[:_MAX_CHANNELS]
@@ -127,6 +145,20 @@ def _draw(ax: Axes, values: Floats) -> None:
         ax.imshow(red_and_blue(row[None], largest), aspect="auto", interpolation="nearest")
         ax.set_yticks([])
     else:
-        tints = [colour(1) if value > 0 else colour(0) for value in row]
+        tints = [RED if value > 0 else BLUE for value in row]
         ax.bar(np.arange(row.size), row, color=tints, width=0.85)
+        ax.axhline(0.0, color=grey(ax), linewidth=0.8, zorder=1)
+    _ticks(ax, row.size, texts)
     tidy(ax, grid=False)
+
+
+def _ticks(ax: Axes, count: int, texts: list[str] | None) -> None:
+    """Ticks at whole numbers only: each unit by its name, or number, while there is room."""
+    from matplotlib.ticker import MaxNLocator
+
+    if texts is not None and count <= _MAX_NAMED:
+        ax.set_xticks(range(count), texts, parse_math=False, **turned(texts))
+    elif count <= _MAX_NUMBERED:
+        ax.set_xticks(range(count))
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))

@@ -13,15 +13,17 @@ from nncore.diagnostics._gradient_flow import GradientFlow
 from nncore.diagnostics._gradient_flow import gradient_flow as measure
 from nncore.diagnostics._monitor import Monitor, check_seen, matrices_of
 from nncore.errors import ConfigError
-from nncore.plot._style import Display, canvas, colour, finish, plain, tidy
+from nncore.plot._display import Display
+from nncore.plot._style import canvas, colour, counted, dot, finish, paper, plain, tidy
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
 _WHERE = "plot.gradient_flow"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GradientFlowDisplay(Display):
     """The plot of `gradient_flow`.
 
@@ -43,6 +45,7 @@ def gradient_flow(
     *,
     steps: Any = None,
     ax: Any = None,
+    figsize: Any = None,
     title: str | None = None,
 ) -> GradientFlowDisplay:
     """The norm of the gradient of each layer's weights, on a logarithmic scale.
@@ -57,11 +60,13 @@ def gradient_flow(
         light, or of several monitors the last.
     ax : matplotlib Axes or None, default None
         Draw here instead of in a new figure.
+    figsize : (width, height) or None, default None. Inches of a new figure; None: rcParams, or what suits.
     title : str or None, default None
 
     Returns
     -------
     GradientFlowDisplay
+        `ax_`, `figure_`, `flows_`, `lines_`; `.save(path)`, `.show()`.
 
     Raises
     ------
@@ -90,19 +95,20 @@ def gradient_flow(
             flows[str(label)] = one if isinstance(one, GradientFlow) else measure(one, loss, X, y)
     longest = max(flows.values(), key=lambda flow: len(flow.norms))
     in_order = len(given) == 1 < len(flows)  # observations of one monitor
-    with canvas(_WHERE, ax, (6.4, 3.5)) as (on,):
-        tints = _shades(len(flows)) if in_order else list(map(colour, range(len(flows))))
+    with canvas(_WHERE, ax, (6.4, 3.5), figsize=figsize) as (on,):
+        tints = _shades(on, len(flows)) if in_order else list(map(colour, range(len(flows))))
         lines = {}
         for tint, (label, flow) in zip(tints, flows.items(), strict=True):
             norms = np.array(list(flow.norms.values()))
-            lines[label] = on.plot(norms, marker="o", color=tint, label=label or None)[0]
+            lines[label] = on.plot(norms, marker="o", markersize=dot(6), color=tint, label=label or None)[0]
         if any(norm > 0 for flow in flows.values() for norm in flow.norms.values()):
             on.set_yscale("log")
         on.set_xticks(range(len(longest.norms)), list(map(plain, longest.norms)))
         on.set(xlabel="layer", ylabel="norm of the weight gradient")
         tidy(on)
         finish(on, ax is None, title)
-    return GradientFlowDisplay((on,), flows, lines)
+    about = f"norms of the weight gradients of {counted(len(longest.norms), 'layer')}"
+    return GradientFlowDisplay((on,), flows, lines, about_=about)
 
 
 def _flows_of(label: str, monitor: Monitor, steps: Any, *, alone: bool) -> dict[str, GradientFlow]:
@@ -132,8 +138,9 @@ def _flows_of(label: str, monitor: Monitor, steps: Any, *, alone: bool) -> dict[
     return flows
 
 
-def _shades(count: int) -> list[Any]:
-    """`count` colours from dark to light, each visible on white."""
+def _shades(ax: Axes, count: int) -> list[Any]:
+    """`count` colours from dark to light, each visible on the paper."""
     import matplotlib
 
-    return [matplotlib.colormaps["viridis"](0.9 * i / (count - 1)) for i in range(count)]
+    least, most = (0.25, 1.0) if sum(paper(ax)) < 1.5 else (0.0, 0.9)
+    return [matplotlib.colormaps["viridis"](least + (most - least) * i / (count - 1)) for i in range(count)]

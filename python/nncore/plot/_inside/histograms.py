@@ -9,8 +9,9 @@ import numpy as np
 
 from nncore.diagnostics._monitor import Monitor
 from nncore.errors import ConfigError
-from nncore.plot._style import Display, Floats, canvas, given_axes, plain
-from nncore.plot._inside.watched import at_most, grid_width, head, monitors_of, over_steps, tensors_of
+from nncore.plot._display import Display
+from nncore.plot._inside.watched import at_most, grid_width, monitors_of, over_steps, tensors_of, tensors_text
+from nncore.plot._style import BLUE, Floats, canvas, given_axes, head, plain, shades
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +23,7 @@ _ROWS = 120
 _TAIL = 1e-3  # share of the elements at either end that is cut off
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class HistogramsDisplay(Display):
     """The plot of `histograms`.
 
@@ -35,7 +36,13 @@ class HistogramsDisplay(Display):
 
 
 def histograms(
-    monitor: Any, tensors: Any = None, *, ax: Any = None, columns: int | None = None, title: str | None = None
+    monitor: Any,
+    tensors: Any = None,
+    *,
+    ax: Any = None,
+    figsize: Any = None,
+    columns: int | None = None,
+    title: str | None = None,
 ) -> HistogramsDisplay:
     """Distributions over the steps: the darker, the more of the tensor's elements lie there.
 
@@ -51,6 +58,7 @@ def histograms(
         weights.
     ax : matplotlib Axes, a sequence of them, or None, default None
         Takes the first pictures, tensor by tensor; None makes a new figure for all, at most 64.
+    figsize : (width, height) or None, default None. Inches of a new figure; None: rcParams, or what suits.
     columns : int or None, default None
         Axes in a row of a new figure; None: up to three, or one for each run.
     title : str or None, default None
@@ -58,7 +66,7 @@ def histograms(
     Returns
     -------
     HistogramsDisplay
-        `ax_`, `axes_`, `figure_`, `images_`.
+        `ax_`, `axes_`, `figure_`, `images_`; `.save(path)`, `.show()`.
 
     Raises
     ------
@@ -89,7 +97,7 @@ def histograms(
     wide = grid_width(_WHERE, len(runs) if columns is None and len(runs) > 1 else columns, count)
     images: dict[tuple[str, str], QuadMesh] = {}
     size = (max(3.2 * wide, 5.2), 2.3 * -(-count // wide) + 0.6)
-    with canvas(_WHERE, given or None, size, count, wide) as axes:
+    with canvas(_WHERE, given or None, size, count, wide, figsize=figsize) as axes:
         for name in names:
             edges = _scale([run[name] for run in runs.values() if name in run.kinds])
             for label, run in runs.items():
@@ -99,7 +107,7 @@ def histograms(
                     on.set_title(f"{label}, {plain(name)}" if label else plain(f"{name}: {run.kinds[name]}"))
         over_steps(axes, wide, grid=False)
         head(axes, not given, title)
-    return HistogramsDisplay(axes, images)
+    return HistogramsDisplay(axes, images, about_=f"distributions of {tensors_text(len(names), runs)}")
 
 
 def _scale(tables: list[dict[str, Any]]) -> Floats:
@@ -135,4 +143,4 @@ def _draw(ax: Axes, run: Monitor, name: str, rows: Floats) -> QuadMesh:
         np.nanquantile(shares, 0.99) if np.isfinite(shares).any() else 1.0
     )  # a quantile: a single peak would make the rest pale
     norm = PowerNorm(0.5, 0.0, max(float(full), 1e-12))
-    return ax.pcolormesh([first, *middles, last], rows, shares.T, cmap="Blues", norm=norm, rasterized=True)
+    return ax.pcolormesh([first, *middles, last], rows, shares.T, cmap=shades(ax, BLUE), norm=norm, rasterized=True)

@@ -10,8 +10,9 @@ import numpy as np
 
 from nncore.diagnostics._monitor import Monitor
 from nncore.errors import ConfigError
-from nncore.plot._style import GREY, Display, Floats, canvas, colour, given_axes, legend, plain
-from nncore.plot._inside.watched import head, marker, monitors_of, over_steps, tensors_of
+from nncore.plot._display import Display
+from nncore.plot._inside.watched import marker, monitors_of, over_steps, tensors_of
+from nncore.plot._style import Floats, canvas, colour, counted, given_axes, grey, head, legend, pen, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +22,7 @@ _GOOD_RATIO = 1e-3
 _Curve = tuple[Floats, str, str]  # values over the steps, line style, label
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RatesDisplay(Display):
     """The plot of `dead_units` and `update_ratios`.
 
@@ -33,7 +34,9 @@ class RatesDisplay(Display):
     lines_: dict[tuple[str, str], Line2D]
 
 
-def dead_units(monitor: Any, tensors: Any = None, *, ax: Any = None, title: str | None = None) -> RatesDisplay:
+def dead_units(
+    monitor: Any, tensors: Any = None, *, ax: Any = None, figsize: Any = None, title: str | None = None
+) -> RatesDisplay:
     """The share of units that do not learn, layer by layer over the steps.
 
     Dead (a line): 0 for the whole batch. Saturated (dashed), of Tanh and Sigmoid: so near to an end that hardly any
@@ -47,12 +50,13 @@ def dead_units(monitor: Any, tensors: Any = None, *, ax: Any = None, title: str 
         Names or kinds of activations; None: all.
     ax : matplotlib Axes, a sequence of them, or None, default None
         Takes the first runs; None makes a new figure for all.
+    figsize : (width, height) or None, default None. Inches of a new figure; None: rcParams, or what suits.
     title : str or None, default None
 
     Returns
     -------
     RatesDisplay
-        `ax_`, `axes_`, `figure_`, `lines_`.
+        `ax_`, `axes_`, `figure_`, `lines_`; `.save(path)`, `.show()`.
 
     Raises
     ------
@@ -85,18 +89,20 @@ def dead_units(monitor: Any, tensors: Any = None, *, ax: Any = None, title: str 
         return (of["dead"], "-", f"{name}: dead") if np.isfinite(of["dead"]).any() else None
 
     runs = monitors_of(where, monitor)
-    axes, lines = _draw(where, runs, tensors, ("activation",), "outputs of activation layers", curve, ax)
+    axes, lines = _draw(where, runs, tensors, ("activation",), "outputs of activation layers", curve, ax, figsize)
     over_steps(axes, len(axes), "share of units")
     for on in axes:
         on.set_ylim(-0.02, 1.02)
     head(axes, ax is None, title)
-    return RatesDisplay(axes, lines)
+    return RatesDisplay(axes, lines, about_=f"share of dead units of {_lines_text(lines)}")
 
 
-def update_ratios(monitor: Any, tensors: Any = None, *, ax: Any = None, title: str | None = None) -> RatesDisplay:
+def update_ratios(
+    monitor: Any, tensors: Any = None, *, ax: Any = None, figsize: Any = None, title: str | None = None
+) -> RatesDisplay:
     """How far a step moves each parameter: the norm of its update by the norm of its values, on a logarithmic scale.
 
-    Around 1e-3, the grey line, is a usual rate: far below it training is slow, far above it unsteady.
+    Around 1e-3, the dotted line, is a usual rate: far below it training is slow, far above it unsteady.
 
     Parameters
     ----------
@@ -106,12 +112,13 @@ def update_ratios(monitor: Any, tensors: Any = None, *, ax: Any = None, title: s
         Names or kinds of parameters; None: the weights.
     ax : matplotlib Axes, a sequence of them, or None, default None
         Takes the first runs; None makes a new figure for all.
+    figsize : (width, height) or None, default None. Inches of a new figure; None: rcParams, or what suits.
     title : str or None, default None
 
     Returns
     -------
     RatesDisplay
-        `ax_`, `axes_`, `figure_`, `lines_`.
+        `ax_`, `axes_`, `figure_`, `lines_`; `.save(path)`, `.show()`.
 
     Raises
     ------
@@ -144,13 +151,16 @@ def update_ratios(monitor: Any, tensors: Any = None, *, ax: Any = None, title: s
         return (shown, "-", name) if not np.isnan(ratio).all() else None
 
     runs = monitors_of(where, monitor)
-    axes, lines = _draw(where, runs, tensors, ("weight",), "parameters", curve, ax)
-    over_steps(axes, len(axes), "norm of the update / norm of the values")
+    axes, lines = _draw(where, runs, tensors, ("weight",), "parameters", curve, ax, figsize, usual=_GOOD_RATIO)
+    over_steps(axes, len(axes), "update / values (norms)")
     for on in axes:
         on.set_yscale("log")
-        on.axhline(_GOOD_RATIO, color=GREY, linewidth=1.0, linestyle=":", zorder=1)
     head(axes, ax is None, title)
-    return RatesDisplay(axes, lines)
+    return RatesDisplay(axes, lines, about_=f"update ratios of {_lines_text(lines)}")
+
+
+def _lines_text(lines: dict[tuple[str, str], Line2D]) -> str:
+    return counted(len({name for _, name in lines}), "tensor")
 
 
 def _draw(
@@ -161,8 +171,10 @@ def _draw(
     measured: str,
     curve: Callable[[Monitor, str], _Curve | None],
     ax: Any,
+    figsize: Any,
+    usual: float | None = None,
 ) -> tuple[tuple[Axes, ...], dict[tuple[str, str], Line2D]]:
-    """One axes for each run, a colour for each tensor."""
+    """One axes for each run, a colour for each tensor; `usual`: a dotted line at this value."""
     names = tensors_of(where, runs, tensors, kinds)
     curves = {(label, name): curve(run, name) for label, run in runs.items() for name in names if name in run.kinds}
     if not any(curves.values()):
@@ -173,7 +185,7 @@ def _draw(
     given = given_axes(where, ax, len(runs))
     count = len(given) or len(runs)
     lines = {}
-    with canvas(where, given or None, (1.6 + 4.4 * count, 3.3), count) as axes:
+    with canvas(where, given or None, (1.6 + 4.4 * count, 3.3), count, figsize=figsize) as axes:
         for on, (label, run) in zip(axes, runs.items(), strict=False):
             for number, name in enumerate(names):
                 found = curves.get((label, name))
@@ -182,7 +194,11 @@ def _draw(
                     lines[label, name] = on.plot(
                         run.steps, values, style, color=colour(number), label=plain(text), **marker(values)
                     )[0]
+            if usual is not None:
+                dotted = on.axhline(usual, color=grey(on), linewidth=pen(1.0), linestyle=":", zorder=1)
             on.set_title(label)
         handles = {line.get_label(): line for line in lines.values()}
+        if usual is not None:
+            handles[f"usual: {usual:g}"] = dotted
         legend(axes[-1], not given, list(handles.values()), list(handles))
     return axes, lines

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nncore.diagnostics._monitor import Monitor
-from nncore.plot._style import Display, canvas, colour, given_axes, legend, plain
-from nncore.plot._inside.watched import at_most, grid_width, head, marker, monitors_of, over_steps, tensors_of
+from nncore.plot._display import Display
+from nncore.plot._inside.watched import at_most, grid_width, marker, monitors_of, over_steps, tensors_of, tensors_text
+from nncore.plot._style import canvas, colour, given_axes, head, legend, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +20,7 @@ _WHERE = "plot.statistics"
 _KINDS = ("activation", "net input", "output", "weight")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StatisticsDisplay(Display):
     """The plot of `statistics`.
 
@@ -30,9 +33,17 @@ class StatisticsDisplay(Display):
 
 
 def statistics(
-    monitor: Any, tensors: Any = None, *, ax: Any = None, columns: int | None = None, title: str | None = None
+    monitor: Any,
+    tensors: Any = None,
+    *,
+    ax: Any = None,
+    figsize: Any = None,
+    columns: int | None = None,
+    title: str | None = None,
 ) -> StatisticsDisplay:
     """Tensors over the steps: a band from min to max, one of mean ± std, and the mean; one axes for each tensor.
+
+    The band of mean ± std ends where the values do: no ReLU is shown below 0.
 
     Parameters
     ----------
@@ -43,6 +54,7 @@ def statistics(
         tensors; None: the activations.
     ax : matplotlib Axes, a sequence of them, or None, default None
         Takes the first tensors; None makes a new figure for all.
+    figsize : (width, height) or None, default None. Inches of a new figure; None: rcParams, or what suits.
     columns : int or None, default None
         Axes in a row of a new figure; None: up to three.
     title : str or None, default None
@@ -50,7 +62,7 @@ def statistics(
     Returns
     -------
     StatisticsDisplay
-        `ax_`, `axes_`, `figure_`, `lines_`.
+        `ax_`, `axes_`, `figure_`, `lines_`; `.save(path)`, `.show()`.
 
     Raises
     ------
@@ -81,7 +93,7 @@ def statistics(
     wide = grid_width(_WHERE, columns, count)
     lines: dict[tuple[str, str], Line2D] = {}
     size = (max(3.2 * wide, 5.2), 2.3 * -(-count // wide) + 0.6)
-    with canvas(_WHERE, given or None, size, count, wide) as axes:
+    with canvas(_WHERE, given or None, size, count, wide, figsize=figsize) as axes:
         for on, name in zip(axes, names, strict=False):
             for number, (label, run) in enumerate(runs.items()):
                 if name in run.kinds:
@@ -96,11 +108,12 @@ def statistics(
             of_runs = {label: line for (label, _), line in lines.items()}
             legend(on, not given, list(of_runs.values()), list(of_runs))
         head(axes, not given, title)
-    return StatisticsDisplay(axes, lines)
+    return StatisticsDisplay(axes, lines, about_=f"range and mean of {tensors_text(len(names), runs)}")
 
 
 def _draw(ax: Axes, run: Monitor, name: str, tint: str, label: str) -> Line2D:
     steps, of = run.steps, run[name]
     ax.fill_between(steps, of["min"], of["max"], color=tint, alpha=0.13, linewidth=0)
-    ax.fill_between(steps, of["mean"] - of["std"], of["mean"] + of["std"], color=tint, alpha=0.28, linewidth=0)
+    low, high = np.fmax(of["mean"] - of["std"], of["min"]), np.fmin(of["mean"] + of["std"], of["max"])
+    ax.fill_between(steps, low, high, color=tint, alpha=0.28, linewidth=0)
     return ax.plot(steps, of["mean"], color=tint, label=label or None, **marker(steps))[0]

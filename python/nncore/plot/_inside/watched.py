@@ -10,7 +10,7 @@ import numpy as np
 from nncore._support import checks
 from nncore.diagnostics._monitor import Monitor, check_seen
 from nncore.errors import ConfigError
-from nncore.plot._style import Floats, runs_of, tidy
+from nncore.plot._style import Floats, counted, dot, runs_of, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,14 +58,6 @@ def grid_width(where: str, columns: Any, count: int) -> int:
     return min(count, 3 if columns is None else checks.integer(where, "columns", columns, 1, _MAX_AXES, or_none=True))
 
 
-def head(axes: Sequence[Axes], own: bool, title: str | None) -> None:
-    """`title` above a figure of our own, else above the first axes."""
-    if title is not None and own:
-        axes[0].figure.suptitle(title)
-    elif title is not None:
-        axes[0].set_title(title)
-
-
 def over_steps(axes: Sequence[Axes], columns: int, ylabel: str = "", *, grid: bool = True) -> None:
     """Labels at the left and lower edges of a grid of axes over the steps."""
     for number, ax in enumerate(axes):
@@ -78,4 +70,11 @@ def over_steps(axes: Sequence[Axes], columns: int, ylabel: str = "", *, grid: bo
 
 def marker(x: Floats | Any) -> dict[str, Any]:
     """Style of a line: dots if it has at most 12 points."""
-    return {"marker": "o" if np.size(x) <= 12 else "", "markersize": 3.5}
+    return {"marker": "o" if np.size(x) <= 12 else "", "markersize": dot(3.5)}
+
+
+def tensors_text(count: int, runs: dict[str, Monitor]) -> str:
+    """ "3 tensors over 20 observations", for the repr of displays."""
+    seen = max(len(run.steps) for run in runs.values())
+    of_runs = f" of {len(runs)} fits" if len(runs) > 1 else ""
+    return f"{counted(count, 'tensor')} over {counted(seen, 'observation')}{of_runs}"

@@ -9,8 +9,10 @@ import numpy as np
 
 from nncore._support import checks
 from nncore.errors import ConfigError, ShapeError
+from nncore.plot._display import Display
+from nncore.plot._names import feature_texts
+from nncore.plot._style import Floats, canvas, colour, counted, dot, finish, ink, mixed, paper, pen, tidy
 from nncore.plot._training.paths import Function, Path, minimum_of, objective_named, paths_of
-from nncore.plot._style import INK, Display, Floats, canvas, colour, finish, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +25,7 @@ _DECADES = 7  # of f below its largest value that are drawn, at most
 _LOWEST_SHARE = 0.01  # of the window, which is drawn as one level: contours of so few points would be ragged
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ContourDisplay(Display):
     """The picture of `contour_path`.
 
@@ -41,7 +43,9 @@ def contour_path(
     objective: Any,
     results: Any,
     *,
+    feature_names: Any = None,
     ax: Any = None,
+    figsize: Any = None,
     minimum: Any = None,
     limits: Any = None,
     resolution: int = 250,
@@ -57,7 +61,9 @@ def contour_path(
     objective : str or callable
         A name such as "rosenbrock", or x (2,) -> f or (f, gradient).
     results : OptimizeResult, or a list or dict label -> OptimizeResult. What has `path` (steps + 1, 2).
+    feature_names : pair of texts or None, default None. Names of the axes; None: $x_1$ and $x_2$.
     ax : matplotlib Axes or None, default None. Where to draw; None makes a new figure.
+    figsize : (width, height) or None, default None. Inches of a new figure; None: rcParams, or what suits.
     minimum : real (2,) or None, default None. Where f is least; None: a named objective's own.
     limits : ((x low, x high), (y low, y high)) or None, default None. The window; None chooses it.
     resolution : int in [2, 2000], default 250. Points per axis at which f is evaluated.
@@ -66,7 +72,7 @@ def contour_path(
     Returns
     -------
     ContourDisplay
-        `ax_`, `figure_`, `contours_`, `lines_`.
+        `ax_`, `figure_`, `contours_`, `lines_`; `.save(path)`, `.show()`.
 
     Raises
     ------
@@ -87,15 +93,17 @@ def contour_path(
     best = minimum_of(_WHERE, getattr(objective, "minimum", None) if minimum is None else minimum, 2)
     resolution = checks.integer(_WHERE, "resolution", resolution, 2, 2000)
     paths = paths_of(_WHERE, results, 2)
+    features = feature_texts(_WHERE, feature_names, None, 2)
     window = _window(paths, best) if limits is None else _limits(limits)
     x, y = np.linspace(window[:, 0], window[:, 1], resolution).T
     z, saddle = _heights(objective, x, y, best)
-    with canvas(_WHERE, ax, (6.6, 4.4)) as (on,):
+    with canvas(_WHERE, ax, (6.6, 4.4), figsize=figsize) as (on,):
         contours = _draw_contours(on, x, y, z)
         lines = {label: _draw_path(on, p, label, i, window) for i, (label, p) in enumerate(paths.items())}
         _draw_marks(on, paths, window, best, "saddle point" if saddle else "minimum")
+        on.set(**dict(zip(("xlabel", "ylabel"), features or ("$x_1$", "$x_2$"), strict=True)))
         finish(on, ax is None, title)
-    return ContourDisplay((on,), contours, lines)
+    return ContourDisplay((on,), contours, lines, about_=f"{counted(len(paths), 'path')} over contours")
 
 
 def _function(objective: Any) -> Function:
@@ -158,12 +166,13 @@ def _draw_contours(ax: Axes, x: Floats, y: Floats, z: Floats) -> QuadContourSet:
     """Filled contours over the whole of the axes, and thin lines between them."""
     from matplotlib.colors import LinearSegmentedColormap
 
+    depths = [mixed(ax, "#4A6E94", strength) for strength in (0.62, 0.37, 0.18, 0.05)]
     low, high = float(np.nanmin(z)), float(np.nanmax(z))
     levels = np.linspace(low, high if high > low else low + 1.0, 19)
-    shades = LinearSegmentedColormap.from_list("depth", ["#8FA9C4", "#BCCDDD", "#DDE6EE", "#F5F8FA"])
-    filled = ax.contourf(x, y, z, levels=levels, cmap=shades, zorder=0)
-    ax.contour(x, y, z, levels=levels[1:-1], colors="white", linewidths=0.6, linestyles="solid", zorder=1)
-    ax.set(xlim=x[[0, -1]], ylim=y[[0, -1]], xlabel="$x_1$", ylabel="$x_2$")
+    filled = ax.contourf(x, y, z, levels=levels, cmap=LinearSegmentedColormap.from_list("depth", depths), zorder=0)
+    thin: Any = {"colors": [paper(ax)], "linewidths": 0.6, "linestyles": "solid"}
+    ax.contour(x, y, z, levels=levels[1:-1], zorder=1, **thin)
+    ax.set(xlim=x[[0, -1]], ylim=y[[0, -1]])
     tidy(ax, grid=False)
     return filled
 
@@ -175,12 +184,12 @@ def _draw_path(ax: Axes, path: Path, label: str, number: int, window: Floats) ->
     points, gone = _in_sight(path.points, window)
     shown = _without_repeats(points, window)
     style: Any = {"color": colour(number), "label": path.named(label)}
-    line = ax.plot(shown[:, 0], shown[:, 1], linewidth=1.5, zorder=3, **style)[0]
-    line.set_path_effects([patheffects.withStroke(linewidth=2.8, foreground="white", alpha=0.7)])
+    line = ax.plot(shown[:, 0], shown[:, 1], linewidth=pen(1.5), zorder=3, **style)[0]
+    line.set_path_effects([patheffects.withStroke(linewidth=pen(2.8), foreground=paper(ax), alpha=0.7)])
     at_edge = path.diverged and gone
     end = _exit(points[-2], points[-1], window) if at_edge else path.points[-1]
-    marker, size = ("X", 10) if path.diverged else ("o", 7)
-    edge: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 1.0, "clip_on": not at_edge}
+    marker, size = ("X", dot(10)) if path.diverged else ("o", dot(7))
+    edge: dict[str, Any] = {"markeredgecolor": paper(ax), "markeredgewidth": 1.0, "clip_on": not at_edge}
     ax.plot(*end, color=colour(number), linestyle="none", marker=marker, markersize=size, zorder=6, **edge)
     return line
 
@@ -192,18 +201,18 @@ def _draw_marks(ax: Axes, paths: dict[str, Path], window: Floats, best: Floats |
     ring: Any = {
         "linestyle": "none",
         "marker": "o",
-        "markersize": 7,
-        "markerfacecolor": "white",
+        "markersize": dot(7),
+        "markerfacecolor": paper(ax),
         "markeredgewidth": 1.6,
     }
     if starts.size:
-        ax.plot(starts[:, 0], starts[:, 1], color=INK, label="start", zorder=7, **ring)
+        ax.plot(starts[:, 0], starts[:, 1], color=ink(ax), label="start", zorder=7, **ring)
     if best is not None and not _outside(best, window):
         star: Any = {
             "linestyle": "none",
             "marker": "*",
-            "markersize": 15,
-            "markeredgecolor": INK,
+            "markersize": dot(15),
+            "markeredgecolor": ink(ax),
             "markeredgewidth": 0.9,
         }
         ax.plot(*best, color="#F0E442", label=name, zorder=5, **star)

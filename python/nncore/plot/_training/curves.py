@@ -9,8 +9,9 @@ import numpy as np
 
 from nncore._support import checks
 from nncore.errors import ConfigError
+from nncore.plot._display import Display
+from nncore.plot._style import Floats, canvas, colour, counted, dot, finish, paper, pen, spans_decades, thinned, tidy
 from nncore.plot._training.paths import Path, minimum_of, paths_of
-from nncore.plot._style import Display, Floats, canvas, colour, finish, spans_decades, thinned, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +22,7 @@ _LEAST = 1e-16
 _MAX_POINTS = 4_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CurvesDisplay(Display):
     """The picture of `error_curves`.
 
@@ -34,7 +35,13 @@ class CurvesDisplay(Display):
 
 
 def error_curves(
-    results: Any, minimum: Any = None, *, ax: Any = None, log_x: bool = False, title: str | None = None
+    results: Any,
+    minimum: Any = None,
+    *,
+    ax: Any = None,
+    figsize: Any = None,
+    log_x: bool = False,
+    title: str | None = None,
 ) -> CurvesDisplay:
     """Distance to the minimum over the steps, on a logarithmic scale; f itself when the minimum is not known.
 
@@ -45,13 +52,14 @@ def error_curves(
     minimum : real (d,), the name of an objective, or None, default None
         The point distances ‖x_t - x*‖ are measured to; those below 1e-16 are drawn there. None draws f(x_t).
     ax : matplotlib Axes or None, default None. Where to draw; None makes a new figure.
+    figsize : (width, height) or None, default None. Inches of a new figure; None: rcParams, or what suits.
     log_x : bool, default False. Logarithmic steps, from step 1 on; step 0 keeps a place at the left.
     title : str or None, default None. Set above the axes.
 
     Returns
     -------
     CurvesDisplay
-        `ax_`, `figure_`, `lines_`.
+        `ax_`, `figure_`, `lines_`; `.save(path)`, `.show()`.
 
     Raises
     ------
@@ -74,7 +82,7 @@ def error_curves(
     paths = paths_of(_WHERE, results, None)
     best = minimum_of(_WHERE, minimum, next(iter(paths.values())).points.shape[1])
     errors = {label: _errors(path, best) for label, path in paths.items()}
-    with canvas(_WHERE, ax, (6.4, 3.8)) as (on,):
+    with canvas(_WHERE, ax, (6.4, 3.8), figsize=figsize) as (on,):
         if best is not None or spans_decades(np.concatenate(list(errors.values()))):
             on.set_yscale("log")
         if log_x:
@@ -91,20 +99,21 @@ def error_curves(
         on.set_xlim(left=0)
         tidy(on)
         finish(on, ax is None, title)
-    return CurvesDisplay((on,), lines)
+    what = "values" if best is None else "distances to the minimum"
+    return CurvesDisplay((on,), lines, about_=f"{what} of {counted(len(paths), 'path')}")
 
 
 def _draw(ax: Axes, path: Path, error: Floats, label: str, number: int, top: float) -> Line2D:
     """The curve, and for a diverged run the cross where it ends or leaves the picture."""
     logarithmic = ax.get_yscale() == "log"
     x, y = _up_to(path.step, error, top, logarithmic)
-    style: Any = {"color": colour(number), "label": path.named(label), "linewidth": 1.3}
+    style: Any = {"color": colour(number), "label": path.named(label), "linewidth": pen(1.3)}
     x, y = thinned(x, y, _MAX_POINTS, log_x=ax.get_xscale() != "linear")
     rough = float(np.nanmean(np.abs(np.diff(np.log10(y))))) if logarithmic and len(y) > 1 else 0.0
     line = ax.plot(x, y, marker="o" if len(x) == 1 else "", zorder=3 - min(rough, 0.9), **style)[0]  # smooth over rough
     if path.diverged and np.isfinite(y).any():
         end = np.flatnonzero(np.isfinite(y))[-1]
-        cross: Any = {"marker": "X", "markersize": 10, "markeredgecolor": "white", "clip_on": False, "zorder": 6}
+        cross: Any = {"marker": "X", "markersize": dot(10), "markeredgecolor": paper(ax), "clip_on": False, "zorder": 6}
         ax.plot(x[end], y[end], color=colour(number), **cross)
     return line
 

@@ -9,13 +9,18 @@ import numpy as np
 
 from nncore._support import views
 from nncore.errors import ConfigError
+from nncore.plot._display import Display
 from nncore.plot._style import (
-    Display,
     Floats,
     canvas,
     colour,
+    counted,
+    dot,
     given_axes,
+    grey,
+    head,
     legend,
+    pen,
     plain,
     runs_of,
     spans_decades,
@@ -34,9 +39,10 @@ _SPLITS = {"": "training", "val_": "validation", "test_": "test"}
 _STYLES = {"": "-", "val_": "--", "test_": ":"}
 _MAX_STEPS = 20_000  # more would fill the background
 _MAX_POINTS = 4_000
+_TAIL = 0.05  # share of the single steps at either end that may lie beyond the axis
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class HistoryDisplay(Display):
     """The picture of `history`.
 
@@ -58,11 +64,12 @@ class _Run:
     step_loss: Floats
 
 
-def history(h: Any, *, ax: Any = None) -> HistoryDisplay:
+def history(h: Any, *, ax: Any = None, figsize: Any = None, title: str | None = None) -> HistoryDisplay:
     """Loss, and where it was measured accuracy, over the epochs.
 
     One history: a colour for each of training, validation and test, and the loss of the single steps behind them
-    when there are at most 20 000. Several: a colour per run, validation (or else test) dashed. The loss has a
+    when there are at most 20 000; the axis shows the curves of the epochs whole, and of the steps all but the
+    outermost twentieth at either end. Several: a colour per run, validation (or else test) dashed. The loss has a
     logarithmic scale when it spans more than two decades. A fit that ended before its first epoch shows its steps.
 
     Parameters
@@ -72,11 +79,13 @@ def history(h: Any, *, ax: Any = None) -> HistoryDisplay:
         `steps` (loss). Without accuracy the first other metric is drawn; columns of NaN are left out.
     ax : matplotlib Axes, a pair of them, or None, default None
         The first takes the loss, the second the accuracy (one axes: the loss alone); None makes a new figure.
+    figsize : (width, height) or None, default None. Inches of a new figure; None: rcParams, or what suits.
+    title : str or None, default None. Set above all.
 
     Returns
     -------
     HistoryDisplay
-        `ax_` (loss), `axes_`, `figure_`, `lines_`.
+        `ax_` (loss), `axes_`, `figure_`, `lines_`; `.save(path)`, `.show()`.
 
     Raises
     ------
@@ -98,7 +107,7 @@ def history(h: Any, *, ax: Any = None) -> HistoryDisplay:
     metric = next((key for run in runs.values() for key in _metrics(run)), None)
     given = given_axes(_WHERE, ax, 2)
     count = len(given) or (1 if metric is None else 2)
-    with canvas(_WHERE, given or None, (5.2 * count if count == 1 else 9.4, 3.5), count) as axes:
+    with canvas(_WHERE, given or None, (5.2 * count if count == 1 else 9.4, 3.5), count, figsize=figsize) as axes:
         keys = ["loss"] if metric is None or count == 1 else ["loss", metric]
         lines: dict[tuple[str, str], Line2D] = {}
         for on, key in zip(axes, keys, strict=False):
@@ -106,7 +115,17 @@ def history(h: Any, *, ax: Any = None) -> HistoryDisplay:
                 lines.update(_draw_run(on, run, key, label, number, alone=len(runs) == 1))
             _finish(on, key, runs)
         _legends(axes[: len(keys)], runs, lines, own=not given)
-    return HistoryDisplay(axes, lines)
+        head(axes, not given, title)
+    return HistoryDisplay(axes, lines, about_=_about(keys, runs))
+
+
+def _about(keys: list[str], runs: dict[str, _Run]) -> str:
+    what = " and ".join(key.replace("_", " ") for key in keys)
+    if len(runs) > 1:
+        return f"{what} of {len(runs)} fits"
+    run = next(iter(runs.values()))
+    whole = len(run.epoch)
+    return f"{what} of {counted(whole, 'epoch') if whole else counted(len(run.step_loss), 'step')}"
 
 
 def _run(h: Any) -> _Run:
@@ -143,15 +162,16 @@ def _draw_run(ax: Axes, run: _Run, key: str, label: str, number: int, *, alone: 
             color=colour(list(_SPLITS).index(prefix) if alone else number),
             linestyle="-" if alone else ("--" if prefix else "-"),
             marker="o" if len(run.epoch) <= 12 else "",
-            markersize=4,
-            linewidth=1.2 if prefix and not alone else 1.6,
+            markersize=dot(4),
+            linewidth=pen(1.2 if prefix and not alone else 1.6),
             label=_SPLITS[prefix],
             zorder=3,
         )[0]
     few = len(run.epoch) < len(run.step_loss) <= _MAX_STEPS
     if key == "loss" and (len(run.epoch) == 0 or (alone and few)):
         x, y = thinned(run.step_epoch, run.step_loss, _MAX_POINTS)
-        behind: Any = {"linewidth": 0.6, "alpha": 0.30, "zorder": 1} if len(run.epoch) else {"linewidth": 1.2}
+        thin: Any = {"linewidth": pen(0.6), "alpha": 0.30, "zorder": 1}
+        behind = thin if len(run.epoch) else {"linewidth": pen(1.2)}
         drawn[label, "steps"] = ax.plot(x, y, color=colour(number), label="single steps", **behind)[0]
     return drawn
 
@@ -169,13 +189,23 @@ def _finish(ax: Axes, key: str, runs: dict[str, _Run]) -> None:
     curves = [run.columns[p + key] for run in runs.values() for p in _SPLITS if p + key in run.columns]
     steps = [run.step_loss for run in runs.values()]
     values = np.concatenate(curves or steps)
-    if not spans_decades(values):
-        return
-    ax.set_yscale("log")
+    logarithmic = spans_decades(values)
+    if logarithmic:
+        ax.set_yscale("log")
     if len(runs) == 1 and curves and ax.lines[-1].get_label() == "single steps":
-        one = steps[0][np.isfinite(steps[0]) & (steps[0] > 0)]  # the minimum of many step losses is an outlier
-        low = min(np.nanmin(values), np.percentile(one, 2)) if one.size else np.nanmin(values)
-        ax.set_ylim(bottom=low / 1.5)
+        _limit(ax, values[np.isfinite(values)], steps[0], logarithmic)
+
+
+def _limit(ax: Axes, curves: Floats, steps: Floats, logarithmic: bool) -> None:
+    """Limits that show the curves whole, and of the steps, whose extremes are outliers, all but _TAIL at each end."""
+    steps = steps[np.isfinite(steps) & ((steps > 0) | (not logarithmic))]
+    ends = np.concatenate([curves, np.quantile(steps, (_TAIL, 1 - _TAIL))]) if steps.size else curves
+    low, high = float(ends.min()), float(ends.max())
+    if logarithmic:
+        ax.set_ylim(low / 1.5, high * 1.5)
+    elif high > low:
+        margin = 0.05 * (high - low)
+        ax.set_ylim(low - margin, high + margin)
 
 
 def _legends(axes: tuple[Axes, ...], runs: dict[str, _Run], lines: dict[tuple[str, str], Line2D], own: bool) -> None:
@@ -194,8 +224,8 @@ def _legends(axes: tuple[Axes, ...], runs: dict[str, _Run], lines: dict[tuple[st
             dashed = [line for (_, key), line in lines.items() if key.startswith(prefix)]
             if dashed:
                 handles[""] = Line2D([], [], linestyle="none")
-                handles["training"] = Line2D([], [], color="#6E6E6E")
-                handles[_SPLITS[prefix]] = Line2D([], [], color="#6E6E6E", linestyle="--")
+                handles["training"] = Line2D([], [], color=grey(on))
+                handles[_SPLITS[prefix]] = Line2D([], [], color=grey(on), linestyle="--")
     legend(on, own, list(handles.values()), list(handles))
 
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from nncore._support import checks, views
 from nncore.errors import ConfigError
-from nncore.plot._style import Display, Floats, canvas, colour, finish, spans_decades, tidy
+from nncore.plot._display import Display
+from nncore.plot._style import Floats, canvas, colour, counted, dot, finish, paper, spans_decades, tidy
 from nncore.sweeps._grid import to_text
 from nncore.sweeps._table import SweepTable, checked_rows, columns_of, is_number, metric_of
 from nncore.train._metrics import known_direction
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _WHERE = "plot.sweep"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SweepDisplay(Display):
     """The plot of `sweep`.
 
@@ -37,7 +38,13 @@ class SweepDisplay(Display):
 
 
 def sweep(
-    table: Any, metric: str | None = None, *, x: str | None = None, ax: Any = None, title: str | None = None
+    table: Any,
+    metric: str | None = None,
+    *,
+    x: str | None = None,
+    ax: Any = None,
+    figsize: Any = None,
+    title: str | None = None,
 ) -> SweepDisplay:
     """A metric over one argument of the points: the mean over the seeds, each run a dot, a line for each other setting.
 
@@ -51,12 +58,13 @@ def sweep(
         What is no number stands in the order of the table.
     ax : matplotlib Axes or None, default None
         Draw here instead of in a new figure.
+    figsize : (width, height) or None, default None. Inches of a new figure; None: rcParams, or what suits.
     title : str or None, default None
 
     Returns
     -------
     SweepDisplay
-        `ax_`, `figure_`, `lines_`. A cross at the edge stands for each run that diverged.
+        `ax_`, `figure_`, `lines_`; `.save(path)`, `.show()`. A cross at the edge stands for each run that diverged.
 
     Raises
     ------
@@ -80,7 +88,7 @@ def sweep(
     places = [float(value) for value in given] if numeric else [float(i) for i in range(len(given))]
     place = {_key(value): at for value, at in zip(given, places, strict=True)}
     lines: dict[str, Line2D] = {}
-    with canvas(_WHERE, ax, (6.4, 3.8)) as (on,):
+    with canvas(_WHERE, ax, (6.4, 3.8), figsize=figsize) as (on,):
         for label, members in _lines(rows, [p for p in parameters if p != across]).items():
             at = np.array([place[_key(row.get(across))] for row in members])
             values = np.array(
@@ -96,7 +104,7 @@ def sweep(
         on.set(xlabel=across, ylabel=name)
         tidy(on)
         finish(on, ax is None, title)
-    return SweepDisplay((on,), across, name, lines)
+    return SweepDisplay((on,), across, name, lines, about_=f"{name} over {across}, {counted(len(rows), 'run')}")
 
 
 def _draw(ax: Axes, at: Floats, values: Floats, tint: str, label: str, metric: str) -> Line2D:
@@ -106,10 +114,16 @@ def _draw(ax: Axes, at: Floats, values: Floats, tint: str, label: str, metric: s
     groups = [values[there & (at == place)] for place in places]
     means = np.array([group.mean() if group.size else np.nan for group in groups])
     if any(group.size > 1 for group in groups):
-        ax.plot(at[there], values[there], "o", color=tint, markersize=3, alpha=0.5, markeredgewidth=0)
+        ax.plot(at[there], values[there], "o", color=tint, markersize=dot(3), alpha=0.5, markeredgewidth=0)
     if not there.all():
         edge = 0.0 if known_direction(metric) else 1.0
-        style: Any = {"marker": "X", "linestyle": "none", "color": tint, "markeredgecolor": "white", "markersize": 10}
+        style: Any = {
+            "marker": "X",
+            "linestyle": "none",
+            "color": tint,
+            "markeredgecolor": paper(ax),
+            "markersize": dot(10),
+        }
         lost = at[~there]
         ax.plot(lost, np.full(len(lost), edge), transform=ax.get_xaxis_transform(), clip_on=False, zorder=6, **style)
     return ax.plot(places, means, marker="o", color=tint, label=label or "_nolegend_")[0]
