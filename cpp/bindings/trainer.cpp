@@ -47,7 +47,7 @@ class PythonObserver final : public Observer {
     return stop;
   }
   std::vector<SamplingInterval> sampling_intervals() const override { return intervals_; }
-  void observed(const Observation& seen, const std::vector<std::string>& names) override {
+  bool observed(const Observation& seen, const std::vector<std::string>& names) override {
     const WithGil locked;
     const auto rows = static_cast<py::ssize_t>(names.size());
     py::dict record("step"_a = seen.step, "epoch"_a = seen.epoch, "loss"_a = seen.loss, "grad_norm"_a = seen.grad_norm,
@@ -56,7 +56,7 @@ class PythonObserver final : public Observer {
     record["statistics"] = py::array_t<double>({rows, columns}, &seen.statistics.front().min);
     record["counts"] = py::none();
     if (bins > 0) record["counts"] = py::array_t<int64_t>({rows, bins}, seen.counts.data());
-    observed_(seen.interval, record);
+    return observed_(seen.interval, record).template cast<bool>();
   }
 
  private:

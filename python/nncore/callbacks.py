@@ -4,7 +4,8 @@ from nncore.diagnostics._monitor import Monitor
 from nncore.loggers._live_plot import LivePlot
 from nncore.loggers._tensorboard import TensorBoard
 from nncore.train._callback import Callback, Fit, LambdaCallback
-from nncore.train._callbacks import CSVLogger, EarlyStopping, ModelCheckpoint
+from nncore.train._callbacks import EarlyStopping, ModelCheckpoint
+from nncore.train._csv_logger import CSVLogger
 
 __all__ = [
     "CSVLogger",

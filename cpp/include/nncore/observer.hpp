@@ -24,8 +24,8 @@ class Observer {
   virtual bool wants_epochs() const = 0;            ///< is epoch_done to be called?
   virtual bool epoch_done(const EpochRecord&) = 0;  ///< true: stop
   virtual std::vector<SamplingInterval> sampling_intervals() const { return {}; }  ///< when it wants observations
-  /// Called within an epoch, while the plan has the parameters: the model cannot be used.
-  virtual void observed(const Observation&, const std::vector<std::string>& /*names*/) {}
+  /// Called within an epoch, while the plan has the parameters: the model cannot be used. True: stop after this step.
+  virtual bool observed(const Observation&, const std::vector<std::string>& /*names*/) { return false; }
 };
 
 }  // namespace nncore

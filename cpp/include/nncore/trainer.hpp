@@ -131,7 +131,7 @@ class Trainer {
   int64_t gather(const Run& run, uint32_t step, int64_t steps);
   bool observation_due(const Run& run) const;
   void observe(Run& run);
-  void notify(const Run& run, Observer& observer);
+  void notify(Run& run, Observer& observer);
   Pass pass_of(uint32_t step) const;
   void run_steps(const Run& run, uint32_t step, int64_t steps);
   bool count_steps(const Run& run, int64_t steps, bool observed);

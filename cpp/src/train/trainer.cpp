@@ -112,10 +112,12 @@ void Trainer<T>::observe(Run& run) {
 
 /// Hands the observations of the last step to the observer.
 template <class T>
-void Trainer<T>::notify(const Run& run, Observer& observer) {
+void Trainer<T>::notify(Run& run, Observer& observer) {
   if (run.monitor == nullptr) return;
   const std::vector<Observation> seen = run.monitor->take_observations();
-  for (const Observation& one : seen) observer.observed(one, run.monitor->names());
+  for (const Observation& one : seen) {
+    if (observer.observed(one, run.monitor->names())) run.stop = true;
+  }
 }
 
 /// Moves the cursor past one of the steps just taken.

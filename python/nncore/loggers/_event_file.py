@@ -23,18 +23,26 @@ Setting = float | str | bool
 _BLOCK = 256  # bytes of which the checksum is looked up at once
 _POLYNOMIAL = 0x82F63B78  # Castagnoli's, bits reversed
 _FLOAT, _STRING = 1, 7  # DataType of a TensorProto
+_START = 1  # SessionLog.SessionStatus: events from this event's step on are expired
 _NO_NUMBERS = b"\x08\x01\x12\x02\x12\x00"  # TensorProto of type float and shape (0,): the content is in the metadata
 
 
 class EventFile:
-    """A new event file; each write appends one event. After an OSError the file ends with the last whole event."""
+    """A new event file; each write appends one event. After an OSError the file ends with the last whole event.
 
-    def __init__(self, folder: str) -> None:
+    `after`: it continues the files of a folder; TensorBoard drops their events beyond this step.
+    """
+
+    def __init__(self, folder: str, after: int | None = None) -> None:
         self.path = os.path.join(folder, f"events.out.tfevents.{int(time.time())}.nncore.{os.getpid()}")
+        while after is not None and os.path.exists(self.path):
+            self.path = f"{self.path}.1"  # sorted after the one of the same second
         with open(self.path, "xb"):
             self._length = 0
         try:
             self._append(_text(3, "brain.Event:2"))
+            if after is not None:
+                self._append(_integer(2, after + 1) + _message(7, _integer(1, _START)))
         except OSError:
             self.remove()
             raise

@@ -78,6 +78,13 @@ class LivePlot(Callback):
             self._draw()
         self._trainer = None
 
+    def on_fit_error(self, error: BaseException) -> None:
+        """Drops the reference to the trainer; the last picture stays."""
+        self._trainer = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_trainer": None, "_handle": None}
+
     def _draw(self) -> None:
         assert self._trainer is not None
         columns = {key: np.array([record[key] for record in self._records]) for key in (self._records or [{}])[0]}

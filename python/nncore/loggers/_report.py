@@ -247,12 +247,4 @@ def _settings(origin: Origin) -> Iterator[tuple[str, str]]:
     yield "seed of the model", str(trainer.model.seed)
     yield "dtype", trainer.model.dtype
     own = [callback for callback in origin.callbacks if type(callback).__name__[0] != "_"]
-    yield "callbacks", ", ".join(map(_text_of, own)) or "none"
-
-
-def _text_of(callback: Any) -> str:
-    if "__repr__" in vars(type(callback)):
-        return repr(callback)
-    plain = (str, int, float, bool, type(None))
-    shown = {key: value for key, value in vars(callback).items() if key[0] != "_" and isinstance(value, plain)}
-    return f"{type(callback).__name__}({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
+    yield "callbacks", ", ".join(map(repr, own)) or "none"

@@ -7,7 +7,7 @@ import math
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,7 @@ class TensorBoard(Callback):
     Raises
     ------
     ConfigError
-        At the begin of a fit: the folder of `run` has event files of another run.
+        At the begin of a first fit: the folder of `run` has event files of another run.
     StateError
         At the begin of a fit: it writes another one, which is not over.
     OSError
@@ -80,7 +80,8 @@ class TensorBoard(Callback):
     -----
     All curves lie over the number of updates done: an observation's over those before it, an epoch's over those up to
     its end.
-    A later fit with the same callback and trainer is appended; another trainer's is a run of its own.
+    A later fit with the same callback and trainer is appended; another trainer's is a run of its own. A trainer that
+    was resumed, or copied, goes on with its run if that is in logdir: its events after the checkpoint's step give way.
     Numbers that a tensor does not have (`dead` of weights, `mean` where all are NaN) have no curve.
 
     Examples
@@ -122,6 +123,7 @@ class TensorBoard(Callback):
         self.folder: str | None = None
         self._file: EventFile | None = None
         self._compared = False  # whether the columns of the table HPARAMS are written
+        self._earlier_run: str | None = None  # that of the trainer, as its checkpoint says
 
     def on_fit_begin(self, trainer: Fit) -> None:
         """Starts a run, or continues that of the same trainer."""
@@ -132,20 +134,39 @@ class TensorBoard(Callback):
         self._lost = False
 
     def _begin(self, trainer: Fit) -> None:
-        settings = settings_of(trainer)
-        values = [events.session(settings), events.text("model", _description(trainer)), *self._filters(trainer.model)]
-        folder = _new_folder(self.logdir) if self.run is None else _own_folder(self.logdir, self.run)
+        settings, step = settings_of(trainer), steps_done(trainer.optimizer)
+        values = list(self._filters(trainer.model))
+        folder = self._folder_to_continue() if step else None
+        continues = folder is not None
+        if not continues:
+            values = [events.session(settings), events.text("model", _description(trainer)), *values]
+            folder = _new_folder(self.logdir) if self.run is None else _own_folder(self.logdir, self.run)
         file = None
         try:
-            file = _sole_file(folder)
-            file.write(values, steps_done(trainer.optimizer))
+            file = EventFile(folder, after=step) if continues else _sole_file(folder)
+            file.write(values, step)
         except OSError:
             if file is not None:
                 file.remove()
             with contextlib.suppress(OSError):
                 os.rmdir(folder)
             raise
-        self.folder, self._file, self._trainer, self._settings, self._compared = folder, file, trainer, settings, False
+        self.folder, self._file, self._trainer, self._settings = folder, file, trainer, settings
+        self._compared, self._earlier_run = continues, None
+
+    def _folder_to_continue(self) -> str | None:
+        """The folder of the trainer's run, if there is one with event files."""
+        run = self.run or self._earlier_run
+        folder = None if run is None else os.path.join(self.logdir, run)
+        return folder if folder is not None and os.path.isdir(folder) and _events_in(folder) else None
+
+    def state_dict(self) -> dict[str, Any]:
+        """The name of the run."""
+        return {} if self.folder is None else {"run": os.path.relpath(self.folder, self.logdir)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on with the run of another one, unless this one has a `run` of its own."""
+        self._earlier_run = state["run"] if _is_inside(state["run"]) else None
 
     def on_observation(self, observation: Observation) -> None:
         """Writes one observation."""

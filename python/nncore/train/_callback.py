@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from nncore._support.checks import as_list, describe
-from nncore.errors import ConfigError, StateError
+from nncore.errors import ConfigError
 from nncore.nn._loss import Loss
 from nncore.nn._model import Model
 from nncore.optim._optimizer import Optimizer
 from nncore.train._history import History
 from nncore.train._metrics import Metric
-from nncore.train._observation import Observation, Observing, checked
+from nncore.train._observation import Observation, Observing
 
 Record = dict[str, Any]
 
@@ -33,6 +34,10 @@ class Fit(Protocol):
         """Whole epochs done."""
 
     @property
+    def steps_into_epoch(self) -> int:
+        """Steps done of the next epoch."""
+
+    @property
     def history(self) -> History:
         """All fits so far, the current one included."""
 
@@ -49,7 +54,15 @@ class Callback:
 
     The model may be read, evaluated and changed at the begin and the end of a fit and after each epoch, by the
     thread of the fit; other threads get a StateError for as long as the fit lasts. An exception of a callback reaches
-    the caller of fit; the model is then in its state at the end of that epoch.
+    the caller of fit once the other callbacks have had the epoch, too; the model is then in its state at the end of
+    that epoch.
+
+    Each method may return True, which ends the fit (after on_observation within the epoch), or None or False; anything
+    else is a ConfigError. After on_fit_begin there is one call of on_fit_end, or of on_fit_error.
+
+    What `state_dict` returns is kept with the trainer, also in its files and copies, and given to `load_state_dict` of
+    the callback of the same class and the same monitor, before on_fit_begin, when the training goes on with another
+    object.
     """
 
     #: The column of the history that the callback follows, if any.
@@ -59,47 +72,87 @@ class Callback:
     #: The trainer it is used by, for callbacks that keep it: two fits at once are refused.
     _trainer: Fit | None = None
 
-    def on_fit_begin(self, trainer: Any) -> None:
+    def on_fit_begin(self, trainer: Any) -> bool | None:
         """Before the first epoch of a fit. `trainer` is a Fit; a subclass may name it a Trainer."""
+        return None
 
     def on_epoch_end(self, record: Record) -> bool | None:
-        """After each epoch, with its row of the history; True ends the fit."""
+        """After each epoch, with its row of the history."""
+        return None
 
-    def on_observation(self, observation: Observation) -> None:
+    def on_observation(self, observation: Observation) -> bool | None:
         """After each observed step, within the epoch: using the model here is a StateError."""
+        return None
 
-    def on_fit_end(self, history: History) -> None:
+    def on_fit_end(self, history: History) -> bool | None:
         """After the last epoch, or at an earlier end; not after an error."""
+        return None
+
+    def on_fit_error(self, error: BaseException) -> bool | None:
+        """After an exception that fit is about to raise: of the numbers, of a callback, a metric or a layer, or a
+        second Ctrl-C. Here files are closed and weights given back."""
+        return None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Numbers, texts, arrays, and dicts of arrays, by name: what another object of the class needs to go on."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Takes over the state of another object of the class."""
+
+    def __repr__(self) -> str:
+        values = {name: getattr(self, name, self) for name in inspect.signature(type(self)).parameters}
+        shown = [f"{name}={describe(value)}" for name, value in values.items() if value is not self]
+        return f"{type(self).__name__}({', '.join(shown)})"
 
 
 class LambdaCallback(Callback):
-    """A callback of functions: on_fit_begin(trainer), on_epoch_end(record) -> None or True, on_fit_end(history)."""
+    """A callback of functions: on_fit_begin(trainer), on_epoch_end(record), on_fit_end(history), on_fit_error(error).
+
+    True ends the fit, None and False do not; anything else is a ConfigError.
+    """
 
     def __init__(
         self,
-        on_fit_begin: Callable[[Any], object] | None = None,
+        on_fit_begin: Callable[[Any], bool | None] | None = None,
         on_epoch_end: Callable[[Record], bool | None] | None = None,
-        on_fit_end: Callable[[History], object] | None = None,
+        on_fit_end: Callable[[History], bool | None] | None = None,
+        on_fit_error: Callable[[BaseException], bool | None] | None = None,
     ) -> None:
-        given = {"on_fit_begin": on_fit_begin, "on_epoch_end": on_epoch_end, "on_fit_end": on_fit_end}
+        given = {
+            "on_fit_begin": on_fit_begin,
+            "on_epoch_end": on_epoch_end,
+            "on_fit_end": on_fit_end,
+            "on_fit_error": on_fit_error,
+        }
         for name, function in given.items():
             if function is not None and not callable(function):
                 raise ConfigError(f"[LambdaCallback] {name}: expected a function or None, got {describe(function)}")
         self._functions: dict[str, Any] = {name: f for name, f in given.items() if f is not None}
 
-    def on_fit_begin(self, trainer: Fit) -> None:
+    def on_fit_begin(self, trainer: Fit) -> bool | None:
         """Calls the function given."""
-        if "on_fit_begin" in self._functions:
-            self._functions["on_fit_begin"](trainer)
+        return self._call("on_fit_begin", trainer)
 
     def on_epoch_end(self, record: Record) -> bool | None:
         """Calls the function given."""
-        return bool(self._functions["on_epoch_end"](record)) if "on_epoch_end" in self._functions else None
+        return self._call("on_epoch_end", record)
 
-    def on_fit_end(self, history: History) -> None:
+    def on_fit_end(self, history: History) -> bool | None:
         """Calls the function given."""
-        if "on_fit_end" in self._functions:
-            self._functions["on_fit_end"](history)
+        return self._call("on_fit_end", history)
+
+    def on_fit_error(self, error: BaseException) -> bool | None:
+        """Calls the function given."""
+        return self._call("on_fit_error", error)
+
+    def _call(self, name: str, argument: Any) -> bool | None:
+        answer: bool | None = self._functions[name](argument) if name in self._functions else None
+        return answer
+
+    def __repr__(self) -> str:
+        named = {name: getattr(f, "__name__", type(f).__name__) for name, f in self._functions.items()}
+        return f"{type(self).__name__}({', '.join(f'{name}={text}' for name, text in named.items())})"
 
 
 def as_callbacks(given: Iterable[Any]) -> list[Callback]:
@@ -115,18 +168,6 @@ def as_callbacks(given: Iterable[Any]) -> list[Callback]:
         if isinstance(item, Callback) and any(item is other for other in items[:i]):
             raise ConfigError(f"[fit] callbacks: expected each once, got {describe(item)} twice")
     return [item if isinstance(item, Callback) else LambdaCallback(on_epoch_end=item) for item in items]
-
-
-def begin_fit(callbacks: Sequence[Callback], trainer: Fit) -> list[tuple[Callback, Observing]]:
-    """Calls on_fit_begin of each; returns those with observations, each with its interval."""
-    for callback in callbacks:
-        other = callback._trainer
-        if other is not None and other is not trainer and getattr(other, "fitting", False):
-            name = type(callback).__name__
-            raise StateError(f"[{name}] it serves another fit, which is not over: expected one {name} for each")
-    for callback in callbacks:
-        callback.on_fit_begin(trainer)
-    return [(callback, checked(callback.observing)) for callback in callbacks if callback.observing is not None]
 
 
 def check_monitors(callbacks: Sequence[Callback], columns: Sequence[str]) -> None:

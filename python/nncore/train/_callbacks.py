@@ -1,15 +1,21 @@
-"""EarlyStopping, ModelCheckpoint and CSVLogger."""
+"""EarlyStopping and ModelCheckpoint, which follow a number of the history."""
 
 from __future__ import annotations
 
-import csv
+import itertools
 import math
+import numbers
 import os
+import warnings
+import weakref
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from nncore._support.checks import describe, flag, integer, number
 from nncore._support.files import path_of
-from nncore.errors import ConfigError, FormatError
+from nncore.errors import ConfigError
 from nncore.train._callback import Callback, Fit, Record
 from nncore.train._history import History
 from nncore.train._metrics import larger_is_better
@@ -38,6 +44,20 @@ class _Best:
         return False
 
 
+def _shapes(state: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {name: np.shape(array) for name, array in state.items()}
+
+
+def _earlier(trainer: Fit, monitor: str | None, after: int = 0) -> list[Record]:
+    """Epoch and monitored number of the trainer's epochs beyond `after`, from the first number on."""
+    if monitor is None or trainer.epoch <= after or monitor not in trainer.history:
+        return []
+    epochs = trainer.history.epochs
+    rows = [{"epoch": e, monitor: v} for e, v in zip(epochs["epoch"].tolist(), epochs[monitor].tolist(), strict=True)]
+    rows = [row for row in rows if row["epoch"] > after]
+    return list(itertools.dropwhile(lambda row: math.isnan(row[monitor]), rows))
+
+
 class EarlyStopping(Callback):
     """Ends a fit when a number has not become better for some epochs.
 
@@ -50,8 +70,8 @@ class EarlyStopping(Callback):
     min_delta : float, default 0
         By how much a new best has to be better.
     restore_best : bool, default True
-        At the end of the fit, also of one that was not stopped, the model gets the parameters of its best epoch back.
-        The optimizer's state stays that of the last.
+        At the end of the fit, also of one that was not stopped or that ended in an error or by Ctrl-C, the model gets
+        the parameters of its best epoch back. The optimizer's state stays that of the last.
     mode : {"auto", "min", "max"}
         "auto": what the monitor's name tells, after "val_" or "test_": larger is better for accuracy,
         balanced_accuracy, top5, r2, f1, precision, recall and auc; smaller for loss and names that end in _loss, mse,
@@ -72,7 +92,12 @@ class EarlyStopping(Callback):
 
     Notes
     -----
-    Each fit starts afresh. Source: Prechelt, Early Stopping — But When?, 1998.
+    It goes on where the trainer's history ends: several fits, and fits of a trainer that was resumed, end after the
+    same epoch as one fit of all epochs, and best is the best of all of them. After the epoch in which it ended a fit it
+    begins anew, and so it does with another trainer; for other data make another Trainer. The parameters of the best
+    epoch are saved with the trainer; where they are not known (an EarlyStopping that comes to a training later) a
+    warning says so, and the model gets those of the best epoch since.
+    Source: Prechelt, Early Stopping — But When?, 1998.
 
     Examples
     --------
@@ -93,15 +118,22 @@ class EarlyStopping(Callback):
         restore_best: bool = True,
         mode: str = "auto",
     ) -> None:
-        self._watch = _Best("EarlyStopping", monitor, mode, min_delta)
         self._settings = (monitor, mode, min_delta)
-        self.monitor = monitor
+        self._forget()
+        self.monitor, self.mode, self.min_delta = monitor, mode, self._watch.min_delta
         self.patience = integer("EarlyStopping", "patience", patience, 1, 2**62)
         self.restore_best = flag("EarlyStopping", "restore_best", restore_best)
-        self.best_epoch = self.stopped_epoch = 0
         self._trainer = None
-        self._state: dict[str, Any] | None = None
-        self._waited = 0
+        self._served: weakref.ref[Any] | None = None  # the trainer that the numbers are of
+        self._epoch = 0  # the last one it knows of
+        self._here = False  # whether it has had an epoch of this fit
+        self._loaded = False
+
+    def _forget(self) -> None:
+        self._watch = _Best("EarlyStopping", *self._settings)
+        self._kept_watch = _Best("EarlyStopping", *self._settings)  # the best of those with known parameters
+        self._kept: tuple[int, dict[str, Any]] | None = None  # their epoch, and they
+        self.best_epoch = self.stopped_epoch = self._waited = 0
 
     @property
     def best(self) -> float:
@@ -109,28 +141,100 @@ class EarlyStopping(Callback):
         return self._watch.best
 
     def on_fit_begin(self, trainer: Fit) -> None:
-        """Resets the state of earlier fits."""
-        self._watch = _Best("EarlyStopping", *self._settings)
-        self._trainer, self._state, self._waited = trainer, None, 0
-        self.best_epoch = self.stopped_epoch = 0
+        """Goes on where the trainer's history ends."""
+        same = self._served is not None and self._served() is trainer
+        if not (same or self._loaded) or self._epoch > trainer.epoch:
+            self._forget()
+            self._epoch = 0
+        elif self.stopped_epoch:
+            self._forget()
+        if self._kept is not None and _shapes(self._kept[1]) != _shapes(trainer.model.state_dict()):
+            self._kept, self._kept_watch.best = None, math.nan  # the model has other layers now
+        for row in _earlier(trainer, self.monitor, self._epoch):
+            if self._count(row):
+                self._forget()
+            elif row["epoch"] == self.best_epoch == trainer.epoch and self._loaded and trainer.steps_into_epoch == 0:
+                self._keep(trainer, row)  # saved in that epoch, before this callback had its turn
+        self._trainer, self._served, self._here, self._loaded = trainer, weakref.ref(trainer), False, False
+        self._epoch = trainer.epoch
 
     def on_epoch_end(self, record: Record) -> bool | None:
         """True after `patience` epochs without a new best."""
+        if self._trainer is not None:
+            self._keep(self._trainer, record)
+        stop = self._count(record)
+        self._epoch, self._here = record["epoch"], True
+        if stop:
+            self.stopped_epoch = record["epoch"]
+        return stop
+
+    def _keep(self, trainer: Fit, record: Record) -> None:
+        """Keeps the parameters if they are the best of those that were seen."""
+        if self._kept_watch.improved(record) and self.restore_best:
+            self._kept = record["epoch"], trainer.model.state_dict()
+
+    def _count(self, record: Record) -> bool:
+        """Whether this is the last of `patience` epochs without a new best."""
         if self._watch.improved(record):
             self.best_epoch, self._waited = record["epoch"], 0
-            if self.restore_best and self._trainer is not None:
-                self._state = self._trainer.model.state_dict()
-            return None
-        self._waited += 1
-        if self._waited >= self.patience:
-            self.stopped_epoch = record["epoch"]
+        else:
+            self._waited += 1
         return self._waited >= self.patience
 
     def on_fit_end(self, history: History) -> None:
         """Restores the best parameters."""
-        if self._state is not None and self._trainer is not None:
-            self._trainer.model.load_state_dict(self._state)
-        self._trainer = self._state = None
+        self._restore()
+
+    def on_fit_error(self, error: BaseException) -> None:
+        """Restores the best parameters."""
+        self._restore()
+
+    def _restore(self) -> None:
+        trainer, self._trainer = self._trainer, None
+        if trainer is None or self._kept is None or not self._here or not self.restore_best:
+            return
+        epoch, state = self._kept
+        if epoch != self.best_epoch:
+            text = (
+                f"[EarlyStopping] the parameters of the best epoch, {self.best_epoch}, are not known: the model gets "
+                f"those of epoch {epoch}, the best since"
+            )
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
+        trainer.model.load_state_dict(state)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Numbers so far, and the best parameters."""
+        epoch, kept = self._kept or (0, {})
+        return {
+            "epoch": self._epoch,
+            "best": self._watch.best,
+            "best_epoch": self.best_epoch,
+            "stopped_epoch": self.stopped_epoch,
+            "waited": self._waited,
+            "kept_best": self._kept_watch.best,
+            "kept_epoch": epoch,
+            "kept": kept,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on from the state of another one."""
+        epochs = ("epoch", "best_epoch", "stopped_epoch", "waited", "kept_epoch")
+        counts = {key: integer("EarlyStopping", key, state[key], 0, 2**62) for key in epochs}
+        self._forget()
+        self._watch.best, self._kept_watch.best = float(state["best"]), float(state["kept_best"])
+        self._epoch, self.best_epoch = counts["epoch"], counts["best_epoch"]
+        self.stopped_epoch, self._waited = counts["stopped_epoch"], counts["waited"]
+        self._kept = (counts["kept_epoch"], dict(state["kept"])) if state["kept"] else None
+        self._loaded = True
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_trainer": None, "_served": None}
+
+    def __repr__(self) -> str:
+        others = {"min_delta": 0.0, "restore_best": True, "mode": "auto"}
+        shown = {key: getattr(self, key) for key in ("monitor", "patience", *others)}
+        parts = [f"{key}={value!r}" for key, value in shown.items() if key not in others or value != others[key]]
+        return f"EarlyStopping({', '.join(parts)})"
 
 
 class ModelCheckpoint(Callback):
@@ -142,9 +246,13 @@ class ModelCheckpoint(Callback):
         May hold columns of the history in braces: "net-{epoch}.safetensors", "net-{val_loss:.3f}.safetensors". The
         same path is written over.
     monitor : str, optional
-        Save only when this number is better than ever; None: after each epoch.
+        Save only when this number is better than ever in the trainer's history, that of a resumed trainer included;
+        None: after each epoch.
     mode : {"auto", "min", "max"}
         As in EarlyStopping.
+    initial_best : float, optional, keyword only
+        Save only when the number is better than this one, and not than those of epochs before the first fit with this
+        object; `math.inf` (of what is to be large `-math.inf`): begin anew.
 
     Attributes
     ----------
@@ -152,16 +260,46 @@ class ModelCheckpoint(Callback):
         The files written, in order.
     """
 
-    def __init__(self, path: str | os.PathLike[str], monitor: str | None = None, mode: str = "auto") -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        monitor: str | None = None,
+        mode: str = "auto",
+        *,
+        initial_best: float | None = None,
+    ) -> None:
         self.path = path_of("ModelCheckpoint", path)
-        self.monitor = monitor
-        self._watch = None if monitor is None else _Best("ModelCheckpoint", monitor, mode)
+        self.monitor, self.mode = monitor, mode
+        if monitor is not None:
+            _Best("ModelCheckpoint", monitor, mode)
+        elif initial_best is not None:
+            raise ConfigError("[ModelCheckpoint] initial_best: expected it beside monitor, got it alone")
+        self.initial_best = None if initial_best is None else _bound(initial_best)
+        self._watch: _Best | None = None
+        self._served: weakref.ref[Any] | None = None  # the trainer that the best is of
         self._trainer = None
         self.saved: list[str] = []
 
+    @property
+    def best(self) -> float:
+        """The best number so far; NaN before there is one."""
+        return math.nan if self._watch is None else self._watch.best
+
     def on_fit_begin(self, trainer: Fit) -> None:
-        """Keeps the best value of earlier fits, so that a worse model does not overwrite a better one."""
+        """The best number is that of the trainer's history, so that a worse model does not overwrite a better one."""
         self._trainer = trainer
+        if self.monitor is None:
+            return
+        same = self._served is not None and self._served() is trainer
+        if self._watch is None or not same:
+            self._watch = _Best("ModelCheckpoint", self.monitor, self.mode)
+            self._served = weakref.ref(trainer)
+            if self.initial_best is not None:
+                self._watch.best = self.initial_best
+                return
+        if self.initial_best is None:
+            for row in _earlier(trainer, self.monitor):
+                self._watch.improved(row)
 
     def on_epoch_end(self, record: Record) -> bool | None:
         """Saves the model, if the monitored number improved."""
@@ -181,45 +319,21 @@ class ModelCheckpoint(Callback):
         """Drops the reference to the trainer."""
         self._trainer = None
 
+    def on_fit_error(self, error: BaseException) -> None:
+        """Drops the reference to the trainer."""
+        self._trainer = None
 
-class CSVLogger(Callback):
-    """Writes the row of each epoch to a table, at once.
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_trainer": None, "_served": None}
 
-    A fit that goes on, of this trainer or of one that was resumed, appends; a first fit writes a new file.
+    def __repr__(self) -> str:
+        others = {"monitor": None, "mode": "auto", "initial_best": None}
+        shown = [f"{key}={getattr(self, key)!r}" for key, usual in others.items() if getattr(self, key) != usual]
+        return f"ModelCheckpoint({', '.join([repr(self.path), *shown])})"
 
-    Parameters
-    ----------
-    path : path
-    """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = path_of("CSVLogger", path)
-        self._append = False
-
-    def on_fit_begin(self, trainer: Fit) -> None:
-        """A trainer with earlier epochs continues the table."""
-        self._append = trainer.epoch > 0
-
-    def on_epoch_end(self, record: Record) -> bool | None:
-        """Writes one line."""
-        columns = self._columns() if self._append else None
-        if columns is not None and set(columns) != set(record):
-            raise ConfigError(f"[CSVLogger] {self.path}: expected the columns {columns} it has, got {list(record)}")
-        with open(self.path, "w" if columns is None else "a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if columns is None:
-                writer.writerow(record)
-            writer.writerow(record[key] for key in columns or record)
-        self._append = True
-        return None
-
-    def _columns(self) -> list[str] | None:
-        try:
-            with open(self.path, newline="", encoding="utf-8") as file:
-                return next(csv.reader(file), None)
-        except FileNotFoundError:
-            return None
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise FormatError(
-                f"[CSVLogger] {self.path}: expected a table of this kind, got something else ({error})"
-            ) from None
+def _bound(value: object) -> float:
+    """A first best: any number but NaN."""
+    if isinstance(value, numbers.Real) and not isinstance(value, bool) and not math.isnan(value):
+        return float(value)
+    raise ConfigError(f"[ModelCheckpoint] initial_best: expected a number or None, got {describe(value)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from nncore.nn._model import Model, parts_of
 from nncore.nn._save import model_arrays, model_facts
 from nncore.optim._optimizer import Optimizer, bind
 from nncore.train._augment import Augment
+from nncore.train._callback_files import callback_facts, callback_states
 from nncore.train._history import STATE_FACTS, History, history_from
 
 #: Keys of the progress: the counters and sums of the compiled trainer, and its model's number of forward passes.
@@ -37,12 +39,15 @@ class Checkpoint(NamedTuple):
     kernel_set: str = ""
 
 
-def checked_state(state: Any) -> tuple[dict[str, Any], History]:
-    """The validated counters and history of a trainer's state_dict."""
+def checked_state(state: Any) -> tuple[dict[str, Any], History, dict[str, Any]]:
+    """The validated counters and history of a trainer's state_dict, and the states of its callbacks."""
     names = {"model", "optimizer", "progress", "history"}
-    if not isinstance(state, Mapping) or set(state) != names:
+    if not isinstance(state, Mapping) or set(state) - {"callbacks"} != names:
         raise ConfigError(f"[Trainer] state_dict: expected a dict with {sorted(names)}, got {describe(state)}")
-    return _checked_progress(state["progress"]), history_from(state["history"])
+    callbacks = state.get("callbacks", {})
+    if not isinstance(callbacks, Mapping) or not all(isinstance(each, Mapping) for each in callbacks.values()):
+        raise ConfigError(f"[Trainer] callbacks: expected states by name, got {describe(callbacks)}")
+    return _checked_progress(state["progress"]), history_from(state["history"]), copy.deepcopy(dict(callbacks))
 
 
 def _checked_progress(given: Any) -> dict[str, Any]:
@@ -77,6 +82,9 @@ def write(path: str, checkpoint: Checkpoint) -> None:
     arrays |= {f"optimizer/{key}/{name}": value for key, own in own_state.items() for name, value in own.items()}
     for table in ("epochs", "steps"):
         arrays |= {f"history/{table}/{key}": value for key, value in history[table].items()}
+    if "callbacks" in state:
+        facts["callbacks"], own_arrays = callback_facts(state["callbacks"], writer)
+        arrays |= own_arrays
     write_tensors(path, "trainer", facts, arrays)
 
 
@@ -95,6 +103,8 @@ def opened(path: object) -> Iterator[Checkpoint]:
             "progress": reader.named(facts["progress"]),
             "history": _history(file, facts["history"]),
         }
+        if "callbacks" in facts:
+            state["callbacks"] = callback_states(file, facts["callbacks"], reader)
         yield Checkpoint(model, loss, optimizer, options, state, facts["kernel_set"])
 
 

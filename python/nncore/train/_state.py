@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
@@ -10,6 +12,7 @@ from nncore import _core
 from nncore._support.files import path_of
 from nncore.nn._model import core_of, parts_of, set_calls
 from nncore.train._callback import Callback
+from nncore.train._callback_list import CallbackList, CallbackStates
 from nncore.train._checkpoint import Checkpoint, checked_state, opened, write
 from nncore.train._history import History, history_state, joined
 from nncore.train._settings import TrainerSettings
@@ -28,7 +31,11 @@ class TrainerState(TrainerSettings):
     """The part of a Trainer that knows how far the training is."""
 
     _past: Sequence[History] = ()  #: of finished fits
-    _fitting = False
+    _running: CallbackList | None = None  #: the callbacks of the fit that is running
+
+    @functools.cached_property
+    def _callback_states(self) -> CallbackStates:
+        return CallbackStates()
 
     @property
     def epoch(self) -> int:
@@ -36,16 +43,21 @@ class TrainerState(TrainerSettings):
         return int(self._bind().state["epoch"])
 
     @property
+    def steps_into_epoch(self) -> int:
+        """Steps done of the next epoch: 0 unless a fit ended within it."""
+        return int(self._bind().state["step"])
+
+    @property
     def history(self) -> History:
         """All fits so far, concatenated; in a callback the current one included."""
-        running = [History(self._core.result(False))] if self._fitting else []
+        running = [History(self._core.result(False))] if self.fitting else []
         self._past = [joined(self._past)] if self._past else []
         return joined([*self._past, *running], origin=Origin(self))
 
     @property
     def fitting(self) -> bool:
         """Whether a fit is running, as in a callback."""
-        return self._fitting
+        return self._running is not None
 
     def _remember(self, history: History) -> None:
         if history.n_steps:
@@ -55,18 +67,20 @@ class TrainerState(TrainerSettings):
 
     def state_dict(self) -> dict[str, Any]:
         """The complete state of training: "model", "optimizer", "progress" (epochs and steps done, the sums of the
-        current epoch, counters of random numbers), "history"."""
+        current epoch, counters of random numbers), "history", and "callbacks" where some have a state."""
         with core_of(self.model).access_guard("Trainer.state_dict", write=False):
+            callbacks = self._callback_states.states if self._running is None else self._running.states()
             return {
                 "model": self.model.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "progress": {**self._bind().state, "calls": parts_of(self.model).calls},
                 "history": history_state(self.history),
+                **({"callbacks": copy.deepcopy(callbacks)} if callbacks else {}),
             }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores a state_dict: all of it or, with an error, nothing."""
-        progress, history = checked_state(state)
+        progress, history, callbacks = checked_state(state)
         with core_of(self.model).access_guard("Trainer.load_state_dict", write=True):
             before = self.model.state_dict()
             self.model.load_state_dict(state["model"])
@@ -79,6 +93,7 @@ class TrainerState(TrainerSettings):
             set_calls(self.model, progress.pop("calls"))
             core.state = progress
             self._past = [history]
+            self._callback_states = CallbackStates(callbacks)
 
     def save(self, path: Any) -> None:
         """Writes model, loss, optimizer, options and state to a file from which `Trainer.resume` trains on.

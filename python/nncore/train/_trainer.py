@@ -11,11 +11,12 @@ import numpy as np
 from nncore._support.checks import describe, integer, pair
 from nncore._support.interrupt import InterruptGuard
 from nncore._support.progress import Progress
-from nncore.errors import ConfigError
+from nncore.errors import ConfigError, StateError
 from nncore.nn._loss import has_classes
 from nncore.nn._model import core_of, set_link
 from nncore.optim._optimizer import monitor_of
-from nncore.train._callback import Callback, as_callbacks, begin_fit, check_monitor, check_monitors
+from nncore.train._callback import Callback, as_callbacks, check_monitor, check_monitors
+from nncore.train._callback_list import CallbackList
 from nncore.train._history import History
 from nncore.train._metrics import Metric, Metrics, metrics_of
 from nncore.train._observer import Observer
@@ -103,7 +104,8 @@ class Trainer(TrainerState):
             by its name. The training set's accuracy is gathered from the epoch's own steps, as its loss is; all other
             numbers are measured in inference after the epoch.
         callbacks : nc.callbacks, functions
-            A function is called with the record of each epoch, a dict; True ends the fit.
+            A function is called with the record of each epoch, a dict: True ends the fit, None and False do not,
+            anything else is a ConfigError.
         progress : "auto", True or False
             A bar: in terminals and notebooks, always, never.
 
@@ -151,40 +153,38 @@ class Trainer(TrainerState):
         columns = wanted.columns(has_classes(self.loss, y), prefixes)
         check_monitors(active, columns)
         check_monitor("ReduceLROnPlateau", monitor_of(self.optimizer), columns)
+        if self.fitting:
+            raise StateError("[Trainer] fit: a fit of this trainer is under way")
         self._metrics = wanted
-        observers = begin_fit(active, self)
-        core = self._bind()
-        before = core.state
-        with InterruptGuard() as guard, Progress(progress, before["epoch"], before["step"]) as bar:
-            observer = Observer(guard, bar, active, observers)
-            result = self._run(
-                core, X, y, *pairs, epochs, length, wanted.accuracy, wanted.others, *observer.arguments()
-            )
-            set_link(self.model, core.link)  # for some losses it is inferred from the targets
-            bar.close(f"loss {result['epochs']['loss'][-1]:.4f}" if len(result["epochs"]["loss"]) else "")
-        result["interrupted"] = result["interrupted"] or guard.requested
-        return self._finish(result, active, Origin(self, active, pairs[1] or pairs[0], np.shape(X)[1:]))
-
-    def _finish(self, result: dict[str, Any], active: list[Callback], origin: Origin) -> History:
-        """The history of a fit that ended without an error; calls on_fit_end of the callbacks."""
-        if result["nonfinite"]:
-            warnings.warn(f"training stopped: {result['nonfinite']}", RuntimeWarning, stacklevel=4)
-        history = History(result, origin=origin)
-        for callback in active:
-            callback.on_fit_end(history)
+        with CallbackList(active, self._callback_states) as calls:
+            calls.begin(self)
+            core = self._bind()
+            before = core.state
+            if calls.stop:
+                epochs, length = 0, -1
+            with InterruptGuard() as guard, Progress(progress, before["epoch"], before["step"]) as bar:
+                observer = Observer(guard, bar, calls)
+                arguments = (*pairs, epochs, length, wanted.accuracy, wanted.others, *observer.arguments())
+                result = self._run(calls, core, X, y, *arguments)
+                set_link(self.model, core.link)  # for some losses it is inferred from the targets
+                bar.close(f"loss {result['epochs']['loss'][-1]:.4f}" if len(result["epochs"]["loss"]) else "")
+            result["interrupted"] = result["interrupted"] or guard.requested
+            if result["nonfinite"]:
+                warnings.warn(f"training stopped: {result['nonfinite']}", RuntimeWarning, stacklevel=3)
+            history = History(result, origin=Origin(self, active, pairs[1] or pairs[0], np.shape(X)[1:]))
+            calls.end(history)
         return history
 
-    def _run(self, core: Any, *arguments: Any) -> dict[str, Any]:
+    def _run(self, calls: CallbackList, core: Any, *arguments: Any) -> dict[str, Any]:
         """One fit of the compiled trainer; its history is kept after an error, too."""
         result: dict[str, Any] = {}
-        outer, self._fitting = self._fitting, True
+        self._running = calls
         try:
             core.fit(*arguments)
         finally:
-            self._fitting = outer
-            if not outer:  # else a callback called fit, which raised
-                result = core.result(True)
-                self._remember(History(result))
+            self._running = None
+            result = core.result(True)
+            self._remember(History(result))
         return result
 
     def step(self, xb: Any, yb: Any) -> float:
