@@ -12,7 +12,7 @@
 #include "metric.hpp"
 #include "nncore/error.hpp"
 #include "nncore/metric_names.hpp"
-#include "train/model_batch.hpp"
+#include "train/model_batch/model_batch.hpp"
 #include "train/trainer_schema.hpp"
 
 namespace nncore {
@@ -101,8 +101,9 @@ class TrainerBinding {
   /// Fits up to `lanes` trainers with the same key as one batch; true for each whose numbers were not finite, which has
   /// to be fitted alone.
   static std::vector<bool> fit_model_batch(const std::vector<TrainerBinding*>& trainers, const py::object& X,
-                                           const py::object& y, const py::object& validation, int64_t epochs,
-                                           int64_t steps, bool accuracy, const py::list& metrics, py::object poll) {
+                                           const py::object& y, const py::object& validation, const py::object& test,
+                                           int64_t epochs, int64_t steps, bool accuracy, const py::list& metrics,
+                                           py::object poll) {
     TrainerBinding& first = *trainers.at(0);
     const RequestedMetrics<T> requested{accuracy, to_metrics<T>(metrics)};
     std::deque<typename Model<T>::AccessGuard> guards;
@@ -114,11 +115,12 @@ class TrainerBinding {
       trainer->names_ = names_of(requested);
       cores.push_back(&trainer->trainer_);
     }
-    const auto val = first.check_pair(validation, "[fit] validation_data:", requested);
+    const auto val = first.check_pair(validation, "[fit] validation_data:", requested),
+               tst = first.check_pair(test, "[fit] test_data:", requested);
     const Checked train = first.check(X, y, "[fit]", requested);
     PythonObserver<T> observer(std::move(poll), py::none(), {}, py::none(), first.names_, guards.front());
     const WithoutGil unlocked;
-    return ModelBatch<T>(cores, train.data).fit(dataset(val), {epochs, steps}, requested, observer);
+    return ModelBatch<T>(cores, train.data).fit(dataset(val), dataset(tst), {epochs, steps}, requested, observer);
   }
 
   /// What ModelBatch::key returns; None: this trainer is fitted alone.
@@ -293,8 +295,8 @@ void bind_trainer_of(py::module_& m, const char* name) {
            py::arg("epochs"), py::arg("steps"), py::arg("accuracy"), py::arg("metrics"), py::arg("poll"),
            py::arg("epoch_done"), py::arg("sampling"), py::arg("observed"))
       .def_static("fit_model_batch", &TrainerBinding<T>::fit_model_batch, py::arg("trainers"), py::arg("X"),
-                  py::arg("y"), py::arg("validation"), py::arg("epochs"), py::arg("steps"), py::arg("accuracy"),
-                  py::arg("metrics"), py::arg("poll"))
+                  py::arg("y"), py::arg("validation"), py::arg("test"), py::arg("epochs"), py::arg("steps"),
+                  py::arg("accuracy"), py::arg("metrics"), py::arg("poll"))
       .def("model_batch_key", &TrainerBinding<T>::model_batch_key, py::arg("samples"))
       .def_property_readonly_static("lanes", [](const py::object&) { return kernels<T>().lanes; })
       .def("result", &TrainerBinding<T>::result, py::arg("take"))

@@ -87,9 +87,8 @@ def test_the_processes_of_joblib_give_the_same_numbers(options, moons, tmp_path)
     again = nc.sweep(by_closure, grid, **given, folder=tmp_path)
     np.testing.assert_equal(list(again), list(many))
     with pytest.raises(nc.ShapeError, match=r"\[sweep\] hidden=2, lr=0.1, seed=3: "):
-        nc.sweep(
-            by_closure, {"hidden": [2], "lr": [0.1]}, **{**given, "X": X[:, :1]}, n_jobs=joblib.Parallel(2, **options)
-        )
+        given |= {"X": X[:, :1], "on_error": "raise", "n_jobs": joblib.Parallel(2, **options)}
+        nc.sweep(by_closure, {"hidden": [2], "lr": [0.1]}, **given)
 
 
 def test_a_list_of_points_and_points_that_differ(moons):
@@ -262,6 +261,11 @@ class TestErrors:
             ({"progress": "yes"}, r"\[sweep\] progress"),
             ({"metrics": "accuracy"}, r"\[sweep\] metrics"),
             ({"metrics": ["nonsense"]}, r"\[sweep\] metrics"),
+            ({"on_error": "stop"}, r"\[sweep\] on_error: expected 'row' or 'raise', got 'stop'"),
+            ({"test_data": 3}, r"\[sweep\] test_data: expected a pair"),
+            ({"validation_split": 1.0}, r"\[sweep\] validation_split: expected a number in \[0, 1\), got 1.0"),
+            ({"validation_split": 0.001}, r"\[sweep\] validation_split: expected a share of the 80 samples"),
+            ({"validation_split": 0.5, "validation_data": (np.ones((2, 2)), [0, 1])}, r"expected 0 beside"),
             ({"validation_data": 3}, r"\[sweep\] validation_data: expected a pair"),
             ({"folder": 3}, r"\[sweep\] path: expected the path"),
             ({"X": np.array([1j])}, r"\[sweep\] X: expected real numbers"),
@@ -288,32 +292,51 @@ class TestErrors:
     def test_what_build_raises_arrives_and_names_the_point(self, jobs, moons):
         X, y, _ = moons
         with pytest.raises(nc.ConfigError, match=r"\[sweep\] build\(lr=-1.0, seed=0\): \[SGD\] lr: expected"):
-            nc.sweep(build, {"lr": [0.1, -1.0]}, X, y, epochs=1, n_jobs=jobs)
+            nc.sweep(build, {"lr": [0.1, -1.0]}, X, y, epochs=1, n_jobs=jobs, on_error="raise")
 
         def broken(lr, seed):
             raise OSError(5, "disk")
 
         with pytest.raises(OSError) as caught:
-            nc.sweep(broken, {"lr": [0.1]}, X, y, epochs=1, n_jobs=jobs)
+            nc.sweep(broken, {"lr": [0.1]}, X, y, epochs=1, n_jobs=jobs, on_error="raise")
         assert caught.value.errno == 5 and caught.value.__notes__ == ["[sweep] build(lr=0.1, seed=0)"]
 
     @pytest.mark.parametrize("jobs", [1, 2])
     def test_what_a_fit_raises_names_the_point(self, jobs, moons):
         X, y, _ = moons
         with pytest.raises(nc.ShapeError, match=r"\[sweep\] lr=0.1, seed=0: .*Linear"):
-            nc.sweep(build, {"lr": [0.1]}, X[:, :1], y, epochs=1, n_jobs=jobs)
+            nc.sweep(build, {"lr": [0.1]}, X[:, :1], y, epochs=1, n_jobs=jobs, on_error="raise")
 
     def test_a_trainer_is_new_each_time(self, moons):
         X, y, _ = moons
-        kept = build(seed=0)
+        kept, given = build(seed=0), {"X": X, "y": y, "epochs": 1, "seeds": 2, "on_error": "raise"}
         model = net(2, 0)
         with pytest.raises(
             nc.ConfigError, match=r"build\(seed=1\): expected a new Trainer, got one that build returned"
         ):
-            nc.sweep(lambda seed: kept, {}, X, y, epochs=1, seeds=2)
+            nc.sweep(lambda seed: kept, {}, **given)
         with pytest.raises(nc.ConfigError, match=r"build\(seed=1\): expected a new Sequential"):
-            nc.sweep(lambda seed: nc.Trainer(model, nc.CrossEntropyLoss(), nc.SGD()), {}, X, y, epochs=1, seeds=2)
+            nc.sweep(lambda seed: nc.Trainer(model, nc.CrossEntropyLoss(), nc.SGD()), {}, **given)
         with pytest.raises(nc.ConfigError, match=r"build\(seed=0\): expected a Trainer, got None"):
-            nc.sweep(lambda seed: None, {}, X, y, epochs=1)
-        with pytest.raises(TypeError, match=r"build\(wrong=1, seed=0\): .*unexpected keyword"):
-            nc.sweep(build, {"wrong": [1]}, X, y, epochs=1)
+            nc.sweep(lambda seed: None, {}, **given)
+
+    @pytest.mark.parametrize(
+        ("grid", "match"),
+        [
+            ({"hiden": [1]}, r"grid: expected arguments of build, .*, got 'hiden' \(did you mean 'hidden'\?\)"),
+            ([{"hidden": 1}, {"wrong": 1}], r"grid: expected arguments of build, \['hidden', 'lr'\], got 'wrong'$"),
+            ([{"hidden": 1}, {"lr": 1}], r"grid: expected values for \['hidden'\], which build needs, got \['lr'\]"),
+        ],
+    )
+    def test_names_that_build_does_not_take(self, grid, match, moons):
+        X, y, _ = moons
+        calls = []
+
+        def noting(hidden, lr=0.1, *, seed):
+            calls.append(hidden)
+
+        with pytest.raises(nc.ConfigError, match=rf"\[sweep\] {match}"):
+            nc.sweep(noting, grid, X, y, epochs=1)
+        with pytest.raises(nc.ConfigError, match=r"\[sweep\] build: expected an argument 'seed' beside \['lr'\]"):
+            nc.sweep(lambda lr: calls.append(lr), {"lr": [1]}, X, y, epochs=1)
+        assert calls == []

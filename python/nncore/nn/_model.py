@@ -16,7 +16,7 @@ from nncore.errors import ConfigError, StateError
 from nncore.nn._layer import Layer, handle_of, renewed
 from nncore.nn._normalize import Normalize, numbers_of
 from nncore.nn._parameter import Parameter, parameters_of
-from nncore.nn._save import ModelParts, checked_state, model_state, save_model
+from nncore.nn._save import ModelParts, arrays_of, checked_state, model_state, save_model
 from nncore.nn._summary import Summary, html_of
 
 
@@ -39,6 +39,7 @@ class Model:
         self._layers: dict[str, Layer] = dict(layers)
         self._reads = [list(values) for values in reads]
         self.seed = secrets.randbits(32) if seed is None else integer(self._kind, "seed", seed, 0, LARGEST_SEED)
+        self._drawn = seed is None
         self.input = input
         self._link: str | None = None
         self._calls = 0
@@ -184,7 +185,7 @@ class Model:
         """Initialises every parameter as in a new model with that seed."""
         seed = integer(self._kind, "seed", seed, 0, LARGEST_SEED)
         self._core.initialize(seed)
-        self.seed = seed
+        self.seed, self._drawn = seed, False
         return self
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
@@ -271,6 +272,17 @@ def layers_of(net: Model) -> Mapping[str, Layer]:
 def parts_of(net: Model) -> ModelParts:
     """The parts of a model that a file stores."""
     return ModelParts(net._kind, net._core, net._layers, net._graph_facts(), net.input, net.seed, net._link, net._calls)
+
+
+def arrays_at_start(net: Model) -> list[tuple[str, NDArray[Any] | None]]:
+    """Parameters and buffers by name; None for those that come from a seed which nobody gave."""
+    arrays = arrays_of(net._core)
+    if not net._drawn:
+        return list(arrays.items())
+    other = net.copy()
+    other.flat_parameters[:] = np.nan  # what the seed does not initialise stays so
+    drawn = arrays_of(other.initialize(net.seed)._core)
+    return [(name, None if np.array_equal(array, drawn[name]) else array) for name, array in arrays.items()]
 
 
 def set_link(net: Model, link: str | None) -> None:

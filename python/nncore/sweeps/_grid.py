@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import copy
+import difflib
 import hashlib
+import inspect
 import itertools
-import json
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from nncore._registry.registered import Registered
 from nncore._support.checks import LARGEST_SEED, describe, integer
 from nncore.errors import ConfigError
 from nncore.nn._layer import Layer
 from nncore.nn._loss import Loss
 from nncore.nn._model import Model
-
-Point = dict[str, Any]
+from nncore.sweeps._outcome import Point
 
 
 def points_of(grid: Any, taken: Iterable[str]) -> list[Point]:
@@ -49,6 +48,29 @@ def _values(name: object, values: Any) -> list[Any]:
         hint = "" if isinstance(values, (list, tuple, range, set, Mapping)) else f" (one value: [{describe(values)}])"
         raise ConfigError(f"[sweep] grid: expected a list of values for {name!r}, got {describe(values)}{hint}")
     return list(values)
+
+
+def check_arguments(build: Callable[..., Any], points: Iterable[Point]) -> None:
+    """ConfigError for a point that build cannot be called with; it names the arguments that build has."""
+    try:
+        signature = inspect.signature(build)
+    except (TypeError, ValueError):  # not every callable has one
+        return
+    named = [p for p in signature.parameters.values() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    takes_all = any(p.kind == p.VAR_KEYWORD for p in signature.parameters.values())
+    have = [p.name for p in named if p.name != "seed"]
+    if not takes_all and "seed" not in signature.parameters:
+        raise ConfigError(f"[sweep] build: expected an argument 'seed' beside {have} (write def build(…, seed))")
+    needed = [p.name for p in named if p.default is p.empty and p.name != "seed"]
+    for point in points:
+        for name in point:
+            if name not in have and not takes_all:
+                near = difflib.get_close_matches(name, have, 1)
+                hint = f" (did you mean {near[0]!r}?)" if near else ""
+                raise ConfigError(f"[sweep] grid: expected arguments of build, {have}, got {name!r}{hint}")
+        missing = [name for name in needed if name not in point]
+        if missing:
+            raise ConfigError(f"[sweep] grid: expected values for {missing}, which build needs, got {sorted(point)}")
 
 
 def seeds_of(seeds: Any) -> list[int]:
@@ -89,38 +111,6 @@ def to_text(value: Any) -> str:
 def text_of(point: Point, seed: int) -> str:
     """The arguments of build, as text."""
     return ", ".join(f"{name}={describe(value)}" for name, value in {**point, "seed": seed}.items())
-
-
-def key_of(point: Point, seed: int, rest: Any) -> str:
-    """A hash of a run, the same in every process and on every machine."""
-    named = {name: _portable(name, value) for name, value in point.items()}
-    text = json.dumps([named, seed, rest], sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def _portable(name: str, value: Any) -> Any:
-    """`value` as JSON that determines it in every process."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, float):
-        return {"float": value.hex()}
-    if isinstance(value, (list, tuple)):
-        return [type(value).__name__, *(_portable(name, item) for item in value)]
-    if isinstance(value, Mapping):
-        return {"dict": [[_portable(name, k), _portable(name, v)] for k, v in value.items()]}
-    if isinstance(value, np.ndarray) and value.dtype.kind in "biufcSU":
-        return {"array": digest(value)}
-    if isinstance(value, Registered):
-        rate = getattr(value, "lr", None)  # an optimizer's, which may have been set after it was made
-        return {"recipe": [type(value).__name__, _portable(name, value.config), _portable(name, rate)]}
-    if isinstance(value, type) or (isinstance(value, types.FunctionType) and "<" not in value.__qualname__):
-        return {"name": f"{value.__module__}.{value.__qualname__}"}
-    raise ConfigError(
-        f"[sweep] folder: expected values that another process knows again, got {name}={describe(value)} "
-        "(numbers, texts, named functions, nncore's own objects; or a name that build looks up)"
-    )
 
 
 def digest(*arrays: Any) -> str:

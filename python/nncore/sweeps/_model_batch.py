@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from nncore._registry.registered import is_generated
 from nncore._support.interrupt import InterruptGuard
-from nncore.errors import ConfigError, ShapeError, StateError
+from nncore.sweeps._task import RunData
 from nncore.train._history import History
 from nncore.train._metrics import Metric, metrics_of
 from nncore.train._settings import bound
@@ -35,8 +34,7 @@ def models_at_once(trainer: Trainer) -> int:
 
 def fit_model_batch(
     trainers: Sequence[Trainer],
-    data: tuple[Any, Any],
-    held: tuple[Any, Any] | None,
+    data: RunData,
     epochs: int,
     steps: int | None,
     metrics: Sequence[Metric],
@@ -52,9 +50,9 @@ def fit_model_batch(
 
         try:
             broken = type(cores[0]).fit_model_batch(
-                cores, *data, held, epochs, length, wanted.accuracy, wanted.others, poll
+                cores, *data.train, data.validation, data.test, epochs, length, wanted.accuracy, wanted.others, poll
             )
-        except (ConfigError, ShapeError, StateError):
+        except Exception:  # of wrong data, of a metric: nothing has changed
             return [None] * len(trainers)  # fitted alone, the faulty one raises its own error
     histories: list[History | None] = []
     for trainer, core, alone in zip(trainers, cores, broken, strict=True):

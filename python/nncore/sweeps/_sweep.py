@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import sys
-import time
-import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from nncore import _core
 from nncore._support.checks import describe, integer
 from nncore._support.interrupt import InterruptGuard
 from nncore._support.jobs import as_done
 from nncore._support.progress import Progress
-from nncore.errors import ConfigError, NumericError
-from nncore.optim._optimizer import building
-from nncore.sweeps._folder import Folder, Outcome
-from nncore.sweeps._grid import Point, key_of, points_of, seeds_of, text_of, with_own_copies
-from nncore.sweeps._model_batch import batch_key, fit_model_batch, models_at_once
+from nncore.errors import ConfigError
+from nncore.sweeps._grid import check_arguments, points_of, seeds_of
+from nncore.sweeps._model_batch import models_at_once
+from nncore.sweeps._outcome import Outcome
+from nncore.sweeps._outcomes import Outcomes
+from nncore.sweeps._sweeper import Batch, Run, Sweeper
 from nncore.sweeps._table import SweepTable
 from nncore.sweeps._task import SweepTask
-from nncore.train._history import History
-from nncore.train._metrics import FACTS, Metric
-from nncore.train._settings import set_options
+from nncore.train._metrics import Metric
 from nncore.train._trainer import Trainer
 
 _MAX_WAITING = 1000  # trainers that wait for a full batch of models
@@ -38,13 +34,16 @@ def sweep(
     y: Any,
     *,
     validation_data: tuple[Any, Any] | None = None,
+    validation_split: float = 0.0,
+    test_data: tuple[Any, Any] | None = None,
     epochs: int | None = None,
     steps: int | None = None,
     seeds: int | Sequence[int] = 1,
     n_jobs: Any = 1,
     folder: Any = None,
     progress: bool | str = "auto",
-    metrics: Iterable[Metric] = ("accuracy",),
+    metrics: Iterable[Metric] | Mapping[str, Metric] = ("accuracy",),
+    on_error: str = "row",
 ) -> SweepTable:
     """Trains once for each point of a grid and each seed.
 
@@ -60,8 +59,10 @@ def sweep(
         All combinations, the last name fastest; or the points themselves.
     X, y : arrays
         As in Trainer.fit; converted once, the same memory for all runs.
-    validation_data : (X, y), optional
-        Adds val_loss, val_accuracy, …
+    validation_data, test_data : (X, y), optional
+        Adds val_loss, val_accuracy, …; test_loss, test_accuracy, …
+    validation_split : float in [0, 1), default 0
+        Holds this share of X and y out as validation data, as Trainer.fit does: by the seed of each trainer.
     epochs, steps : int, optional
         Of each fit, as in Trainer.fit; neither: 10 epochs.
     seeds : int or list of int, default 1
@@ -72,23 +73,32 @@ def sweep(
         (layers, losses, metrics written in Python): `build` is called once more there; with
         return_as="generator_unordered" finished runs are counted and written as they end.
     folder : path, optional
-        Keeps each finished run in a small file. A stopped sweep continues, and another grid uses the runs that exist:
-        a run is identified by its point, seed, length, metrics and data. A change of `build` needs another folder.
+        Keeps each run in a small file. A stopped sweep continues, and another grid uses the runs that exist: build is
+        called for every run, but a run is not trained again that has the same point, seed, length, metrics, data and
+        kernel set, and for which build made the same: layers, their arguments, connections and first parameters, loss,
+        optimizer, schedule, the trainer's options. Python code counts as it is compiled, with what it reads: that of
+        build and of layers, losses, metrics and schedules of one's own (not the objects that such code changes).
+        Failed runs are tried again. `SweepTable.load(folder)` reads the runs back.
     progress : "auto", True or False
         One bar for all runs.
-    metrics : names and functions, default ("accuracy",)
+    metrics : names and functions, or dict name -> function, default ("accuracy",)
         As in Trainer.fit.
+    on_error : {"row", "raise"}
+        What becomes of a run for which build or the fit raises an exception: a row with the status "failed" and the
+        message, and a warning when all runs are done; or the exception ends the sweep.
 
     Returns
     -------
     SweepTable
-        A list of dicts with `.best(metric)`, `.to_pandas()`, `.plot()`. The numbers are those of the fit's last epoch;
-        with `steps` they are measured after the last step. A run that diverges is a row with that status.
+        A list of dicts with `.best(metric)`, `.summary(metric)`, `.where(…)`, `.to_pandas()`, `.plot()`. The numbers
+        are those of the fit's last epoch; with `steps` they are measured after the last step. best_epoch is that of
+        the smallest val_loss (without validation data the smallest loss); best_val_loss, best_val_accuracy,
+        best_test_loss, … are the numbers after it. A run that diverges is a row with that status.
 
     Raises
     ------
     ConfigError
-        Wrong arguments; `build` returned no new trainer. What build or a fit raises arrives with the point's name.
+        Wrong arguments; names in the grid that are no arguments of build, and arguments that the grid leaves out.
     KeyboardInterrupt
         At the first Ctrl-C; finished runs are in the folder.
 
@@ -106,192 +116,52 @@ def sweep(
         raise ConfigError(f"[sweep] build: expected a function (**point, seed) -> Trainer, got {describe(build)}")
     if progress not in (True, False, "auto"):
         raise ConfigError(f"[sweep] progress: expected 'auto', True or False, got {describe(progress)}")
+    if on_error not in ("row", "raise"):
+        raise ConfigError(f"[sweep] on_error: expected 'row' or 'raise', got {describe(on_error)}")
     parallel = n_jobs if _is_parallel(n_jobs) else None
     jobs = 2 if parallel else integer("sweep", "n_jobs", n_jobs, -1, 256)
     if jobs == 0:
         raise ConfigError("[sweep] n_jobs: expected a number of runs at a time, or -1 for as many as CPUs, got 0")
-    task = SweepTask.of(X, y, validation_data, epochs, steps, metrics)
+    task = SweepTask.of(X, y, validation_data, validation_split, test_data, epochs, steps, metrics)
     points, numbers = points_of(grid, task.columns()), seeds_of(seeds)
+    check_arguments(build, points)
     jobs = _core.default_num_threads() if jobs == -1 else jobs
-    runs = [_Run(point, seed) for point in points for seed in numbers]
-    outcomes = _Outcomes(runs, task, folder)
+    runs = [Run(point, seed) for point in points for seed in numbers]
     guard = InterruptGuard()
-    sweeper = _Sweeper(build, task, guard, one_thread=jobs > 1)
-    batches = _batches(sweeper, outcomes)
+    sweeper = Sweeper(build, task, guard, one_thread=jobs > 1, raises=on_error == "raise")
     with Progress(progress) as bar, contextlib.nullcontext() if parallel else guard:
+        outcomes = Outcomes(runs, sweeper, folder, bar)
+        batches = _batches(sweeper, outcomes)
         trained = (
             _in_processes(sweeper, batches, parallel) if parallel else as_done(sweeper.train, batches, jobs, guard)
         )
         with contextlib.closing(trained):
             for batch, found in trained:
-                outcomes.put(batch, found, bar)
+                for place, outcome in zip(batch.places, found, strict=True):
+                    outcomes.put(place, outcome)
         bar.close(f"{len(runs)} runs")
+    outcomes.warn_of_failures()
     return outcomes.table()
 
 
-class _Run(NamedTuple):
-    point: Point
-    seed: int
-
-
-class _Batch(NamedTuple):
-    """Runs that are trained by one call: as one batch of models, or one alone."""
-
-    places: list[int]  # among all runs
-    members: list[tuple[Trainer, _Run]]
-    together: bool
-
-
-class _Sweeper:
-    """Builds and trains."""
-
-    def __init__(
-        self, build: Callable[..., Trainer], task: SweepTask, guard: InterruptGuard, *, one_thread: bool
-    ) -> None:
-        self._build, self._task, self._guard, self._one_thread = build, task, guard, one_thread
-        self._met: weakref.WeakSet[Any] = weakref.WeakSet()
-
-    def build(self, run: _Run) -> Trainer:
-        """The trainer of a run, in the thread of the caller."""
-        where = f"build({text_of(run.point, run.seed)})"
-        self._guard.check()
-        token = building.set(True)
-        try:
-            with self._guard.lifted():
-                trainer = self._build(**with_own_copies(run.point), seed=run.seed)
-        except Exception as error:
-            _note_where(error, where)
-            raise
-        finally:
-            building.reset(token)
-        if not isinstance(trainer, Trainer):
-            raise ConfigError(f"[sweep] {where}: expected a Trainer, got {describe(trainer)}")
-        for made in (trainer, trainer.model):
-            if made in self._met:
-                kind = type(made).__name__
-                raise ConfigError(f"[sweep] {where}: expected a new {kind}, got one that build returned before")
-            self._met.add(made)
-        stops = trainer.options["on_nonfinite"] == "stop"
-        set_options(
-            trainer,
-            **({"on_nonfinite": "raise"} if stops else {}),  # a diverged run is a row of the table, not a warning
-            **({"num_threads": 1} if self._one_thread else {}),
-        )
-        for pair in (self._task.train, self._task.validation):
-            if pair is not None:
-                pair.convert(trainer.model.dtype)
-        return trainer
-
-    def batch_key(self, trainer: Trainer) -> Any:
-        """Equal for trainers that can train as one batch of models; None: this one trains alone."""
-        samples = self._task.train.arrays[0]
-        return batch_key(trainer, len(samples) if samples.ndim else 0, self._task.metrics)
-
-    def train(self, batch: _Batch) -> list[Outcome]:
-        """Fits a batch, in any thread."""
-        task = self._task
-        histories: list[History | None] = [None]
-        if batch.together:
-            trainers = [trainer for trainer, _ in batch.members]
-            data, held = self._data(trainers[0])
-            histories = fit_model_batch(trainers, data, held, task.epochs, task.steps, task.metrics)
-        pairs = zip(batch.members, histories, strict=True)
-        return [self._outcome(*member, history) if history else self._fit(*member) for member, history in pairs]
-
-    def _data(self, trainer: Trainer) -> tuple[tuple[Any, Any], tuple[Any, Any] | None]:
-        """(X, y) and validation data, converted for the dtype of the trainer's model."""
-        task, dtype = self._task, trainer.model.dtype
-        return task.train.ready[dtype], None if task.validation is None else task.validation.ready[dtype]
-
-    def _fit(self, trainer: Trainer, run: _Run) -> Outcome:
-        task = self._task
-        data, held = self._data(trainer)
-        start = time.perf_counter()
-        try:
-            history = trainer.fit(
-                *data, task.epochs, steps=task.steps, validation_data=held, metrics=task.metrics, progress=False
-            )
-        except NumericError as error:
-            return Outcome("diverged", time.perf_counter() - start, message=str(error))
-        except Exception as error:
-            _note_where(error, text_of(run.point, run.seed))
-            raise
-        return self._outcome(trainer, run, history, time.perf_counter() - start)
-
-    def _outcome(self, trainer: Trainer, run: _Run, history: History, seconds: float | None = None) -> Outcome:
-        if history.interrupted:
-            raise KeyboardInterrupt
-        task = self._task
-        data, held = self._data(trainer)
-        numbers = {
-            name: float(values[-1]) for name, values in history.epochs.items() if len(values) and name not in FACTS
-        }
-        if task.steps is not None or not numbers:
-            numbers = trainer.evaluate(*data, task.metrics)
-            if held is not None:
-                numbers |= {f"val_{name}": value for name, value in trainer.evaluate(*held, task.metrics).items()}
-        finite = all(math.isfinite(numbers.get(name, 0.0)) for name in ("loss", "val_loss"))
-        return Outcome("ok" if finite else "diverged", history.seconds if seconds is None else seconds, numbers)
-
-
-class _Outcomes:
-    """The outcomes of the runs, also written to the folder if there is one."""
-
-    def __init__(self, runs: list[_Run], task: SweepTask, folder: Any) -> None:
-        self.runs = runs
-        self._found: dict[int, Outcome] = {}
-        self._folder = None if folder is None else Folder(folder)
-        self._keys: list[str] = []
-        if self._folder is not None:
-            facts = task.facts()
-            self._keys = [key_of(run.point, run.seed, facts) for run in runs]
-            stored = [self._folder.read(key) for key in self._keys]
-            self._found = {at: outcome for at, outcome in enumerate(stored) if outcome is not None}
-
-    def missing(self) -> list[int]:
-        """The runs to do."""
-        return [at for at in range(len(self.runs)) if at not in self._found]
-
-    def put(self, batch: _Batch, outcomes: list[Outcome], bar: Progress) -> None:
-        """Stores the outcomes of a batch."""
-        for at, outcome in zip(batch.places, outcomes, strict=True):
-            self._found[at] = outcome
-            if self._folder is not None:
-                self._folder.write(self._keys[at], *self.runs[at], outcome)
-            bar.count(len(self._found), len(self.runs), text_of(*self.runs[at]))
-
-    def table(self) -> SweepTable:
-        """A row for each run, with the same columns for all numbers."""
-        outcomes = [self._found[at] for at in range(len(self.runs))]
-        longest = sorted(outcomes, key=lambda outcome: -len(outcome.numbers))
-        names = dict.fromkeys(["loss", *(name for outcome in longest for name in outcome.numbers)])
-        return SweepTable(
-            {
-                **run.point,
-                "seed": run.seed,
-                **{name: outcome.numbers.get(name, math.nan) for name in names},
-                "seconds": outcome.seconds,
-                "status": outcome.status,
-                "message": outcome.message,
-            }
-            for run, outcome in zip(self.runs, outcomes, strict=True)
-        )
-
-
-def _batches(sweeper: _Sweeper, outcomes: _Outcomes) -> Iterator[_Batch]:
+def _batches(sweeper: Sweeper, outcomes: Outcomes) -> Iterator[Batch]:
     """Builds run by run. Trainers with equal keys wait until they fill the vector lanes; of those without, two wait."""
-    groups: dict[Any, _Batch] = {}
-    alone: deque[_Batch] = deque()
+    groups: dict[Any, Batch] = {}
+    alone: deque[Batch] = deque()
     try:
-        for at in outcomes.missing():
-            run = outcomes.runs[at]
+        for place, run in enumerate(outcomes.runs):
             trainer = sweeper.build(run)
+            if isinstance(trainer, Outcome):
+                outcomes.put(place, trainer)
+                continue
+            if outcomes.has(place, trainer):
+                continue
             key = sweeper.batch_key(trainer)
             if key is None:
-                alone.append(_Batch([at], [(trainer, run)], together=False))
+                alone.append(Batch([place], [(trainer, run)], together=False))
             else:
-                group = groups.setdefault(key, _Batch([], [], together=True))
-                group.places.append(at)
+                group = groups.setdefault(key, Batch([], [], together=True))
+                group.places.append(place)
                 group.members.append((trainer, run))
                 if len(group.members) == models_at_once(trainer):
                     yield groups.pop(key)
@@ -299,7 +169,7 @@ def _batches(sweeper: _Sweeper, outcomes: _Outcomes) -> Iterator[_Batch]:
                 yield alone.popleft()
             if sum(len(group.members) for group in groups.values()) > _MAX_WAITING:
                 yield groups.pop(max(groups, key=lambda key: len(groups[key].members)))
-    except Exception:  # of build: the trainers built before are trained first
+    except Exception:  # of build, if it is raised: the trainers built before are trained first
         yield from (*groups.values(), *alone)
         raise
     yield from (*groups.values(), *alone)
@@ -312,31 +182,27 @@ def _is_parallel(n_jobs: Any) -> bool:
 
 
 def _in_processes(
-    sweeper: _Sweeper, batches: Iterator[_Batch], parallel: Any
-) -> Generator[tuple[_Batch, list[Outcome]], None, None]:
+    sweeper: Sweeper, batches: Iterator[Batch], parallel: Any
+) -> Generator[tuple[Batch, list[Outcome]], None, None]:
     """Trains in the workers of joblib."""
     delayed = sys.modules["joblib"].delayed
     tasks: list[Any] = []
-    sent: list[_Batch] = []
+    sent: list[Batch] = []
     for batch in batches:  # all before the first starts: joblib would iterate in a thread of its own
         runs = [run for _, run in batch.members]
-        tasks.append(delayed(_train_in_process)(len(sent), sweeper._build, sweeper._task, runs, batch.together))
-        sent.append(_Batch(batch.places, [], batch.together))  # without the trainers: the workers build their own
+        given = sweeper.function, sweeper.task, runs, batch.together, sweeper.raises
+        tasks.append(delayed(_train_in_process)(len(sent), *given))
+        sent.append(Batch(batch.places, [], batch.together))  # without the trainers: the workers build their own
     for number, outcomes in parallel(tasks):
         yield sent[number], outcomes
 
 
 def _train_in_process(
-    number: int, build: Callable[..., Trainer], task: SweepTask, runs: list[_Run], together: bool
+    number: int, build: Callable[..., Trainer], task: SweepTask, runs: list[Run], together: bool, raises: bool
 ) -> tuple[int, list[Outcome]]:
     """Builds and trains in a worker process."""
-    sweeper = _Sweeper(build, task, InterruptGuard(), one_thread=True)
-    return number, sweeper.train(_Batch([], [(sweeper.build(run), run) for run in runs], together))
-
-
-def _note_where(error: Exception, where: str) -> None:
-    """Adds the run to the exception's message."""
-    if error.args and isinstance(error.args[0], str):
-        error.args = (f"[sweep] {where}: {error.args[0]}", *error.args[1:])
-    else:
-        error.add_note(f"[sweep] {where}")
+    sweeper = Sweeper(build, task, InterruptGuard(), one_thread=True, raises=raises)
+    made = [sweeper.build(run) for run in runs]
+    members = [(trainer, run) for trainer, run in zip(made, runs, strict=True) if isinstance(trainer, Trainer)]
+    trained = iter(sweeper.train(Batch([], members, together)) if members else [])
+    return number, [one if isinstance(one, Outcome) else next(trained) for one in made]

@@ -1,31 +1,63 @@
-"""The result of a sweep: a list of rows that prints as a table."""
+"""The result of a sweep: a row for each point and seed."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from nncore._support import views
 from nncore._support.checks import describe
-from nncore._support.html import table as html_table
 from nncore.errors import ConfigError, StateError
-from nncore.sweeps._grid import to_text
+from nncore.sweeps._folder import Folder
+from nncore.sweeps._outcome import BEST, Entry
+from nncore.sweeps._rows import Rows, is_number
+from nncore.sweeps._summary import SweepSummary
 from nncore.train._metrics import larger_is_better
 
 _AFTER = ("seconds", "status", "message")  # the columns after the numbers
-_MAX_ROWS = 60
-_MAX_WIDTH = 50  # characters of a cell
+_ELSEWHERE = {
+    "mean": "summary(metric) gives mean, standard deviation and 95 % interval over the seeds",
+    "std": "summary(metric) gives mean, standard deviation and 95 % interval over the seeds",
+    "groupby": "summary(metric, over=name) does this; to_pandas() gives a DataFrame",
+    "describe": "summary(metric) does this; to_pandas() gives a DataFrame",
+    "filter": "where(lr=0.1) and where(lambda row: …) give the rows that fit",
+    "query": "where(lr=0.1) and where(lambda row: …) give the rows that fit",
+    "head": "table[:5] gives the first rows",
+    "sort_values": "sorted(name) gives the rows in order",
+}
 
 
-class SweepTable(list[dict[str, Any]]):
+class SweepTable(Rows):
     """A row for each point and seed: a list of dicts that prints as a table.
 
-    The columns: the point's arguments, "seed", the numbers ("loss", "accuracy", "val_loss", …; NaN where there is
-    none), "seconds" of the fit, "status" ("ok" or "diverged") and "message" (what diverged where, else "").
+    The columns: the point's arguments, "seed", the numbers after the last epoch ("loss", "accuracy", "val_loss", …; NaN
+    where there is none), "best_epoch" (from 1) and the numbers of that epoch ("best_val_loss", …), "seconds", "status"
+    ("ok", "diverged" or "failed") and "message" (what diverged or failed where, else ""). "seconds" is the duration of
+    the fit; where small nets trained side by side, that of all of them divided by their number, the same in each row.
+
+    Slices, masks and lists of positions give a SweepTable, the name of a column gives an array: `table[:3]`,
+    `table[table["lr"] > 0.05]`.
+
+    Examples
+    --------
+    >>> runs = [(lr, seed) for lr in (1.0, 2.0) for seed in (0, 1)]
+    >>> table = nc.SweepTable({"lr": lr, "seed": s, "loss": lr + s, "seconds": 0.1, "status": "ok"} for lr, s in runs)
+    >>> table.where(lr=2.0).summary("loss")[0]["mean"]
+    2.5
+    >>> table.best("loss", over="seed")["lr"]
+    1.0
     """
+
+    @classmethod
+    def load(cls, folder: Any) -> SweepTable:
+        """The runs that sweeps kept in a folder, in the order of their sweeps, each value of its own type.
+
+        Where the folder holds runs of several sweeps, of another build, length, metrics or data, a first column "sweep"
+        numbers these from 1. A function or class among the values is found where its module has been imported; else
+        its name stands for it. FileNotFoundError where there is no folder; a warning names files that are no runs.
+        """
+        return cls(rows_of(Folder(folder, create=False).entries()))
 
     @property
     def parameters(self) -> list[str]:
@@ -34,90 +66,94 @@ class SweepTable(list[dict[str, Any]]):
 
     @property
     def metrics(self) -> list[str]:
-        """Names of the measured numbers."""
-        return columns_of(checked_rows("sweep", self))[1]
+        """Names of the numbers that were measured after the last epoch."""
+        return [name for name in columns_of(checked_rows("sweep", self))[1] if not name.startswith(BEST)]
 
-    def best(self, metric: str | None = None, mode: str = "auto") -> dict[str, Any]:
-        """The row with the best value of a metric; None: "val_loss", or "loss" without validation data.
+    def best(self, metric: str | None = None, *, mode: str = "auto", over: Any = None) -> dict[str, Any]:
+        """The row with the best value of a metric.
 
-        mode: "min", "max", or "auto": what the metric's name tells, as in EarlyStopping; ConfigError if it does not.
-        Runs that diverged do not count, nor does NaN; of equals the first.
+        Parameters
+        ----------
+        metric : str or None, default None
+            A column of numbers; None is "val_loss", or "loss" without validation data.
+        mode : {"auto", "min", "max"}
+            "max": larger is better; "auto": the metric's name tells, as of a loss or an accuracy, else a ConfigError.
+        over : str, list of str or None, default None
+            "seed": the best mean over the seeds, a row of `summary(metric, over=over)`. A point of which runs diverged
+            or failed is best only if there is no other.
+
+        Runs that diverged or failed do not count, nor NaN; of equals the first.
         """
         runs = checked_rows("sweep", self)
         name = metric_of("sweep", runs, metric)
-        better = max if larger_is_better("sweep", name, mode) else min
+        if over is not None:
+            return self.summary(name, over=over).best(mode=mode)
+        better = max if larger_is_better("sweep", name.removeprefix(BEST), mode) else min
         rows = [row for row in runs if row["status"] == "ok" and not math.isnan(row.get(name, math.nan))]
         if not rows:
             raise StateError(f"[sweep] best: expected a run with a {name}, got none that ended well")
         return better(rows, key=lambda row: row[name])
 
-    def to_pandas(self) -> Any:
-        """A pandas.DataFrame of the rows."""
-        try:
-            import pandas  # type: ignore[import-untyped,import-not-found,unused-ignore]
-        except ImportError:
-            raise ImportError("[sweep] to_pandas needs pandas: pip install pandas") from None
-        return pandas.DataFrame(list(self))
+    def summary(self, metric: str | None = None, over: Any = "seed") -> SweepSummary:
+        """Mean, standard deviation and 95 % interval of a metric for each point, over its seeds.
+
+        Parameters
+        ----------
+        metric : str or None, default None
+            A column of numbers; None is "val_loss", or "loss" without validation data.
+        over : str or list of str, default "seed"
+            What the numbers of a row are gathered over: "seed" or arguments of the points.
+
+        Returns
+        -------
+        SweepSummary
+            A row for each point with its arguments and "mean", "std" (that of a sample, division by n - 1), "low" and
+            "high" (mean ± t std / √n with Student's t for n - 1 degrees of freedom; with std NaN for n = 1), "n" (the
+            finite numbers), "diverged" and "failed" (so many runs), and "lost", which names these and those whose
+            number is not finite.
+        """
+        runs = checked_rows("sweep", self)
+        parameters = columns_of(runs)[0]
+        given = [over] if isinstance(over, str) else list(over) if isinstance(over, (list, tuple)) else []
+        if not given or not all(isinstance(name, str) and name in (*parameters, "seed") for name in given):
+            raise ConfigError(f"[sweep] over: expected some of {[*parameters, 'seed']}, got {describe(over)}")
+        return SweepSummary.of(runs, metric_of("sweep", runs, metric), parameters, given)
 
     def plot(self, metric: str | None = None, *, x: str | None = None, ax: Any = None) -> Any:
         """`nc.plot.sweep` of this table."""
         return views.plot(self, metric, x=x, ax=ax)
 
-    def _cells(self) -> list[list[str]]:
-        """Header and rows as text; only those at both ends when there are many."""
-        given: list[Any] = list(self)
-        rows = [row if isinstance(row, dict) else {"": row} for row in given]  # users may have changed the list
-        says = any(to_text(row.get("message", "")) for row in rows)
-        columns = [name for name in _union(rows) if name != "message" or says]
-        cells = [list(map(to_text, columns)), *([_cell(name, row.get(name, "")) for name in columns] for row in rows)]
-        if len(rows) > _MAX_ROWS:
-            half = _MAX_ROWS // 2
-            cells[half + 1 : -half] = [["…"] * len(columns)]
-        return cells
+    def _shown(self) -> list[str]:
+        """Of the numbers in the best epoch those by which it is the best, the first two."""
+        columns = super()._shown()
+        best = [name for name in columns if isinstance(name, str) and name.startswith(BEST)]
+        return [name for name in columns if name not in best[2:]]
 
-    def __repr__(self) -> str:
-        if not self:
-            return "SweepTable: no runs"
-        cells = self._cells()
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        left = {i for i, name in enumerate(cells[0]) if name in ("status", "message")}
-        lines = [
-            "  ".join(
-                f"{text:<{w}}" if i in left else f"{text:>{w}}"
-                for i, (text, w) in enumerate(zip(row, widths, strict=True))
-            )
-            for row in cells
-        ]
-        lines.insert(1, "-" * len(lines[0]))
-        return "\n".join(line.rstrip() for line in lines)
-
-    __str__ = __repr__
-
-    def _repr_html_(self) -> str:
-        head, *rows = self._cells() if self else [["no runs"]]
-        return html_table(head, rows)
+    def __getattr__(self, name: str) -> Any:
+        hint = f" (table.{_ELSEWHERE[name]})" if name in _ELSEWHERE else ""
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}", name=name, obj=self)
 
 
-def _cell(name: str, value: Any) -> str:
-    if name == "seconds" and is_number(value):
-        return f"{value:.3g}"
-    text = to_text(value)
-    return text if len(text) <= _MAX_WIDTH else text[: _MAX_WIDTH - 1] + "…"
+def rows_of(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """A row for each run, with the same columns for all numbers."""
+    longest = sorted(entries, key=lambda entry: -len(entry.outcome.numbers))
+    found = dict.fromkeys(name for entry in longest for name in entry.outcome.numbers)
+    names = sorted(dict.fromkeys(["loss", *found]), key=lambda name: name.startswith(BEST))
+    return [
+        {
+            **entry.point,
+            "seed": entry.seed,
+            **{name: _number(name, entry.outcome.numbers.get(name, math.nan)) for name in names},
+            "seconds": entry.outcome.seconds,
+            "status": entry.outcome.status,
+            "message": entry.outcome.message,
+        }
+        for entry in entries
+    ]
 
 
-def _union(rows: Iterable[dict[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row))
-
-
-def is_number(value: Any) -> bool:
-    """A real number that a float holds."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        return False
-    try:
-        float(value)
-    except OverflowError:
-        return False
-    return True
+def _number(name: str, value: float) -> float:
+    return int(value) if name == "best_epoch" and math.isfinite(value) else value
 
 
 def checked_rows(where: str, table: Any) -> list[dict[str, Any]]:
@@ -134,7 +170,7 @@ def _is_run(row: Any) -> bool:
 
 
 def columns_of(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[str]]:
-    """(parameters, metrics): in each row the columns before "seed", and the numbers after it."""
+    """(parameters, numbers): in each row the columns before "seed", and the numbers after it."""
     parameters: dict[str, None] = {}
     metrics: dict[str, None] = {}
     for row in rows:

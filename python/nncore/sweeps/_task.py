@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nncore._support.checks import as_list, integer, pair, real_array
-from nncore.errors import ShapeError
+from nncore._support.checks import as_list, integer, number, pair, real_array
+from nncore.errors import ConfigError, ShapeError
 from nncore.sweeps._grid import digest
+from nncore.sweeps._identity import Identity
+from nncore.sweeps._outcome import BEST
 from nncore.train._metrics import Metric, metrics_of
+from nncore.train._trainer import Trainer
+from nncore.train._validation import held_mask
+
+Data = tuple[Any, Any]
 
 
 class Pair:
@@ -36,41 +42,92 @@ class Pair:
             self.ready[dtype] = np.asarray(X, samples, order="C"), np.asarray(y, targets, order="C")
 
 
+class RunData(NamedTuple):
+    """What one fit is given."""
+
+    train: Data
+    validation: Data | None
+    test: Data | None
+
+
 class SweepTask(NamedTuple):
     """The data, length and metrics of all runs."""
 
     train: Pair
     validation: Pair | None
+    test: Pair | None
+    split: float  # the share of the training data that each run holds out by its trainer's seed
     epochs: int
     steps: int | None
-    metrics: tuple[Metric, ...]
+    metrics: Any
 
     @classmethod
-    def of(cls, X: Any, y: Any, validation: Any, epochs: Any, steps: Any, metrics: Iterable[Metric]) -> SweepTask:
+    def of(
+        cls, X: Any, y: Any, validation: Any, split: Any, test: Any, epochs: Any, steps: Any, metrics: Iterable[Metric]
+    ) -> SweepTask:
         """The task of sweep's arguments, checked."""
-        if validation is not None:
-            validation = pair("sweep", "validation_data", validation)
-        row = None if isinstance(metrics, (str, list, tuple)) else as_list(metrics)  # an iterator is consumed
-        metrics = metrics if row is None else row
+        held, apart = (
+            None if given is None else Pair(f"{name}: ", *pair("sweep", name, given))
+            for name, given in (("validation_data", validation), ("test_data", test))
+        )
+        share = number("sweep", "validation_split", split, 0.0, 1.0)
+        if share and held is not None:
+            raise ConfigError("[sweep] validation_split: expected 0 beside validation_data, got both")
+        if not isinstance(metrics, (str, list, tuple, Mapping)):
+            row = as_list(metrics)  # an iterator is consumed
+            metrics = metrics if row is None else row
         metrics_of("sweep", metrics)
+        train = Pair("", X, y)
+        if share:
+            held_mask("sweep", *train.arrays, share, 0)  # raises for a share that leaves a part empty
         return cls(
-            Pair("", X, y),
-            None if validation is None else Pair("validation_data: ", *validation),
+            train,
+            held,
+            apart,
+            share,
             10 if epochs is None else integer("sweep", "epochs", epochs, 0, 2**31, or_none=True),
             None if steps is None else integer("sweep", "steps", steps, 0, 2**62, or_none=True),
-            tuple(metrics),
+            dict(metrics) if isinstance(metrics, Mapping) else tuple(metrics),
         )
+
+    @property
+    def monitor(self) -> str:
+        """The number whose best epoch is told."""
+        return "val_loss" if self.validation is not None or self.split else "loss"
 
     def columns(self) -> list[str]:
         """Columns of the result, which points cannot have as names."""
-        prefixes = ["", "val_"] if self.validation else [""]
-        names = metrics_of("sweep", self.metrics).columns(True, prefixes)
-        return ["seed", "status", "message", *(name for name in names if name != "lr")]
+        prefixes = ["", *(["val_"] if self.monitor == "val_loss" else []), *(["test_"] if self.test else [])]
+        names = [name for name in metrics_of("sweep", self.metrics).columns(True, prefixes) if name != "lr"]
+        return ["seed", "status", "message", *names, f"{BEST}epoch", *(BEST + name for name in names)]
 
     def facts(self) -> list[Any]:
-        """The part of a run's key besides point and seed: length, metrics, data."""
+        """The part of a run's key besides point, seed and what was built: length, metrics, data."""
         named = metrics_of("sweep", self.metrics)
-        metrics = [named.accuracy, *(other if isinstance(other, str) else other[0] for other in named.others)]
+        metrics = [other if isinstance(other, str) else [other[0], Identity().of(other[1])] for other in named.others]
         length = ["epochs", self.epochs] if self.steps is None else ["steps", self.steps]
-        arrays = [*self.train.arrays, *(self.validation.arrays if self.validation else ())]
-        return [length, metrics, digest(*arrays)]
+        arrays = [None if one is None else digest(*one.arrays) for one in (self.train, self.validation, self.test)]
+        return [length, [named.accuracy, *metrics], [*arrays, self.split.hex()]]
+
+    @property
+    def samples(self) -> int:
+        """How many samples a run trains on."""
+        samples = self.train.arrays[0]
+        total = len(samples) if samples.ndim else 0
+        return total - round(self.split * total)
+
+    def convert(self, dtype: str) -> None:
+        """Makes the arrays for models of this dtype."""
+        for arrays in (self.train, self.validation, self.test):
+            if arrays is not None:
+                arrays.convert(dtype)
+
+    def data(self, trainer: Trainer) -> RunData:
+        """The converted arrays for a run. Those of a split are copies."""
+        dtype = trainer.model.dtype
+        X, y = self.train.ready[dtype]
+        validation, test = (None if one is None else one.ready[dtype] for one in (self.validation, self.test))
+        held = held_mask("sweep", *self.train.arrays, self.split, trainer.options["seed"])
+        if held is not None:
+            (X, y), validation = (X[~held], y[~held]), (X[held], y[held])
+        return RunData((X, y), validation, test)

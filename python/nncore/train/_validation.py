@@ -21,14 +21,25 @@ def split_off(X: Any, y: Any, fraction: float, seed: int) -> tuple[Any, Any, tup
     if share == 0.0:
         return X, y, None
     samples, targets = real_array("fit", "X", X), real_array("fit", "y", y)
-    if samples.ndim == 0 or targets.ndim == 0 or len(samples) != len(targets):
-        return X, y, None  # the core raises the ShapeError
+    held = held_mask("fit", samples, targets, share, seed)
+    if held is None:
+        return X, y, None
+    return samples[~held], targets[~held], (samples[held], targets[held])
+
+
+def held_mask(
+    where: str, samples: NDArray[Any], targets: NDArray[Any], share: float, seed: int
+) -> NDArray[np.bool_] | None:
+    """The samples to hold out; None for a share of 0, and for arrays that do not fit, of which the core says so."""
+    if share == 0.0 or samples.ndim == 0 or targets.ndim == 0 or len(samples) != len(targets):
+        return None
     n = len(samples)
     count = round(share * n)
     if not 1 <= count < n:
         raise ConfigError(
-            f"[fit] validation_split: expected a share of the {n} samples that leaves some in both parts, got {share:g}"
+            f"[{where}] validation_split: expected a share of the {n} samples that leaves some in both parts, "
+            f"got {share:g}"
         )
     labels = targets if targets.ndim == 1 and targets.dtype.kind in "iu" else None
     held: NDArray[np.bool_] = held_out(n, count, seed, labels)
-    return samples[~held], targets[~held], (samples[held], targets[held])
+    return held

@@ -3,6 +3,7 @@
 /// crosses lanes, so a model's bits do not depend on the other models.
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,11 +28,10 @@ class ModelBatch {
   /// kernel and for models that share parameters; nothing has changed then.
   ModelBatch(std::vector<Trainer<T>*> trainers, const Dataset<T>& data);
 
-  /// As Trainer::fit for each, but validation data and metrics are measured after the last epoch alone. Returns true
-  /// for each whose numbers were not finite: that trainer is as it was before, to be fitted alone, which names what
-  /// was not.
-  std::vector<bool> fit(const std::optional<Dataset<T>>& validation, const FitLength& length,
-                        const RequestedMetrics<T>& requested, Observer& observer);
+  /// As Trainer::fit for each. Returns true for each whose numbers were not finite: that trainer is as it was before,
+  /// to be fitted alone, which names what was not.
+  std::vector<bool> fit(const std::optional<Dataset<T>>& validation, const std::optional<Dataset<T>>& test,
+                        const FitLength& length, const RequestedMetrics<T>& requested, Observer& observer);
 
  private:
   /// A Linear layer, K inputs and C outputs, and the activation after it. A bias is a last column of weights whose
@@ -48,25 +48,49 @@ class ModelBatch {
     int64_t element;
   };
 
+  /// Samples and targets that columns of the block are filled from. Lane l takes them in order[min(l, models - 1) * N],
+  /// …; null: one after the other.
+  struct Source {
+    const T* x;  ///< normalised
+    const Target<T>& y;
+    const int64_t* order;
+  };
+  /// Data that the models are measured on after each epoch.
+  struct HeldOut {
+    const Dataset<T>& data;
+    std::optional<Evaluation> EpochRecord::*evaluation;
+    SampleBatch<T> samples;
+    const T* x = nullptr;  ///< all of them, normalised; null: the kernels do not handle the targets
+  };
+
   /// Lanes beyond the last model compute that one again.
   std::size_t model_of(int64_t lane) const { return static_cast<std::size_t>(std::min(lane, models_ - 1)); }
   TrainerView<T> of_lane(int64_t lane) const { return trainers_[model_of(lane)]->view(); }
+  /// Losses that a sample adds to the sum.
+  int64_t terms() const { return loss_.labels ? 1 : stages_.back().C; }
+  static bool is_relu(const Stage& stage) { return stage.after.forward == kernels<T>().elementwise.relu.forward; }
   static std::vector<Stage> stages_of(Model<T>& model);
   void check() const;
-  void check_labels() const;
+  bool handles(const Dataset<T>& data) const;
   void place_buffers();
   void pack();
   void unpack(int64_t model);
   void begin_epoch();
   void run_step();
-  void gather(int64_t first, int64_t S);
-  void forward_and_backward(int64_t S, T scale, bool add);
+  void gather(const Source& source, int64_t first, int64_t S);
+  void forward(int64_t S);
+  void loss_and_backward(int64_t S, T scale, bool add);
   void update();
   void count_step(int64_t count, double scale);
   void end_epoch(double seconds);
   void start(const RequestedMetrics<T>& requested);
-  void finish(const std::optional<Dataset<T>>& validation, const RequestedMetrics<T>& requested, bool interrupted);
-  void hand_over(int64_t model, const std::optional<Dataset<T>>& validation, const RequestedMetrics<T>& requested);
+  void hold_out(const std::optional<Dataset<T>>& data, std::optional<Evaluation> EpochRecord::*evaluation);
+  void measure(const RequestedMetrics<T>& requested);
+  void measure_in_lanes(const HeldOut& held);
+  void measure_alone(int64_t model, const RequestedMetrics<T>& requested);
+  void exchange(int64_t model);
+  void finish(const RequestedMetrics<T>& requested, bool interrupted);
+  void hand_over(int64_t model, const RequestedMetrics<T>& requested);
 
   std::vector<Trainer<T>*> trainers_;
   const Dataset<T>& data_;
@@ -78,6 +102,7 @@ class ModelBatch {
   SampleBatch<T> samples_;
   const T* x_ = nullptr;  ///< all samples, normalised
   std::vector<int64_t> order_;
+  std::deque<HeldOut> held_;
   Buffer<T> arena_;
   T *w_ = nullptr, *g_ = nullptr, *y_ = nullptr;
   T* state_[Optimizer<T>::kMaxStates] = {};

@@ -5,7 +5,7 @@
 
 #include "kernels/table.hpp"
 #include "nncore/error.hpp"
-#include "train/model_batch.hpp"
+#include "train/model_batch/model_batch.hpp"
 
 namespace nncore {
 namespace {

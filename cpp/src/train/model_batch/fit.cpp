@@ -1,4 +1,4 @@
-#include "train/model_batch.hpp"
+#include "train/model_batch/model_batch.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -33,7 +33,7 @@ ModelBatch<T>::ModelBatch(std::vector<Trainer<T>*> trainers, const Dataset<T>& d
   block_ = (batch_ + blocks - 1) / blocks;
   loss_ = first.loss.batched();
   stages_ = stages_of(first.model);
-  check_labels();
+  require(handles(data), "targets that the kernel knows");
   for (const Stage& stage : stages_) {
     const int weight = elements_.empty() ? 0 : elements_.back().parameter + 1;
     for (int64_t c = 0; c < stage.C; ++c) {
@@ -64,15 +64,6 @@ void ModelBatch<T>::check() const {
       require(memory.insert(p->value).second, "models that share nothing");
     }
   }
-}
-
-/// The kernels handle no ignored labels.
-template <class T>
-void ModelBatch<T>::check_labels() const {
-  const Target<T>& y = data_.y;
-  require(loss_.labels == (y.labels != nullptr) && data_.x.shape.rank() == 2, "targets that the kernel knows");
-  const int64_t C = stages_.back().C;
-  for (int64_t n = 0; loss_.labels && n < N_; ++n) require(y.labels[n] >= 0 && y.labels[n] < C, "labels that count");
 }
 
 /// One arena: weights, gradients, optimizer state; each stage's input, with rows of ones for a bias, and the last one's
@@ -127,43 +118,48 @@ void ModelBatch<T>::unpack(int64_t model) {
   }
 }
 
-/// Fills one column of the block for each of S samples; with shuffling each lane has its own order of samples.
+/// Fills one column of the block for each of S samples.
 template <class T>
-void ModelBatch<T>::gather(int64_t first, int64_t S) {
+void ModelBatch<T>::gather(const Source& source, int64_t first, int64_t S) {
   const int64_t D = stages_.front().K, C = stages_.back().C, lanes = lanes_, row_length = block_ * lanes;
   const auto each = [&](const auto* from, int64_t width, T* to) {
     for (int64_t k = 0; k < width; ++k, to += row_length) {
-      if (!shuffled_) {
+      if (source.order == nullptr) {
         for (int64_t s = 0; s < S; ++s) {
           std::fill_n(to + s * lanes, lanes, static_cast<T>(from[(first + s) * width + k]));
         }
         continue;
       }
       for (int64_t l = 0; l < lanes; ++l) {
-        const int64_t* order = order_.data() + std::min(l, models_ - 1) * N_ + first;
+        const int64_t* order = source.order + std::min(l, models_ - 1) * N_ + first;
         for (int64_t s = 0; s < S; ++s) to[s * lanes + l] = static_cast<T>(from[order[s] * width + k]);
       }
     }
   };
-  each(x_, D, stages_.front().x);
+  each(source.x, D, stages_.front().x);
   if (loss_.labels) {
-    each(data_.y.labels, 1, y_);
+    each(source.y.labels, 1, y_);
   } else {
-    each(data_.y.values, C, y_);
+    each(source.y.values, C, y_);
   }
 }
 
-/// S samples: y = x W^T, dz from the loss, then dW = dz^T x and dx = dz W from the last stage to the first.
+/// S samples: y = x W^T and the activation, stage by stage.
 template <class T>
-void ModelBatch<T>::forward_and_backward(int64_t S, T scale, bool add) {
+void ModelBatch<T>::forward(int64_t S) {
   const Kernels<T>& k = kernels<T>();
-  const auto is_relu = [&](const Stage& stage) { return stage.after.forward == k.elementwise.relu.forward; };
-  const auto weights = [&](T* all, const Stage& stage) { return all + stage.first * lanes_; };
   for (const Stage& stage : stages_) {
-    k.model_batch.product({S, stage.C, stage.columns, 1, block_, stage.columns, 1, 1, block_, false, is_relu(stage)},
-                          stage.x, weights(w_, stage), nullptr, stage.y);
-    if (stage.after && !is_relu(stage)) stage.after.forward(stage.C * block_ * lanes_, stage.after.a, stage.y, stage.y);
+    const bool relu = is_relu(stage);
+    k.model_batch.product({S, stage.C, stage.columns, 1, block_, stage.columns, 1, 1, block_, false, relu}, stage.x,
+                          w_ + stage.first * lanes_, nullptr, stage.y);
+    if (stage.after && !relu) stage.after.forward(stage.C * block_ * lanes_, stage.after.a, stage.y, stage.y);
   }
+}
+
+/// After forward: dz from the loss, then dW = dz^T x and dx = dz W from the last stage to the first.
+template <class T>
+void ModelBatch<T>::loss_and_backward(int64_t S, T scale, bool add) {
+  const Kernels<T>& k = kernels<T>();
   T *dz = gradients_[0], *dx = gradients_[1];
   loss_.kernel({S, stages_.back().C, block_}, scale, stages_.back().y, y_, dz, step_loss_.data(), right_.data());
   for (std::size_t i = stages_.size(); i-- > 0;) {
@@ -172,10 +168,10 @@ void ModelBatch<T>::forward_and_backward(int64_t S, T scale, bool add) {
         is_relu(stage) && i + 1 < stages_.size();  // the dx product of the stage after it has applied ReLU's derivative
     if (stage.after && !gated) stage.after.backward(stage.C * block_ * lanes_, stage.after.a, stage.y, dz, dz);
     k.model_batch.product({stage.C, stage.columns, S, block_, 1, block_, 1, stage.columns, 1, add, false}, dz, stage.x,
-                          nullptr, weights(g_, stage));
+                          nullptr, g_ + stage.first * lanes_);
     if (i == 0) break;
     k.model_batch.product({S, stage.K, stage.C, 1, block_, 1, stage.columns, 1, block_, false, false}, dz,
-                          weights(w_, stage), is_relu(stages_[i - 1]) ? stage.x : nullptr, dx);
+                          w_ + stage.first * lanes_, is_relu(stages_[i - 1]) ? stage.x : nullptr, dx);
     std::swap(dz, dx);
   }
 }
@@ -183,13 +179,13 @@ void ModelBatch<T>::forward_and_backward(int64_t S, T scale, bool add) {
 template <class T>
 void ModelBatch<T>::run_step() {
   const int64_t first = step_ * batch_, count = std::min(batch_, N_ - first);
-  const double terms = static_cast<double>(count * (loss_.labels ? 1 : stages_.back().C));
-  const double scale = loss_.mean ? 1.0 / terms : 1.0;
+  const double scale = loss_.mean ? 1.0 / static_cast<double>(count * terms()) : 1.0;
   for (auto* sums : {&step_loss_, &penalty_, &right_}) std::fill(sums->begin(), sums->end(), 0.0);
   for (int64_t done = 0; done < count; done += block_) {
     const int64_t S = std::min(block_, count - done);
-    gather(first + done, S);
-    forward_and_backward(S, static_cast<T>(scale), done > 0);
+    gather({x_, data_.y, shuffled_ ? order_.data() : nullptr}, first + done, S);
+    forward(S);
+    loss_and_backward(S, static_cast<T>(scale), done > 0);
   }
   update();
   count_step(count, scale);
@@ -211,17 +207,15 @@ void ModelBatch<T>::update() {
 /// is dropped.
 template <class T>
 void ModelBatch<T>::count_step(int64_t count, double scale) {
-  const bool classes = of_lane(0).loss.link() != Link::identity;
-  const int64_t scored = loss_.labels ? count : count * stages_.back().C;
   for (std::size_t i = 0; i < cursors_.size(); ++i) {
     const double loss = step_loss_[i] * scale + penalty_[i];
     if (!std::isfinite(loss)) nonfinite_[i] = true;
     Cursor& cursor = cursors_[i];
     cursor.loss_sum += loss * static_cast<double>(count);
     cursor.seen += count;
-    if (accuracy_ && classes && !nonfinite_[i]) {
+    if (accuracy_ && !nonfinite_[i]) {
       cursor.score.correct += static_cast<int64_t>(right_[i]);
-      cursor.score.counted += scored;
+      cursor.score.counted += count * terms();
     }
     FitResult& result = results_[i];
     for (Trace* trace : {&result.losses, &result.rates}) trace->make_room(1);
@@ -258,21 +252,18 @@ void ModelBatch<T>::end_epoch(double seconds) {
 
 /// Parameters, optimizer state, history and cursor go to the trainer.
 template <class T>
-void ModelBatch<T>::hand_over(int64_t model, const std::optional<Dataset<T>>& validation,
-                              const RequestedMetrics<T>& requested) {
-  Trainer<T>& trainer = *trainers_[model_of(model)];
-  const TrainerView<T> view = trainer.view();
+void ModelBatch<T>::hand_over(int64_t model, const RequestedMetrics<T>& requested) {
+  const TrainerView<T> view = of_lane(model);
   FitResult& result = results_[static_cast<std::size_t>(model)];
   unpack(model);
   view.model.zero_grad();
   view.optimizer.set_t(steps_);
   view.optimizer.set_epoch(epoch_);
   view.state = {epoch_, cursors_[static_cast<std::size_t>(model)], 0};
-  view.state.cursor.step = view.state.cursor.seen > 0 ? step_ : 0;
-  if (!result.epochs.empty() && !result.interrupted) {
-    EpochRecord& record = result.epochs.back();
-    if (!requested.metrics.empty()) record.train.metrics = trainer.evaluate(data_, {false, requested.metrics}).metrics;
-    if (validation) record.validation = trainer.evaluate(*validation, requested);
+  const bool within_epoch = view.state.cursor.seen > 0;
+  view.state.cursor.step = within_epoch ? step_ : 0;
+  if (!result.epochs.empty() && !result.interrupted && !within_epoch) {
+    measure_alone(model, requested);
   }
   result.steps = steps_;
   view.result = std::move(result);
@@ -282,7 +273,7 @@ template <class T>
 void ModelBatch<T>::start(const RequestedMetrics<T>& requested) {
   const auto models = static_cast<std::size_t>(models_);
   order_.resize(static_cast<std::size_t>(shuffled_ ? models_ * N_ : 0));
-  accuracy_ = requested.accuracy;
+  accuracy_ = requested.accuracy && of_lane(0).loss.link() != Link::identity;
   nonfinite_.assign(models, false);
   results_.assign(models, FitResult());
   cursors_.assign(models, Cursor{});
@@ -290,26 +281,28 @@ void ModelBatch<T>::start(const RequestedMetrics<T>& requested) {
 }
 
 template <class T>
-void ModelBatch<T>::finish(const std::optional<Dataset<T>>& validation, const RequestedMetrics<T>& requested,
-                           bool interrupted) {
+void ModelBatch<T>::finish(const RequestedMetrics<T>& requested, bool interrupted) {
   const auto lanes = static_cast<std::size_t>(lanes_);
   for (std::size_t i = 0; i < results_.size(); ++i) {
     for (std::size_t r = 0; r < elements_.size(); ++r) {
       if (!std::isfinite(w_[r * lanes + i])) nonfinite_[i] = true;
     }
     results_[i].interrupted = interrupted;
-    if (!nonfinite_[i]) hand_over(static_cast<int64_t>(i), validation, requested);
+    if (!nonfinite_[i]) hand_over(static_cast<int64_t>(i), requested);
   }
 }
 
 template <class T>
-std::vector<bool> ModelBatch<T>::fit(const std::optional<Dataset<T>>& validation, const FitLength& length,
+std::vector<bool> ModelBatch<T>::fit(const std::optional<Dataset<T>>& validation,
+                                     const std::optional<Dataset<T>>& test, const FitLength& length,
                                      const RequestedMetrics<T>& requested, Observer& observer) {
   const auto begin = Clock::now();
   const int64_t per_epoch = of_lane(0).options.steps_per_epoch(N_);
   const int64_t last = length.steps < 0 ? length.epochs : (length.steps + per_epoch - 1) / per_epoch;
   int64_t left = length.steps < 0 ? INT64_MAX : length.steps;
   start(requested);
+  hold_out(validation, &EpochRecord::validation);
+  hold_out(test, &EpochRecord::test);
   bool stop = false;
   Ticker ticker;
   while (epoch_ < last && !stop) {
@@ -324,8 +317,9 @@ std::vector<bool> ModelBatch<T>::fit(const std::optional<Dataset<T>>& validation
     if (step_ < per_epoch) break;
     end_epoch(seconds);
     if (std::find(nonfinite_.begin(), nonfinite_.end(), false) == nonfinite_.end()) break;
+    if (epoch_ < last && left > 0) measure(requested);  // after the last epoch hand_over does
   }
-  finish(validation, requested, stop);
+  finish(requested, stop);
   const double seconds = seconds_since(begin) / static_cast<double>(models_);
   for (Trainer<T>* trainer : trainers_) trainer->view().result.seconds = seconds;
   return nonfinite_;
