@@ -26,13 +26,27 @@ std::string position(int64_t flat, const Shape& shape) {
   return "[" + text + "]";
 }
 
+/// Of a DataFrame, the name of a column, for an error: ", column 'age'".
+std::string column_name(const py::handle& given, int64_t column) {
+  if (!py::hasattr(given, "columns")) return "";
+  try {
+    return ", column " + py::repr(given.attr("columns")[py::int_(column)]).cast<std::string>();
+  } catch (const py::error_already_set&) {
+    return "";
+  }
+}
+
+/// `given`: what the user gave, whose columns may have names.
 template <class T>
-void require_finite(View<const T> view, const std::string& where, const std::string& argument) {
+void require_finite(View<const T> view, const std::string& where, const std::string& argument,
+                    const py::handle& given, const char* hint = "") {
   if (kernels<T>().reduce.all_finite(view.size(), view.data)) return;
   const T* bad = std::find_if(view.data, view.data + view.size(), [](T v) { return !std::isfinite(v); });
+  const int64_t at = bad - view.data;
+  const std::string column = view.shape.rank() == 2 ? column_name(given, at % view.shape[1]) : "";
   throw ConfigError(expected(where, argument, std::string("finite ") + dtype_name<T>() + " numbers",
-                             to_string(Value(static_cast<double>(*bad))) + " at " +
-                                 position(bad - view.data, view.shape)));
+                             to_string(Value(static_cast<double>(*bad))) + " at " + position(at, view.shape) + column,
+                             hint));
 }
 
 }  // namespace
@@ -127,19 +141,45 @@ py::array_t<T> convert(const py::array& array) {
 }
 
 template <class T>
-Input<T> values_of(const py::handle& given, const std::string& where, const std::string& argument, bool finite) {
-  const py::array array = real_array(given, where, argument);
-  const Shape shape = shape_of(array);
-  const py::array_t<T> converted =
-      is_plain<T>(array) ? py::reinterpret_borrow<py::array_t<T>>(array) : convert<T>(array);
-  const View<const T> view{converted.data(), shape};
-  if (finite) require_finite(view, where, argument);
-  return {converted, view};
+py::array_t<T> contiguous(const py::array& array) {
+  return is_plain<T>(array) ? py::reinterpret_borrow<py::array_t<T>>(array) : convert<T>(array);
 }
 
 template <class T>
+Input<T> values_of(const py::handle& given, const std::string& where, const std::string& argument, bool finite) {
+  const py::array array = real_array(given, where, argument);
+  const Shape shape = shape_of(array);
+  const py::array_t<T> converted = contiguous<T>(array);
+  const View<const T> view{converted.data(), shape};
+  if (finite) require_finite(view, where, argument, given);
+  return {converted, view};
+}
+
+/// Numbers that T may not hold, normalised for the model: a block of rows at a time, so that there is no copy in double.
+template <class T>
+py::array_t<T> normalized_exactly(const Normalization<T>& norm, const py::array& array, const Shape& shape) {
+  static constexpr int64_t kBlock = 1 << 18;
+  py::array_t<T> out(extents_of(shape));
+  if (is_plain<double>(array)) {
+    normalize_exactly(norm, shape.size(), static_cast<const double*>(array.data()), out.mutable_data());
+    return out;
+  }
+  const int64_t D = shape.row_size(), rows = std::max<int64_t>(1, kBlock / std::max<int64_t>(1, D));
+  const WithoutWarnings quiet;
+  for (int64_t first = 0; first < shape[0]; first += rows) {
+    const py::slice block(first, std::min(first + rows, shape[0]), 1);
+    const auto doubles = plain<double, py::array::forcecast>(py::array(array[block]));
+    normalize_exactly(norm, doubles.size(), doubles.data(), out.mutable_data() + first * D);
+  }
+  return out;
+}
+
+/// Does a float model normalise such numbers in double? All but float32 and bytes.
+bool needs_double(const py::array& array) { return array.dtype().kind() != 'f' || array.itemsize() != 4; }
+
+template <class T>
 SamplesInput<T> samples_of(const Model<T>& model, const py::handle& given, const std::string& where,
-                           const std::string& argument, bool finite) {
+                           const std::string& argument, bool finite, const char* hint, bool moved) {
   const py::array array = real_array(given, where, argument);
   const Shape shape = shape_of(array);
   if (shape.rank() < 2) {
@@ -152,10 +192,19 @@ SamplesInput<T> samples_of(const Model<T>& model, const py::handle& given, const
                                  "Sequential(…, input=nc.Normalize.from_data(X, \"scale\"))"));
     }
     const auto bytes = plain<uint8_t>(array);
-    return {bytes, {nullptr, bytes.data(), shape}};
+    return {bytes, {nullptr, bytes.data(), nullptr, shape}};
   }
-  const Input<T> values = values_of<T>(array, where, argument, finite);
-  return {values.array, {values.view.data, nullptr, shape}};
+  const auto& norm = model.input();
+  const bool exactly = std::is_same_v<T, float> && norm && needs_double(array) &&
+                       (norm->step() == 0 || static_cast<int64_t>(norm->mean.size()) == shape.row_size());
+  if (exactly && moved) {
+    const auto doubles = contiguous<double>(array);
+    if (finite) require_finite<double>({doubles.data(), shape}, where, argument, given, hint);
+    return {doubles, {nullptr, nullptr, doubles.data(), shape}};
+  }
+  const py::array_t<T> values = exactly ? normalized_exactly(*norm, array, shape) : contiguous<T>(array);
+  if (finite) require_finite<T>({values.data(), shape}, where, argument, given, hint);
+  return {values, {values.data(), nullptr, nullptr, shape, exactly}};
 }
 
 template <class T>
@@ -195,7 +244,7 @@ py::array_t<T> view_out(T* data, const Shape& shape, const py::object& owner) {
 #define NNCORE_INSTANTIATE(T)                                                                                   \
   template Input<T> values_of(const py::handle&, const std::string&, const std::string&, bool);                 \
   template SamplesInput<T> samples_of(const Model<T>&, const py::handle&, const std::string&,                   \
-                                      const std::string&, bool);                                                \
+                                      const std::string&, bool, const char*, bool);                             \
   template TargetInput<T> target_of(const Loss<T>&, const py::handle&, const std::string&, bool);               \
   template py::array_t<T> new_array(const Shape&);                                                              \
   template py::array_t<T> copy_out(View<const T>);                                                              \

@@ -31,7 +31,8 @@ bool holds_integers(const py::array& array);
 /// Real numbers as contiguous T. With `finite`, throws ConfigError at the first NaN or infinity.
 template <class T>
 Input<T> values_of(const py::handle& given, const std::string& where, const std::string& argument, bool finite = false);
-/// Samples (N, …) for a model; bytes stay bytes when the model normalises them.
+/// Samples (N, …) for a model; bytes stay bytes when the model normalises them. Numbers that T may not hold are
+/// normalised here, or stay doubles when they are images that are `moved` first.
 template <class T>
 struct SamplesInput {
   py::array array;
@@ -39,7 +40,7 @@ struct SamplesInput {
 };
 template <class T>
 SamplesInput<T> samples_of(const Model<T>& model, const py::handle& given, const std::string& where,
-                           const std::string& argument, bool finite);
+                           const std::string& argument, bool finite, const char* hint = "", bool moved = false);
 /// Labels where the loss takes labels and is given integers, else values.
 template <class T>
 struct TargetInput {

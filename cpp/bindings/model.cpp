@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <tuple>
 
@@ -28,8 +29,13 @@ std::optional<Normalization<T>> to_normalization(const py::object& given) {
   Normalization<T> out;
   const std::size_t n = std::max(mean.size(), std.size());
   for (std::size_t i = 0; i < n; ++i) {
-    out.mean.push_back(static_cast<T>(mean[mean.size() == 1 ? 0 : i]));
-    out.inverse_std.push_back(static_cast<T>(1.0 / std[std.size() == 1 ? 0 : i]));
+    out.exact_mean.push_back(mean[mean.size() == 1 ? 0 : i]);
+    out.exact_inverse_std.push_back(1.0 / std[std.size() == 1 ? 0 : i]);
+    out.mean.push_back(static_cast<T>(out.exact_mean.back()));
+    out.inverse_std.push_back(static_cast<T>(out.exact_inverse_std.back()));
+    const double lost = std::fabs(out.exact_mean.back() - static_cast<double>(out.mean.back()));
+    const double factor = out.exact_inverse_std.back();  // 1: bytes less their mean are as large as before
+    out.exact_alone.push_back(!(lost * factor < (factor == 1.0 ? 1e-5 : 2.5e-7)));
   }
   return out;
 }
@@ -101,12 +107,12 @@ constexpr Operation kZeroGrad{"Sequential.zero_grad", "Graph.zero_grad"};
 constexpr Operation kInitialize{"Sequential.initialize", "Graph.initialize"};
 
 template <class T>
-py::array_t<T> infer(Model<T>& model, View<const T> x) {
+py::array_t<T> infer(Model<T>& model, View<const T> x, bool is_normalized) {
   auto y = new_array<T>(model.build_for(x).back().with_batch(x.batch()));
   T* to = y.mutable_data();
   {
     const WithoutGil unlocked;
-    model.infer(x, to);
+    model.infer(x, to, is_normalized);
   }
   return y;
 }
@@ -117,11 +123,11 @@ py::array_t<T> forward(Model<T>& model, const py::object& given, bool training, 
   const auto x = samples_of<T>(model, given, where, "x", false);
   const auto values = values_of<T>(x.array, where, "x");
   const typename Model<T>::AccessGuard guard(model, kForward(model), training ? Access::write : Access::read);
-  if (!training) return infer(model, values.view);
+  if (!training) return infer(model, values.view, x.samples.is_normalized);
   View<const T> y;
   {
     const WithoutGil unlocked;
-    y = model.forward(values.view, {true, true, seed, 0, step});
+    y = model.forward(values.view, {true, true, seed, 0, step}, x.samples.is_normalized);
   }
   return copy_out(y);
 }
@@ -144,7 +150,7 @@ py::dict activations(Model<T>& model, const py::object& given) {
   const auto x = samples_of<T>(model, given, where, "x", false);
   const auto values = values_of<T>(x.array, where, "x");
   const typename Model<T>::AccessGuard guard(model, kActivations(model), Access::read);
-  model.forward(values.view, {});
+  model.forward(values.view, {}, x.samples.is_normalized);
   py::dict out;
   for (std::size_t p = 0; p < model.places().size(); ++p) {
     out[model.places()[p].name.c_str()] = copy_out(model.value(model.value_of(p)));

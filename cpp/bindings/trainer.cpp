@@ -207,7 +207,7 @@ class TrainerBinding {
   /// caller has its AccessGuard.
   Checked check(const py::object& X, const py::object& y, const std::string& where,
                 const RequestedMetrics<T>& requested) {
-    const auto x = samples_of<T>(*model_, X, where, "X", options_.gradient.check_finite);
+    const auto x = samples_of<T>(*model_, X, where, "X", options_.gradient.check_finite, "", augmented_);
     const auto target = target_of<T>(trainer_.loss(), y, where, options_.gradient.check_finite);
     const int64_t N = x.samples.shape[0];
     if (N == 0) throw ShapeError(expected(where, "X", "at least one sample", x.samples.shape.str()));

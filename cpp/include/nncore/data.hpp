@@ -11,12 +11,14 @@
 
 namespace nncore {
 
-/// N samples: numbers of the model's type, or bytes that its Normalize turns into numbers.
+/// N samples: numbers of the model's type, or bytes or doubles that its Normalize turns into such; one pointer is set.
 template <class T>
 struct Samples {
   const T* values = nullptr;
   const uint8_t* bytes = nullptr;
-  Shape shape;  ///< (N, …)
+  const double* doubles = nullptr;
+  Shape shape;                 ///< (N, …)
+  bool is_normalized = false;  ///< the values are what the first layer gets
 };
 
 template <class T>
@@ -40,6 +42,11 @@ struct Augmentation {
   explicit operator bool() const { return crop_padding > 0 || flip; }
 };
 
+/// n numbers of whole samples, normalised in double and rounded then: float would lose the digits in which times in
+/// seconds differ. A number that T holds gets the same bits as from the kernel, in whatever type it comes.
+template <class T>
+void normalize_exactly(const Normalization<T>& norm, int64_t n, const double* x, T* y);
+
 /// Gathers samples for the model, normalised and contiguous; samples that are so already are not copied.
 template <class T>
 class SampleBatch {
@@ -56,6 +63,7 @@ class SampleBatch {
 
   Buffer<T> values_, moved_;
   Buffer<uint8_t> moved_bytes_;
+  Buffer<double> moved_doubles_;
 };
 
 template <class T>

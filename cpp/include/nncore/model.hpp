@@ -60,6 +60,8 @@ struct LayerHandle {
 template <class T>
 struct Normalization {
   std::vector<T> mean, inverse_std;
+  std::vector<double> exact_mean, exact_inverse_std;  ///< for numbers that T does not hold
+  std::vector<char> exact_alone;  ///< of a feature: its mean is too far from 0 to be a T, beside its deviation
   int64_t step() const { return mean.size() > 1 ? 1 : 0; }
 };
 
@@ -144,10 +146,10 @@ class Model {
   }
 
   /// Outputs for x (N, …). The view is valid until the next call. With pass.training, backward may follow.
-  View<const T> forward(View<const T> x, const Pass& pass);
+  View<const T> forward(View<const T> x, const Pass& pass, bool is_normalized = false);
   /// Outputs for x (N, …) in inference, into y: in pieces, so that the layers' memory does not grow with N, unless a
   /// layer has to see all of x at once.
-  void infer(View<const T> x, T* y);
+  void infer(View<const T> x, T* y, bool is_normalized = false);
   /// How many samples of this shape, of N, inference takes at once: the micro-batch.
   int64_t micro_batch(const Shape& sample, int64_t N);
   /// Outputs in inference for so many samples that have been normalised already. The view is valid until the next call.

@@ -15,11 +15,11 @@ const std::vector<Shape>& Model<T>::build_for(View<const T> x) {
 }
 
 template <class T>
-View<const T> Model<T>::forward(View<const T> x, const Pass& pass) {
+View<const T> Model<T>::forward(View<const T> x, const Pass& pass, bool is_normalized) {
   build_for(x);
   if (pass.training) check_training(x.batch());
   can_backward_ = false;
-  if (input_) return forward_normalized(normalized(x), pass);
+  if (input_ && !is_normalized) return forward_normalized(normalized(x), pass);
   if (!pass.training) return forward_normalized(x, pass);
   T* own = normalized_.reserve(x.size());
   std::copy_n(x.data, x.size(), own);
@@ -55,13 +55,14 @@ View<const T> Model<T>::infer_normalized(View<const T> x) {
 }
 
 template <class T>
-void Model<T>::infer(View<const T> x, T* y) {
+void Model<T>::infer(View<const T> x, T* y, bool is_normalized) {
   const Shape sample = x.shape.sample();
   const int64_t N = x.batch(), size = micro_batch(sample, N);
   forget();
   for (int64_t first = 0; first < N; first += size) {
     const Shape shape = sample.with_batch(std::min(size, N - first));
-    const View<const T> z = infer_normalized(normalized({x.data + first * sample.size(), shape}));
+    const View<const T> piece{x.data + first * sample.size(), shape};
+    const View<const T> z = infer_normalized(is_normalized ? piece : normalized(piece));
     y = std::copy_n(z.data, z.size(), y);
   }
 }
@@ -99,16 +100,16 @@ View<const T> Model<T>::value(std::size_t i) const {
   return layerwise_->value(i);
 }
 
-template View<const float> Model<float>::forward(View<const float>, const Pass&);
-template View<const double> Model<double>::forward(View<const double>, const Pass&);
+template View<const float> Model<float>::forward(View<const float>, const Pass&, bool);
+template View<const double> Model<double>::forward(View<const double>, const Pass&, bool);
 template const std::vector<Shape>& Model<float>::build_for(View<const float>);
 template const std::vector<Shape>& Model<double>::build_for(View<const double>);
 template int64_t Model<float>::micro_batch(const Shape&, int64_t);
 template int64_t Model<double>::micro_batch(const Shape&, int64_t);
 template View<const float> Model<float>::infer_normalized(View<const float>);
 template View<const double> Model<double>::infer_normalized(View<const double>);
-template void Model<float>::infer(View<const float>, float*);
-template void Model<double>::infer(View<const double>, double*);
+template void Model<float>::infer(View<const float>, float*, bool);
+template void Model<double>::infer(View<const double>, double*, bool);
 template View<const float> Model<float>::forward_normalized(View<const float>, const Pass&);
 template View<const double> Model<double>::forward_normalized(View<const double>, const Pass&);
 template View<float> Model<float>::backward(View<const float>,

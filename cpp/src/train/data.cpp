@@ -1,6 +1,7 @@
 #include "nncore/data.hpp"
 
 #include <algorithm>
+#include <vector>
 
 #include "kernels/reduce/reduce.hpp"
 #include "train/augment.hpp"
@@ -29,15 +30,18 @@ template <class T>
 const T* SampleBatch<T>::gather(const Model<T>& model, const Samples<T>& x, const BatchIndices& indices) {
   const int64_t D = x.shape.row_size();
   const auto& norm = model.input();
-  if (!norm && indices.order == nullptr) return x.values + indices.first * D;
+  const bool ready = !norm || x.is_normalized;
+  if (ready && indices.order == nullptr) return x.values + indices.first * D;
   T* to = values_.reserve(indices.count * D);
-  if (!norm) {
+  if (ready) {
     copy_samples(x.values, D, indices, to);
     return to;
   }
   for (int64_t i = 0; i < indices.count; ++i) {
     if (x.bytes != nullptr) {  // bytes never reach a model without Normalize
       normalize(*norm, D, x.bytes + indices[i] * D, to + i * D);
+    } else if (x.doubles != nullptr) {
+      normalize_exactly(*norm, D, x.doubles + indices[i] * D, to + i * D);
     } else {
       normalize(*norm, D, x.values + indices[i] * D, to + i * D);
     }
@@ -53,17 +57,41 @@ const T* SampleBatch<T>::gather_moved(const Model<T>& model, const Samples<T>& x
   T* to = values_.reserve(indices.count * D);
   T* image = moved_.reserve(D);
   uint8_t* bytes = moved_bytes_.reserve(x.bytes != nullptr ? D : 0);
+  double* doubles = moved_doubles_.reserve(x.doubles != nullptr ? D : 0);
   for (int64_t i = 0; i < indices.count; ++i) {
     const Move move = move_of(augmentation, stream, i);
     if (x.bytes != nullptr) {
       move_image(move, C, H, W, x.bytes + indices[i] * D, bytes);
       normalize(*norm, D, bytes, to + i * D);
+    } else if (x.doubles != nullptr) {
+      move_image(move, C, H, W, x.doubles + indices[i] * D, doubles);
+      normalize_exactly(*norm, D, doubles, to + i * D);
     } else {
       move_image(move, C, H, W, x.values + indices[i] * D, norm ? image : to + i * D);
       if (norm) normalize(*norm, D, image, to + i * D);
     }
   }
   return to;
+}
+
+template <class T>
+void normalize_exactly(const Normalization<T>& norm, int64_t n, const double* x, T* y) {
+  const std::vector<double>&mean = norm.exact_mean, &factor = norm.exact_inverse_std;
+  const auto one = [&](double given, std::size_t at) {
+    const T held = static_cast<T>(given);
+    if (static_cast<double>(held) == given && !norm.exact_alone[at]) return (held - norm.mean[at]) * norm.inverse_std[at];
+    return static_cast<T>((given - mean[at]) * factor[at]);
+  };
+  const std::size_t D = mean.size();
+  if (D == 1) {
+    for (int64_t i = 0; i < n; ++i) y[i] = one(x[i], 0);
+    return;
+  }
+  for (int64_t first = 0; first < n; first += static_cast<int64_t>(D)) {
+    for (std::size_t at = 0; at < D; ++at) {
+      y[first + static_cast<int64_t>(at)] = one(x[first + static_cast<int64_t>(at)], at);
+    }
+  }
 }
 
 template <class T>
@@ -90,6 +118,8 @@ Target<T> TargetBatch<T>::gather(const Target<T>& y, const BatchIndices& indices
   return batch;
 }
 
+template void normalize_exactly(const Normalization<float>&, int64_t, const double*, float*);
+template void normalize_exactly(const Normalization<double>&, int64_t, const double*, double*);
 template class SampleBatch<float>;
 template class SampleBatch<double>;
 template class TargetBatch<float>;

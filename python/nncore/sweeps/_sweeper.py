@@ -84,7 +84,7 @@ class Sweeper:
             **({"on_nonfinite": "raise"} if stops else {}),  # a diverged run is a row of the table, not a warning
             **({"num_threads": 1} if self._one_thread else {}),
         )
-        self.task.convert(trainer.model.dtype)
+        self.task.convert(trainer.model)
         return trainer
 
     def _failed(self, error: Exception, where: str, start: float) -> Outcome:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nncore._support.checks import as_list, integer, number, pair, real_array
 from nncore.errors import ConfigError, ShapeError
+from nncore.nn._model import Model
 from nncore.sweeps._grid import digest
 from nncore.sweeps._identity import Identity
 from nncore.sweeps._outcome import BEST
@@ -21,25 +22,33 @@ Data = tuple[Any, Any]
 
 
 class Pair:
-    """Samples and targets, converted once for each dtype of the models."""
+    """Samples and targets, converted once for each dtype of the models, and apart for those that normalise."""
 
     def __init__(self, where: str, X: Any, y: Any) -> None:
         for name, array in (("X", X), ("y", y)):
             if hasattr(array, "mask"):
                 raise ShapeError(f"[sweep] {where}{name}: expected an array of real numbers, got a masked array")
         self.arrays = real_array("sweep", f"{where}X", X), real_array("sweep", f"{where}y", y)
-        self.ready: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
+        self._ready: dict[tuple[str, bool], tuple[NDArray[Any], NDArray[Any]]] = {}
 
-    def convert(self, dtype: str) -> None:
-        """Makes arrays that the core uses without a copy: bytes stay bytes, labels become int64."""
-        if dtype in self.ready:
-            return
+    def ready(self, model: Model) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Arrays for a model, that the core uses without a copy: bytes stay bytes, labels become int64.
+
+        Samples that the model normalises are not rounded to its dtype before.
+        """
+        normalised = model.input is not None
+        key = model.dtype, normalised
+        if key not in self._ready:
+            self._ready[key] = self._converted(model.dtype, normalised)
+        return self._ready[key]
+
+    def _converted(self, dtype: str, normalised: bool) -> tuple[NDArray[Any], NDArray[Any]]:
         X, y = self.arrays
-        samples = X.dtype if X.dtype == np.uint8 else np.dtype(dtype)
+        samples = X.dtype if X.dtype == np.uint8 or normalised else np.dtype(dtype)
         labels = y.dtype.kind in "bi" or (y.dtype.kind == "u" and y.dtype.itemsize < 8)
         targets = np.dtype(np.int64) if labels else y.dtype if y.dtype.kind == "u" else np.dtype(dtype)
         with np.errstate(over="ignore"):  # fit raises for infinite numbers
-            self.ready[dtype] = np.asarray(X, samples, order="C"), np.asarray(y, targets, order="C")
+            return np.asarray(X, samples, order="C"), np.asarray(y, targets, order="C")
 
 
 class RunData(NamedTuple):
@@ -116,17 +125,16 @@ class SweepTask(NamedTuple):
         total = len(samples) if samples.ndim else 0
         return total - round(self.split * total)
 
-    def convert(self, dtype: str) -> None:
-        """Makes the arrays for models of this dtype."""
+    def convert(self, model: Model) -> None:
+        """Makes the arrays for models of this kind."""
         for arrays in (self.train, self.validation, self.test):
             if arrays is not None:
-                arrays.convert(dtype)
+                arrays.ready(model)
 
     def data(self, trainer: Trainer) -> RunData:
         """The converted arrays for a run. Those of a split are copies."""
-        dtype = trainer.model.dtype
-        X, y = self.train.ready[dtype]
-        validation, test = (None if one is None else one.ready[dtype] for one in (self.validation, self.test))
+        X, y = self.train.ready(trainer.model)
+        validation, test = (None if one is None else one.ready(trainer.model) for one in (self.validation, self.test))
         held = held_mask("sweep", *self.train.arrays, self.split, trainer.options["seed"])
         if held is not None:
             (X, y), validation = (X[~held], y[~held]), (X[held], y[held])

@@ -97,7 +97,8 @@ class Trainer(TrainerState):
             Evaluated after each whole epoch.
         validation_split : float in [0, 1), default 0
             Holds this share of X and y out as validation_data: at random by the trainer's seed, integer labels (N,)
-            class by class, the same samples in every fit on as many.
+            class by class, the same samples in every fit on as many. Both parts are copies in memory: for large or
+            memory-mapped data give validation_data.
         metrics : names and functions, default ("accuracy",)
             Columns beside the loss: "accuracy" (where the loss has classes), "top5" (label among the five largest
             outputs), "mse", "mae", "r2" (raw outputs against the targets), or f(y_true, outputs) -> number, which goes

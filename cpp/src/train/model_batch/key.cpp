@@ -47,11 +47,9 @@ std::string net_key(Model<T>& model) {
 template <class T>
 std::string input_key(const Model<T>& model) {
   if (!model.input()) return "";
-  const auto list = [](const std::vector<T>& numbers) {
-    return to_string(Value(std::vector<double>(numbers.begin(), numbers.end())));
-  };
+  const auto list = [](const std::vector<double>& numbers) { return to_string(Value(numbers)); };
   std::string text = "Normalize ";
-  return text.append(list(model.input()->mean)).append(list(model.input()->inverse_std)).append("; ");
+  return text.append(list(model.input()->exact_mean)).append(list(model.input()->exact_inverse_std)).append("; ");
 }
 
 /// All arguments but those that every lane has for itself.
