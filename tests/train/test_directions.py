@@ -12,7 +12,6 @@ UNKNOWN = ["specificity", "accuracy_top1", "my_f1", "auc2", "lossy", "spread"]
 
 def by_early_stopping(name, values, mode):
     stop = nc.EarlyStopping(name, mode=mode)
-    stop.on_fit_begin(None)
     for epoch, value in enumerate(values, 1):
         stop.on_epoch_end({"epoch": epoch, name: value})
     return stop.best
@@ -20,7 +19,7 @@ def by_early_stopping(name, values, mode):
 
 def by_model_checkpoint(name, values, mode):
     class Trainer:  # stands for the trainer and for its model
-        saves = 0
+        saves = epoch = 0
 
         @property
         def model(self):
@@ -40,7 +39,7 @@ def by_model_checkpoint(name, values, mode):
 
 def by_sweep_table(name, values, mode):
     rows = [{"lr": i, "seed": 0, name: v, "seconds": 0.1, "status": "ok"} for i, v in enumerate(values)]
-    return nc.SweepTable(rows).best(name, mode)[name]
+    return nc.SweepTable(rows).best(name, mode=mode)[name]
 
 
 def by_plateau(name, values, mode):
