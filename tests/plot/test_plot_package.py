@@ -9,7 +9,7 @@ import pytest
 import nncore as nc
 from support.plot_calls import CALLS
 
-PICTURES = ("images", "filters", "misclassified")
+PICTURES = ("images", "filters", "misclassified", "network")
 every_function = pytest.mark.parametrize("name", CALLS)
 
 
@@ -42,8 +42,8 @@ def test_what_is_not_axes_is_refused(name, ax):
 
 @every_function
 def test_the_top_and_right_edges_are_open(name):
-    spines = CALLS[name]().ax_.spines
-    seen = [side for side in spines if spines[side].get_visible()]
+    ax = CALLS[name]().ax_
+    seen = [side for side in ax.spines if ax.spines[side].get_visible() and ax.axison]
     assert seen == ([] if name in PICTURES else ["left", "bottom"])
 
 
@@ -79,5 +79,6 @@ def test_names():
         "Images",
         "Misclassified",
     )
-    kinds += ("Activations", "Histograms", "Rates", "Statistics", "Sweep")
+    kinds += ("Activations", "Histograms", "Rates", "Statistics", "Sweep", "Network", "LossSurface", "Roc")
+    kinds += ("Regression", "RegressionSurface", "Prediction", "Residuals")
     assert set(nc.plot.__all__) == {f"{kind}Display" for kind in kinds} | {"BoundaryAnimation"} | set(CALLS)

@@ -37,15 +37,16 @@ def class_texts(where: str, names: Any, classes: NDArray[Any], *, argument: str 
     )
 
 
-def feature_texts(where: str, names: Any, X: Any, count: int) -> list[str] | None:
-    """The names of `count` features: those given, else the columns of a DataFrame; None if there are neither."""
+def feature_texts(where: str, names: Any, X: Any, count: int, *, argument: str = "feature_names") -> list[str] | None:
+    """The names of `count` columns: those given, else those of a DataFrame or Series; None if there are neither."""
     if names is None:
         columns = getattr(X, "columns", None)
-        row = None if columns is None else _row(columns)
+        name = getattr(X, "name", None)
+        row = [name] if columns is None and isinstance(name, str) else None if columns is None else _row(columns)
         return [plain(name) for name in row] if row is not None and len(row) == count else None
     row = [names] if isinstance(names, str) and count == 1 else _row(names)
     if row is None or len(row) != count:
-        raise ConfigError(f"[{where}] feature_names: expected {count} texts, got {checks.describe(names)}")
+        raise ConfigError(f"[{where}] {argument}: expected {count} texts, got {checks.describe(names)}")
     return [plain(name) for name in row]
 
 
@@ -74,6 +75,11 @@ def of_model(model: Any, X: Any) -> Any:
 class _Columns:
     def __init__(self, columns: Any) -> None:
         self.columns = np.asarray(columns)
+
+
+def like(X: Any, grid: NDArray[Any]) -> Any:
+    """Samples `grid` (M, F) as X has them: with the columns of a DataFrame, which estimators ask for."""
+    return type(X)(grid, columns=X.columns) if hasattr(X, "columns") and hasattr(X, "iloc") else grid
 
 
 def turned(texts: list[str]) -> dict[str, Any]:

@@ -314,8 +314,8 @@ def plain(name: str) -> str:
 
 
 def counted(count: int, one: str, several: str = "") -> str:
-    """ "1 epoch", "20 epochs"."""
-    return f"{count} {one if count == 1 else several or one + 's'}"
+    """A number of things in words: 1 epoch, 1,024 epochs."""
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
 
 
 def thinned(x: Floats, y: Floats, max_points: int, *, log_x: bool = False) -> tuple[Floats, Floats]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nncore._support import checks
 from nncore.errors import ConfigError, NumericError, ShapeError, StateError
 from nncore.plot._display import Display
-from nncore.plot._names import class_texts, feature_texts, legend_texts, of_model
+from nncore.plot._names import class_texts, feature_texts, legend_texts, like, of_model
 from nncore.plot._style import Floats, canvas, colour, counted, dot, finish, ink, paper, pen, tidy
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 _WHERE = "plot.decision_boundary"
-_ROWS_AT_ONCE = 16384
+ROWS_AT_ONCE = 16384
 _MARGIN = 0.08  # of the wider of the two ranges, on each side
 
 
@@ -127,9 +127,9 @@ def boundary_on(
     points, labels = _samples(X, y)
     features = feature_texts(_WHERE, feature_names, of_model(model, X), 2)
     resolution = checks.integer(_WHERE, "resolution", resolution, 2, 2000)
-    columns, rows = _window(points, resolution)
+    columns, rows = window(points, resolution)
     grid = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
-    surface = _surface(model, grid, labels, (resolution, resolution))
+    surface = _surface(model, like(X, grid), labels, (resolution, resolution))
     classes = np.union1d(surface.classes, labels)
     names = legend_texts(classes, class_texts(_WHERE, class_names, classes))
     display = _draw(on, surface, columns, rows, points, labels, names)
@@ -152,7 +152,7 @@ def _samples(X: Any, y: Any) -> tuple[Floats, NDArray[np.int64]]:
     return points.astype(np.float64), labels.astype(np.int64)
 
 
-def _window(points: Floats, resolution: int) -> tuple[Floats, Floats]:
+def window(points: Floats, resolution: int) -> tuple[Floats, Floats]:
     """Columns and rows of the grid: the samples' range and a margin."""
     low, high = points.min(axis=0), points.max(axis=0)
     width = high - low
@@ -162,9 +162,9 @@ def _window(points: Floats, resolution: int) -> tuple[Floats, Floats]:
     return columns, rows
 
 
-def _ask(answer: Any, grid: Floats) -> NDArray[Any]:
+def _ask(answer: Any, grid: Any) -> NDArray[Any]:
     """The model's answers at the points of the grid, computed in slices."""
-    parts = [np.atleast_1d(answer(grid[i : i + _ROWS_AT_ONCE])) for i in range(0, len(grid), _ROWS_AT_ONCE)]
+    parts = [np.atleast_1d(answer(grid[i : i + ROWS_AT_ONCE])) for i in range(0, len(grid), ROWS_AT_ONCE)]
     values = np.concatenate(parts)
     if values.ndim not in (1, 2) or len(values) != len(grid):
         got = values.shape
@@ -175,7 +175,7 @@ def _ask(answer: Any, grid: Floats) -> NDArray[Any]:
     return values
 
 
-def _surface(model: Any, grid: Floats, labels: NDArray[np.int64], shape: tuple[int, int]) -> _Surface:
+def _surface(model: Any, grid: Any, labels: NDArray[np.int64], shape: tuple[int, int]) -> _Surface:
     if not hasattr(model, "predict"):
         raise ConfigError(f"[{_WHERE}] model: expected an object with predict, got {checks.describe(model)}")
     known = getattr(model, "classes_", None)
@@ -200,7 +200,7 @@ def _surface(model: Any, grid: Floats, labels: NDArray[np.int64], shape: tuple[i
     return _Surface(classes, _leads((said[:, None] == classes).astype(np.float64), shape))
 
 
-def _score(model: Any, grid: Floats, labels: NDArray[np.int64]) -> Floats | None:
+def _score(model: Any, grid: Any, labels: NDArray[np.int64]) -> Floats | None:
     """One signed number per point, positive for the larger label; None if the model has more outputs, or none."""
     if hasattr(model, "decision_function"):
         score, border = _ask(model.decision_function, grid), 0.0

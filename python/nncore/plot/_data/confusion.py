@@ -96,7 +96,7 @@ def confusion_matrix(
         truth = labels_for(_WHERE, "y", y)
         samples = checks.real_array(_WHERE, "X", X)
         labels_for(_WHERE, "y", truth, len(samples) if samples.ndim else None)
-        said = predicted(_WHERE, model, samples)
+        said = predicted(_WHERE, model, X if hasattr(X, "columns") else samples)
     classes = np.union1d(truth, said)
     if len(classes) > _MAX_CLASSES:
         raise ConfigError(f"[{_WHERE}] y: expected at most {_MAX_CLASSES} classes, got {len(classes)}")
