@@ -49,7 +49,41 @@ void require_finite(View<const T> view, const std::string& where, const std::str
                              hint));
 }
 
+/// The start of what NumPy says of an object that it makes no array of; "" if it makes one, or says nothing.
+std::string refusal_of_numpy(const py::handle& given) {
+  try {
+    py::module_::import("numpy").attr("asarray")(given);
+    return "";
+  } catch (const py::error_already_set& error) {
+    const auto text = py::str(error.value()).cast<std::string>();
+    return text.substr(0, std::min<std::size_t>(text.find('\n'), 200));
+  }
+}
+
+/// The call that makes an array of a tensor of PyTorch that NumPy refuses; "" if it is none.
+std::string conversion_of(const py::handle& tensor) {
+  const auto type = py::str(py::getattr(tensor, "dtype", py::str(""))).cast<std::string>();
+  if (type.rfind("torch.", 0) != 0) return "";
+  std::string call;
+  if (py::bool_(py::getattr(tensor, "requires_grad", py::bool_(false)))) call += ".detach()";
+  if (py::bool_(py::getattr(tensor, "is_sparse", py::bool_(false)))) call += ".to_dense()";
+  if (py::str(py::getattr(tensor, "device", py::str("cpu"))).cast<std::string>() != "cpu") call += ".cpu()";
+  if (type == "torch.bfloat16") call += ".float()";
+  return call;
+}
+
 }  // namespace
+
+std::string refusal(const py::handle& given) {
+  if (!py::hasattr(given, "__array__")) return "";
+  try {
+    const std::string reason = refusal_of_numpy(given), call = conversion_of(given);
+    if (reason.empty()) return "";
+    return " (" + reason + (call.empty() ? "" : "; hint: tensor" + call) + ")";
+  } catch (const py::error_already_set&) {  // of an object that answers every question with an error
+    return "";
+  }
+}
 
 Shape shape_of(const py::array& array) {
   int64_t extents[64];
@@ -70,11 +104,11 @@ py::array real_array(const py::handle& given, const std::string& where, const st
     try {
       array = py::array::ensure(given);
     } catch (py::error_already_set&) {
-      throw ShapeError(expected(where, argument, kWanted, "something NumPy cannot make an array of"));
+      throw ShapeError(expected(where, argument, kWanted, "something NumPy cannot make an array of" + refusal(given)));
     }
     if (!array) {
       PyErr_Clear();
-      throw ShapeError(expected(where, argument, kWanted, "something NumPy cannot make an array of"));
+      throw ShapeError(expected(where, argument, kWanted, "something NumPy cannot make an array of" + refusal(given)));
     }
   }
   const char kind = array.dtype().kind();

@@ -26,6 +26,8 @@ struct Input {
 Shape shape_of(const py::array& array);
 /// Any array of real numbers, as it is. Throws ShapeError for complex, object, ragged, text or masked ones.
 py::array real_array(const py::handle& given, const std::string& where, const std::string& argument);
+/// Why NumPy makes no array of a tensor, and the call that makes one, in brackets; "" of other objects.
+std::string refusal(const py::handle& given);
 bool holds_integers(const py::array& array);
 
 /// Real numbers as contiguous T. With `finite`, throws ConfigError at the first NaN or infinity.

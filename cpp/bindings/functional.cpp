@@ -108,6 +108,8 @@ py::array product_as(const py::object& a, const py::object& b) {
 }  // namespace
 
 void bind_functional(py::module_& m) {
+  m.def("refusal", [](const py::object& given) { return refusal(given); }, py::arg("given"),
+        "Why NumPy makes no array of a tensor, and the call that makes one.");
   m.def("apply", &apply, py::arg("layer"), py::arg("x"), py::arg("dy") = py::none());
   m.def("run", &run, py::arg("layer"), py::arg("name"), py::arg("x"), py::arg("parameters") = py::tuple(),
         "A layer over samples, in inference; errors begin with [name].");

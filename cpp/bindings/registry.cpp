@@ -79,7 +79,7 @@ std::map<std::string, Value> to_values(const Schema& schema, const py::dict& giv
     if (!value && known && py::isinstance<py::int_>(object)) value = field->rule.accept(Value(large_number(object)));
     if (!value) {
       const std::string wanted = known ? field->rule.expected : "nothing";
-      throw ConfigError(expected("[" + schema.name + "]", name, wanted, repr_of(object)));
+      throw ConfigError(expected("[" + schema.name + "]", name, wanted, repr_of(object) + refusal(object)));
     }
     values[name] = *value;
   }

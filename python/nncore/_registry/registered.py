@@ -7,6 +7,7 @@ import inspect
 from typing import Any, TypeVar
 
 from nncore import _core
+from nncore._support.checks import shown
 from nncore.errors import ConfigError
 
 _Class = TypeVar("_Class", bound="Registered")
@@ -46,8 +47,8 @@ class Registered:
         return self._config
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{key}={value!r}" for key, value in self._config.items())
-        return f"{type(self).__name__}({shown})"
+        arguments = ", ".join(f"{key}={shown(value)}" for key, value in self._config.items())
+        return f"{type(self).__name__}({arguments})"
 
     def __eq__(self, other: object) -> bool:
         return self is other

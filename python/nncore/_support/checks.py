@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nncore import _core
 from nncore.errors import ConfigError, ShapeError
 
 LARGEST_SEED = 2**64 - 1
@@ -26,6 +27,12 @@ def describe(value: object) -> str:
         return reprlib.repr(value)
     except Exception:  # an integer of thousands of digits, or a __repr__ that raises
         return f"a {type(value).__name__}"
+
+
+def shown(value: object) -> str:
+    """The repr of an argument; the name of what has its address there, as functions have."""
+    text = repr(value)
+    return str(getattr(value, "__name__", type(value).__name__)) if " at 0x" in text else text
 
 
 def integer(where: str, name: str, value: object, low: int, high: int, *, or_none: bool = False) -> int:
@@ -140,8 +147,9 @@ def real_array(where: str, name: str, value: object, kinds: str = "biuf") -> NDA
         raise ShapeError(f"[{where}] {name}: expected an array of real numbers, got a masked array")
     try:
         array = np.asarray(value)
-    except (ValueError, TypeError, OverflowError):
-        raise ShapeError(f"[{where}] {name}: expected a rectangular array, got {describe(value)}") from None
+    except (ValueError, TypeError, OverflowError, RuntimeError):  # the last: of a tensor that requires grad
+        got = f"{describe(value)}{_core.refusal(value)}"
+        raise ShapeError(f"[{where}] {name}: expected a rectangular array, got {got}") from None
     if array.dtype.kind not in kinds:
         expected = "integers" if set(kinds) <= set("biu") else "real numbers"
         got = f"dtype {array.dtype}" if array.ndim else describe(value)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def in_notebook() -> bool:
-    """Whether a notebook shows what is displayed: Jupyter, Colab, JupyterLite, … Does not import IPython."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
+    """Whether a notebook shows what is displayed: Jupyter, VS Code, Colab, Databricks, … Does not import IPython."""
+    ask = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    shell = None if ask is None else ask()
     kinds = {kind.__name__ for kind in type(shell).__mro__}
-    return bool(kinds & {"ZMQInteractiveShell", "InteractiveShell"}) and "TerminalInteractiveShell" not in kinds
+    if shell is None or "TerminalInteractiveShell" in kinds:
+        return False
+    named = bool(kinds & {"ZMQInteractiveShell", "InteractiveShell"})  # Colab's is derived from ipykernel's
+    return named or getattr(shell, "kernel", None) is not None or "DATABRICKS_RUNTIME_VERSION" in os.environ

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from nncore import History
+from nncore._support.plain import plain
 
 
 class Report:
@@ -79,17 +77,6 @@ def aligned(table: list[tuple[str, ...]], left: int) -> str:
         lines.append("  ".join(padded))
     lines.insert(1, "-" * len(lines[0]))
     return "\n".join(lines)
-
-
-def plain(value: Any) -> Any:
-    """`value` for JSON: NumPy numbers and arrays become Python's, NaN and infinity None."""
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, (np.ndarray, np.generic)):
-        return plain(value.tolist())
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def use_file_backend() -> None:

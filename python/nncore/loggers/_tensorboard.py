@@ -97,6 +97,7 @@ class TensorBoard(Callback):
     """
 
     observing: Observing
+    _earlier_run: str | None = None  # that of the trainer, as its checkpoint says
 
     def __init__(
         self,
@@ -123,7 +124,6 @@ class TensorBoard(Callback):
         self.folder: str | None = None
         self._file: EventFile | None = None
         self._compared = False  # whether the columns of the table HPARAMS are written
-        self._earlier_run: str | None = None  # that of the trainer, as its checkpoint says
 
     def on_fit_begin(self, trainer: Fit) -> None:
         """Starts a run, or continues that of the same trainer."""

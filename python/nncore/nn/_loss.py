@@ -12,7 +12,7 @@ import numpy as np
 
 from nncore import _core
 from nncore._registry.registered import Registered
-from nncore._support.checks import describe
+from nncore._support.checks import describe, real_array
 from nncore.errors import ConfigError, ShapeError
 
 
@@ -123,6 +123,9 @@ class Loss:
     def __reduce__(self) -> tuple[Any, ...]:
         return _new, (type(self),), self.__dict__
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
 
 def spec_of(loss: Loss) -> Any:
     """The spec that the compiled core makes it from."""
@@ -132,7 +135,7 @@ def spec_of(loss: Loss) -> Any:
 def has_classes(loss: Loss, y: Any) -> bool:
     """Whether accuracy is defined; for a loss without link it is inferred from the targets: labels (N,) are classes."""
     if loss.link is None:
-        targets = np.asarray(y)
+        targets = real_array(type(loss).__name__, "y", y)
         return targets.ndim == 1 and targets.dtype.kind in "biu"
     return loss.link != "identity"
 
@@ -173,7 +176,7 @@ class CompiledLoss(Loss, Registered):
         return None  # until the arguments are known
 
     _spec = None
-    __reduce__ = Registered.__reduce__
+    __reduce__, __repr__ = Registered.__reduce__, Registered.__repr__
 
     @property
     def link(self) -> str:  # type: ignore[override]

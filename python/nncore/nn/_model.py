@@ -16,7 +16,7 @@ from nncore.errors import ConfigError, StateError
 from nncore.nn._layer import Layer, handle_of, renewed
 from nncore.nn._normalize import Normalize, numbers_of
 from nncore.nn._parameter import Parameter, parameters_of
-from nncore.nn._save import ModelParts, arrays_of, checked_state, model_state, save_model
+from nncore.nn._save import IncompatibleKeys, ModelParts, arrays_of, checked_state, model_state, save_model
 from nncore.nn._summary import Summary, html_of
 
 
@@ -192,17 +192,19 @@ class Model:
         """Copies of all parameters and buffers, with PyTorch's keys and shapes."""
         return model_state(self._core, self.input)
 
-    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Copies arrays by name into the model: all of them or, with an error, none.
 
-        Values are arrays or objects with `__array__`. With strict, missing and unknown keys are errors.
+        Values are arrays or objects with `__array__`. With strict, missing and unknown keys are errors; else they are
+        left alone and returned, as (missing_keys, unexpected_keys).
         """
-        copies, normalize = checked_state(self._kind, self._core, self.input, state, strict)
+        copies, normalize, keys = checked_state(self._kind, self._core, self.input, state, strict)
         with self._core.access_guard(f"{self._kind}.load_state_dict", write=True):
             core = self._core if normalize is self.input else self._make_core(self.dtype, normalize)
             for array, values in copies:  # from here on nothing fails
                 array[...] = values
             self.input, self._core = normalize, core
+        return keys
 
     def save(self, path: Any) -> None:
         """Writes the model to a safetensors file that `nc.load` reads: layers, parameters, buffers, normalisation.

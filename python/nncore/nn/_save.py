@@ -35,6 +35,13 @@ class ModelParts(NamedTuple):
     calls: int
 
 
+class IncompatibleKeys(NamedTuple):
+    """What load_state_dict did not find in the state, and what of it the model has no place for."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
 def arrays_of(core: Any) -> dict[str, NDArray[Any]]:
     """Parameters and buffers by name, shared ones once; views of the model's memory."""
     return {name: value for name, value, *_ in core.parameters() + core.buffers()}
@@ -83,23 +90,23 @@ def model_state(core: Any, normalize: Normalize | None) -> dict[str, NDArray[Any
 
 def checked_state(
     kind: str, core: Any, normalize: Normalize | None, state: Mapping[str, Any], strict: bool
-) -> tuple[list[tuple[NDArray[Any], NDArray[Any]]], Normalize | None]:
-    """The checked assignments of load_state_dict, (array of the model, new values), and the Normalize after it."""
+) -> tuple[list[tuple[NDArray[Any], NDArray[Any]]], Normalize | None, IncompatibleKeys]:
+    """The checked assignments of load_state_dict, (array of the model, new values), the Normalize after it, and the
+    keys that are only here or only there."""
     flag(kind, "strict", strict)
     if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
         raise ConfigError(f"[{kind}] state_dict: expected a dict of arrays by name, got {describe(state)}")
     targets: dict[str, NDArray[Any]] = dict(core.entries())  # the arrays themselves, place by place
-    known = set(targets) | ({"input.mean", "input.std"} if normalize is not None else set())
-    given = {name for name in state if not name.endswith(_OPTIONAL) or name in known}
-    if strict:
-        missing = sorted(name for name in known - given if not name.endswith(_OPTIONAL))
-        unknown = sorted(given - known)
-        if missing or unknown:
-            parts = [f"{what} {names}" for what, names in (("missing", missing), ("unknown", unknown)) if names]
-            raise ConfigError(f"[{kind}] state_dict: expected the keys of this model; {'; '.join(parts)}")
+    known = dict.fromkeys([*targets, *(("input.mean", "input.std") if normalize is not None else ())])
+    given = dict.fromkeys(name for name in state if not name.endswith(_OPTIONAL) or name in known)
+    missing = [name for name in known if name not in given and not name.endswith(_OPTIONAL)]
+    unknown = [name for name in given if name not in known]
+    if strict and (missing or unknown):
+        parts = [f"{what} {sorted(names)}" for what, names in (("missing", missing), ("unknown", unknown)) if names]
+        raise ConfigError(f"[{kind}] state_dict: expected the keys of this model; {'; '.join(parts)}")
     found = [(targets[name], checked(state[name], targets[name].shape, name)) for name in given if name in targets]
     # Copies: the given arrays may be views of this model.
     copies = [(target, cast(values, target.dtype).copy()) for target, values in found]
-    if normalize is not None and given & {"input.mean", "input.std"}:
+    if normalize is not None and not given.keys().isdisjoint({"input.mean", "input.std"}):
         normalize = Normalize(state.get("input.mean", normalize.mean), state.get("input.std", normalize.std))
-    return copies, normalize
+    return copies, normalize, IncompatibleKeys(missing, unknown)

@@ -9,8 +9,8 @@ from contextvars import ContextVar
 from typing import Any
 
 from nncore import _core
-from nncore._registry.registered import Registered, rebuild
-from nncore._support.checks import cast, describe, integer, number, positive
+from nncore._registry.registered import Registered, rebuild, spec_of
+from nncore._support.checks import cast, describe, integer, number, positive, shown
 from nncore._support.html import facts
 from nncore._support.html import number as shown_number
 from nncore.errors import ConfigError, StateError
@@ -23,7 +23,10 @@ building: ContextVar[bool] = ContextVar("building", default=False)
 
 
 class Optimizer(Registered):
-    """Base of all optimizers. An optimizer belongs to one model: the first that a Trainer or `step` binds it to."""
+    """Base of all optimizers. An optimizer belongs to one model: the first that a Trainer or `step` binds it to.
+
+    A copy, or a pickle, has the state of the original and belongs to no model yet: to a copy of the original's.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if "learning_rate" in kwargs:
@@ -34,7 +37,8 @@ class Optimizer(Registered):
         self._core: Any = None
         self._model_core: Any = None
         self._model: weakref.ref[Model] | None = None
-        self._pending: dict[str, Any] = {}
+        self._pending: dict[str, Any] = {}  # the state until it is bound to a model
+        self._copied_rate: float | None = None  # the rate until then, of a copy
         self._follows_schedule = isinstance(self._config.get("lr"), Schedule)
 
     @property
@@ -45,8 +49,12 @@ class Optimizer(Registered):
             return rate
         if "lr" in self._pending:
             return float(self._pending["lr"])
+        if self._copied_rate is not None:
+            return self._copied_rate
         given = self._config.get("lr", self._spec.args["lr"])
-        return given(0) if isinstance(given, Schedule) else float(given)
+        if not isinstance(given, Schedule):
+            return float(given)
+        return given(self._pending.get("epoch" if _core.schedule_per_epoch(spec_of(given)) else "step", 0))
 
     @lr.setter
     def lr(self, value: float) -> None:
@@ -67,9 +75,9 @@ class Optimizer(Registered):
         self._bind(model).step(self._model_core)
 
     def _repr_html_(self) -> str:
-        shown = {key: repr(value) for key, value in {**self._spec.args, **self._config}.items()}
+        values = {key: shown(value) for key, value in {**self._spec.args, **self._config}.items()}
         return facts(
-            [*shown.items(), ("steps done", steps_done(self))],
+            [*values.items(), ("steps done", steps_done(self))],
             caption=f"{type(self).__name__}, rate now {shown_number(self.lr)}",
         )
 
@@ -85,7 +93,7 @@ class Optimizer(Registered):
             make = _core.Optimizer32 if model.dtype == "float32" else _core.Optimizer64
             core = make(self._spec, model_core)
             self._core, self._model_core, self._model = core, model_core, weakref.ref(model)
-            self._pending = {}
+            self._pending, self._copied_rate = {}, None
             if state:
                 self.load_state_dict(state)
         return self._core
@@ -93,9 +101,15 @@ class Optimizer(Registered):
     def state_dict(self) -> dict[str, Any]:
         """Step count, epoch, rate (when it was set), the schedule's state, and the state arrays of each parameter."""
         if self._core is None:
-            return dict(self._pending)
+            return copy.deepcopy(self._pending)
         with self._access_guard("state_dict"):
             return self._state()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self._config, self.state_dict(), self.lr)
+
+    def __copy__(self) -> Optimizer:
+        return copy.deepcopy(self)
 
     def _state(self) -> dict[str, Any]:
         state: dict[str, Any] = {"step": self._core.t, "epoch": self._core.epoch}
@@ -121,6 +135,7 @@ class Optimizer(Registered):
             number(where, "lr", state["lr"], 0.0)
         if self._core is None:
             self._pending = copy.deepcopy(dict(state))  # a copy: the caller may change its own before the first step
+            self._copied_rate = None
             return
         copies = self._checked_state(state.get("state", {}))
         with self._access_guard("load_state_dict"):
@@ -159,6 +174,13 @@ def bind(optimizer: Optimizer, model: Model) -> Any:
     return optimizer._bind(model)
 
 
+def _rebuild(cls: type[Optimizer], config: dict[str, Any], state: dict[str, Any], rate: float) -> Optimizer:
+    """A copy with the state of the original, for a model with the same parameters."""
+    optimizer = rebuild(cls, config)
+    optimizer._pending, optimizer._copied_rate = state, rate
+    return optimizer
+
+
 def fresh(optimizer: Optimizer) -> Optimizer:
     """A copy with the same settings and rate, without state and model."""
     new = rebuild(type(optimizer), optimizer._config)
@@ -175,12 +197,12 @@ def settings_of(optimizer: Optimizer) -> dict[str, Any]:
 
 def steps_done(optimizer: Optimizer) -> int:
     """Updates done so far."""
-    return 0 if optimizer._core is None else int(optimizer._core.t)
+    return int(optimizer._pending.get("step", 0) if optimizer._core is None else optimizer._core.t)
 
 
 def follows_schedule(optimizer: Optimizer) -> bool:
     """Whether a schedule sets the rate, not a number."""
-    return optimizer._follows_schedule
+    return optimizer._follows_schedule and "lr" not in optimizer._pending
 
 
 def monitor_of(optimizer: Optimizer) -> str | None:

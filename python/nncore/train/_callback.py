@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from nncore._support.checks import as_list, describe
+from nncore._support.checks import as_list, describe, shown
 from nncore.errors import ConfigError
 from nncore.nn._loss import Loss
 from nncore.nn._model import Model
@@ -102,8 +102,8 @@ class Callback:
 
     def __repr__(self) -> str:
         values = {name: getattr(self, name, self) for name in inspect.signature(type(self)).parameters}
-        shown = [f"{name}={describe(value)}" for name, value in values.items() if value is not self]
-        return f"{type(self).__name__}({', '.join(shown)})"
+        known = [f"{name}={shown(value)}" for name, value in values.items() if value is not self]
+        return f"{type(self).__name__}({', '.join(known)})"
 
 
 class LambdaCallback(Callback):
@@ -151,8 +151,7 @@ class LambdaCallback(Callback):
         return answer
 
     def __repr__(self) -> str:
-        named = {name: getattr(f, "__name__", type(f).__name__) for name, f in self._functions.items()}
-        return f"{type(self).__name__}({', '.join(f'{name}={text}' for name, text in named.items())})"
+        return f"{type(self).__name__}({', '.join(f'{name}={shown(f)}' for name, f in self._functions.items())})"
 
 
 def as_callbacks(given: Iterable[Any]) -> list[Callback]:

@@ -230,6 +230,11 @@ class EarlyStopping(Callback):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_trainer": None, "_served": None}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        monitor, mode, min_delta = state["_settings"]  # old pickles lack some attributes
+        EarlyStopping.__init__(self, monitor, state["patience"], min_delta, state["restore_best"], mode)
+        self.__dict__.update(state)
+
     def __repr__(self) -> str:
         others = {"min_delta": 0.0, "restore_best": True, "mode": "auto"}
         shown = {key: getattr(self, key) for key in ("monitor", "patience", *others)}
@@ -260,6 +265,10 @@ class ModelCheckpoint(Callback):
         The files written, in order.
     """
 
+    mode: str = "auto"
+    initial_best: float | None = None
+    _served: weakref.ref[Any] | None = None  # the trainer that the best is of
+
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -276,7 +285,6 @@ class ModelCheckpoint(Callback):
             raise ConfigError("[ModelCheckpoint] initial_best: expected it beside monitor, got it alone")
         self.initial_best = None if initial_best is None else _bound(initial_best)
         self._watch: _Best | None = None
-        self._served: weakref.ref[Any] | None = None  # the trainer that the best is of
         self._trainer = None
         self.saved: list[str] = []
 

@@ -35,11 +35,12 @@ class CSVLogger(Callback):
         The file is no table.
     """
 
+    _columns: list[str] | None = None  # of the file, once this fit has written to it
+    _last = 0  # epoch that was written
+
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = path_of("CSVLogger", path)
         self._trainer = None
-        self._columns: list[str] | None = None  # of the file, once this fit has written to it
-        self._last = 0  # epoch
 
     def on_fit_begin(self, trainer: Fit) -> None:
         """A trainer with earlier epochs continues the table."""

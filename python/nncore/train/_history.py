@@ -14,6 +14,7 @@ from nncore._support import views
 from nncore._support.checks import describe, integer
 from nncore._support.files import path_of, write_file
 from nncore._support.html import curve, number, table
+from nncore._support.plain import plain
 from nncore.errors import ConfigError
 from nncore.train._metrics import FACTS, has_curve, known_direction
 
@@ -84,14 +85,17 @@ class History:
         return key in self.epochs
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists and numbers, ready for JSON."""
-        return {
-            "epochs": {key: values.tolist() for key, values in self.epochs.items()},
-            "steps": {key: values.tolist() for key, values in self.steps.items()},
-            "interrupted": self.interrupted,
-            "n_steps": self.n_steps,
-            "seconds": self.seconds,
-        }
+        """Plain lists and numbers, ready for strict JSON: what is NaN or infinite is None."""
+        facts: dict[str, Any] = plain(
+            {
+                "epochs": self.epochs,
+                "steps": self.steps,
+                "interrupted": self.interrupted,
+                "n_steps": self.n_steps,
+                "seconds": self.seconds,
+            }
+        )
+        return facts
 
     def to_csv(self, path: Any) -> None:
         """Writes the epochs as a table with a header; the file appears whole or not at all."""

@@ -82,7 +82,8 @@ class TrainerSettings:
             if state is not None:
                 self._core.state = state
             self._model_core = model_core
-        set_link(self.model, self.loss.link)
+        if self.loss.link is not None:  # else fit and step set the link that the targets tell
+            set_link(self.model, self.loss.link)
         return self._core
 
     @property

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple, Self
 
 from nncore import _core
 from nncore._support.files import path_of
-from nncore.nn._model import core_of, parts_of, set_calls
+from nncore.nn._loss import Loss
+from nncore.nn._model import Model, core_of, parts_of, set_calls, set_link
+from nncore.optim._optimizer import Optimizer
 from nncore.train._callback import Callback
 from nncore.train._callback_list import CallbackList, CallbackStates
 from nncore.train._checkpoint import Checkpoint, checked_state, opened, write
@@ -85,15 +87,30 @@ class TrainerState(TrainerSettings):
             before = self.model.state_dict()
             self.model.load_state_dict(state["model"])
             try:
-                core = self._bind()  # loading a Normalize replaced the compiled model
+                self._bind()  # loading a Normalize replaced the compiled model
                 self.optimizer.load_state_dict(state["optimizer"])
             except Exception:
                 self.model.load_state_dict(before)
                 raise
-            set_calls(self.model, progress.pop("calls"))
-            core.state = progress
-            self._past = [history]
-            self._callback_states = CallbackStates(callbacks)
+            self._take(progress, history, callbacks)
+
+    def _take(self, progress: dict[str, Any], history: History, callbacks: dict[str, Any]) -> None:
+        set_calls(self.model, progress.pop("calls"))
+        self._bind().state = progress
+        self._past = [history]
+        self._callback_states = CallbackStates(callbacks)
+
+    # ---- Copies -----------------------------------------------------------------------------------------------------
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        with core_of(self.model).access_guard("Trainer.copy", write=False):
+            state = {key: value for key, value in self.state_dict().items() if key not in ("model", "optimizer")}
+            facts = {**self._options, "link": parts_of(self.model).link}
+        own = {key: value for key, value in self.__dict__.items() if key not in _OF_THIS_PROCESS}
+        return _rebuild, (type(self), self.model, self.loss, self.optimizer, facts, state, own)
+
+    def __copy__(self) -> Self:
+        return copy.deepcopy(self)
 
     def save(self, path: Any) -> None:
         """Writes model, loss, optimizer, options and state to a file from which `Trainer.resume` trains on.
@@ -125,3 +142,29 @@ class TrainerState(TrainerSettings):
                 stacklevel=2,
             )
         return trainer
+
+
+#: Attributes that a copy makes anew: what `_rebuild` is given otherwise, and compiled objects.
+_OF_THIS_PROCESS = {
+    "model", "loss", "optimizer", "_options", "_options_spec", "_core", "_model_core", "_past", "_running",
+    "_callback_states",
+}  # fmt: skip
+
+
+def _rebuild(
+    cls: type[TrainerState],
+    model: Model,
+    loss: Loss,
+    optimizer: Optimizer,
+    facts: dict[str, Any],
+    state: dict[str, Any],
+    own: dict[str, Any],
+) -> TrainerState:
+    """A copy that goes on to the same bits as the original."""
+    trainer = cls.__new__(cls)
+    link = facts.pop("link")
+    TrainerSettings.__init__(trainer, model, loss, optimizer, **facts)
+    set_link(model, link)
+    trainer._take(*checked_state({"model": {}, "optimizer": {}, **state}))
+    trainer.__dict__.update(own)
+    return trainer

@@ -17,8 +17,8 @@ from nncore import History, Trainer, __version__, info
 from nncore._support.files import read_file, write_file
 from nncore._support.interrupt import InterruptGuard
 from nncore._support.jobs import as_done
+from nncore._support.plain import plain
 from nncore.callbacks import Callback
-from nncore.cli._report import plain
 from nncore.errors import FormatError
 
 _SAVE_EVERY = 1.0  # seconds
@@ -106,7 +106,7 @@ class Records:
     def save(self) -> None:
         """Writes the file; it is whole at any time."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        head = json.dumps(self._head, indent=1)[:-2]
+        head = json.dumps(plain(self._head), indent=1, allow_nan=False)[:-2]
         lines = ",\n  ".join(json.dumps(plain(run), allow_nan=False) for run in self.runs)
         write_file(self._path, f'{head},\n "runs": [\n  {lines}\n ]\n}}\n'.encode())
         self._saved = time.monotonic()
