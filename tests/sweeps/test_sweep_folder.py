@@ -107,14 +107,15 @@ def test_a_damaged_file_is_run_again_with_a_warning(moons, tmp_path):
     assert len(trained()) == 1
     (path,) = tmp_path.iterdir()
     good = path.read_text()
-    for number, text in enumerate(damaged(good)):
+    texts = list(damaged(good))
+    for text in texts:
         path.write_text(text, encoding="latin-1")
         with pytest.warns(RuntimeWarning, match=rf"\[sweep\] .*{path.name}: expected a finished run.*run again"):
             (again,) = nc.sweep(build, {"lr": [0.1]}, *moons, epochs=2, folder=tmp_path)
         assert len(trained()) == 1 and again["loss"] == row["loss"]
         restored = json.loads(path.read_text())
         assert {**restored, "seconds": 0} == {**json.loads(good), "seconds": 0}
-    assert number > 20
+    assert len(texts) > 20
 
 
 def test_a_pipe_is_no_file_and_does_not_block(moons, tmp_path):

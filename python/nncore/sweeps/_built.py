@@ -20,17 +20,22 @@ _NOT_BITS = ("num_threads",)  # options on which numbers do not depend
 
 
 class Name(NamedTuple):
-    """A run as its sweep names it, whatever build makes of it: `text` of point, seed, length, metrics and data;
-    `group` of the last three and of the code of build."""
+    """A run as its sweep names it, whatever build makes of it. `text`: a hash of point, seed, length, metrics and data;
+    `code`: of the code of build; `group`: of all that the runs of a sweep have in common."""
 
     text: str
+    code: str
     group: str
 
 
 def names_of(build: Callable[..., Any], points: list[tuple[Point, int]], facts: Any) -> list[Name]:
-    """The names of runs; ConfigError for values that another process would not know again."""
-    group = hashed([facts, Identity().of(build)])
-    return [Name(hashed([_portable(point), seed, facts]), group) for point, seed in points]
+    """The names of runs; ConfigError for values that another process would not know again.
+
+    What build reads from outside itself shows in what it makes.
+    """
+    code = hashed(Identity(reads="nothing").of(build))
+    group = hashed([facts, Identity(reads="constants").of(build)])
+    return [Name(hashed([_portable(point), seed, facts]), code, group) for point, seed in points]
 
 
 def _portable(point: Point) -> dict[str, Any]:
@@ -39,7 +44,7 @@ def _portable(point: Point) -> dict[str, Any]:
 
 def key_of(name: Name, trainer: Trainer) -> str:
     """The key of a run in the folder: its name, the code of build, what was built, and the kernel set."""
-    return hashed([*name, _built(trainer), _core.kernel_set()])
+    return hashed([name.text, name.code, _built(trainer), _core.kernel_set()])
 
 
 def _built(trainer: Trainer) -> list[Any]:

@@ -47,8 +47,8 @@ class Folder:
             text = f"[sweep] {self._path}: {old} files of an older nncore do not say what was built; they are not used"
             warnings.warn(text, RuntimeWarning, stacklevel=5)
 
-    def read(self, key: str) -> Outcome | None:
-        """The run of this key, None if there is no file; a warning, and None, if the file is invalid."""
+    def read(self, key: str) -> tuple[Outcome, str] | None:
+        """The run of this key and its group, None if there is no file; a warning, and None, if the file is invalid."""
         path = self._path / f"run-{key}.json"
         if not os.path.lexists(path):
             return None
@@ -57,7 +57,7 @@ class Folder:
             outcome = _outcome(content)
             if content["key"] != key:
                 raise ValueError("another key")
-            return outcome
+            return outcome, str(content["group"])
         except _WRONG as error:
             text = f"[sweep] {path}: expected a finished run, got something else ({error}); it is run again"
             warnings.warn(text, RuntimeWarning, stacklevel=3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import types
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -30,11 +30,12 @@ class Identity:
     """Turns values into JSON that is equal where they are the same.
 
     `strict`: the name of a point's value, of which a ConfigError says that another process would not know it again;
-    None: objects of unknown classes go by these classes.
+    None: objects of unknown classes go by these classes. `reads`: what counts of that which code reads from outside
+    itself: all, what cannot be changed in place ("constants"), or nothing.
     """
 
-    def __init__(self, strict: str | None = None) -> None:
-        self._strict = strict
+    def __init__(self, strict: str | None = None, reads: Literal["all", "constants", "nothing"] = "all") -> None:
+        self._strict, self._reads = strict, reads
         self._met: dict[int, tuple[int, Any]] = {}  # with the object, so that its id stays its own
 
     def of(self, value: Any) -> Any:
@@ -145,7 +146,9 @@ class Identity:
 
     def _function(self, value: types.FunctionType) -> Any:
         facts = code_facts(value.__code__)
-        reads = {name: read for name, read in reads_of(value).items() if not (facts.changes and _is_container(read))}
+        reads = {} if self._reads == "nothing" else reads_of(value)
+        if facts.changes or self._reads == "constants":
+            reads = {name: read for name, read in reads.items() if not _is_container(read)}
         return {
             "code": facts.text,
             "defaults": self.of([value.__defaults__, value.__kwdefaults__]),

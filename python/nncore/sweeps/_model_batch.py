@@ -8,19 +8,19 @@ from nncore._registry.registered import is_generated
 from nncore._support.interrupt import InterruptGuard
 from nncore.sweeps._task import RunData
 from nncore.train._history import History
-from nncore.train._metrics import Metric, metrics_of
+from nncore.train._metrics import ManyMetrics, metrics_of
 from nncore.train._settings import bound
 from nncore.train._trainer import Trainer, take_over
 
 
-def batch_key(trainer: Trainer, samples: int, metrics: Sequence[Metric]) -> tuple[str, str] | None:
+def batch_key(trainer: Trainer, samples: int, metrics: ManyMetrics) -> tuple[str, str] | None:
     """Trainers with equal keys can train as one batch on `samples` samples; None: this one trains alone.
 
     The core computes it (ModelBatch::key); subclasses and metrics that are functions are excluded here.
     """
     generated = all(map(is_generated, (*trainer.model, trainer.loss)))
     plain = type(trainer) is Trainer and "fit" not in vars(trainer) and generated
-    if not plain or not all(isinstance(metric, str) for metric in metrics):
+    if not plain or not all(isinstance(metric, str) for metric in metrics_of("sweep", metrics).others):
         return None
     key = bound(trainer).model_batch_key(samples)
     return None if key is None else (trainer.model.dtype, key)
@@ -37,7 +37,7 @@ def fit_model_batch(
     data: RunData,
     epochs: int,
     steps: int | None,
-    metrics: Sequence[Metric],
+    metrics: ManyMetrics,
 ) -> list[History | None]:
     """The history of each; None for trainers that have to be fitted alone, which are unchanged."""
     wanted = metrics_of("fit", metrics)

@@ -34,9 +34,14 @@ class Outcomes:
             return False
         key = self._keys[place] = key_of(self._names[place], trainer)
         stored = self._folder.read(key)
-        if stored is not None:
-            self._keep(place, stored)
-        return stored is not None
+        if stored is None:
+            return False
+        outcome, group = stored
+        if group == self._names[place].group:
+            self._keep(place, outcome)
+        else:
+            self.put(place, outcome)  # from now on a run of this sweep
+        return True
 
     def put(self, place: int, outcome: Outcome) -> None:
         """Takes the outcome of a run."""

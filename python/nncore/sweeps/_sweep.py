@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 from nncore import _core
@@ -21,7 +21,7 @@ from nncore.sweeps._outcomes import Outcomes
 from nncore.sweeps._sweeper import Batch, Run, Sweeper
 from nncore.sweeps._table import SweepTable
 from nncore.sweeps._task import SweepTask
-from nncore.train._metrics import Metric
+from nncore.train._metrics import ManyMetrics
 from nncore.train._trainer import Trainer
 
 _MAX_WAITING = 1000  # trainers that wait for a full batch of models
@@ -42,7 +42,7 @@ def sweep(
     n_jobs: Any = 1,
     folder: Any = None,
     progress: bool | str = "auto",
-    metrics: Iterable[Metric] | Mapping[str, Metric] = ("accuracy",),
+    metrics: ManyMetrics = ("accuracy",),
     on_error: str = "row",
 ) -> SweepTable:
     """Trains once for each point of a grid and each seed.
@@ -76,9 +76,9 @@ def sweep(
         Keeps each run in a small file. A stopped sweep continues, and another grid uses the runs that exist: build is
         called for every run, but a run is not trained again that has the same point, seed, length, metrics, data and
         kernel set, and for which build made the same: layers, their arguments, connections and first parameters, loss,
-        optimizer, schedule, the trainer's options. Python code counts as it is compiled, with what it reads: that of
-        build and of layers, losses, metrics and schedules of one's own (not the objects that such code changes).
-        Failed runs are tried again. `SweepTable.load(folder)` reads the runs back.
+        optimizer, schedule, the trainer's options. Python code counts as it is compiled: that of build, and that of
+        layers, losses, metrics and schedules of one's own with the functions and values that it reads, but for lists
+        and dicts that it changes. Failed runs are tried again. `SweepTable.load(folder)` reads the runs back.
     progress : "auto", True or False
         One bar for all runs.
     metrics : names and functions, or dict name -> function, default ("accuracy",)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from nncore.nn._model import Model
 from nncore.sweeps._grid import digest
 from nncore.sweeps._identity import Identity
 from nncore.sweeps._outcome import BEST
-from nncore.train._metrics import Metric, metrics_of
+from nncore.train._metrics import ManyMetrics, metrics_of
 from nncore.train._trainer import Trainer
 from nncore.train._validation import held_mask
 
@@ -72,7 +72,7 @@ class SweepTask(NamedTuple):
 
     @classmethod
     def of(
-        cls, X: Any, y: Any, validation: Any, split: Any, test: Any, epochs: Any, steps: Any, metrics: Iterable[Metric]
+        cls, X: Any, y: Any, validation: Any, split: Any, test: Any, epochs: Any, steps: Any, metrics: ManyMetrics
     ) -> SweepTask:
         """The task of sweep's arguments, checked."""
         held, apart = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from nncore import _core
@@ -10,6 +10,8 @@ from nncore._support.checks import as_list, describe, encodable
 from nncore.errors import ConfigError
 
 Metric = str | Callable[[Any, Any], float]
+#: What the argument `metrics` takes.
+ManyMetrics = Iterable[Metric | Mapping[str, Metric]] | Mapping[str, Metric]
 _BUILT_IN: tuple[str, ...] = _core.METRICS
 _MODES = ("auto", "min", "max")
 
@@ -17,6 +19,7 @@ _MODES = ("auto", "min", "max")
 FACTS: tuple[str, ...] = _core.FACTS
 
 _TAKEN = (*FACTS, "loss", "val", "test", *_BUILT_IN)
+_PREFIXES = ("", "val_", "test_")
 
 
 class Metrics(NamedTuple):
@@ -32,27 +35,41 @@ class Metrics(NamedTuple):
         return [*(prefix + name for prefix in prefixes for name in names), "lr", "seconds"]
 
 
-def metrics_of(where: str, given: Iterable[Metric]) -> Metrics:
-    """Checked metrics: names of built-in ones, and functions f(y_true, outputs), named by their `__name__`."""
-    items = None if isinstance(given, str) else as_list(given)
-    if items is None or (not items and not isinstance(given, (list, tuple))):
-        raise ConfigError(f"[{where}] metrics: expected a list of names, got {describe(given)}")
-    names, others = set(), []
-    for item in items:
-        if isinstance(item, str) and item in _BUILT_IN:
-            name = item
-        elif callable(item) and not isinstance(item, type):
-            name = str(getattr(item, "__name__", type(item).__name__))
-        else:
-            raise ConfigError(f"[{where}] metrics: expected names of {_BUILT_IN} or functions, got {describe(item)}")
-        if not encodable(name):
+def metrics_of(where: str, given: ManyMetrics) -> Metrics:
+    """Checked metrics: names of built-in ones, functions f(y_true, outputs), which go by their `__name__`, and dicts of
+    such functions by other names."""
+    found: dict[str, Any] = {}
+    taken = {prefix + "loss" for prefix in _PREFIXES}
+    for name, item in _named(where, given):
+        if not isinstance(name, str) or not encodable(name):
             raise ConfigError(f"[{where}] metrics: expected functions with names of whole characters, got {name!r}")
-        if name in names or (not isinstance(item, str) and name in _TAKEN):
-            raise ConfigError(f"[{where}] metrics: expected different names, got {name!r} again")
-        names.add(name)
-        if name != "accuracy":
-            others.append(item if isinstance(item, str) else (name, item))
-    return Metrics("accuracy" in names, others)
+        columns = {prefix + name for prefix in _PREFIXES}
+        if columns & taken or (not isinstance(item, str) and name in _TAKEN):
+            hint = '(a dict gives names: metrics={"name": function})'
+            raise ConfigError(f"[{where}] metrics: expected different names, got {name!r} again {hint}")
+        taken |= columns
+        found[name] = item
+    others = [name if isinstance(item, str) else (name, item) for name, item in found.items() if name != "accuracy"]
+    return Metrics("accuracy" in found, others)
+
+
+def _named(where: str, given: Any) -> Iterator[tuple[Any, Any]]:
+    """Each metric with its name."""
+    items = [given] if isinstance(given, Mapping) else None if isinstance(given, str) else as_list(given)
+    if items is None or (not items and not isinstance(given, (list, tuple))):
+        raise ConfigError(f"[{where}] metrics: expected a list of names, or functions by name, got {describe(given)}")
+    for item in items:
+        pairs = list(item.items()) if isinstance(item, Mapping) else [(_name_of(item), item)]
+        for name, metric in pairs:
+            function = callable(metric) and not isinstance(metric, type)
+            if not function and not (isinstance(metric, str) and metric == name and metric in _BUILT_IN):
+                expected = f"names of {_BUILT_IN} or functions"
+                raise ConfigError(f"[{where}] metrics: expected {expected}, got {describe(metric)}")
+            yield name, metric
+
+
+def _name_of(metric: Any) -> str:
+    return metric if isinstance(metric, str) else str(getattr(metric, "__name__", type(metric).__name__))
 
 
 def quantity(column: str) -> str:

@@ -18,7 +18,7 @@ from nncore.optim._optimizer import monitor_of
 from nncore.train._callback import Callback, as_callbacks, check_monitor, check_monitors
 from nncore.train._callback_list import CallbackList
 from nncore.train._history import History
-from nncore.train._metrics import Metric, Metrics, metrics_of
+from nncore.train._metrics import ManyMetrics, Metrics, metrics_of
 from nncore.train._observer import Observer
 from nncore.train._state import Origin, TrainerState
 from nncore.train._validation import split_off
@@ -75,7 +75,7 @@ class Trainer(TrainerState):
         validation_data: tuple[Any, Any] | None = None,
         validation_split: float = 0.0,
         test_data: tuple[Any, Any] | None = None,
-        metrics: Iterable[Metric] = ("accuracy",),
+        metrics: ManyMetrics = ("accuracy",),
         callbacks: Iterable[Callback | Callable[[dict[str, Any]], bool | None]] = (),
         progress: bool | str = "auto",
     ) -> History:
@@ -99,11 +99,12 @@ class Trainer(TrainerState):
             Holds this share of X and y out as validation_data: at random by the trainer's seed, integer labels (N,)
             class by class, the same samples in every fit on as many. Both parts are copies in memory: for large or
             memory-mapped data give validation_data.
-        metrics : names and functions, default ("accuracy",)
+        metrics : names and functions, or dict name -> function, default ("accuracy",)
             Columns beside the loss: "accuracy" (where the loss has classes), "top5" (label among the five largest
             outputs), "mse", "mae", "r2" (raw outputs against the targets), or f(y_true, outputs) -> number, which goes
-            by its name. The training set's accuracy is gathered from the epoch's own steps, as its loss is; all other
-            numbers are measured in inference after the epoch.
+            by its name, or by that in a dict, also in the list: ["accuracy", {"f1": f}]. The training set's accuracy
+            is gathered from the epoch's own steps, as its loss is; all other numbers are measured in inference after
+            the epoch.
         callbacks : nc.callbacks, functions
             A function is called with the record of each epoch, a dict: True ends the fit, None and False do not,
             anything else is a ConfigError.
@@ -195,7 +196,7 @@ class Trainer(TrainerState):
         set_link(self.model, core.link)
         return loss
 
-    def evaluate(self, X: Any, y: Any, metrics: Iterable[Metric] | None = None) -> dict[str, float]:
+    def evaluate(self, X: Any, y: Any, metrics: ManyMetrics | None = None) -> dict[str, float]:
         """The loss without penalties, and metrics as in fit; None: accuracy and those of the last fit."""
         wanted = self._metrics._replace(accuracy=True) if metrics is None else metrics_of("evaluate", metrics)
         result: dict[str, float] = self._bind().evaluate(X, y, wanted.accuracy, wanted.others)
