@@ -1,10 +1,20 @@
 # nncore_join(<variable> <top> <most> <file>…): sources that include the files of one folder, at most so many together, by
 # their paths below top. Paths that are not absolute let a compiler cache recognise them wherever the checkout lies; CMake's
-# own unity builds write absolute ones.
+# own unity builds write absolute ones. Files that instantiate a whole class come first: clang takes an explicit
+# instantiation of a member after that of its class, not before.
 function(nncore_join variable top most)
   set(joined)
   get_filename_component(name ${top} NAME)
+  set(of_classes)
   foreach(source ${ARGN})
+    file(STRINGS ${source} found REGEX "^template class " LIMIT_COUNT 1)
+    if(found)
+      list(APPEND of_classes ${source})
+    endif()
+  endforeach()
+  set(others ${ARGN})
+  list(REMOVE_ITEM others "" ${of_classes})
+  foreach(source ${of_classes} ${others})
     file(RELATIVE_PATH path ${top} ${source})
     get_filename_component(folder ${path} DIRECTORY)
     string(MAKE_C_IDENTIFIER "${name}/${folder}" folder)

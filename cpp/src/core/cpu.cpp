@@ -38,22 +38,26 @@ std::vector<std::string> kernel_sets() {
 const char* kernel_set() { return active_set().name(); }
 
 template <class T>
+std::atomic<const Kernels<T>*> ChosenKernels<T>::set{nullptr};
+
+template <class T>
+const Kernels<T>& choose_kernels() {
+  const Kernels<T>& set = active_set().kernels<T>();
+  ChosenKernels<T>::set.store(&set, std::memory_order_release);
+  return set;
+}
+
+template struct ChosenKernels<float>;
+template struct ChosenKernels<double>;
+template const Kernels<float>& choose_kernels<float>();
+template const Kernels<double>& choose_kernels<double>();
+
+template <class T>
 double fma_rate(int64_t rounds) {
   std::vector<T> out(static_cast<std::size_t>(kernels<T>().lanes));
   const auto start = std::chrono::steady_clock::now();
   const double operations = kernels<T>().probe.fma(rounds, out.data());
   return operations / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-template <>
-const Kernels<float>& kernels<float>() {
-  static const Kernels<float>& table = active_set().kernels<float>();
-  return table;
-}
-template <>
-const Kernels<double>& kernels<double>() {
-  static const Kernels<double>& table = active_set().kernels<double>();
-  return table;
 }
 
 template double fma_rate<float>(int64_t);
