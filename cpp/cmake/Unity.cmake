@@ -1,7 +1,7 @@
 # nncore_join(<variable> <top> <most> <file>…): sources that include the files of one folder, at most so many together, by
 # their paths below top. Paths that are not absolute let a compiler cache recognise them wherever the checkout lies; CMake's
-# own unity builds write absolute ones. Files that instantiate a whole class come first: clang takes an explicit
-# instantiation of a member after that of its class, not before.
+# own unity builds write absolute ones. Files that instantiate a whole class come first: in one
+# file clang takes the instantiation of a member, too, only when that is defined after its class was instantiated.
 function(nncore_join variable top most)
   set(joined)
   get_filename_component(name ${top} NAME)
