@@ -21,6 +21,7 @@ from nncore.diagnostics._gradient_flow import GradientFlow, gradient_flow
 from nncore.errors import ConfigError, FormatError, NumericError, ShapeError, StateError
 from nncore.estimators._perceptron import Perceptron
 from nncore.layers import *  # noqa: F403
+from nncore.loggers._film import Film
 from nncore.loggers._live_plot import LivePlot
 from nncore.losses import *  # noqa: F403
 from nncore.nn._graph import Graph
@@ -49,6 +50,7 @@ __all__ = [
     "Callback",
     "ConfigError",
     "EarlyStopping",
+    "Film",
     "FormatError",
     "Graph",
     "GradientFlow",

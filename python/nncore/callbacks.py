@@ -1,6 +1,7 @@
 """Callbacks, which fit calls at its begin, after each epoch and at its end."""
 
 from nncore.diagnostics._monitor import Monitor
+from nncore.loggers._film import Film
 from nncore.loggers._live_plot import LivePlot
 from nncore.loggers._tensorboard import TensorBoard
 from nncore.train._callback import Callback, Fit, LambdaCallback
@@ -11,6 +12,7 @@ __all__ = [
     "CSVLogger",
     "Callback",
     "EarlyStopping",
+    "Film",
     "Fit",
     "LambdaCallback",
     "LivePlot",

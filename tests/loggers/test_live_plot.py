@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import nncore as nc
+from support import windows
 
 matplotlib.use("Agg")
 X = np.random.default_rng(0).normal(size=(40, 2))
@@ -32,6 +33,7 @@ def shown(monkeypatch):
         return SimpleNamespace(update=lambda figure: note(False, figure))
 
     monkeypatch.setattr("IPython.display.display", display)
+    monkeypatch.setattr("nncore.loggers._live_plot.in_notebook", lambda: True)
     yield seen
     assert plt.get_fignums() == []
 
@@ -84,6 +86,7 @@ def test_a_notebook_that_cannot_show_it_ends_the_fit_after_that_epoch(monkeypatc
         raise RuntimeError("no screen")
 
     monkeypatch.setattr("IPython.display.display", broken)
+    monkeypatch.setattr("nncore.loggers._live_plot.in_notebook", lambda: True)
     one, other = trainer(), trainer()
     with pytest.raises(RuntimeError, match="no screen"):
         one.fit(X, Y, 3, callbacks=[nc.LivePlot()])
@@ -93,7 +96,56 @@ def test_a_notebook_that_cannot_show_it_ends_the_fit_after_that_epoch(monkeypatc
     np.testing.assert_array_equal(one.model.flat_parameters, other.model.flat_parameters)
 
 
-def test_without_ipython_it_says_so():
-    code = "import sys; sys.modules['IPython'] = None; import nncore as nc; nc.LivePlot()"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
-    assert "ImportError: [LivePlot] it shows pictures in notebooks, which need IPython" in done.stderr
+SCRIPT = """
+import sys
+sys.modules["IPython"] = None
+import matplotlib, numpy as np, nncore as nc
+matplotlib.use("Agg")
+net = nc.Sequential(nc.Linear(2, 2), seed=0)
+X = np.random.default_rng(0).normal(size=(40, 2))
+live = nc.LivePlot(X, (X[:, 0] > 0).astype(int))
+nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=0.1)).fit(X, (X[:, 0] > 0).astype(int), 3, callbacks=[live])
+import matplotlib.pyplot as plt
+assert plt.get_fignums() == []
+"""
+
+
+def test_a_script_without_windows_says_so_once():
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert (
+        done.stderr == 'LivePlot: matplotlib\'s backend "agg" opens no window here; training goes on without pictures\n'
+    )
+
+
+@pytest.fixture
+def window():
+    """A backend with windows that note down when they are drawn."""
+    plt.switch_backend("module://support.windows")
+    windows.log.clear()
+    yield windows.log
+    plt.close("all")
+    plt.switch_backend("Agg")
+
+
+def test_a_script_draws_in_one_window(window):
+    live = nc.LivePlot(X, Y, every=2)
+    trainer().fit(X, Y, 4, callbacks=[live])
+    assert window == ["shown", "drawn", "drawn", "drawn"]  # before the first epoch, after 2 and 4
+    figure = plt.figure(plt.get_fignums()[0])
+    assert len(plt.get_fignums()) == 1 and [ax.get_title() for ax in figure.axes] == ["", "", "epoch 4"]
+    assert len(figure.axes[0].lines[0].get_xdata()) == 4
+
+
+def test_a_window_that_was_closed_opens_again(window):
+    live = nc.LivePlot()
+    trainer().fit(X, Y, 3, callbacks=[live, lambda record: plt.close("all") if record["epoch"] == 1 else None])
+    assert window.count("shown") == 2 and len(plt.get_fignums()) == 1
+
+
+def test_names_are_shown_and_refused_without_points(shown):
+    trainer().fit(X, Y, 1, callbacks=[nc.LivePlot(X, Y, class_names=["a", "b"], feature_names=["u", "v"])])
+    with pytest.raises(nc.ConfigError, match=r"\[LivePlot\] class_names: expected None without X and y"):
+        nc.LivePlot(class_names=["a", "b"])
+    with pytest.raises(nc.ConfigError, match=r"class_names: expected 2 texts"):
+        trainer().fit(X, Y, 1, callbacks=[nc.LivePlot(X, Y, class_names=["a"])])

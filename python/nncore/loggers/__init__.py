@@ -1,3 +1,3 @@
-"""TensorBoard, LivePlot and the HTML report of a fit."""
+"""TensorBoard, LivePlot, Film and the HTML report of a fit."""
 
 from nncore.loggers import _report  # noqa: F401  registers the function of History.report

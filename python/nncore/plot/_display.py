@@ -123,4 +123,4 @@ def no_window() -> str:
     """Why there is no window, for messages."""
     import matplotlib
 
-    return f'matplotlib\'s backend "{matplotlib.get_backend()}" opens no window here'
+    return f'matplotlib\'s backend "{matplotlib.get_backend().lower()}" opens no window here'

@@ -9,6 +9,8 @@ import uuid
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import numpy as np
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -75,13 +77,21 @@ _SCRIPT = """
 """
 
 
-def frame_of(figure: Any, dpi: Any = "figure") -> Image:
+def frame_of(figure: Any, dpi: float | None = None) -> Image:
     """The figure as it is now, as an image of few colours."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
-    with io.BytesIO() as content:
-        figure.savefig(content, format="png", dpi=dpi)
-        return Image.open(content).convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+    shown_on, usual = figure.canvas, figure.dpi
+    try:
+        figure.dpi = usual if dpi is None else dpi
+        canvas: Any = FigureCanvasAgg(figure)
+        canvas.draw()
+        pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    finally:
+        figure.set_canvas(shown_on)
+        figure.dpi = usual
+    return pixels.quantize(_COLOURS, dither=Image.Dither.NONE)
 
 
 def player(frames: Iterator[Image], titles: Sequence[str], interval: int) -> str:

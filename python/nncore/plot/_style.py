@@ -195,6 +195,16 @@ def canvas(
         matplotlib.interactive(interactive)
 
 
+@contextlib.contextmanager
+def emptied(figure: Any, count: int) -> Iterator[tuple[Axes, ...]]:
+    """`count` new axes in a row, in place of all that a figure of `canvas` shows."""
+    import matplotlib
+
+    with matplotlib.rc_context(_settings(True)):
+        figure.clear()
+        yield tuple(figure.subplots(1, count, squeeze=False).flat)
+
+
 def given_axes(where: str, ax: Any, count: int) -> tuple[Any, ...]:
     """`ax` as a tuple of axes: none for None, else one, or up to `count`."""
     if ax is None:

@@ -82,7 +82,7 @@ class BoundaryAnimation(Display):
         where = f"{type(self).__name__}.save"
         name, pause = path_of(where, path), checks.integer(where, "interval", interval, 1, 2**31)
         ending = os.path.splitext(name)[1].lower()
-        dots: Any = "figure" if dpi is None else checks.positive(where, "dpi", dpi)
+        dots = None if dpi is None else checks.positive(where, "dpi", dpi)
         if ending in _VIDEOS:
             from matplotlib.animation import writers
 
@@ -99,15 +99,22 @@ class BoundaryAnimation(Display):
         else:
             super().save(name, dpi=dpi)
 
-    def _frames(self, dpi: Any) -> Iterator[Image]:
-        for frame in range(len(self.models_)):
-            self.draw(frame)
-            yield frame_of(root_of(self.figure_), dpi)
+    def _frames(self, dpi: float | None = None) -> Iterator[Image]:
+        """The frames as images; the first decides where everything lies."""
+        figure = root_of(self.figure_)
+        engine = figure.get_layout_engine()
+        try:
+            for frame in range(len(self.models_)):
+                self.draw(frame)
+                yield frame_of(figure, dpi)
+                figure.set_layout_engine("none")
+        finally:
+            figure.set_layout_engine(engine)
 
     def _repr_html_(self) -> str:
         from matplotlib import pyplot
 
-        shown = player(self._frames("figure"), list(self.models_), 200)
+        shown = player(self._frames(), list(self.models_), 200)
         pyplot.close(root_of(self.figure_))  # else the notebook shows the last frame as well
         return shown
 
