@@ -245,7 +245,12 @@ void bind_registry(py::module_& m) {
              return handle;
            }),
            py::arg("spec"), py::arg("children") = std::vector<std::shared_ptr<LayerHandle>>())
-      .def_property_readonly("spec", [](const LayerHandle& h) { return std::make_shared<Spec>(h.spec); })
+      .def_property("spec", [](const LayerHandle& h) { return std::make_shared<Spec>(h.spec); },
+                    [](LayerHandle& h, const Spec& spec) {
+                      h.spec = spec;
+                      ++h.generation;
+                    },
+                    "Models made from here on compute by it; it has the same parameters as before.")
       .def_property_readonly("dtype",
                              [](LayerHandle& h) -> py::object {
                                std::string dtype;  // of a container: of what belongs to a model, else of what there is
@@ -302,6 +307,15 @@ void bind_registry(py::module_& m) {
         return n;
       },
       py::arg("spec"), "How many numbers a layer keeps, found without memory for them.");
+  m.def(
+      "declared_names",
+      [](const Spec& spec) {
+        std::vector<std::string> names;
+        const auto layer = make<Layer<float>>(spec);
+        for (const auto& p : layer->parameters()) names.push_back(p.name);
+        return names;
+      },
+      py::arg("spec"), "The names of a layer's parameters and buffers.");
   m.def("schedule_rate", [](const Spec& spec, int64_t index) { return make<Schedule>(spec)->at(index); },
         py::arg("spec"), py::arg("index"));
   m.def("schedule_per_epoch", [](const Spec& spec) { return make<Schedule>(spec)->per_epoch(); }, py::arg("spec"));

@@ -90,6 +90,7 @@ def make_classes(
             "__signature__": signature_of(schema, types or {}),
             "_kind": kind,
             "_traits": schema["traits"],
+            **(bases or {}).get(name, base)._properties(schema),
         }
         if name == base.__name__:  # the base itself has a schema (Schedule)
             for key, value in namespace.items():

@@ -8,13 +8,15 @@ from typing import Any, TypeVar
 
 from nncore import _core
 from nncore._support.checks import shown
+from nncore._support.strict import Strict, fixed
 from nncore.errors import ConfigError
 
 _Class = TypeVar("_Class", bound="Registered")
 
 
-class Registered:
-    """Base of the generated classes: a name with checked arguments, which do not change."""
+class Registered(Strict):
+    """Base of the generated classes: a name with checked arguments, each an attribute; which ones may be assigned is up
+    to the subclass."""
 
     __signature__: inspect.Signature
     _kind: str
@@ -24,11 +26,14 @@ class Registered:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if not hasattr(self, "_kind"):
             raise ConfigError(f"[{type(self).__name__}] expected one of its subclasses, got the base itself")
-        given = self._by_name(*args, **kwargs)
-        self._spec = _core.Spec(self._kind, type(self).__name__, given)
-        checked = self._spec.args
+        self._spec, self._config = self._checked(self._by_name(*args, **kwargs))
+
+    def _checked(self, given: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """The spec of these arguments, and what was given. ConfigError for what is out of range."""
+        spec = _core.Spec(self._kind, type(self).__name__, given)
+        checked = spec.args
         # Sequences of numbers are the core's tuples, not the caller's objects, which may change later.
-        self._config = {key: checked[key] if isinstance(checked[key], tuple) else given[key] for key in given}
+        return spec, {key: checked[key] if isinstance(checked[key], tuple) else given[key] for key in given}
 
     def _by_name(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Arguments by name; a TypeError contains the signature."""
@@ -41,6 +46,25 @@ class Registered:
     def config(self) -> dict[str, Any]:
         """The arguments that were given."""
         return dict(self._config)
+
+    @classmethod
+    def _properties(cls, schema: dict[str, Any]) -> dict[str, Any]:
+        """A property for each argument, but for those that the base has."""
+        names = {field["name"]: f"{field['doc']}; {field['expected']}" for field in schema["fields"]}
+        return {name: setting(name, doc) for name, doc in names.items() if not hasattr(cls, name)}
+
+    def _setting(self, name: str) -> Any:
+        """The value of an argument, given or default."""
+        if name in self._config:
+            return self._config[name]
+        parameters = self.__signature__.parameters
+        if name not in parameters:  # of the base alone (Schedule)
+            raise AttributeError(f"[{type(self).__name__}] {name}: no such attribute")
+        return parameters[name].default
+
+    def _assign(self, name: str, value: Any) -> None:
+        """Sets an argument; here none can be."""
+        fixed(self, name, f"make a new one: {type(self).__name__}({name}=…)")
 
     def _parts(self) -> dict[str, Any]:
         """The arguments of an object with the same parts: config, with layers where config has (class name, config)."""
@@ -57,6 +81,18 @@ class Registered:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return rebuild, (type(self), self._config)
+
+
+def setting(name: str, doc: str) -> property:
+    """The property of an argument."""
+
+    def get(self: Registered) -> Any:
+        return self._setting(name)
+
+    def assign(self: Registered, value: Any) -> None:
+        self._assign(name, value)
+
+    return property(get, assign, doc=doc)
 
 
 def rebuild(cls: type[_Class], config: dict[str, Any]) -> _Class:

@@ -9,6 +9,7 @@ import numpy as np
 
 from nncore import _core
 from nncore._support.checks import integer
+from nncore._support.strict import Strict
 
 
 def set_num_threads(n: int) -> None:
@@ -21,7 +22,7 @@ def get_num_threads() -> int:
     return int(_core.num_threads())
 
 
-class Info(dict[str, str]):
+class Info(Strict, dict[str, str]):
     """Facts by name; prints as a table."""
 
     def __str__(self) -> str:

@@ -69,7 +69,7 @@ class _Reporter(Callback):
         folder = os.path.dirname(os.path.realpath(path))
         if not path or os.path.isdir(path) or not (os.path.isdir(folder) and os.access(folder, os.W_OK)):
             raise ConfigError(f"[nncore] --report: expected a file in a folder that can be written to, got {path!r}")
-        self.path, self._title, self._args = path, title, args
+        self._path, self._title, self._args = path, title, args
 
     def on_fit_begin(self, trainer: Fit) -> None:
         """Selects the file backend: no window opens."""
@@ -80,7 +80,7 @@ class _Reporter(Callback):
         """Writes the report. An OSError is kept for the exit code, so that the results are still printed."""
         try:
             with self._drawing:
-                history.report(self.path, title=self._title)
+                history.report(self._path, title=self._title)
         except OSError as error:
             self._args.failed = f"{type(error).__name__}: [nncore] --report: {error}"
 

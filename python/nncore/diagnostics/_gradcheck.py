@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from nncore import _core
 from nncore._support.checks import LARGEST_SEED, cast, describe, integer, number_from, positive, real_array
 from nncore._support.html import table
+from nncore._support.strict import Strict
 from nncore.errors import ConfigError
 from nncore.nn._layer import Layer, renewed
 from nncore.nn._loss import Loss, spec_of
@@ -31,7 +32,7 @@ class WorstElement(NamedTuple):
     numeric: float
 
 
-class GradientReport:
+class GradientReport(Strict):
     """The result of gradcheck.
 
     Attributes
@@ -43,6 +44,8 @@ class GradientReport:
     ok : bool
         It is below 1e-6.
     """
+
+    per_parameter: dict[str, WorstElement]
 
     def __init__(self, worst: list[WorstElement]) -> None:
         self.per_parameter = {entry.name: entry for entry in worst}

@@ -8,12 +8,13 @@ import numpy as np
 
 from nncore._support.checks import LARGEST_SEED, describe, integer
 from nncore._support.html import table
+from nncore._support.strict import Strict
 from nncore.errors import ConfigError
 from nncore.nn._loss import Loss
 from nncore.nn._model import Model
 
 
-class GradientFlow:
+class GradientFlow(Strict):
     """The result of gradient_flow.
 
     Attributes
@@ -23,6 +24,8 @@ class GradientFlow:
     ratio : float
         Norm of the first layer by that of the last; NaN for 0 / 0. Far below 1: gradients vanish on their way back.
     """
+
+    norms: dict[str, float]
 
     def __init__(self, norms: dict[str, float]) -> None:
         self.norms = norms

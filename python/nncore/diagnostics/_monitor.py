@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from nncore._support.checks import integer
 from nncore._support.html import curve, number, table
+from nncore._support.strict import Setting
 from nncore.diagnostics._kinds import kinds_of
 from nncore.errors import StateError
 from nncore.nn._model import Model
 from nncore.train._callback import Callback, Fit
-from nncore.train._observation import Observation, Observing, observing_of
+from nncore.train._observation import Observation, Observed, Observing, observing_of
 
 _MAX_ROWS = 60
 
@@ -81,6 +82,13 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
     """
 
     observing: Observing
+    max_records = Setting(lambda where, name, value: integer(where, name, value, 2, 10**6), "Observations to keep.")
+    every = Observed()
+    per = Observed()
+    histograms = Observed()
+    bins = Observed()
+    records: list[Observation]
+    kinds: dict[str, str]
 
     def __init__(
         self,
@@ -96,12 +104,11 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
         if most is not None:
             warnings.warn("[Monitor] most is called max_records now", DeprecationWarning, stacklevel=2)
             max_records = most
-        self._max_records = integer("Monitor", "max_records", max_records, 2, 10**6)
+        self.max_records = max_records
         self._forget()
 
     def _forget(self) -> None:
-        self.records: list[Observation] = []
-        self.kinds: dict[str, str] = {}
+        self.records, self.kinds = [], {}
         self._matrices: list[str] = []  # parameters with two axes or more
         self._seen, self._stride = 0, 1
 
@@ -118,7 +125,7 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
         if self._seen % self._stride == 0:
             self.records.append(observation)
         self._seen += 1
-        if len(self.records) > self._max_records:
+        if len(self.records) > self.max_records:
             self.records = self.records[::2]
             self._stride *= 2
 
@@ -170,7 +177,8 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
         return {**self.__dict__, "_trainer": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update({"_max_records": state.get("_most", 1000), **state})  # old pickles have it as _most
+        kept = state.get("_max_records", state.get("_most", 1000))  # its names in old pickles
+        self.__dict__.update({"max_records": kept, **state})
 
     def _repr_html_(self) -> str:
         keys = ("min", "max", "mean", "std", "norm", "zeros")

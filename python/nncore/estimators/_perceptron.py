@@ -10,10 +10,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core
 from nncore._support.checks import LARGEST_SEED, cast, describe, integer, positive, real_array
+from nncore._support.strict import Setting, Strict
 from nncore.errors import ConfigError, ShapeError, StateError
 
 
-class Perceptron:
+def _rule(where: str, name: str, value: object) -> str:
+    if not isinstance(value, str) or value not in ("batch", "online"):
+        raise ConfigError(f"[{where}] {name}: expected 'batch' or 'online', got {describe(value)}")
+    return value
+
+
+def _seed(where: str, name: str, value: object) -> int | None:
+    return None if value is None else integer(where, name, value, 0, LARGEST_SEED)
+
+
+class Perceptron(Strict):
     """Rosenblatt's perceptron for labels -1 and 1.
 
         z = w·x + b,   predicted = 1 if z >= 0 else -1
@@ -51,6 +62,10 @@ class Perceptron:
     1.0
     """
 
+    lr = Setting(positive, "The rate.")
+    max_epochs = Setting(lambda where, name, value: integer(where, name, value, 1, 2**40), "Epochs at most.")
+    rule = Setting(_rule, "'batch' or 'online'.")
+    seed = Setting(_seed, "Of the order of the online rule.")
     weights: NDArray[np.float64]
     bias: float
     converged_: bool
@@ -60,12 +75,10 @@ class Perceptron:
     def __init__(
         self, lr: float = 0.01, max_epochs: int = 100, *, rule: str = "batch", seed: int | None = None
     ) -> None:
-        self.lr = positive("Perceptron", "lr", lr)
-        self.max_epochs = integer("Perceptron", "max_epochs", max_epochs, 1, 2**40)
-        if rule not in ("batch", "online"):
-            raise ConfigError(f"[Perceptron] rule: expected 'batch' or 'online', got {describe(rule)}")
+        self.lr = lr
+        self.max_epochs = max_epochs
         self.rule = rule
-        self.seed = None if seed is None else integer("Perceptron", "seed", seed, 0, LARGEST_SEED)
+        self.seed = seed
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Perceptron:
         """Learns from X (N, D) and labels y (N,) of -1 and 1; returns itself."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nncore._support.checks import integer
+from nncore._support.strict import Setting
 from nncore.errors import ConfigError, ShapeError, StateError
 from nncore.nn._loss import has_classes
 from nncore.nn._model import Model
@@ -68,6 +69,9 @@ class Film(Callback):
     Then `film` alone in a cell, or `film.save("film.html")`, `film.save("film.gif")`.
     """
 
+    every = Setting(lambda where, name, value: integer(where, name, value, 1, 2**62), "Epochs between two frames.")
+    resolution = Setting(lambda where, name, value: integer(where, name, value, 2, 2000), "Points per axis.")
+
     def __init__(
         self,
         X: Any,
@@ -81,8 +85,8 @@ class Film(Callback):
     ) -> None:
         if find_spec("matplotlib") is None:  # before the fit, not after it
             raise ImportError("[Film] matplotlib is needed to draw: pip install nncore[plot]")
-        self.every = integer("Film", "every", every, 1, 2**62)
-        self.resolution = integer("Film", "resolution", resolution, 2, 2000)
+        self.every = every
+        self.resolution = resolution
         self._data, self._names, self._figsize = (X, y), (class_names, feature_names), figsize
         self._states: dict[int, dict[str, Any]] = {}  # epoch -> state of the model after it
         self._template: Model | None = None

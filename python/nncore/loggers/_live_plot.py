@@ -13,6 +13,7 @@ import numpy as np
 
 from nncore._support.checks import describe, integer
 from nncore._support.notebook import in_notebook
+from nncore._support.strict import Setting
 from nncore.errors import ConfigError
 from nncore.plot import decision_boundary, history
 from nncore.plot._display import has_window, no_window
@@ -50,6 +51,8 @@ class LivePlot(Callback):
     `trainer.fit(X, y, epochs=100, callbacks=[nc.LivePlot(X, y, every=5)])`.
     """
 
+    every = Setting(lambda where, name, value: integer(where, name, value, 1, 2**62), "Epochs between two pictures.")
+
     def __init__(
         self,
         X: Any = None,
@@ -65,7 +68,7 @@ class LivePlot(Callback):
         for name, given in (("class_names", class_names), ("feature_names", feature_names)):
             if given is not None and X is None:
                 raise ConfigError(f"[LivePlot] {name}: expected None without X and y, got {describe(given)}")
-        self.every = integer("LivePlot", "every", every, 1, 2**62)
+        self.every = every
         if find_spec("matplotlib") is None:  # before the fit, not after the first epoch
             raise ImportError("[LivePlot] matplotlib is needed to draw: pip install nncore[plot]")
         self._points = None if X is None else (X, y)

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore._registry.registered import Registered, spec_of
-from nncore._support.checks import describe, encodable
+from nncore._support.checks import describe
 from nncore._support.runtime import info
 from nncore.diagnostics._kinds import kinds_of
 from nncore.errors import ConfigError
 from nncore.loggers import _event_file as events
+from nncore.loggers._board_settings import Place, folder_of_runs, is_inside, run_of
 from nncore.loggers._event_file import EventFile, Setting
 from nncore.nn._model import Model, layers_of
 from nncore.optim._optimizer import follows_schedule, steps_done
@@ -26,7 +27,7 @@ from nncore.optim._schedule import Schedule
 from nncore.plot._mosaic import MAX_PICTURES, Mosaic, brightness, pictures
 from nncore.train._callback import Callback, Fit, Record
 from nncore.train._metrics import FACTS
-from nncore.train._observation import STATISTICS, Observation, Observing, observing_of
+from nncore.train._observation import STATISTICS, Observation, Observed, Observing, observing_of
 
 _SIDE = 400  # pixels of the filters' picture, about
 _VARYING = ("batch_size", "layers", "lr", "optimizer", "weight_init")  # the table's first columns
@@ -98,6 +99,12 @@ class TensorBoard(Callback):
 
     observing: Observing
     _earlier_run: str | None = None  # that of the trainer, as its checkpoint says
+    logdir = Place(folder_of_runs, "Folder of all runs; another one begins a run with the next fit.")
+    run = Place(run_of, "Folder of the run in logdir; another one begins a run with the next fit.")
+    every = Observed()
+    histograms = Observed()
+    bins = Observed()
+    folder: str | None
 
     def __init__(
         self,
@@ -108,20 +115,10 @@ class TensorBoard(Callback):
         bins: int = 64,
         run: str | None = None,
     ) -> None:
-        try:
-            self.logdir = os.fsdecode(logdir)
-            os.fsencode(self.logdir)
-        except (TypeError, UnicodeEncodeError):
-            self.logdir = ""
-        if not self.logdir or "\0" in self.logdir:
-            raise ConfigError(f"[TensorBoard] logdir: expected the path of a folder, got {describe(logdir)}")
-        if run is not None and not _is_inside(run):
-            raise ConfigError(
-                f"[TensorBoard] run: expected the name of a folder in logdir or None, got {describe(run)}"
-            )
+        self.logdir = logdir
         self.observing = observing_of("TensorBoard", every, "step", histograms, bins)
         self.run = run
-        self.folder: str | None = None
+        self.folder = None
         self._file: EventFile | None = None
         self._compared = False  # whether the columns of the table HPARAMS are written
 
@@ -166,7 +163,7 @@ class TensorBoard(Callback):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on with the run of another one, unless this one has a `run` of its own."""
-        self._earlier_run = state["run"] if _is_inside(state["run"]) else None
+        self._earlier_run = state["run"] if is_inside(state["run"]) else None
 
     def on_observation(self, observation: Observation) -> None:
         """Writes one observation."""
@@ -331,13 +328,6 @@ def _sheet(kernels: NDArray[np.float64]) -> NDArray[np.uint8] | None:
 
 def _clean(name: str) -> str:
     return re.sub(r"[^\w-]", "_", name)
-
-
-def _is_inside(run: object) -> bool:
-    """Whether it is a relative path within a folder."""
-    if not isinstance(run, str) or not run.strip() or not encodable(run) or "\0" in run or os.path.isabs(run):
-        return False
-    return not {"", ".", ".."} & set(run.replace(os.sep, "/").split("/"))
 
 
 def _new_folder(logdir: str) -> str:

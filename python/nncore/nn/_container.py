@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ from nncore import _core
 from nncore._registry.registered import CLASSES
 from nncore._support.checks import describe
 from nncore.errors import ConfigError
-from nncore.nn._layer import CompiledLayer, Layer, handle_of, renewed, spec_of
+from nncore.nn._layer import CompiledLayer, Layer, handle_of, join, renewed, spec_of
 from nncore.nn._symbol import Symbol, symbol_of
 
 
@@ -23,8 +24,22 @@ class Container(CompiledLayer):
             given = layers[0]
         self._layers = [_layer_of(type(self).__name__, item) for item in _given_layers(type(self).__name__, given)]
         self._spec = _core.Spec(self._kind, type(self).__name__, {"layers": tuple(self._layers)})
-        self._config = {"layers": tuple((type(layer).__name__, layer.config) for layer in self._layers)}
+        self._config = {}
         self._handle = _core.LayerHandle(self._spec, [handle_of(layer) for layer in self._layers])
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The inner layers."""
+        return tuple(self._layers)
+
+    def _join(self, model: weakref.ref[Any]) -> None:
+        for layer in self._layers:
+            join(layer, model)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The inner layers as (class name, config), plain data."""
+        return {"layers": tuple((type(layer).__name__, layer.config) for layer in self._layers)}
 
     def _copy(self, memo: dict[int, Layer]) -> Layer:
         return type(self)(*[renewed(layer, memo) for layer in self._layers])

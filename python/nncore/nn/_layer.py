@@ -9,22 +9,26 @@ import copy
 import functools
 import inspect
 import secrets
+import weakref
 from collections.abc import Callable
-from typing import Any
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
 from nncore import _core
-from nncore._registry.registered import Registered
+from nncore._registry.registered import Registered, setting
 from nncore._support.checks import LARGEST_SEED, flag, integer
+from nncore._support.fits import refuse_during_fit
+from nncore._support.strict import Strict, fixed
 from nncore.errors import ConfigError
-from nncore.nn._parameter import LayerParameter, Parameter, parameters_of
+from nncore.nn._parameter import LayerParameter, Parameter, assign, parameters_of
 from nncore.nn._symbol import Symbol, symbol_of
 
 _MISSING = object()
 
 
-class Layer:
+class Layer(Strict):
     """Base of all layers; subclass it to write one in Python, with NumPy arrays in and out.
 
     A subclass has, in the order they are called:
@@ -84,6 +88,18 @@ class Layer:
 
     def __init__(self) -> None:
         """Nothing to do: for subclasses that call it."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """The array of a parameter that is declared under this name."""
+            for parameter in self._declared if name[:1] != "_" else ():
+                if parameter.name == name:
+                    return parameter.value
+            return Strict.__getattr__(self, name)
+
+    def _join(self, model: weakref.ref[Any]) -> None:
+        """The layer is part of this model."""
 
     def _make_handle(self) -> Any:
         if type(self).forward is Layer.forward:
@@ -208,9 +224,66 @@ class CompiledLayer(Layer, Registered):
                 f"[{cls.__name__}] {replaced[0]}: expected a subclass of nc.Layer, got one of a compiled layer"
             )
 
+    _array_names: tuple[str, ...] = ()  #: of parameters and buffers, those that some objects lack included
+
+    _users: tuple[weakref.ref[Any], ...] = ()  #: the models that it is part of
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         Registered.__init__(self, *args, **kwargs)
         self._handle = _core.LayerHandle(self._spec)
+
+    def _join(self, model: weakref.ref[Any]) -> None:
+        self._users = (*(other for other in self._users if other() not in (None, model())), model)
+
+    @classmethod
+    def _properties(cls, schema: dict[str, Any]) -> dict[str, Any]:
+        """Of arguments, and of parameters and buffers, which come first: `layer.bias` is the array, not the flag."""
+        examples = [] if schema["traits"].get("variadic") else schema["examples"]  # a container's are its layers'
+        specs = [_core.Spec("layer", schema["name"], args) for args, _ in examples]
+        arrays = tuple(dict.fromkeys(name for spec in specs for name in _core.declared_names(spec)))
+        found = super()._properties(schema)
+        found |= {name: setting(name, "The array, a view that can be assigned; None without it.") for name in arrays}
+        return {**found, "_array_names": arrays}
+
+    def _setting(self, name: str) -> Any:
+        return self._array(name) if name in self._array_names else Registered._setting(self, name)
+
+    def _assign(self, name: str, value: Any) -> None:
+        if name not in self._array_names:
+            return self._assign_number(name, value)
+        array = self._array(name)
+        if array is None:
+            fixed(self, name, f"this {type(self).__name__} was made without it: make a new one")
+        with _core.layer_access_guard(self._handle, f"{type(self).__name__}.{name}", True):
+            assign(array, value, name)
+        return None
+
+    def _assign_number(self, name: str, value: Any) -> None:
+        """Numbers of the formula act from the next pass or fit on; what decides on shapes and memory is fixed."""
+        if self.__signature__.parameters[name].annotation not in (float, float | None):
+            return Registered._assign(self, name, value)
+        spec, config = self._checked({**self._config, name: value})
+        models = [model for model in (user() for user in self._users) if model is not None]
+        refuse_during_fit(self, name, *models)
+        with ExitStack() as guards:
+            for guarded in (model._core for model in models):
+                guards.enter_context(guarded.access_guard(f"{type(self).__name__}.{name}", write=True))
+            before, self._handle.spec = self._handle.spec, spec
+            try:
+                cores = [model._make_core(model.dtype, model.input) for model in models]
+            except Exception:
+                self._handle.spec = before
+                raise
+            self._spec, self._config = spec, config
+            for model, core in zip(models, cores, strict=True):
+                model._core = core
+        return None
+
+    def _array(self, name: str) -> Any:
+        """The array of a parameter or buffer; None if this object has none of that name."""
+        core = self._core_model()
+        found = (value for full, value, _ in core.parameters() + core.buffers() if full == f"0.{name}")
+        return next(found, None)
 
     def _make_handle(self) -> Any:
         return None  # until the arguments are known
@@ -252,6 +325,11 @@ class CompiledLayer(Layer, Registered):
 def handle_of(layer: Layer) -> Any:
     """The layer's handle in the compiled core, which models share that share the layer."""
     return layer._handle
+
+
+def join(layer: Layer, model: weakref.ref[Any]) -> None:
+    """The layer is part of this model: what is set of the layer acts on it."""
+    layer._join(model)
 
 
 def spec_of(layer: Layer) -> Any:

@@ -13,10 +13,12 @@ import numpy as np
 from nncore import _core
 from nncore._registry.registered import Registered
 from nncore._support.checks import describe, real_array
+from nncore._support.fits import refuse_during_fit
+from nncore._support.strict import Strict
 from nncore.errors import ConfigError, ShapeError
 
 
-class Loss:
+class Loss(Strict):
     """Base of all losses: `loss(z, y)` is the value and its gradient w.r.t. the outputs z.
 
     Subclass it to write one in Python, with NumPy arrays:
@@ -177,6 +179,12 @@ class CompiledLoss(Loss, Registered):
 
     _spec = None
     __reduce__, __repr__ = Registered.__reduce__, Registered.__repr__
+
+    def _assign(self, name: str, value: Any) -> None:
+        """Acts from the next call or fit on."""
+        spec, config = self._checked({**self._config, name: value})
+        refuse_during_fit(self, name)
+        self._spec, self._config = spec, config
 
     @property
     def link(self) -> str:  # type: ignore[override]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,18 +13,34 @@ from numpy.typing import NDArray
 from nncore import _core
 from nncore._registry.registered import traits_of
 from nncore._support.checks import LARGEST_SEED, describe, flag, integer
+from nncore._support.fits import refuse_during_fit
+from nncore._support.strict import Strict
 from nncore.errors import ConfigError, StateError
-from nncore.nn._layer import Layer, handle_of, renewed
+from nncore.nn._layer import Layer, handle_of, join, renewed
 from nncore.nn._normalize import Normalize, numbers_of
 from nncore.nn._parameter import Parameter, parameters_of
 from nncore.nn._save import IncompatibleKeys, ModelParts, arrays_of, checked_state, model_state, save_model
 from nncore.nn._summary import Summary, html_of
 
 
-class Model:
+class Model(Strict):
     """Base of Sequential and Graph: named layers, each with the indices of its input values."""
 
     _kind: str  #: class name in error messages
+    _hints: ClassVar[Mapping[str, str]] = {
+        "layers": 'net[0], net["name"], and `for layer in net`',
+        "weights": "net[0].weight, or net.parameters()",
+        "training": "net(x) predicts; net.forward(x, training=True) is a pass of training",
+        "train": "Trainer(net, loss, optimizer).fit(X, y)",
+        "fit": "Trainer(net, loss, optimizer).fit(X, y)",
+        "eval": "net(x) predicts already",
+        "optimizer": "Trainer(net, loss, optimizer)",
+        "loss": "Trainer(net, loss, optimizer)",
+        "seed": "net.initialize(seed) draws new parameters",
+        "dtype": "net.to(dtype)",
+        "flat_parameters": "change the array: net.flat_parameters[:] = …",
+        "flat_gradients": "change the array: net.flat_gradients[:] = …",
+    }
 
     def __init__(
         self,
@@ -34,13 +51,12 @@ class Model:
         input: Normalize | None,
     ) -> None:
         """`reads`: for each layer the indices of its input values; 0 is the input, i + 1 the output of layer i."""
-        if input is not None and not isinstance(input, Normalize):
-            raise ConfigError(f"[{self._kind}] input: expected a Normalize or None, got {describe(input)}")
+        _check_input(self._kind, input)
         self._layers: dict[str, Layer] = dict(layers)
         self._reads = [list(values) for values in reads]
-        self.seed = secrets.randbits(32) if seed is None else integer(self._kind, "seed", seed, 0, LARGEST_SEED)
+        self._seed = secrets.randbits(32) if seed is None else integer(self._kind, "seed", seed, 0, LARGEST_SEED)
         self._drawn = seed is None
-        self.input = input
+        self._input = input
         self._link: str | None = None
         self._calls = 0
         self._core = self._make_core(_dtype_name(self._kind, dtype), input)
@@ -49,7 +65,11 @@ class Model:
         make = _core.Model32 if dtype == "float32" else _core.Model64
         named = zip(self._layers.items(), self._reads, strict=True)
         places = [(name, handle_of(layer), values) for (name, layer), values in named]
-        return make(places, self.seed, None if input is None else numbers_of(input), self._input_shape())
+        core = make(places, self.seed, None if input is None else numbers_of(input), self._input_shape())
+        own = weakref.ref(self)
+        for layer in self._layers.values():
+            join(layer, own)
+        return core
 
     def _input_shape(self) -> tuple[int, ...] | None:
         """The shape of one sample if it is fixed, as in a Graph; else None."""
@@ -161,6 +181,26 @@ class Model:
     # ---- Parameters -------------------------------------------------------------------------------------------------
 
     @property
+    def seed(self) -> int:
+        """Of the initial parameters and, beside a Trainer's, of Dropout."""
+        return self._seed
+
+    @property
+    def input(self) -> Normalize | None:
+        """The normalisation of the inputs; None: none. Another one may be assigned between fits."""
+        return self._input
+
+    @input.setter
+    def input(self, normalize: Normalize | None) -> None:
+        _check_input(self._kind, normalize)
+        refuse_during_fit(self, "input")
+        with self._core.access_guard(f"{self._kind}.input", write=True):
+            core, shape = self._make_core(self.dtype, normalize), self._input_shape()
+            if shape is not None:
+                core.describe(list(shape))
+            self._input, self._core = normalize, core
+
+    @property
     def dtype(self) -> str:
         """ "float32" or "float64"."""
         return str(self._core.dtype)
@@ -185,7 +225,7 @@ class Model:
         """Initialises every parameter as in a new model with that seed."""
         seed = integer(self._kind, "seed", seed, 0, LARGEST_SEED)
         self._core.initialize(seed)
-        self.seed, self._drawn = seed, False
+        self._seed, self._drawn = seed, False
         return self
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
@@ -203,7 +243,7 @@ class Model:
             core = self._core if normalize is self.input else self._make_core(self.dtype, normalize)
             for array, values in copies:  # from here on nothing fails
                 array[...] = values
-            self.input, self._core = normalize, core
+            self._input, self._core = normalize, core
         return keys
 
     def save(self, path: Any) -> None:
@@ -259,6 +299,11 @@ class Model:
 
     def _repr_html_(self) -> str:
         return html_of(self._kind, self._core, self._layers, self.seed)
+
+
+def _check_input(where: str, given: object) -> None:
+    if given is not None and not isinstance(given, Normalize):
+        raise ConfigError(f"[{where}] input: expected a Normalize or None, got {describe(given)}")
 
 
 def core_of(net: Model) -> Any:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nncore._support.checks import cast, describe, real_array
+from nncore._support.strict import Strict
 from nncore.errors import ConfigError, ShapeError
 
 #: Numbers in a block of rows: 2 MB of float64.
 _BLOCK = 2**18
 
 
-class Normalize:
+class Normalize(Strict):
     """Part of a model: `Sequential(…, input=Normalize(mean, std))`.
 
         (x - mean) / std
@@ -42,13 +44,32 @@ class Normalize:
     1.0
     """
 
+    _hints: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("mean", "std"), "models have read it already: assign net.input = Normalize(mean, std)"
+    )
+
     def __init__(self, mean: ArrayLike = 0.0, std: ArrayLike = 1.0) -> None:
-        self.mean = _finite("mean", mean)
-        self.std = _finite("std", std)
+        self._mean = _finite("mean", mean)
+        self._std = _finite("std", std)
         if not np.all(self.std > 0):
             raise ConfigError("[Normalize] std: expected numbers > 0, got one that is not")
         if self.mean.ndim and self.std.ndim and self.mean.shape != self.std.shape:
             raise ShapeError(f"[Normalize] std: expected the shape of mean, {self.mean.shape}, got {self.std.shape}")
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """What is subtracted, read-only."""
+        return self._mean
+
+    @property
+    def std(self) -> NDArray[np.float64]:
+        """What is divided by, read-only."""
+        return self._std
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():  # pickles of earlier versions have names without the underscore
+            vars(self)[f"_{name.removeprefix('_')}"] = value
+            value.flags.writeable = False
 
     @classmethod
     def from_data(cls, X: ArrayLike, mode: str = "standard") -> Normalize:
@@ -137,4 +158,5 @@ def _finite(name: str, given: ArrayLike) -> NDArray[np.float64]:
     array = cast(real_array("Normalize", name, given), np.float64).copy()
     if array.size == 0 or not np.isfinite(array).all():
         raise ConfigError(f"[Normalize] {name}: expected finite numbers, got {describe(given)}")
+    array.flags.writeable = False  # models copy the numbers: a change in place would be lost
     return array

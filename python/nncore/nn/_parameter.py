@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core
 from nncore._support.checks import cast, describe, is_name, real_array
+from nncore._support.strict import Strict
 from nncore.errors import ConfigError, ShapeError
 
 
-class Parameter:
+class Parameter(Strict):
     """A parameter of a model: views of its memory, so that the model computes with changed numbers.
 
     Attributes
@@ -24,8 +26,14 @@ class Parameter:
         Same shape and dtype. Both can be changed in place or assigned any array of that shape.
     """
 
+    _hints: ClassVar[Mapping[str, str]] = {
+        "data": "the array is .value",
+        "trainable": "did you mean requires_grad?",
+        "name": "names are given by the model",
+    }
+
     def __init__(self, name: str, value: NDArray[Any], grad: NDArray[Any], core: Any = None) -> None:
-        self.name = name
+        self._name = name
         self._own = (value, grad)
         self._core = core  # the compiled model; None: a copy outside a model
 
@@ -38,6 +46,11 @@ class Parameter:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Parameter, (self.name, *self._own)
+
+    @property
+    def name(self) -> str:
+        """The layer's name, then the parameter's."""
+        return self._name
 
     @property
     def value(self) -> NDArray[Any]:
@@ -77,7 +90,7 @@ class LayerParameter(Parameter):
         array = real_array(where, name, start)
         if array.size == 0:
             raise ShapeError(f"[{where}] {name}: expected at least one number, got shape {array.shape}")
-        self.name = name
+        self._name = name
         self._start = cast(array, np.float64).copy()
         self._waiting = self._start  # its value until it joins a layer (unpickling)
         self._handle: Any = None

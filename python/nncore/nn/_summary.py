@@ -10,6 +10,7 @@ import numpy as np
 from nncore._registry.registered import traits_of
 from nncore._support.checks import extents
 from nncore._support.html import facts, table
+from nncore._support.strict import Strict
 from nncore.errors import ConfigError
 from nncore.nn._layer import Layer
 
@@ -23,8 +24,14 @@ class Row(NamedTuple):
     parameters: int
 
 
-class Summary:
+class Summary(Strict):
     """Output shapes (without the batch), parameters and memory of a model, layer by layer."""
+
+    rows: list[Row]
+    input_shape: tuple[int, ...]
+    parameters: int
+    parameter_bytes: int
+    activation_bytes: int
 
     def __init__(self, rows: list[Row], input_shape: tuple[int, ...], parameters: int, itemsize: int) -> None:
         self.rows = rows

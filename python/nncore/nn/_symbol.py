@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from nncore._support.checks import describe, extents
+from nncore._support.strict import Strict
 from nncore.errors import ConfigError, ShapeError
 
 _numbers = itertools.count()
 
 
-class Symbol:
+class Symbol(Strict):
     """The output of a layer called on symbols; a Graph is made from an Input and such an output."""
 
     __slots__ = ("_layer", "_number", "_reads")
+    _hints: ClassVar[Mapping[str, str]] = {"shape": "layers find their shapes when a Graph is made: net.summary()"}
 
     def __init__(self, layer: Any, reads: Iterable[Symbol]) -> None:
         self._layer = layer

@@ -16,6 +16,7 @@ class constant(Initializer):
     ConfigError
         an argument outside its range
     """
+    v: float
     def __init__(self, v: float) -> None: ...
 
 class fan_in_uniform(Initializer):
@@ -52,6 +53,9 @@ class kaiming_normal(Initializer):
     -----
     Source: He, Zhang, Ren, Sun, Delving Deep into Rectifiers, 2015.
     """
+    a: float
+    mode: str
+    nonlinearity: str
     def __init__(self, a: float = 0.0, mode: str = 'fan_in', nonlinearity: str = 'leaky_relu') -> None: ...
 
 class kaiming_uniform(Initializer):
@@ -77,6 +81,9 @@ class kaiming_uniform(Initializer):
     -----
     Source: He, Zhang, Ren, Sun, Delving Deep into Rectifiers, 2015.
     """
+    a: float
+    mode: str
+    nonlinearity: str
     def __init__(self, a: float = 0.0, mode: str = 'fan_in', nonlinearity: str = 'leaky_relu') -> None: ...
 
 class lecun_normal(Initializer):
@@ -111,6 +118,8 @@ class normal(Initializer):
     -----
     Source: Box, Muller, 1958, for the numbers.
     """
+    mean: float
+    std: float
     def __init__(self, mean: float = 0.0, std: float = 1.0) -> None: ...
 
 class ones(Initializer):
@@ -140,6 +149,7 @@ class orthogonal(Initializer):
     Weights of more than two dimensions are flattened to (shape[0], the rest).
     Source: Saxe, McClelland, Ganguli, Exact solutions to the nonlinear dynamics of learning in deep linear neural networks, 2014.
     """
+    gain: float
     def __init__(self, gain: float = 1.0) -> None: ...
 
 class sparse(Initializer):
@@ -164,6 +174,8 @@ class sparse(Initializer):
     Weights of more than two dimensions are flattened to (shape[0], the rest).
     Source: Martens, Deep learning via Hessian-free optimization, 2010, section 5.
     """
+    sparsity: float
+    std: float
     def __init__(self, sparsity: float, std: float = 0.01) -> None: ...
 
 class uniform(Initializer):
@@ -183,6 +195,8 @@ class uniform(Initializer):
     ConfigError
         an argument outside its range
     """
+    a: float
+    b: float
     def __init__(self, a: float = 0.0, b: float = 1.0) -> None: ...
 
 class xavier_normal(Initializer):
@@ -204,6 +218,7 @@ class xavier_normal(Initializer):
     -----
     Source: Glorot, Bengio, Understanding the difficulty of training deep feedforward neural networks, 2010.
     """
+    gain: float
     def __init__(self, gain: float = 1.0) -> None: ...
 
 class xavier_uniform(Initializer):
@@ -225,6 +240,7 @@ class xavier_uniform(Initializer):
     -----
     Source: Glorot, Bengio, Understanding the difficulty of training deep feedforward neural networks, 2010.
     """
+    gain: float
     def __init__(self, gain: float = 1.0) -> None: ...
 
 class zeros(Initializer):

@@ -34,6 +34,8 @@ class BCEWithLogitsLoss(CompiledLoss):
     >>> round(value, 6), dz
     (0.693147, array([[-0.5]]))
     """
+    pos_weight: float | ArrayLike | None
+    reduction: str
     def __init__(self, pos_weight: float | ArrayLike | None = None, reduction: str = 'mean') -> None: ...
 
 class CrossEntropyLoss(CompiledLoss):
@@ -72,6 +74,10 @@ class CrossEntropyLoss(CompiledLoss):
     >>> round(value, 6), dz
     (0.693147, array([[-0.5,  0.5]]))
     """
+    weight: ArrayLike | None
+    ignore_index: int
+    reduction: str
+    label_smoothing: float
     def __init__(self, weight: ArrayLike | None = None, ignore_index: int = -100, reduction: str = 'mean', label_smoothing: float = 0.0) -> None: ...
 
 class HingeLoss(CompiledLoss):
@@ -109,6 +115,8 @@ class HingeLoss(CompiledLoss):
     >>> nc.HingeLoss()(np.array([[2.0, 1.5, 0.0]]), np.array([0]))
     (0.5, array([[-1.,  1.,  0.]]))
     """
+    margin: float
+    reduction: str
     def __init__(self, margin: float = 1.0, reduction: str = 'mean') -> None: ...
 
 class HuberLoss(CompiledLoss):
@@ -142,6 +150,8 @@ class HuberLoss(CompiledLoss):
     >>> nc.HuberLoss(delta=2.0)(np.array([[1.0, 4.0]]), np.array([[0.0, 0.0]]))
     (3.25, array([[0.5, 1. ]]))
     """
+    delta: float
+    reduction: str
     def __init__(self, delta: float = 1.0, reduction: str = 'mean') -> None: ...
 
 class L1Loss(CompiledLoss):
@@ -173,6 +183,7 @@ class L1Loss(CompiledLoss):
     >>> nc.L1Loss()(np.array([[1.0, 3.0]]), np.array([[1.0, 1.0]]))
     (1.0, array([[0. , 0.5]]))
     """
+    reduction: str
     def __init__(self, reduction: str = 'mean') -> None: ...
 
 class MSELoss(CompiledLoss):
@@ -203,6 +214,7 @@ class MSELoss(CompiledLoss):
     >>> nc.MSELoss()(np.array([[1.0, 3.0]]), np.array([[1.0, 1.0]]))
     (2.0, array([[0., 2.]]))
     """
+    reduction: str
     def __init__(self, reduction: str = 'mean') -> None: ...
 
 class NLLLoss(CompiledLoss):
@@ -237,6 +249,9 @@ class NLLLoss(CompiledLoss):
     >>> nc.NLLLoss()(np.log([[0.25, 0.75]]), np.array([1]))[0].__round__(6)
     0.287682
     """
+    weight: ArrayLike | None
+    ignore_index: int
+    reduction: str
     def __init__(self, weight: ArrayLike | None = None, ignore_index: int = -100, reduction: str = 'mean') -> None: ...
 
 class PerceptronLoss(CompiledLoss):
@@ -269,6 +284,7 @@ class PerceptronLoss(CompiledLoss):
     (1.0, array([[-0.5],
            [ 0. ]]))
     """
+    reduction: str
     def __init__(self, reduction: str = 'mean') -> None: ...
 
 class SmoothL1Loss(CompiledLoss):
@@ -303,6 +319,8 @@ class SmoothL1Loss(CompiledLoss):
     >>> nc.SmoothL1Loss()(np.array([[0.5, 3.0]]), np.array([[0.0, 0.0]]))
     (1.3125, array([[0.25, 0.5 ]]))
     """
+    beta: float
+    reduction: str
     def __init__(self, beta: float = 1.0, reduction: str = 'mean') -> None: ...
 
 __all__ = ["Loss", "BCEWithLogitsLoss", "CrossEntropyLoss", "HingeLoss", "HuberLoss", "L1Loss", "MSELoss", "NLLLoss", "PerceptronLoss", "SmoothL1Loss"]

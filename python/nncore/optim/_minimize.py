@@ -13,6 +13,7 @@ from nncore import _core
 from nncore._registry.registered import spec_of
 from nncore._support.checks import cast, describe, integer, number, number_from, real_array
 from nncore._support.html import Markup, curve, facts
+from nncore._support.strict import Strict
 from nncore.errors import ConfigError, ShapeError
 from nncore.optim import objectives
 from nncore.optim._objective import Objective
@@ -22,7 +23,7 @@ _MESSAGES = ("all steps done", "gradient within tol", "diverged at step {}", "in
 
 
 @dataclass(frozen=True, repr=False)
-class OptimizeResult:
+class OptimizeResult(Strict):
     """The result of minimize; fields can be read as `result.x` and as `result["x"]`.
 
     Attributes

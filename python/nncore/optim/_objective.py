@@ -22,11 +22,27 @@ class Objective(Registered):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        facts = _core.objective_facts(self._spec)
-        self.start: list[float] = facts["start"]
-        self.minimum: list[float] = facts["minimum"]
-        self.minima: list[list[float]] = facts["minima"]
-        self.minimum_value: float = facts["minimum_value"]
+        self._facts: dict[str, Any] = _core.objective_facts(self._spec)
+
+    @property
+    def start(self) -> list[float]:
+        """The usual starting point."""
+        return list(self._facts["start"])
+
+    @property
+    def minimum(self) -> list[float]:
+        """The point to find."""
+        return list(self._facts["minimum"])
+
+    @property
+    def minima(self) -> list[list[float]]:
+        """All global minima."""
+        return [list(point) for point in self._facts["minima"]]
+
+    @property
+    def minimum_value(self) -> float:
+        """The value at the minimum."""
+        return float(self._facts["minimum_value"])
 
     def __call__(self, x: ArrayLike) -> float:
         """f(x) for one point x (d,)."""

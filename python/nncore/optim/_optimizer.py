@@ -6,13 +6,15 @@ import copy
 import weakref
 from collections.abc import Mapping
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, ClassVar
 
 from nncore import _core
 from nncore._registry.registered import Registered, rebuild, spec_of
 from nncore._support.checks import cast, describe, integer, number, positive, shown
+from nncore._support.fits import refuse_during_fit
 from nncore._support.html import facts
 from nncore._support.html import number as shown_number
+from nncore._support.strict import fixed
 from nncore.errors import ConfigError, StateError
 from nncore.nn._model import Model, core_of
 from nncore.nn._parameter import checked
@@ -25,8 +27,19 @@ building: ContextVar[bool] = ContextVar("building", default=False)
 class Optimizer(Registered):
     """Base of all optimizers. An optimizer belongs to one model: the first that a Trainer or `step` binds it to.
 
+    Its arguments are attributes: `optimizer.momentum = 0.9` acts from the next step on, with the state there is, and
+    `optimizer.lr` may be a number or a schedule. During a fit, in a callback, `lr` alone may be assigned, a number.
+
     A copy, or a pickle, has the state of the original and belongs to no model yet: to a copy of the original's.
     """
+
+    _own_spec: Any = None
+    _pending_kept = False  # arguments were assigned while a state waited
+    _hints: ClassVar[Mapping[str, str]] = {
+        "param_groups": "settings are attributes: optimizer.lr, optimizer.weight_decay",
+        "zero_grad": "model.zero_grad()",
+        "rate": "did you mean lr?",
+    }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if "learning_rate" in kwargs:
@@ -43,7 +56,7 @@ class Optimizer(Registered):
 
     @property
     def lr(self) -> float:
-        """The rate of the next step. Setting it replaces a schedule."""
+        """The rate of the next step. A number or a schedule may be assigned, in place of either."""
         if self._core is not None:
             rate: float = self._core.rate
             return rate
@@ -51,20 +64,84 @@ class Optimizer(Registered):
             return float(self._pending["lr"])
         if self._copied_rate is not None:
             return self._copied_rate
-        given = self._config.get("lr", self._spec.args["lr"])
+        given = self._setting("lr")
         if not isinstance(given, Schedule):
             return float(given)
         return given(self._pending.get("epoch" if _core.schedule_per_epoch(spec_of(given)) else "step", 0))
 
     @lr.setter
-    def lr(self, value: float) -> None:
+    def lr(self, value: float | Schedule) -> None:
+        if isinstance(value, Schedule):
+            self._assign("lr", value)
+            return
         rate = positive(type(self).__name__, "lr", value)
         if self._core is None:
-            self._pending["lr"] = rate
+            self._assign("lr", rate)
         else:
             with self._access_guard("lr"):
-                self._core.rate = rate
-                self._follows_schedule = False
+                self._set_rate(rate)
+
+    @property
+    def learning_rate(self) -> float:
+        """Another name of lr."""
+        return self.lr
+
+    @learning_rate.setter
+    def learning_rate(self, value: float | Schedule) -> None:
+        self.lr = value
+
+    def _set_rate(self, rate: float) -> None:
+        """The rate of the compiled optimizer, and in the arguments, which repr, pickles and checkpoints show."""
+        self._core.rate = rate
+        self._follows_schedule = False
+        if self._setting("lr") != rate:
+            self._config["lr"] = rate
+            self._spec = None
+
+    @property
+    def _spec(self) -> Any:
+        """The spec of the arguments; made when it is asked for, as a loop may set lr before each step."""
+        if self._own_spec is None:
+            self._own_spec = self._checked(self._config)[0]
+        return self._own_spec
+
+    @_spec.setter
+    def _spec(self, spec: Any) -> None:
+        self._own_spec = spec
+
+    def _assign(self, name: str, value: Any) -> None:
+        """Acts from the next step on, with the state there is."""
+        spec, config = self._checked({**self._config, name: value})
+        refuse_during_fit(self, name)
+        if name.startswith("initial_") and steps_done(self) > 0:
+            fixed(self, name, f"the state began {steps_done(self)} steps ago: make a new {type(self).__name__}")
+        if self._core is None:
+            self._pending_kept = bool(self._pending)
+            if name == "lr":
+                self._copied_rate = None
+                for key in ("lr", "schedule"):
+                    self._pending.pop(key, None)
+        else:
+            with self._access_guard(name):
+                self._core = self._remade(spec, keep_rate=name != "lr")
+        self._spec, self._config = spec, config
+        if name == "lr":
+            self._follows_schedule = isinstance(value, Schedule)
+
+    def _remade(self, spec: Any, *, keep_rate: bool) -> Any:
+        """A compiled optimizer with other arguments, and of the state what both have."""
+        old, new = self._core, type(self._core)(spec, self._model_core)
+        new.t, new.epoch = old.t, old.epoch
+        if keep_rate and not self._follows_schedule:
+            new.rate = old.rate
+        elif keep_rate and old.schedule_state:
+            new.schedule_state = old.schedule_state
+        for i in range(len(self._model_core.parameters()) if old.t > 0 else 0):
+            kept = old.state(i)
+            for key, array in new.state(i).items():
+                if key in kept:
+                    array[...] = kept[key]
+        return new
 
     def _access_guard(self, what: str) -> Any:
         """The model's access guard, shared: no step of another thread runs while state is read or set here."""
@@ -95,8 +172,17 @@ class Optimizer(Registered):
             self._core, self._model_core, self._model = core, model_core, weakref.ref(model)
             self._pending, self._copied_rate = {}, None
             if state:
-                self.load_state_dict(state)
+                self.load_state_dict(self._known(state) if self._pending_kept else state)
         return self._core
+
+    def _known(self, state: dict[str, Any]) -> dict[str, Any]:
+        """The state without arrays that the rule has no use for since its arguments were assigned."""
+        names = set(self._core.state(0)) if self._model_core.parameters() else set()
+        arrays = {
+            parameter: {key: array for key, array in own.items() if key in names}
+            for parameter, own in state.get("state", {}).items()
+        }
+        return {**state, "state": arrays}
 
     def state_dict(self) -> dict[str, Any]:
         """Step count, epoch, rate (when it was set), the schedule's state, and the state arrays of each parameter."""
@@ -144,8 +230,7 @@ class Optimizer(Registered):
             self._core.t = counts.get("step", self._core.t)
             self._core.epoch = counts.get("epoch", self._core.epoch)
             if "lr" in state:
-                self._core.rate = float(state["lr"])
-                self._follows_schedule = False
+                self._set_rate(float(state["lr"]))
             for array, values in copies:
                 array[...] = values
 
@@ -183,14 +268,11 @@ def _rebuild(cls: type[Optimizer], config: dict[str, Any], state: dict[str, Any]
 
 def fresh(optimizer: Optimizer) -> Optimizer:
     """A copy with the same settings and rate, without state and model."""
-    new = rebuild(type(optimizer), optimizer._config)
-    if "lr" in optimizer._pending or (optimizer._core is not None and not optimizer._follows_schedule):
-        new.lr = optimizer.lr
-    return new
+    return rebuild(type(optimizer), settings_of(optimizer))
 
 
 def settings_of(optimizer: Optimizer) -> dict[str, Any]:
-    """The arguments that were given, with a rate set before it was bound to a model."""
+    """The arguments as they are now, with the rate of a state that waits for the model."""
     rate = {"lr": optimizer._pending["lr"]} if "lr" in optimizer._pending else {}
     return {**optimizer._config, **rate}
 
@@ -198,6 +280,11 @@ def settings_of(optimizer: Optimizer) -> dict[str, Any]:
 def steps_done(optimizer: Optimizer) -> int:
     """Updates done so far."""
     return int(optimizer._pending.get("step", 0) if optimizer._core is None else optimizer._core.t)
+
+
+def compiled(optimizer: Optimizer) -> Any:
+    """The compiled optimizer; None before it is bound to a model."""
+    return optimizer._core
 
 
 def follows_schedule(optimizer: Optimizer) -> bool:

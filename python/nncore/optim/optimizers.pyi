@@ -36,6 +36,9 @@ class Adadelta(Optimizer):
     >>> nc.minimize("quadratic", [1.0, 1.0], nc.Adadelta(), 2000).fun < 1e-3
     True
     """
+    rho: float
+    eps: float
+    weight_decay: float
     def __init__(self, lr: float | Schedule = 1.0, rho: float = 0.9, eps: float = 1e-06, weight_decay: float = 0.0) -> None: ...
 
 class Adagrad(Optimizer):
@@ -72,6 +75,10 @@ class Adagrad(Optimizer):
     >>> nc.minimize("quadratic", [1.0, 1.0], nc.Adagrad(lr=0.5), 500).fun < 1e-6
     True
     """
+    lr_decay: float
+    weight_decay: float
+    initial_accumulator_value: float
+    eps: float
     def __init__(self, lr: float | Schedule = 0.01, lr_decay: float = 0.0, weight_decay: float = 0.0, initial_accumulator_value: float = 0.0, eps: float = 1e-10) -> None: ...
 
 class Adam(Optimizer):
@@ -112,6 +119,12 @@ class Adam(Optimizer):
     >>> nc.minimize("quadratic", [1.0, 1.0], nc.Adam(lr=0.1), 500).fun < 1e-6
     True
     """
+    betas: tuple[float, float]
+    eps: float
+    weight_decay: float
+    amsgrad: bool
+    eps_inside_sqrt: bool
+    bias_correction: bool
     def __init__(self, lr: float | Schedule = 0.001, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-08, weight_decay: float = 0.0, amsgrad: bool = False, *, eps_inside_sqrt: bool = False, bias_correction: bool = True) -> None: ...
 
 class AdamW(Optimizer):
@@ -152,6 +165,12 @@ class AdamW(Optimizer):
     >>> nc.minimize("quadratic", [1.0, 1.0], nc.AdamW(lr=0.1), 500).fun < 1e-6
     True
     """
+    betas: tuple[float, float]
+    eps: float
+    weight_decay: float
+    amsgrad: bool
+    eps_inside_sqrt: bool
+    bias_correction: bool
     def __init__(self, lr: float | Schedule = 0.001, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-08, weight_decay: float = 0.01, amsgrad: bool = False, *, eps_inside_sqrt: bool = False, bias_correction: bool = True) -> None: ...
 
 class Adamax(Optimizer):
@@ -187,6 +206,9 @@ class Adamax(Optimizer):
     >>> nc.minimize("quadratic", [1.0, 1.0], nc.Adamax(lr=0.1), 500).fun < 1e-6
     True
     """
+    betas: tuple[float, float]
+    eps: float
+    weight_decay: float
     def __init__(self, lr: float | Schedule = 0.002, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-08, weight_decay: float = 0.0) -> None: ...
 
 class Lion(Optimizer):
@@ -220,6 +242,8 @@ class Lion(Optimizer):
     >>> nc.minimize("quadratic", [1.0, 1.0], nc.Lion(lr=0.001), 2000).fun < 1e-3
     True
     """
+    betas: tuple[float, float]
+    weight_decay: float
     def __init__(self, lr: float | Schedule = 0.0001, betas: tuple[float, float] = (0.9, 0.99), weight_decay: float = 0.0) -> None: ...
 
 class NAdam(Optimizer):
@@ -259,6 +283,11 @@ class NAdam(Optimizer):
     >>> nc.minimize("quadratic", [1.0, 1.0], nc.NAdam(lr=0.1), 500).fun < 1e-6
     True
     """
+    betas: tuple[float, float]
+    eps: float
+    weight_decay: float
+    momentum_decay: float
+    decoupled_weight_decay: bool
     def __init__(self, lr: float | Schedule = 0.002, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-08, weight_decay: float = 0.0, momentum_decay: float = 0.004, decoupled_weight_decay: bool = False) -> None: ...
 
 class RAdam(Optimizer):
@@ -298,6 +327,10 @@ class RAdam(Optimizer):
     >>> nc.minimize("quadratic", [1.0, 1.0], nc.RAdam(lr=0.1), 1000).fun < 1e-6
     True
     """
+    betas: tuple[float, float]
+    eps: float
+    weight_decay: float
+    decoupled_weight_decay: bool
     def __init__(self, lr: float | Schedule = 0.001, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-08, weight_decay: float = 0.0, decoupled_weight_decay: bool = False) -> None: ...
 
 class RMSprop(Optimizer):
@@ -338,6 +371,11 @@ class RMSprop(Optimizer):
     >>> nc.minimize("quadratic", [1.0, 1.0], nc.RMSprop(), 500).fun < 1e-6
     True
     """
+    alpha: float
+    eps: float
+    weight_decay: float
+    momentum: float
+    centered: bool
     def __init__(self, lr: float | Schedule = 0.01, alpha: float = 0.99, eps: float = 1e-08, weight_decay: float = 0.0, momentum: float = 0.0, centered: bool = False) -> None: ...
 
 class SGD(Optimizer):
@@ -375,6 +413,10 @@ class SGD(Optimizer):
     >>> nc.minimize("quadratic", [1.0, 1.0], nc.SGD(lr=0.1), 200).fun < 1e-6
     True
     """
+    momentum: float
+    dampening: float
+    weight_decay: float
+    nesterov: bool
     def __init__(self, lr: float | Schedule = 0.001, momentum: float = 0.0, dampening: float = 0.0, weight_decay: float = 0.0, nesterov: bool = False) -> None: ...
 
 __all__ = ["Optimizer", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "NAdam", "RAdam", "RMSprop", "SGD"]

@@ -34,6 +34,10 @@ class CosineAnnealingLR(Schedule):
     >>> [round(schedule(i), 3) for i in range(6)]
     [1.0, 0.854, 0.5, 0.146, 0.0, 0.146]
     """
+    lr: float
+    t_max: int
+    eta_min: float
+    per: str
     def __init__(self, lr: float, t_max: int, eta_min: float = 0.0, *, per: str = 'epoch') -> None: ...
 
 class ExponentialLR(Schedule):
@@ -60,6 +64,9 @@ class ExponentialLR(Schedule):
     >>> nc.ExponentialLR(1.0, gamma=0.5)(3)
     0.125
     """
+    lr: float
+    gamma: float
+    per: str
     def __init__(self, lr: float, gamma: float, *, per: str = 'epoch') -> None: ...
 
 class LinearWarmup(Schedule):
@@ -94,6 +101,10 @@ class LinearWarmup(Schedule):
     >>> [schedule(i) for i in range(7)]
     [0.25, 0.5, 0.75, 1.0, 1.0, 0.5, 0.25]
     """
+    lr: float
+    steps: int
+    then: Schedule | None
+    per: str
     def __init__(self, lr: float, steps: int, then: Schedule | None = None, *, per: str = 'step') -> None: ...
 
 class MultiStepLR(Schedule):
@@ -123,6 +134,10 @@ class MultiStepLR(Schedule):
     >>> [schedule(i) for i in range(5)]
     [1.0, 1.0, 0.5, 0.25, 0.25]
     """
+    lr: float
+    milestones: Sequence[int]
+    gamma: float
+    per: str
     def __init__(self, lr: float, milestones: Sequence[int], gamma: float = 0.1, *, per: str = 'epoch') -> None: ...
 
 class OneCycleLR(Schedule):
@@ -165,6 +180,13 @@ class OneCycleLR(Schedule):
     >>> [round(schedule(i), 2) for i in (0, 5, 10)]
     [0.5, 1.0, 0.0]
     """
+    max_lr: float
+    total_steps: int
+    pct_start: float
+    anneal_strategy: str
+    div_factor: float
+    final_div_factor: float
+    per: str
     def __init__(self, max_lr: float, total_steps: int, pct_start: float = 0.3, anneal_strategy: str = 'cos', div_factor: float = 25.0, final_div_factor: float = 10000.0, *, per: str = 'step') -> None: ...
 
 class ReduceLROnPlateau(Schedule):
@@ -211,6 +233,16 @@ class ReduceLROnPlateau(Schedule):
     >>> nc.ReduceLROnPlateau(0.1, patience=3)(0)
     0.1
     """
+    lr: float
+    monitor: str
+    factor: float
+    patience: int
+    mode: str
+    threshold: float
+    threshold_mode: str
+    cooldown: int
+    min_lr: float
+    eps: float
     def __init__(self, lr: float, monitor: str = 'val_loss', factor: float = 0.1, patience: int = 10, *, mode: str = 'auto', threshold: float = 0.0001, threshold_mode: str = 'rel', cooldown: int = 0, min_lr: float = 0.0, eps: float = 1e-08) -> None: ...
 
 class StepLR(Schedule):
@@ -240,6 +272,8 @@ class StepLR(Schedule):
     >>> [schedule(i) for i in range(5)]
     [0.1, 0.1, 0.05, 0.05, 0.025]
     """
+    step_size: int
+    gamma: float
     def __init__(self, lr: float, step_size: int, gamma: float = 0.1, *, per: str = 'epoch') -> None: ...
 
 __all__ = ["Schedule", "CosineAnnealingLR", "ExponentialLR", "LinearWarmup", "MultiStepLR", "OneCycleLR", "ReduceLROnPlateau", "StepLR"]

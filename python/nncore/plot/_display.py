@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nncore._support import checks
 from nncore._support.files import atomic, path_of
 from nncore._support.notebook import in_notebook
+from nncore._support.strict import Strict
 from nncore.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class Display:
+class Display(Strict):
     """Base of the results of plot functions.
 
     Attributes

@@ -15,6 +15,7 @@ import numpy as np
 from nncore._support.checks import describe, flag
 from nncore._support.files import path_of, write_file
 from nncore._support.html import table as html_table
+from nncore._support.strict import Strict
 from nncore.errors import ConfigError
 from nncore.sweeps._grid import to_text
 
@@ -23,7 +24,7 @@ _MAX_WIDTH = 50  # characters of a cell
 _NEAR = 1e-9  # `where` takes 0.1 * 3 for 0.3
 
 
-class Rows(list[dict[str, Any]]):
+class Rows(Strict, list[dict[str, Any]]):
     """A list of dicts that prints as a table. Slices, masks, `where` and `sorted` give a table of the same kind."""
 
     @property

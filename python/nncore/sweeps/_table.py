@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from nncore._support import views
 from nncore._support.checks import describe
@@ -48,6 +48,8 @@ class SweepTable(Rows):
     >>> table.best("loss", over="seed")["lr"]
     1.0
     """
+
+    _hints: ClassVar[Mapping[str, str]] = {name: f"table.{instead}" for name, instead in _ELSEWHERE.items()}
 
     @classmethod
     def load(cls, folder: Any) -> SweepTable:
@@ -128,10 +130,6 @@ class SweepTable(Rows):
         columns = super()._shown()
         best = [name for name in columns if isinstance(name, str) and name.startswith(BEST)]
         return [name for name in columns if name not in best[2:]]
-
-    def __getattr__(self, name: str) -> Any:
-        hint = f" (table.{_ELSEWHERE[name]})" if name in _ELSEWHERE else ""
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}", name=name, obj=self)
 
 
 def rows_of(entries: Sequence[Entry]) -> list[dict[str, Any]]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from nncore._support.checks import flag, integer
+from nncore._support.strict import Strict
 
 
-class Augment:
+class Augment(Strict):
     """Random shifts and mirroring of training images: `Trainer(…, augment=Augment())`.
 
         y[c, h, w] = x[c, h + i - crop_padding, v + j - crop_padding]   i, j ~ U{0, …, 2 crop_padding}
@@ -43,9 +47,26 @@ class Augment:
     1
     """
 
+    _hints: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("crop_padding", "flip"), "assign trainer.augment = Augment(crop_padding, flip)"
+    )
+
     def __init__(self, crop_padding: int = 4, flip: bool = True) -> None:
-        self.crop_padding = integer("Augment", "crop_padding", crop_padding, 0, 2**20)
-        self.flip = flag("Augment", "flip", flip)
+        self._crop_padding = integer("Augment", "crop_padding", crop_padding, 0, 2**20)
+        self._flip = flag("Augment", "flip", flip)
+
+    @property
+    def crop_padding(self) -> int:
+        """Zeros on each side before the crop."""
+        return self._crop_padding
+
+    @property
+    def flip(self) -> bool:
+        """Whether images are mirrored."""
+        return self._flip
+
+    def __setstate__(self, state: dict[str, Any]) -> None:  # earlier versions have names without the underscore
+        vars(self).update({f"_{name.removeprefix('_')}": value for name, value in state.items()})
 
     def __repr__(self) -> str:
         return f"Augment(crop_padding={self.crop_padding}, flip={self.flip})"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from nncore._support.checks import as_list, describe, shown
+from nncore._support.strict import Strict
 from nncore.errors import ConfigError
 from nncore.nn._loss import Loss
 from nncore.nn._model import Model
@@ -21,9 +22,12 @@ Record = dict[str, Any]
 class Fit(Protocol):
     """The trainer as a callback uses it: a Trainer, or any object with these attributes."""
 
-    model: Model
     loss: Loss
     optimizer: Optimizer
+
+    @property
+    def model(self) -> Model:
+        """The model in training."""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -49,7 +53,7 @@ class Fit(Protocol):
         """The loss without penalties, and metrics."""
 
 
-class Callback:
+class Callback(Strict):
     """Base of all callbacks: a subclass overrides the methods it needs.
 
     The model may be read, evaluated and changed at the begin and the end of a fit and after each epoch, by the
@@ -66,11 +70,14 @@ class Callback:
     """
 
     #: The column of the history that the callback follows, if any.
-    monitor: str | None = None
+    monitor: Any = None
     #: The interval of its observations; None: it gets none.
     observing: Observing | None = None
     #: The trainer it is used by, for callbacks that keep it: two fits at once are refused.
     _trainer: Fit | None = None
+
+    def _may_set(self, name: str) -> bool:
+        return name.startswith("on_")  # a function in place of the method is called
 
     def on_fit_begin(self, trainer: Any) -> bool | None:
         """Before the first epoch of a fit. `trainer` is a Fit; a subclass may name it a Trainer."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from nncore._support.checks import describe, flag, integer, number
 from nncore._support.files import path_of
+from nncore._support.strict import Setting
 from nncore.errors import ConfigError
 from nncore.train._callback import Callback, Fit, Record
 from nncore.train._history import History
@@ -42,6 +43,21 @@ class _Best:
             self.best = value
             return True
         return False
+
+
+class _Watched(Setting[Any]):
+    """An argument of _Best as an attribute: with another one the best so far starts anew."""
+
+    def __init__(self, doc: str) -> None:
+        super().__init__(lambda where, name, value: value, doc)
+
+    def __set__(self, given: Any, value: Any) -> None:
+        names = ("monitor", "mode", "min_delta")
+        settings = {name: getattr(given, name) for name in names if hasattr(type(given), name)} | {self._name: value}
+        if settings["monitor"] is not None:
+            _Best(type(given).__name__, **settings)
+        vars(given)[self._name] = value
+        given._forget()
 
 
 def _shapes(state: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
@@ -110,6 +126,14 @@ class EarlyStopping(Callback):
     True
     """
 
+    monitor = _Watched("The column of the history that it follows.")
+    min_delta = _Watched("By how much a new best has to be better.")
+    mode = _Watched("Which way the number is better.")
+    patience = Setting(lambda where, name, value: integer(where, name, value, 1, 2**62), "Epochs without a new best.")
+    restore_best = Setting(flag, "Whether the model gets the parameters of its best epoch back.")
+    best_epoch: int
+    stopped_epoch: int
+
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -118,11 +142,10 @@ class EarlyStopping(Callback):
         restore_best: bool = True,
         mode: str = "auto",
     ) -> None:
-        self._settings = (monitor, mode, min_delta)
+        vars(self).update(monitor=monitor, mode=mode, min_delta=min_delta)
         self._forget()
-        self.monitor, self.mode, self.min_delta = monitor, mode, self._watch.min_delta
-        self.patience = integer("EarlyStopping", "patience", patience, 1, 2**62)
-        self.restore_best = flag("EarlyStopping", "restore_best", restore_best)
+        self.patience = patience
+        self.restore_best = restore_best
         self._trainer = None
         self._served: weakref.ref[Any] | None = None  # the trainer that the numbers are of
         self._epoch = 0  # the last one it knows of
@@ -130,8 +153,9 @@ class EarlyStopping(Callback):
         self._loaded = False
 
     def _forget(self) -> None:
-        self._watch = _Best("EarlyStopping", *self._settings)
-        self._kept_watch = _Best("EarlyStopping", *self._settings)  # the best of those with known parameters
+        settings = (self.monitor, self.mode, self.min_delta)
+        self._watch = _Best("EarlyStopping", *settings)
+        self._kept_watch = _Best("EarlyStopping", *settings)  # the best of those with known parameters
         self._kept: tuple[int, dict[str, Any]] | None = None  # their epoch, and they
         self.best_epoch = self.stopped_epoch = self._waited = 0
 
@@ -231,15 +255,26 @@ class EarlyStopping(Callback):
         return {**self.__dict__, "_trainer": None, "_served": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        monitor, mode, min_delta = state["_settings"]  # old pickles lack some attributes
+        given = dict(state)
+        settings = given.pop("_settings", None)  # of earlier versions, which had fewer attributes
+        monitor, mode, min_delta = settings or (state["monitor"], state["mode"], state["min_delta"])
         EarlyStopping.__init__(self, monitor, state["patience"], min_delta, state["restore_best"], mode)
-        self.__dict__.update(state)
+        vars(self).update(given)
 
     def __repr__(self) -> str:
         others = {"min_delta": 0.0, "restore_best": True, "mode": "auto"}
         shown = {key: getattr(self, key) for key in ("monitor", "patience", *others)}
         parts = [f"{key}={value!r}" for key, value in shown.items() if key not in others or value != others[key]]
         return f"EarlyStopping({', '.join(parts)})"
+
+
+def _bound(where: str, name: str, value: Any) -> float | None:
+    """A first best: None or any number but NaN."""
+    if value is None:
+        return None
+    if isinstance(value, numbers.Real) and not isinstance(value, bool) and not math.isnan(value):
+        return float(value)
+    raise ConfigError(f"[{where}] {name}: expected a number or None, got {describe(value)}")
 
 
 class ModelCheckpoint(Callback):
@@ -265,9 +300,12 @@ class ModelCheckpoint(Callback):
         The files written, in order.
     """
 
-    mode: str = "auto"
-    initial_best: float | None = None
     _served: weakref.ref[Any] | None = None  # the trainer that the best is of
+    path = Setting(lambda where, name, value: path_of(where, value), "Where the model is saved.")
+    monitor = _Watched("Save only when this number is better than ever; None: after each epoch.")
+    mode = _Watched("Which way the number is better.")
+    initial_best = Setting(_bound, "The best number before the first epoch.")
+    saved: list[str]
 
     def __init__(
         self,
@@ -277,16 +315,19 @@ class ModelCheckpoint(Callback):
         *,
         initial_best: float | None = None,
     ) -> None:
-        self.path = path_of("ModelCheckpoint", path)
-        self.monitor, self.mode = monitor, mode
+        self.path = path
+        vars(self).update(monitor=monitor, mode=mode)
         if monitor is not None:
             _Best("ModelCheckpoint", monitor, mode)
         elif initial_best is not None:
             raise ConfigError("[ModelCheckpoint] initial_best: expected it beside monitor, got it alone")
-        self.initial_best = None if initial_best is None else _bound(initial_best)
-        self._watch: _Best | None = None
+        self.initial_best = initial_best
+        self._forget()
         self._trainer = None
-        self.saved: list[str] = []
+        self.saved = []
+
+    def _forget(self) -> None:
+        self._watch: _Best | None = None
 
     @property
     def best(self) -> float:
@@ -338,10 +379,3 @@ class ModelCheckpoint(Callback):
         others = {"monitor": None, "mode": "auto", "initial_best": None}
         shown = [f"{key}={getattr(self, key)!r}" for key, usual in others.items() if getattr(self, key) != usual]
         return f"ModelCheckpoint({', '.join([repr(self.path), *shown])})"
-
-
-def _bound(value: object) -> float:
-    """A first best: any number but NaN."""
-    if isinstance(value, numbers.Real) and not isinstance(value, bool) and not math.isnan(value):
-        return float(value)
-    raise ConfigError(f"[ModelCheckpoint] initial_best: expected a number or None, got {describe(value)}")

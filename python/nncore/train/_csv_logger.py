@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from nncore._support.files import path_of, read_file, write_file
+from nncore._support.strict import Setting
 from nncore.errors import ConfigError, FormatError
 from nncore.train._callback import Callback, Fit, Record
 
@@ -37,9 +38,10 @@ class CSVLogger(Callback):
 
     _columns: list[str] | None = None  # of the file, once this fit has written to it
     _last = 0  # epoch that was written
+    path = Setting(lambda where, name, value: path_of(where, value), "The table that is written.")
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = path_of("CSVLogger", path)
+        self.path = path
         self._trainer = None
 
     def on_fit_begin(self, trainer: Fit) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from nncore._support.checks import describe, integer
 from nncore._support.files import path_of, write_file
 from nncore._support.html import curve, number, table
 from nncore._support.plain import plain
+from nncore._support.strict import Strict
 from nncore.errors import ConfigError
 from nncore.train._metrics import FACTS, has_curve, known_direction
 
@@ -24,7 +25,7 @@ _MAX_STEPS = 1_000_000
 STATE_FACTS = ("stride", "interrupted", "n_steps", "seconds")
 
 
-class History:
+class History(Strict):
     """Metrics of a fit, by epoch and by step.
 
     Attributes
@@ -49,9 +50,16 @@ class History:
     `history["val_loss"]` is short for `history.epochs["val_loss"]`.
     """
 
+    epochs: dict[str, NDArray[Any]]
+    steps: dict[str, NDArray[Any]]
+    interrupted: bool
+    n_steps: int
+    seconds: float
+    _hints: ClassVar[Mapping[str, str]] = {"history": 'history.epochs and history.steps, or history["loss"]'}
+
     def __init__(self, result: dict[str, Any] | None = None, *, origin: Any = None) -> None:
-        self.epochs: dict[str, NDArray[Any]] = {key: np.zeros(0) for key in ("epoch", "loss", "lr", "seconds")}
-        self.steps: dict[str, NDArray[Any]] = {key: np.zeros(0) for key in ("step", "loss", "lr")}
+        self.epochs = {key: np.zeros(0) for key in ("epoch", "loss", "lr", "seconds")}
+        self.steps = {key: np.zeros(0) for key in ("step", "loss", "lr")}
         self.epochs["epoch"] = self.steps["step"] = np.zeros(0, np.int64)
         self.interrupted, self.n_steps, self.seconds, self._stride = False, 0, 0.0, 1
         self._origin = origin  # a trainer's Origin, for `report` alone
@@ -83,6 +91,10 @@ class History:
 
     def __contains__(self, key: object) -> bool:
         return key in self.epochs
+
+    def _advice(self, name: str) -> str:
+        """A column's name is a key, not an attribute."""
+        return f' (history["{name}"])' if name in vars(self).get("epochs", ()) else super()._advice(name)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and numbers, ready for strict JSON: what is NaN or infinite is None."""
@@ -178,7 +190,7 @@ def joined(parts: Sequence[History], *, origin: Any = None) -> History:
     if not parts:
         return whole
     whole.epochs = _stacked([part.epochs for part in parts])
-    whole.steps = _stacked([part.steps for part in parts])
+    whole.steps = _stacked(_counted_on([part.steps for part in parts]))
     whole._stride = max(part._stride for part in parts)
     whole._thin_out()
     while len(whole.steps["step"]) > _MAX_STEPS:
@@ -188,6 +200,18 @@ def joined(parts: Sequence[History], *, origin: Any = None) -> History:
     whole.n_steps = sum(part.n_steps for part in parts)
     whole.seconds = sum(part.seconds for part in parts)
     return whole
+
+
+def _counted_on(tables: Sequence[dict[str, NDArray[Any]]]) -> list[dict[str, NDArray[Any]]]:
+    """Tables of steps, one after the other; where another optimizer began to count anew, the count goes on."""
+    last, out = 0, []
+    for columns in tables:
+        steps = columns["step"]
+        if len(steps) and steps[0] <= last:
+            steps = steps + (last + 1 - steps[0])
+        out.append({**columns, "step": steps})
+        last = int(steps[-1]) if len(steps) else last
+    return out
 
 
 def origin_of(history: History) -> Any:

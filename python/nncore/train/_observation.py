@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore._support.checks import describe, flag, integer
+from nncore._support.strict import Setting, Strict
 from nncore.errors import ConfigError
 
 #: The statistics of each tensor, in the compiled trainer's order.
@@ -32,6 +33,24 @@ def observing_of(where: str, every: object, per: object, histograms: object, bin
     return Observing(often, per, wanted if flag(where, "histograms", histograms) else 0)
 
 
+class Observed(Setting[Any]):
+    """A part of a callback's `observing` (every, per, histograms or bins) as an attribute, for the next fit."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda where, name, value: value)
+
+    def __get__(self, given: Any, owner: type) -> Any:
+        return self if given is None else _parts(given.observing)[self._name]
+
+    def __set__(self, given: Any, value: Any) -> None:
+        given.observing = observing_of(type(given).__name__, **{**_parts(given.observing), self._name: value})
+
+
+def _parts(observing: Observing) -> dict[str, Any]:
+    every, per, bins = observing
+    return {"every": every, "per": per, "histograms": bins > 0, "bins": bins or 64}
+
+
 def checked(given: object) -> Observing:
     """A callback's `observing`, checked before the compiled trainer gets it."""
     if not isinstance(given, tuple) or len(given) != 3:
@@ -43,7 +62,7 @@ def checked(given: object) -> Observing:
     return observing_of("fit", every, per, not none, 1 if none else bins)
 
 
-class Observation(Mapping[str, dict[str, Any]]):
+class Observation(Strict, Mapping[str, dict[str, Any]]):
     """A mapping from tensor names to statistics at one step.
 
     Attributes
@@ -58,11 +77,14 @@ class Observation(Mapping[str, dict[str, Any]]):
         Norm of the gradient of all parameters together, penalties included, before any clipping.
     """
 
+    step: int
+    epoch: int
+    loss: float
+    grad_norm: float
+
     def __init__(self, raw: dict[str, Any]) -> None:
-        self.step: int = raw["step"]
-        self.epoch: int = raw["epoch"]
-        self.loss: float = raw["loss"]
-        self.grad_norm: float = raw["grad_norm"]
+        self.step, self.epoch = raw["step"], raw["epoch"]
+        self.loss, self.grad_norm = raw["loss"], raw["grad_norm"]
         self._names: list[str] = raw["names"]
         self._rows = {name: i for i, name in enumerate(self._names)}
         self._statistics: NDArray[np.float64] = raw["statistics"]

@@ -3,21 +3,90 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, Generic, Self, TypeVar, overload
 
 from nncore import _core
+from nncore._registry.generate import schemas
 from nncore._registry.registered import traits_of
 from nncore._support.checks import describe
+from nncore._support.fits import refuse_during_fit
+from nncore._support.strict import Strict
 from nncore.errors import ConfigError
 from nncore.nn._loss import CompiledLoss, Loss
 from nncore.nn._loss import spec_of as spec_of_loss
 from nncore.nn._model import Model, core_of, set_link
-from nncore.optim._optimizer import Optimizer, bind, building, fresh
+from nncore.optim._optimizer import Optimizer, bind, building, compiled, fresh
 from nncore.train._augment import Augment
 
+_Value = TypeVar("_Value")
+_EXPECTED = {"model": "a Sequential or a Graph", "loss": "a Loss", "optimizer": "an Optimizer"}
 
-class TrainerSettings:
+
+class _Option(Generic[_Value]):
+    """A keyword argument of the Trainer as an attribute; a new value acts from the next step or fit on."""
+
+    def __init__(self, doc: str) -> None:
+        self.__doc__ = doc
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, given: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, given: TrainerSettings, owner: type) -> _Value: ...
+    def __get__(self, given: TrainerSettings | None, owner: type) -> Self | _Value:
+        if given is None:
+            return self
+        value: _Value = given._options[self._name]
+        return value
+
+    def __set__(self, given: TrainerSettings, value: _Value) -> None:
+        refuse_during_fit(given, self._name)
+        given._change_options({self._name: value})
+
+
+class TrainerSettings(Strict):
     """The part of a Trainer that holds its arguments."""
+
+    batch_size = _Option[int | None]("Samples a step; None: all.")
+    shuffle = _Option[bool]("A new order each epoch.")
+    seed = _Option[int]("Of the order and of Dropout.")
+    l2 = _Option[float]("Adds l2/2 ΣW² to the loss.")
+    l1 = _Option[float]("Adds l1 Σ|W| to the loss.")
+    clip_grad_norm = _Option[float | None]("Bound on the norm of all gradients together.")
+    clip_grad_value = _Option[float | None]("Bound on the size of each element of a gradient.")
+    drop_last = _Option[bool]("Leave out a last batch that is shorter.")
+    on_nonfinite = _Option[str]("What happens when a number is not finite.")
+    num_threads = _Option[int | None]("None: as many as nncore uses.")
+    augment = _Option[Augment | None]("How images are moved before the model trains on them.")
+
+    _hints: ClassVar[Mapping[str, str]] = {
+        "model": "a Trainer trains one model: make a new Trainer, or net.load_state_dict(…)",
+        "lr": "trainer.optimizer.lr",
+        "learning_rate": "trainer.optimizer.lr",
+        "momentum": "trainer.optimizer.momentum",
+        "weight_decay": "trainer.l2, or trainer.optimizer.weight_decay",
+        "clip_norm": "did you mean clip_grad_norm?",
+        "options": "each option is an attribute: trainer.batch_size = 64",
+        **{
+            name: f"an argument of fit: trainer.fit(X, y, {name}=…)"
+            for name in (
+                "epochs",
+                "callbacks",
+                "metrics",
+                "validation_data",
+                "validation_split",
+                "test_data",
+                "progress",
+            )
+        },
+        "predict": "trainer.model.predict(X)",
+        "predict_proba": "trainer.model.predict_proba(X)",
+    }
+
+    def _may_set(self, name: str) -> bool:
+        return callable(getattr(type(self), name, None))  # a function in place of a method is called
 
     def __init__(
         self,
@@ -37,14 +106,9 @@ class TrainerSettings:
         num_threads: int | None = None,
         augment: Augment | None = None,
     ) -> None:
-        for name, given, wanted in (
-            ("model", model, Model),
-            ("loss", loss, Loss),
-            ("optimizer", optimizer, Optimizer),
-        ):
-            if not isinstance(given, wanted):
-                what = {"model": "a Sequential or a Graph", "loss": "a Loss", "optimizer": "an Optimizer"}[name]
-                raise ConfigError(f"[Trainer] {name}: expected {what}, got {describe(given)}")
+        _check("model", model, Model)
+        _check("loss", loss, Loss)
+        _check("optimizer", optimizer, Optimizer)
         check_end(model, loss)
         self._set_options(
             batch_size=batch_size,
@@ -59,32 +123,79 @@ class TrainerSettings:
             num_threads=num_threads,
             augment=augment,
         )
-        self.model = model
-        self.loss = loss
-        self.optimizer = fresh(optimizer) if building.get() else optimizer
-        bind(self.optimizer, model)
+        self._model = model
+        self._loss = loss
+        self._optimizer = fresh(optimizer) if building.get() else optimizer
+        bind(self._optimizer, model)
         self._core: Any = None
-        self._model_core: Any = None
+        self._made_from: tuple[Any, ...] = (None, None, None)  # model, loss and optimizer of the compiled trainer
+        self._begins_epoch = False
         set_link(model, loss.link)
+
+    @property
+    def model(self) -> Model:
+        """The model that it trains."""
+        return self._model
+
+    @property
+    def loss(self) -> Loss:
+        """The loss; another one may be assigned between fits, and the model's predict follows its link."""
+        return self._loss
+
+    @loss.setter
+    def loss(self, loss: Loss) -> None:
+        _check("loss", loss, Loss)
+        check_end(self._model, loss)
+        refuse_during_fit(self, "loss")
+        self._loss = loss
+        set_link(self._model, loss.link)
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer; another one may be assigned between fits, and trains on from the parameters there are."""
+        return self._optimizer
+
+    @optimizer.setter
+    def optimizer(self, optimizer: Optimizer) -> None:
+        _check("optimizer", optimizer, Optimizer)
+        refuse_during_fit(self, "optimizer")
+        given = fresh(optimizer) if building.get() and optimizer is not self._optimizer else optimizer
+        bind(given, self._model)
+        self._optimizer = given
 
     def _set_options(self, **options: Any) -> None:
         self._options_spec = options_spec(options)
         self._options = {**self._options_spec.args, "augment": options["augment"]}
 
+    def _change_options(self, options: dict[str, Any]) -> None:
+        """Other options from here on. What changes the order of samples begins an epoch under way again."""
+        before = self._options
+        self._set_options(**{**before, **options})
+        order = ("batch_size", "shuffle", "seed", "drop_last", "augment")
+        self._begins_epoch |= any(before[name] != self._options[name] for name in order)
+        self._made_from = (None, None, None)
+
     def _bind(self) -> Any:
         """The compiled trainer for the model as it is now."""
-        model_core = core_of(self.model)
-        if self._model_core is not model_core:
-            state = None if self._core is None else self._core.state
-            make = _core.Trainer32 if self.model.dtype == "float32" else _core.Trainer64
-            optimizer = bind(self.optimizer, self.model)
-            self._core = make(model_core, spec_of_loss(self.loss), optimizer, self._options_spec)
-            if state is not None:
-                self._core.state = state
-            self._model_core = model_core
-        if self.loss.link is not None:  # else fit and step set the link that the targets tell
-            set_link(self.model, self.loss.link)
+        model, loss, optimizer = core_of(self._model), spec_of_loss(self._loss), compiled(self._optimizer)
+        made_from = self._made_from
+        if model is not made_from[0] or loss is not made_from[1] or optimizer is not made_from[2]:
+            self._make_core(model, loss)
+        if self._loss.link is not None:  # else fit and step set the link that the targets tell
+            set_link(self._model, self._loss.link)
         return self._core
+
+    def _make_core(self, model: Any, loss: Any) -> None:
+        """A new compiled trainer, which goes on where the last one stood."""
+        state = None if self._core is None else self._core.state
+        make = _core.Trainer32 if self._model.dtype == "float32" else _core.Trainer64
+        optimizer = bind(self._optimizer, self._model)
+        core = make(model, loss, optimizer, self._options_spec)
+        if state is not None and self._begins_epoch:
+            state = {key: value if key in ("epoch", "hand_steps") else 0 for key, value in state.items()}
+        if state is not None:
+            core.state = state
+        self._core, self._made_from, self._begins_epoch = core, (model, loss, optimizer), False
 
     @property
     def options(self) -> dict[str, Any]:
@@ -92,7 +203,10 @@ class TrainerSettings:
         return dict(self._options)
 
     def __repr__(self) -> str:
-        return f"Trainer({self.loss!r}, {self.optimizer!r}, batch_size={self._options['batch_size']})"
+        usual = {field["name"]: field["default"] for schema in schemas("trainer") for field in schema["fields"]}
+        shown = {name: value for name, value in self._options.items() if name == "batch_size" or value != usual[name]}
+        options = ", ".join(f"{name}={value!r}" for name, value in shown.items())
+        return f"Trainer({self.loss!r}, {self.optimizer!r}, {options})"
 
 
 def options_spec(given: Mapping[str, Any]) -> Any:
@@ -123,5 +237,9 @@ def bound(trainer: TrainerSettings) -> Any:
 
 def set_options(trainer: TrainerSettings, **options: Any) -> None:
     """Changes options, from the next fit on."""
-    trainer._set_options(**{**trainer._options, **options})
-    trainer._model_core = None  # the next use rebuilds the C++ trainer
+    trainer._change_options(options)
+
+
+def _check(name: str, given: object, wanted: type) -> None:
+    if not isinstance(given, wanted):
+        raise ConfigError(f"[Trainer] {name}: expected {_EXPECTED[name]}, got {describe(given)}")

@@ -146,8 +146,8 @@ class TrainerState(TrainerSettings):
 
 #: Attributes that a copy makes anew: what `_rebuild` is given otherwise, and compiled objects.
 _OF_THIS_PROCESS = {
-    "model", "loss", "optimizer", "_options", "_options_spec", "_core", "_model_core", "_past", "_running",
-    "_callback_states",
+    "_model", "_loss", "_optimizer", "_options", "_options_spec", "_core", "_made_from", "_begins_epoch", "_past",
+    "_running", "_callback_states",
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nncore._support.checks import describe, integer, pair
+from nncore._support.fits import using
 from nncore._support.interrupt import InterruptGuard
 from nncore._support.progress import Progress
 from nncore.errors import ConfigError, StateError
@@ -182,7 +183,8 @@ class Trainer(TrainerState):
         result: dict[str, Any] = {}
         self._running = calls
         try:
-            core.fit(*arguments)
+            with using(self, self.model, self.loss, self.optimizer):
+                core.fit(*arguments)
         finally:
             self._running = None
             result = core.result(True)
