@@ -41,6 +41,37 @@ def test_images_and_labels_from_root(tmp_path, home, write_set, digits, split, c
         np.testing.assert_array_equal(y, digits[1])
 
 
+@pytest.mark.parametrize("subfolder", ["MNIST/raw", "MNIST", "raw", "FashionMNIST/raw", "."])
+@pytest.mark.parametrize(
+    "compress, form",
+    [
+        (False, "{0}"),
+        (False, "{1}"),
+        (False, "{0}/{0}"),
+        (False, "{0}/{1}"),
+        (False, "{1}/{1}"),
+        (True, "{0}"),
+        (True, "{1}"),
+    ],
+)
+def test_folders_of_other_people(tmp_path, home, write_set, digits, subfolder, compress, form):
+    """Of torchvision, of gunzip -N and of archivers that unpack each file into a folder of its name."""
+    folder = tmp_path / subfolder
+    write_set(folder, "test", compress)
+    for path in list(folder.iterdir()):
+        if path.is_file():
+            ending = ".gz" if compress else ""
+            name = path.name.removesuffix(ending)
+            target = folder / (form.format(name, name.replace("-idx", ".idx")) + ending)
+            moved = path.rename(folder / "moved")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            moved.rename(target)
+    load = nc.datasets.load_fashion_mnist if "Fashion" in subfolder else load_mnist
+    X, y = load("test", root=tmp_path)
+    np.testing.assert_array_equal(X[:, 0], digits[0])
+    np.testing.assert_array_equal(y, digits[1])
+
+
 def test_search_order(tmp_path, home, write_set, digits, monkeypatch):
     """Each better place holds one image less, so that the number of images tells which was read."""
     images, labels = digits

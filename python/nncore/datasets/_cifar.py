@@ -21,6 +21,7 @@ _RECORD = 1 + 3 * 32 * 32
 _MAX_RECORDS = 10_000  # records in one file
 _CLASSES = 10
 _FOLDER = "cifar-10-batches-bin"
+_PYTHON_FOLDER = "cifar-10-batches-py"  # the "python version", which torchvision and courses unpack
 _FILES = {"train": tuple(f"data_batch_{i}.bin" for i in range(1, 6)), "test": ("test_batch.bin",)}
 _URL = "https://www.cs.toronto.edu/~kriz/"
 ARCHIVE = DataFile(
@@ -34,7 +35,9 @@ def load_cifar10(
     """CIFAR-10: photographs of 32 x 32 colour pixels in ten classes; 50000 to train on, 10000 to test.
 
     The files `data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin` of the "binary version" are looked for in
-    the folder `cifar-10-batches-bin` under `root`, then in `root` itself.
+    the folder `cifar-10-batches-bin` under `root`, then in `root` itself; else those of the "python version",
+    `data_batch_1` to `data_batch_5` and `test_batch`, in `cifar-10-batches-py` and in `root`. Those are pickles, whose
+    numbers are read without carrying them out.
 
     Parameters
     ----------
@@ -54,8 +57,8 @@ def load_cifar10(
     FileNotFoundError
         Files are missing; says where they were looked for and how to get them.
     FormatError
-        A file is empty, not made of whole records of 3073 bytes, of more than 10000 of them, has a label above 9, or
-        is not the one that was to be downloaded.
+        A file is empty, not made of whole records of 3073 bytes, of more than 10000 of them, has a label above 9, is no
+        pickle of images and labels, or is not the one that was to be downloaded.
     ConnectionError
         The download failed.
     ConfigError
@@ -80,10 +83,14 @@ def load_cifar10(
     check_split(where, split)
     allowed = checks.flag(where, "download", download)
     base, names = data_folder(where, root), _FILES[split]
-    paths = search(base, _FOLDER, names, ("",))
+    paths = search(base, (_FOLDER,), names, ("",))
     if paths is None:
+        pickles = search(base, (_PYTHON_FOLDER,), tuple(name.removesuffix(".bin") for name in names), ("",))
+        if pickles is not None:
+            return _of_pickles(where, pickles)
         if not allowed:
-            raise missing(where, base, _FOLDER, ", ".join(names), f"{_URL}{ARCHIVE.name}.gz")
+            folders = (_FOLDER, _PYTHON_FOLDER)
+            raise missing(where, base, folders, ", ".join(names) + " (or without .bin)", f"{_URL}{ARCHIVE.name}.gz")
         _download(where, base / _FOLDER)
         paths = tuple(base / _FOLDER / name for name in names)
     counts = [_count(where, path) for path in paths]  # all sizes are right before anything is allocated
@@ -94,6 +101,14 @@ def load_cifar10(
         _read(where, path, X[start : start + count], y[start : start + count])
         start += count
     return X, y
+
+
+def _of_pickles(where: str, paths: tuple[Path, ...]) -> tuple[NDArray[np.uint8], Labels]:
+    from nncore.datasets._cifar_pickle import read_batch  # imported here: pickletools is large
+
+    batches = [read_batch(path, where, _MAX_RECORDS) for path in paths]
+    X = np.concatenate([images for images, _ in batches])
+    return X.reshape(-1, *_SHAPE), np.concatenate([labels for _, labels in batches])
 
 
 def _count(where: str, path: Path) -> int:

@@ -51,42 +51,53 @@ def _cache_folder() -> str:
 
 
 def locate(
-    where: str, files: tuple[DataFile, ...], base: Path, subfolder: str, url: str, *, download: bool
+    where: str, files: tuple[DataFile, ...], base: Path, subfolders: tuple[str, ...], url: str, *, download: bool
 ) -> tuple[Path, ...]:
-    """Paths of `files`, raw or .gz, all from base/subfolder or all from base; download fetches into the former."""
+    """Paths of `files`, raw or .gz, all from one of base's subfolders or all from base; download fetches into the first
+    subfolder."""
     names = tuple(file.name for file in files)
-    found = search(base, subfolder, names, ("", ".gz"))
+    found = search(base, subfolders, names, ("", ".gz"))
     if found is not None:
         return found
     if not download:
-        raise missing(where, base, subfolder, ", ".join(names) + " (raw or .gz)", url)
-    folder = base / subfolder
+        raise missing(where, base, subfolders, ", ".join(names) + " (raw or .gz)", url)
+    folder = base / subfolders[0]
     return tuple(_existing(folder, file.name, ("", ".gz")) or fetch(where, file, url, folder) for file in files)
 
 
-def search(base: Path, subfolder: str, names: tuple[str, ...], endings: tuple[str, ...]) -> tuple[Path, ...] | None:
-    """Paths of all names, each with one of the endings, in base/subfolder or else in base; None: neither has all."""
-    for folder in (base / subfolder, base):
+def search(
+    base: Path, subfolders: tuple[str, ...], names: tuple[str, ...], endings: tuple[str, ...]
+) -> tuple[Path, ...] | None:
+    """Paths of all names, each with one of the endings, in one of the subfolders or else in base; None: none has all."""
+    for folder in (*(base / subfolder for subfolder in subfolders), base):
         found = tuple(path for path in (_existing(folder, name, endings) for name in names) if path is not None)
         if len(found) == len(names):
             return found
     return None
 
 
-def missing(where: str, base: Path, subfolder: str, names: str, url: str) -> FileNotFoundError:
+def missing(where: str, base: Path, subfolders: tuple[str, ...], names: str, url: str) -> FileNotFoundError:
     """The error that names the folders searched and how to get the files."""
+    folders = "\n".join(f"  {folder}" for folder in (*(base / subfolder for subfolder in subfolders), base))
     return FileNotFoundError(
-        f"[{where}] expected {names} in one of the folders\n"
-        f"  {base / subfolder}\n"
-        f"  {base}\n"
+        f"[{where}] expected {names} in one of the folders\n{folders}\n"
         f"Pass download=True (--download on the command line), or put the files from {url} there, or name their folder "
         "by root= or $NNCORE_DATA."
     )
 
 
 def _existing(folder: Path, name: str, endings: tuple[str, ...]) -> Path | None:
-    paths = (folder / (name + ending) for ending in endings)
-    return next((path for path in paths if path.is_file()), None)
+    """The file by one of the names it has after unpacking: gunzip -N and archivers write the dot that IDX files had in
+    their archive, and some unpack each file into a folder of its name."""
+    dotted = name.replace("-idx", ".idx")
+    for each in dict.fromkeys((name, dotted)):
+        for path in (folder / (each + ending) for ending in endings):
+            if path.is_file():
+                return path
+        for inner in dict.fromkeys((name, dotted)):
+            if (folder / each / inner).is_file():
+                return folder / each / inner
+    return None
 
 
 def fetch(where: str, file: DataFile, url: str, folder: Path) -> Path:

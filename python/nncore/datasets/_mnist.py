@@ -22,14 +22,14 @@ _CLASSES = 10
 class ImageSet:
     """Grey images of 28 x 28 pixels in ten classes; train and test are (images, labels)."""
 
-    folder: str
+    folders: tuple[str, ...]
     url: str
     train: tuple[DataFile, DataFile]
     test: tuple[DataFile, DataFile]
 
 
 MNIST = ImageSet(
-    folder="mnist",
+    folders=("mnist", "MNIST/raw", "MNIST", "raw"),
     url="https://ossci-datasets.s3.amazonaws.com/mnist/",
     train=(
         DataFile(
@@ -44,7 +44,7 @@ MNIST = ImageSet(
 )
 
 FASHION_MNIST = ImageSet(
-    folder="fashion-mnist",
+    folders=("fashion-mnist", "FashionMNIST/raw", "FashionMNIST", "raw"),
     url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",  # Zalando's own; it does not speak https
     train=(
         DataFile(
@@ -65,7 +65,8 @@ def load_mnist(
     """MNIST: handwritten digits, 28 x 28 grey pixels; 60000 to train on, 10000 to test.
 
     The files `{train,t10k}-images-idx3-ubyte` and `{train,t10k}-labels-idx1-ubyte`, raw or `.gz`, are looked for in
-    the folder `mnist` under `root`, then in `root` itself.
+    the folder `mnist` under `root`, in `MNIST/raw`, where torchvision puts them, and in `root` itself; also with a dot for
+    the last but one hyphen, and in a folder of their name each, as archivers unpack them.
 
     Parameters
     ----------
@@ -117,8 +118,8 @@ def load_fashion_mnist(
 ) -> tuple[NDArray[np.uint8], Labels]:
     """Fashion-MNIST: clothes in the format of MNIST, 28 x 28 grey pixels; 60000 to train on, 10000 to test.
 
-    The files have the names of MNIST's and are looked for in the folder `fashion-mnist` under `root`, then in `root`
-    itself.
+    The files have the names of MNIST's and are looked for in the folder `fashion-mnist` under `root`, in
+    `FashionMNIST/raw`, where torchvision puts them, and in `root` itself.
 
     Parameters
     ----------
@@ -165,7 +166,9 @@ def _load(
     check_split(where, split)
     allowed = checks.flag(where, "download", download)
     files = images.train if split == "train" else images.test
-    image_path, label_path = locate(where, files, data_folder(where, root), images.folder, images.url, download=allowed)
+    image_path, label_path = locate(
+        where, files, data_folder(where, root), images.folders, images.url, download=allowed
+    )
     X = read_idx(image_path, (_SIDE, _SIDE), where=where)
     y = read_idx(label_path, (), where=where, count=len(X))
     if y.max() >= _CLASSES:
