@@ -65,8 +65,8 @@ def load_mnist(
     """MNIST: handwritten digits, 28 x 28 grey pixels; 60000 to train on, 10000 to test.
 
     The files `{train,t10k}-images-idx3-ubyte` and `{train,t10k}-labels-idx1-ubyte`, raw or `.gz`, are looked for in
-    the folder `mnist` under `root`, in `MNIST/raw`, where torchvision puts them, and in `root` itself; also with a dot for
-    the last but one hyphen, and in a folder of their name each, as archivers unpack them.
+    the folder `mnist` under `root`, in `MNIST/raw`, where torchvision puts them, and in `root` itself; also as
+    `train-images.idx3-ubyte`, and in a folder of their name each, as archivers unpack them.
 
     Parameters
     ----------
