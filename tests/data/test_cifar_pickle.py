@@ -1,4 +1,4 @@
-"""load_cifar10 of the "python version": pickles of protocol 2, the archive's, and later ones, read without being carried out."""
+"""load_cifar10 of the "python version": pickles of protocol 2, the archive's, and later ones, never carried out."""
 
 import os
 import pickle

@@ -68,7 +68,7 @@ def locate(
 def search(
     base: Path, subfolders: tuple[str, ...], names: tuple[str, ...], endings: tuple[str, ...]
 ) -> tuple[Path, ...] | None:
-    """Paths of all names, each with one of the endings, in one of the subfolders or else in base; None: none has all."""
+    """Paths of all names, each with one of the endings, in one subfolder or else in base; None: none has all."""
     for folder in (*(base / subfolder for subfolder in subfolders), base):
         found = tuple(path for path in (_existing(folder, name, endings) for name in names) if path is not None)
         if len(found) == len(names):
