@@ -100,14 +100,32 @@ def test_text_and_the_same_seed_give_the_same(command, capsys):
     assert all(task in shown for task, _ in results[0])
 
 
-@pytest.mark.parametrize(("flags", "steps"), [([], 3), (["--batch-size", "40"], 3), (["--batch-size", "16"], 9)])
-def test_moons_takes_a_batch_size_or_all_at_once(flags, steps, capsys):
+@pytest.mark.parametrize(
+    ("flags", "size", "steps"),
+    [
+        ([], "16", 9),
+        (["--full-batch"], "full", 3),
+        (["--batch-size", "40"], "40", 3),
+        (["--batch-size", "10"], "10", 12),
+    ],
+)
+def test_moons_takes_a_batch_size_or_all_at_once(flags, size, steps, capsys):
     """A fifth of 50 points is for testing: 40 a pass, in batches of 16 that makes three steps."""
     assert main(["moons", *COMMANDS["moons"], *flags, "--json"]) == 0
     (row,) = strictly_parsed(capsys.readouterr().out)["rows"]
     assert row["steps"] == steps
-    assert row["task"].endswith("batch full" if not flags else f"batch {flags[1]}")
+    assert row["task"].endswith(f"batch {size}")
     assert 0 <= row["test"]["accuracy"] <= 1
+    test = row["test"]
+    assert row["result"].endswith(f"test loss {test['loss']:.4f}, test accuracy {test['accuracy']:.4f}")
+
+
+def test_moons_reaches_a_good_accuracy_by_default(capsys):
+    assert main(["moons", "--json"]) == 0
+    (row,) = strictly_parsed(capsys.readouterr().out)["rows"]
+    assert row["test"]["accuracy"] > 0.95
+    with pytest.raises(SystemExit):
+        main(["moons", "--batch-size", "16", "--full-batch"])
 
 
 @pytest.mark.parametrize(

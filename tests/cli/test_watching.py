@@ -92,7 +92,7 @@ def test_commands_that_do_one_fit_report_it(command, tmp_path):
     given = cli._parser().parse_args([command, "--report", str(tmp_path / "run.html"), "--monitor-every", "7"])
     monitor, reporter = _watch.watchers(given)
     assert isinstance(monitor, Monitor) and monitor.observing.every == 7
-    assert reporter.path == str(tmp_path / "run.html")
+    assert reporter._path == str(tmp_path / "run.html")
 
 
 def test_mnist_cnn_writes_its_run(tmp_path, monkeypatch):

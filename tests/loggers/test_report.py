@@ -3,6 +3,7 @@
 import base64
 import copy
 import pickle
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 import nncore as nc
-from nncore.loggers import _report
+from nncore.loggers import _captions, _report
 
 matplotlib.use("Agg")
 RNG = np.random.default_rng(0)
@@ -93,7 +94,8 @@ def test_a_regression_has_no_confusion_and_other_data_can_be_given(tmp_path):
     history.report(tmp_path / "run.html")
     assert set(Page(tmp_path / "run.html").images) == {"Loss"}
     history.report(tmp_path / "run.html", data=(X, X[:, :1]))
-    assert set(Page(tmp_path / "run.html").images) == {"Loss", "Gradients, held-out data"}
+    regression = {"Predictions, held-out data", "Residuals, held-out data"}
+    assert set(Page(tmp_path / "run.html").images) == {"Loss", "Gradients, held-out data", *regression}
     with pytest.raises(nc.ConfigError, match=r"\[report\] data: expected a pair"):
         history.report(tmp_path / "no.html", data=X)
     assert not (tmp_path / "no.html").exists()
@@ -218,3 +220,37 @@ def test_a_fit_without_a_whole_epoch(options, tmp_path):
     assert "0 epochs" in Page(tmp_path / "run.html").text
     classifier().history.report(tmp_path / "run.html")  # of a trainer that never trained
     assert "0 epochs, 0 steps" in Page(tmp_path / "run.html").text
+
+
+def test_each_number_and_each_picture_has_its_line(tmp_path):
+    monitor = nc.Monitor(every=3)
+    history = classifier().fit(X, Y, 3, validation_split=0.2, test_data=(X, Y), callbacks=[monitor])
+    history.report(tmp_path / "run.html")
+    page = Page(tmp_path / "run.html")
+    figures = re.findall(r"<figure>.*?</figure>", page.source, re.S)
+    assert len(figures) == len(page.images) == 9
+    lines = [re.search(r'<p class="note">(.{60,}?)</p></figure>', figure).group(1) for figure in figures]
+    assert len(set(lines)) == 9 and all("sual" in line for line in lines)
+    shown = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page.source))
+    assert set(shown) == {"loss", "accuracy", "val_loss", "val_accuracy", "test_loss", "test_accuracy", "lr"}
+    assert min(map(len, shown.values())) > 40 and "ln C" in shown["loss"]
+    for text in ("Dead: 0 for all 10 samples of the batch", "Usual is about 1e-3, the dotted line", "notebook 10"):
+        assert text in page.text
+
+
+def test_the_lines_fit_the_fit(tmp_path):
+    history = nc.Trainer(nc.Sequential(nc.Linear(1, 2), seed=0), nc.MSELoss(), nc.SGD(), batch_size=None).fit(
+        X[:, :1], X, 2, validation_split=0.5, metrics=["r2", "mae", lambda y, z: 1.0]
+    )
+    history.report(tmp_path / "run.html")
+    page = Page(tmp_path / "run.html")
+    assert "Fit over the input, held-out data" in page.images and "ln C" not in page.text
+    assert "0 is as good as the mean of the targets" in page.text and "a metric of your own" in page.text
+
+
+def test_every_metric_by_name_is_explained():
+    from nncore.train import _metrics
+
+    for name in _metrics._BUILT_IN:
+        (_, text), (_, validation) = _captions.of_numbers([name, f"val_{name}"])
+        assert "your own" not in text and "validation data" in validation, name

@@ -11,6 +11,7 @@ from nncore import (
     SGD,
     Adam,
     CrossEntropyLoss,
+    Film,
     Linear,
     Normalize,
     ReLU,
@@ -49,13 +50,20 @@ def run(args: argparse.Namespace) -> Report:
     ):
         if not report.interrupted:
             part(report, args.seed)
+    report.index("nncore demo")
     return report
 
 
 def _perceptron_part(report: Report, seed: int) -> None:
     model, X, y, accuracy, seconds = _perceptron.run_case(0, seed, "batch", 0.01, 100)
     report.add("perceptron, two clouds", f"test accuracy {accuracy:.3f}", model.n_epochs_, seconds)
-    report.save(plot.decision_boundary(model, X, y), "perceptron")
+    report.save(
+        plot.decision_boundary(model, X, y),
+        "perceptron",
+        "A perceptron between two clouds",
+        "One neuron draws one straight line. The stronger the colour, the further a point is from it; the perceptron "
+        "stops at the first line without an error, wherever that lies.",
+    )
 
 
 def _moons_part(report: Report, seed: int) -> None:
@@ -63,11 +71,37 @@ def _moons_part(report: Report, seed: int) -> None:
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.2, seed=seed)
     net = Sequential(Linear(2, 20), ReLU(), Linear(20, 2), seed=seed)
     trainer = Trainer(net, CrossEntropyLoss(), SGD(lr=0.1), batch_size=16, seed=seed)
-    history = trainer.fit(X, y, 200, validation_data=(X_test, y_test))
+    film = Film(X, y, every=20, resolution=100)
+    history = trainer.fit(X, y, 200, validation_data=(X_test, y_test), callbacks=[film])
     result = f"test accuracy {trainer.evaluate(X_test, y_test)['accuracy']:.3f}"
     report.add_fit("moons 2-20-2, batch 16", result, history)
-    report.save(plot.decision_boundary(net, X, y), "moons_boundary")
-    report.save(plot.history(history), "moons_history")
+    report.save(
+        plot.decision_boundary(net, X, y),
+        "moons_boundary",
+        "A net of 20 hidden units on two half moons",
+        "On the line both classes have probability 1/2; the white belt around it is where the net is unsure. The line "
+        "has corners where a ReLU switches on.",
+    )
+    report.save(
+        plot.history(history),
+        "moons_history",
+        "Its learning curves",
+        "The loss falls fast to what a straight line can do, and then slowly, while the units find the bend. Training "
+        "and validation stay together: nothing is learned by heart. The pale line is single steps.",
+    )
+    report.save(
+        film.animation(),
+        "moons_film",
+        "The same as a film",
+        "At first a straight line, then it bends: a frame for every 20 epochs.",
+        ending=".gif",
+    )
+    report.save(
+        plot.network(net),
+        "moons_network",
+        "The net itself",
+        "Red weights are positive, blue ones negative, wide ones large. Units with pale lines hardly matter.",
+    )
 
 
 def _gaussian_part(report: Report, seed: int) -> None:
@@ -80,7 +114,13 @@ def _gaussian_part(report: Report, seed: int) -> None:
     history = trainer.fit(X, y, 100)
     result = f"test accuracy {trainer.evaluate(X_test, y_test)['accuracy']:.3f}"
     report.add_fit("three Gaussian clouds, Adam", result, history)
-    report.save(plot.decision_boundary(net, X, y), "gaussians_boundary")
+    report.save(
+        plot.decision_boundary(net, X, y),
+        "gaussians_boundary",
+        "Three overlapping clouds",
+        "Where clouds overlap no border is free of errors. The three regions meet in one point, where all classes are "
+        "equally likely.",
+    )
 
 
 def _digits_part(report: Report, seed: int) -> None:
@@ -91,7 +131,20 @@ def _digits_part(report: Report, seed: int) -> None:
     history = trainer.fit(X, y, 40, validation_data=(X_test, y_test))
     result = f"test accuracy {trainer.evaluate(X_test, y_test)['accuracy']:.3f}"
     report.add_fit("digits 64-64-10, Adam", result, history)
-    report.save(plot.history(history), "digits_history")
+    report.save(
+        plot.history(history),
+        "digits_history",
+        "Handwritten digits, 64-64-10",
+        "The training loss goes on falling after the validation loss has stopped: from there on the net learns its "
+        "samples by heart.",
+    )
+    report.save(
+        plot.confusion_matrix(net, X_test, y_test),
+        "digits_confusion",
+        "Which digits are taken for which",
+        "Rows are the truth, columns what the net says. What is off the diagonal is wrong: pairs that look alike, such "
+        "as 1 and 8.",
+    )
 
 
 def _mnist_part(report: Report, seed: int) -> None:
@@ -127,5 +180,15 @@ def _valley_part(report: Report, seed: int) -> None:
             start = time.perf_counter()
             found = results[label] = minimize("rosenbrock", [-4.0, -2.0], optimizer, 100_000)
             report.add(f"Rosenbrock, {label}", f"f = {found.fun:.2e}", found.nit, time.perf_counter() - start)
-    report.save(plot.contour_path("rosenbrock", results), "rosenbrock_paths")
-    report.save(plot.error_curves(results, "rosenbrock"), "rosenbrock_errors")
+    report.save(
+        plot.contour_path("rosenbrock", results),
+        "rosenbrock_paths",
+        "Optimizers in Rosenbrock's valley",
+        "Down into the valley is easy; along its flat floor to the star is not. Momentum overshoots and swings back.",
+    )
+    report.save(
+        plot.error_curves(results, "rosenbrock"),
+        "rosenbrock_errors",
+        "How far they are from the minimum",
+        "On a logarithmic scale a straight line is a constant factor a step: the steeper, the faster.",
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 from nncore import History
 from nncore._support.plain import plain
+from nncore.cli._index import write_index
 
 
 class Report:
@@ -18,6 +19,7 @@ class Report:
         self.notes: list[str] = []
         self.figures: list[str] = []
         self.interrupted = False
+        self._texts: dict[str, tuple[str, str]] = {}
         self._folder = None if folder is None else Path(folder)
 
     def add(self, task: str, result: str, steps: int, seconds: float, **facts: Any) -> None:
@@ -32,17 +34,28 @@ class Report:
         self.interrupted = self.interrupted or history.interrupted
         self.add(task, result, history.n_steps, history.seconds, **facts)
 
-    def save(self, display: Any, name: str) -> None:
-        """Writes a figure into the folder and closes it."""
+    def save(self, display: Any, name: str, heading: str = "", what: str = "", ending: str = ".png") -> None:
+        """Writes a figure into the folder and closes it. With a heading and what to see it is shown on the page of
+        `index`."""
         if self._folder is None:
             return
         from matplotlib import pyplot
 
         self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / f"{name}.png"
-        display.figure_.savefig(path, dpi=150)
+        path = self._folder / f"{name}{ending}"
+        display.save(path, dpi=150 if ending == ".png" else 80)
         pyplot.close(display.figure_)
         self.figures.append(str(path))
+        if heading:
+            self._texts[path.name] = (heading, what)
+
+    def index(self, title: str) -> None:
+        """Writes a page with the table and the figures that have a heading."""
+        if self._folder is None or not self._texts:
+            return
+        path = write_index(self._folder, title, self._rows(), self._texts)
+        self.figures.append(path)
+        self.notes.append(f"all figures, and what to see in them: {Path(path).resolve()}")
 
     def show(self, as_json: bool) -> None:
         """Prints everything."""
@@ -58,11 +71,15 @@ class Report:
             print(f"{len(self.figures)} figures in {self._folder.resolve()}")
 
     def _table(self) -> str:
+        return aligned(self._rows(), left=2)
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        """Header and rows as text."""
         table: list[tuple[str, ...]] = [("task", "result", "steps", "µs/step", "seconds")]
         for row in self.rows:
             micros = f"{row['us_per_step']:,.{0 if row['us_per_step'] >= 100 else 3}f}" if row["steps"] else ""
             table.append((row["task"], row["result"], f"{row['steps']:,}", micros, f"{row['seconds']:.2f}"))
-        return aligned(table, left=2)
+        return table
 
 
 def aligned(table: list[tuple[str, ...]], left: int) -> str:

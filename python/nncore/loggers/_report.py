@@ -18,6 +18,7 @@ from nncore._support.html import Markup, cell, curve, facts
 from nncore._support.runtime import info
 from nncore.diagnostics._monitor import Monitor
 from nncore.errors import ConfigError, NumericError, ShapeError, StateError
+from nncore.loggers._captions import HISTORY, MODEL, of_numbers, of_picture
 from nncore.nn._loss import has_classes
 from nncore.nn.layers import Conv2d
 from nncore.plot import (
@@ -28,6 +29,9 @@ from nncore.plot import (
     filters,
     gradient_flow,
     histograms,
+    predicted_vs_true,
+    regression_fit,
+    residuals,
     statistics,
     update_ratios,
 )
@@ -48,7 +52,8 @@ h1, p, figcaption { overflow-wrap: anywhere } td, th, caption { overflow-wrap: b
 .grid { gap: 1rem; align-items: start }
 .scroll { overflow-x: auto }
 figure { margin: 0 } img, svg { max-width: 100%; height: auto } td svg { max-width: none }
-figcaption, .note { color: #6e6e6e; font-size: .9rem }
+figcaption { font-weight: 600 } .note, dl { color: #555; font-size: .9rem; max-width: 44rem } .note { margin: .4rem 0 }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem .8rem } dt { font-weight: 600 } dd { margin: 0 }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums }
 td, th { text-align: right; padding: .15rem .6rem; border-top: 1px solid #ddd; vertical-align: top }
 caption { text-align: left; color: #6e6e6e }
@@ -72,8 +77,8 @@ def write_report(history: History, path: object, data: Any, title: str | None) -
 
 
 def _write(file: BinaryIO, history: History, data: Any, title: str) -> None:
-    pictures = _Pictures()
     origin = origin_of(history)
+    pictures = _Pictures(_batch(origin))
     parts = [f"<h1>{cell(title)}</h1>", _note(f"Written {time.strftime('%Y-%m-%d %H:%M')}")]
     if not pictures.possible:
         parts.append(_note("There are no pictures: matplotlib is needed to draw them (pip install nncore[plot])."))
@@ -81,18 +86,19 @@ def _write(file: BinaryIO, history: History, data: Any, title: str) -> None:
         parts.append(
             _note("Only the numbers of this fit are known: its history was copied, unpickled or made by hand.")
         )
-    tables = [_wide(history._repr_html_())]
+    tables = [Markup(f"<div>{_wide(history._repr_html_())}{_meanings(history)}</div>")]
     if origin is not None:
         held_out = origin.data if data is None else data
         shape = origin.shape if held_out is None else np.shape(held_out[0])[1:]
-        tables.append(_wide(_model(origin, shape)))
+        tables.append(Markup(f"<div>{_wide(_model(origin, shape))}{_note(MODEL)}</div>"))
     parts += _section("Numbers", *tables)
     parts += _section("Curves", *(_curves(history, pictures) if pictures.possible else _plain_curves(history)))
     tables = [_wide(facts(info().items(), caption="Made with"))]
     if origin is not None:
         for number, monitor in enumerate(_monitors(origin)):
             what = "Inside the model" + (f" ({number + 1})" if number else "")
-            parts += _section(what, *_inside(monitor, pictures))
+            seen = f"{len(monitor.steps)} looks inside, {monitor!r}; more on these pictures in notebook 10."
+            parts += _section(what, *_inside(monitor, pictures), note=seen)
         parts += _section("What it learned", *_learned(origin, held_out, pictures))
         tables.insert(0, _wide(facts(_settings(origin), caption="Trainer")))
     parts += _section("Settings", *tables)
@@ -118,16 +124,31 @@ def _wide(content: str) -> Markup:
     return Markup(f'<div class="scroll">{content}</div>')
 
 
-def _section(title: str, *content: Markup) -> list[str]:
+def _section(title: str, *content: Markup, note: str = "") -> list[str]:
     """A section of the page; nothing if it has no content."""
     inner = "\n".join(filter(None, content))
-    return [f'<h2>{cell(title)}</h2>\n<div class="grid">{inner}</div>'] if inner else []
+    about = _note(note) if note else ""
+    return [f'<h2>{cell(title)}</h2>\n{about}<div class="grid">{inner}</div>'] if inner else []
+
+
+def _meanings(history: History) -> Markup:
+    """What each of the history's numbers means, and what is usual."""
+    shown = [key for key, values in history.epochs.items() if has_curve(key) and not np.isnan(values).all()]
+    pairs = "".join(f"<dt>{cell(column)}</dt><dd>{cell(text)}</dd>" for column, text in of_numbers(shown))
+    return Markup(f"{_note(HISTORY)}<dl>{pairs}</dl>")
+
+
+def _batch(origin: Origin | None) -> str:
+    """The samples that a monitor sees at once, in words."""
+    size = None if origin is None else origin.trainer.options["batch_size"]
+    return "all samples of the batch" if size is None else f"all {size} samples of the batch"
 
 
 class _Pictures:
     """Figures of nncore.plot as images in the page; "" without matplotlib."""
 
-    def __init__(self) -> None:
+    def __init__(self, batch: str) -> None:
+        self._batch = batch
         try:
             from matplotlib import pyplot
         except ImportError:
@@ -155,7 +176,9 @@ class _Pictures:
             figure.savefig(content, format="png", dpi=150)
             image = base64.b64encode(content.getvalue()).decode()
         source = f'src="data:image/png;base64,{image}" alt="{cell(about)}" width="{round(96 * figure.get_figwidth())}"'
-        return Markup(f"<figure><figcaption>{cell(about)}</figcaption><img {source}></figure>")
+        meaning = of_picture(about, self._batch)
+        below = f'<p class="note">{cell(meaning)}</p>' if meaning else ""
+        return Markup(f"<figure><figcaption>{cell(about)}</figcaption><img {source}>{below}</figure>")
 
 
 # ---- Parts of the page ----------------------------------------------------------------------------------------------
@@ -228,6 +251,8 @@ def _learned(origin: Origin, data: Any, pictures: _Pictures) -> Iterator[Markup]
             yield pictures.of("Confusion, held-out data", lambda: confusion_matrix(model, X, y))
         if labels and np.shape(X)[1:] == (2,):
             yield pictures.of("Decision boundary, held-out data", lambda: decision_boundary(model, X, y))
+        if not labels and trainer.loss.link == "identity" and np.ndim(y) <= 2:
+            yield from _regression(model, X, y, pictures)
         if not _monitors(origin):
             batch = trainer.options["batch_size"]
             yield pictures.of(
@@ -236,6 +261,13 @@ def _learned(origin: Origin, data: Any, pictures: _Pictures) -> Iterator[Markup]
     convolution = next((layer for layer in model if isinstance(layer, Conv2d)), None)
     if convolution is not None:
         yield pictures.of("Filters of the first convolution", lambda: filters(convolution))
+
+
+def _regression(model: Any, X: Any, y: Any, pictures: _Pictures) -> Iterator[Markup]:
+    yield pictures.of("Predictions, held-out data", lambda: predicted_vs_true(model, X, y))
+    yield pictures.of("Residuals, held-out data", lambda: residuals(model, X, y))
+    if np.shape(X)[1:] == (1,):
+        yield pictures.of("Fit over the input, held-out data", lambda: regression_fit(model, X, y))
 
 
 def _settings(origin: Origin) -> Iterator[tuple[str, str]]:
