@@ -17,7 +17,7 @@ ORDER = {
     "layers": "",
     "model": "model",
     "plan": "plan",
-    "train": "data fit_result gradcheck metric minimize monitor observer perceptron trainer",
+    "train": "data fit_result gradcheck metric minimize monitor observer perceptron reading trainer",
     "bindings": "",
 }
 RANK = {area: rank for rank, area in enumerate(ORDER)}

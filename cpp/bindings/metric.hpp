@@ -1,11 +1,13 @@
 /// Metrics as Python names them: names of built-in ones, and pairs (name, function).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "nncore/metric.hpp"
+#include "nncore/trainer.hpp"
 #include "python.hpp"
 
 namespace nncore {
@@ -39,6 +41,12 @@ std::vector<Metric<T>> to_metrics(const py::list& given) {
     }
   }
   return metrics;
+}
+
+/// `accuracy`: None; "default": where the loss has classes; "required": an error where it has none.
+template <class T>
+RequestedMetrics<T> requested_metrics(const std::optional<std::string>& accuracy, const py::list& metrics) {
+  return {accuracy.has_value(), to_metrics<T>(metrics), accuracy == "required", {}};
 }
 
 }  // namespace nncore

@@ -10,9 +10,11 @@
 
 #include "array.hpp"
 #include "bindings.hpp"
+#include "kernels/reduce/reduce.hpp"
 #include "nncore/error.hpp"
 #include "nncore/gradcheck.hpp"
 #include "nncore/model.hpp"
+#include "nncore/reading.hpp"
 
 namespace nncore {
 namespace {
@@ -132,6 +134,29 @@ py::array_t<T> forward(Model<T>& model, const py::object& given, bool training, 
   return copy_out(y);
 }
 
+/// Outputs for x, in which NaN and infinity are refused unless `allow_nan`: (outputs, None or the rows without a label).
+/// These are rows with such a number, and those for which an output is NaN.
+template <class T>
+py::tuple outputs(Model<T>& model, const py::object& given, const std::string& where, bool allow_nan) {
+  static constexpr const char* kHint = "allow_nan=True computes such rows, too";
+  const auto x = samples_of<T>(model, given, where, "x", !allow_nan, kHint);
+  const auto values = values_of<T>(x.array, where, "x");
+  const typename Model<T>::AccessGuard guard(model, kForward(model), Access::read);
+  const py::array_t<T> y = infer(model, values.view, x.samples.is_normalized);
+  const auto finite = [](int64_t n, const T* data) { return kernels<T>().reduce.all_finite(n, data); };
+  const int64_t N = values.view.batch(), D = values.view.shape.row_size(), C = N == 0 ? 0 : y.size() / N;
+  if (finite(y.size(), y.data()) && (!allow_nan || finite(values.view.size(), values.view.data))) {
+    return py::make_tuple(y, py::none());
+  }
+  py::array_t<bool> without(N);
+  for (int64_t n = 0; n < N; ++n) {
+    const T* row = y.data() + n * C;
+    without.mutable_data()[n] =
+        !finite(D, values.view.data + n * D) || std::any_of(row, row + C, [](T v) { return std::isnan(v); });
+  }
+  return py::make_tuple(y, without);
+}
+
 template <class T>
 py::array_t<T> backward(Model<T>& model, const py::object& given) {
   const auto dy = values_of<T>(given, model.where(), "dy");
@@ -238,6 +263,8 @@ void bind_model_of(py::module_& m, const char* name) {
            py::arg("input_shape") = py::none())
       .def_property_readonly("dtype", [](const Model<T>&) { return dtype_name<T>(); })
       .def("forward", &forward<T>, py::arg("x"), py::arg("training"), py::arg("seed"), py::arg("step"))
+      .def("outputs", &outputs<T>, py::arg("x"), py::arg("where"), py::arg("allow_nan"))
+      .def_property_readonly("kind_of_outputs", [](const Model<T>& model) { return outputs_name(outputs_of(model)); })
       .def("backward", &backward<T>, py::arg("dy"))
       .def("activations", &activations<T>, py::arg("x"))
       .def("describe", &describe<T>, py::arg("sample_shape"))

@@ -79,16 +79,17 @@ class TrainerBinding {
         trainer_(*model_, make<Loss<T>>(loss), *optimizer_, options_) {}
 
   void fit(const py::object& X, const py::object& y, const py::object& validation, const py::object& test,
-           int64_t epochs, int64_t steps, bool accuracy, const py::list& metrics, py::object poll,
+           int64_t epochs, int64_t steps, const std::optional<std::string>& accuracy, const py::list& metrics, py::object poll,
            py::object epoch_done, const std::vector<std::tuple<int64_t, std::string, int64_t>>& sampling,
            py::object observed) {
-    const RequestedMetrics<T> requested{accuracy, to_metrics<T>(metrics)};
+    RequestedMetrics<T> requested = requested_metrics<T>(accuracy, metrics);
     Names names = names_of(requested);
     typename Model<T>::AccessGuard guard(*model_, "Trainer.fit");
     const Fitting fitting(*this);
     const auto val = check_pair(validation, "[fit] validation_data:", requested),
                tst = check_pair(test, "[fit] test_data:", requested);
     const Checked train = check_training(X, y, "[fit]", requested);
+    requested.reading = train.reading;
     names_ = std::move(names);
     std::vector<SamplingInterval> intervals;
     for (const auto& [every, per, bins] : sampling) intervals.push_back({every, per == "epoch", bins});
@@ -102,10 +103,10 @@ class TrainerBinding {
   /// to be fitted alone.
   static std::vector<bool> fit_model_batch(const std::vector<TrainerBinding*>& trainers, const py::object& X,
                                            const py::object& y, const py::object& validation, const py::object& test,
-                                           int64_t epochs, int64_t steps, bool accuracy, const py::list& metrics,
+                                           int64_t epochs, int64_t steps, const std::optional<std::string>& accuracy, const py::list& metrics,
                                            py::object poll) {
     TrainerBinding& first = *trainers.at(0);
-    const RequestedMetrics<T> requested{accuracy, to_metrics<T>(metrics)};
+    RequestedMetrics<T> requested = requested_metrics<T>(accuracy, metrics);
     std::deque<typename Model<T>::AccessGuard> guards;
     std::deque<Fitting> fittings;
     std::vector<Trainer<T>*> cores;
@@ -117,7 +118,8 @@ class TrainerBinding {
     }
     const auto val = first.check_pair(validation, "[fit] validation_data:", requested),
                tst = first.check_pair(test, "[fit] test_data:", requested);
-    const Checked train = first.check(X, y, "[fit]", requested);
+    const Checked train = first.check(X, y, "[fit]", requested, first.checks_finite());
+    requested.reading = train.reading;
     PythonObserver<T> observer(std::move(poll), py::none(), {}, py::none(), first.names_, guards.front());
     const WithoutGil unlocked;
     return ModelBatch<T>(cores, train.data).fit(dataset(val), dataset(tst), {epochs, steps}, requested, observer);
@@ -149,10 +151,12 @@ class TrainerBinding {
     return py::str(!layout ? "online" : *layout == Layout::feature_major ? "feature_major" : "batch_major");
   }
 
-  py::dict evaluate(const py::object& X, const py::object& y, bool accuracy, const py::list& metrics) {
-    const RequestedMetrics<T> requested{accuracy, to_metrics<T>(metrics)};
+  py::dict evaluate(const py::object& X, const py::object& y, const std::optional<std::string>& accuracy,
+                    const py::list& metrics, bool allow_nan) {
+    RequestedMetrics<T> requested = requested_metrics<T>(accuracy, metrics);
     const typename Model<T>::AccessGuard guard(*model_, "Trainer.evaluate", Access::read);
-    const Checked data = check(X, y, "[evaluate]", requested);
+    const Checked data = check(X, y, "[evaluate]", requested, !allow_nan, "allow_nan=True computes such rows, too");
+    requested.reading = data.reading;
     Evaluation result;
     {
       const WithoutGil unlocked;
@@ -198,17 +202,21 @@ class TrainerBinding {
     if (fitting_) typename Model<T>::AccessGuard{*model_, "Trainer.state", Access::read};
   }
 
+  /// Are data refused in which numbers are not finite? trainer_ has the same options.
+  bool checks_finite() const { return options_.on_nonfinite != OnNonfinite::ignore; }
+
   struct Checked {
     py::array x, y;  // keep the memory
     Dataset<T> data;
+    Reading reading;
   };
 
   /// Finds all that can be wrong with the data before anything changes, but for the shapes the model is built for: the
   /// caller has its AccessGuard.
   Checked check(const py::object& X, const py::object& y, const std::string& where,
-                const RequestedMetrics<T>& requested) {
-    const auto x = samples_of<T>(*model_, X, where, "X", options_.gradient.check_finite, "", augmented_);
-    const auto target = target_of<T>(trainer_.loss(), y, where, options_.gradient.check_finite);
+                const RequestedMetrics<T>& requested, bool finite, const char* hint = "") {
+    const auto x = samples_of<T>(*model_, X, where, "X", finite, hint, augmented_);
+    const auto target = target_of<T>(trainer_.loss(), y, where, checks_finite());
     const int64_t N = x.samples.shape[0];
     if (N == 0) throw ShapeError(expected(where, "X", "at least one sample", x.samples.shape.str()));
     const Shape& wanted = target.target.shape;
@@ -218,12 +226,19 @@ class TrainerBinding {
     const Shape z = model_->build(x.samples.shape.sample(), std::to_string(N)).back().with_batch(N);
     trainer_.loss().check(z, target.target);
     for (const Metric<T>& metric : requested.metrics) metric.check(trainer_.loss().link(), z, target.target);
-    return {x.array, target.array, {x.samples, target.target}};
+    const Reading reading = reading_of(trainer_.loss().link(), outputs_of(*model_), z, target.target,
+                                       requested.accuracy_required);
+    if (requested.accuracy_required && reading.kind == Reading::Kind::values) {
+      throw ConfigError(expected(where, "metrics: 'accuracy'",
+                                 "targets that are classes: labels, one-hot rows, or 0 and 1 for each output",
+                                 "targets " + wanted.str(), "metrics=[\"mae\", \"r2\"] measure values"));
+    }
+    return {x.array, target.array, {x.samples, target.target}, reading};
   }
 
   Checked check_training(const py::object& X, const py::object& y, const std::string& where,
                          const RequestedMetrics<T>& requested) {
-    Checked result = check(X, y, where, requested);
+    Checked result = check(X, y, where, requested, checks_finite());
     const Shape& shape = result.data.x.shape;
     if (augmented_ && shape.rank() != 4) {
       throw ShapeError(expected(where, "X", "images (N, C, H, W) for augment", shape.str()));
@@ -235,7 +250,7 @@ class TrainerBinding {
                                     const RequestedMetrics<T>& requested) {
     if (pair.is_none()) return std::nullopt;
     const auto [X, y] = pair.cast<std::pair<py::object, py::object>>();
-    return check(X, y, where, requested);
+    return check(X, y, where, requested, checks_finite());
   }
   static std::optional<Dataset<T>> dataset(const std::optional<Checked>& checked) {
     return checked ? std::optional<Dataset<T>>(checked->data) : std::nullopt;
@@ -302,7 +317,7 @@ void bind_trainer_of(py::module_& m, const char* name) {
       .def("result", &TrainerBinding<T>::result, py::arg("take"))
       .def("step", &TrainerBinding<T>::step, py::arg("X"), py::arg("y"))
       .def("evaluate", &TrainerBinding<T>::evaluate, py::arg("X"), py::arg("y"), py::arg("accuracy"),
-           py::arg("metrics"))
+           py::arg("metrics"), py::arg("allow_nan"))
       .def_property_readonly("layout", &TrainerBinding<T>::layout)
       .def_property_readonly("link", &TrainerBinding<T>::link)
       .def_property("state", &TrainerBinding<T>::state, &TrainerBinding<T>::set_state);

@@ -89,7 +89,8 @@ def test_cross_entropy_after_softmax_is_refused(layer, hint):
     net.append(layer)
     with pytest.raises(nc.ConfigError, match=rf"^\[Trainer\] model: .*{hint}"):
         nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD())
-    assert nc.Trainer(net, nc.NLLLoss(), nc.SGD()).loss.link == "log_softmax"
+    if isinstance(layer, nc.LogSoftmax):
+        assert nc.Trainer(net, nc.NLLLoss(), nc.SGD()).loss.link == "log_softmax"
 
 
 X, Y = np.ones((6, 3)), np.array([0, 1, 0, 1, 0, 1])

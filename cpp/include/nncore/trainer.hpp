@@ -14,6 +14,7 @@
 #include "nncore/metric.hpp"
 #include "nncore/observer.hpp"
 #include "nncore/plan.hpp"
+#include "nncore/reading.hpp"
 
 namespace nncore {
 
@@ -43,6 +44,8 @@ template <class T>
 struct RequestedMetrics {
   bool accuracy = false;
   std::vector<Metric<T>> metrics;
+  bool accuracy_required = false;  ///< asked for by name: an error where it cannot be measured
+  Reading reading = {};            ///< of the outputs, for the accuracy
 };
 template <class T>
 Names names_of(const RequestedMetrics<T>& requested) {
@@ -50,12 +53,6 @@ Names names_of(const RequestedMetrics<T>& requested) {
   for (const Metric<T>& metric : requested.metrics) names.push_back(metric.name);
   return names;
 }
-
-/// How many samples were classified right, of how many that have a class; counted is 0 where the loss has none.
-struct Score {
-  int64_t correct = 0, counted = 0;
-  double accuracy() const { return counted == 0 ? -1 : static_cast<double>(correct) / static_cast<double>(counted); }
-};
 
 /// The epoch under way: its steps done and the sums its record is made of. A fit may end within an epoch; the next one
 /// goes on from here, and the record is that of an epoch without a break.
@@ -169,9 +166,5 @@ class Trainer {
   TrainerState state_;
   FitResult result_;
 };
-
-/// Adds the rows of z to the score, as the link reads outputs; labels that are no class (ignored ones) do not count.
-template <class T>
-void add_score(Link link, View<const T> z, const Target<T>& y, Score& score);
 
 }  // namespace nncore

@@ -35,7 +35,8 @@ const auto registered_Flatten =
         .shapes("(N, *) -> (N, D), D the product of *")
         .doctest(">>> nc.Flatten()(np.zeros((5, 1, 28, 28))).shape\n(5, 784)")
         .example({}, {3})
-        .example({}, {2, 5, 7});
+        .example({}, {2, 5, 7})
+        .trait("same_numbers");
 
 }  // namespace
 }  // namespace nncore

@@ -1,5 +1,6 @@
 #include "nncore/metric.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "nncore/error.hpp"
@@ -19,8 +20,8 @@ void check_classes(Link link, const Shape& z, const Target<T>& y) {
   }
 }
 
-/// The share of samples whose label is among the five largest outputs; of equal outputs the first are taken. Labels
-/// that are no class do not count.
+/// The share of samples whose label is among the five largest outputs; of equal outputs the first are taken, and a
+/// sample with NaN is wrong. Labels that are no class do not count.
 template <class T>
 double top5(View<const T> z, const Target<T>& y) {
   const int64_t N = z.batch(), C = z.shape[1];
@@ -32,7 +33,7 @@ double top5(View<const T> z, const Target<T>& y) {
     int64_t before = 0;
     for (int64_t c = 0; c < C; ++c) before += row[c] > row[label] || (row[c] == row[label] && c < label);
     ++counted;
-    right += before < 5;
+    right += before < 5 && std::none_of(row, row + C, [](T v) { return std::isnan(v); });
   }
   return static_cast<double>(right) / static_cast<double>(counted);
 }

@@ -1,6 +1,7 @@
 #include "nncore/trainer.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -132,7 +133,11 @@ void Trainer<T>::count_step(int64_t samples, double loss) {
 /// Counts what the steps just taken classified right.
 template <class T>
 void Trainer<T>::count_score(const Run& run) {
-  if (run.requested.accuracy) add_score(loss_->link(), plan_->outputs(y_.shape[0]), y_, state_.cursor.score);
+  if (!run.requested.accuracy) return;
+  const auto is_nan = [](const StepResult& step) { return std::isnan(step.loss); };
+  const bool unchecked = !options_.gradient.check_finite && std::any_of(steps_.begin(), steps_.end(), is_nan);
+  const bool with_nan = unchecked || loss_->user_defined();
+  add_score(run.requested.reading, plan_->outputs(y_.shape[0]), y_, state_.cursor.score, with_nan);
 }
 
 /// The plan and the cursor for a fit; throws before anything of the training has changed.

@@ -117,7 +117,8 @@ class Perceptron(Strict):
             raise ShapeError(f"[Perceptron] X: expected (N, D), got {array.shape}")
         x = cast(array, np.float64)
         if not np.isfinite(x).all():
-            raise ConfigError("[Perceptron] X: expected finite numbers, got NaN or infinity")
+            row, column = map(int, np.argwhere(~np.isfinite(x))[0])
+            raise ConfigError(f"[Perceptron] X: expected finite numbers, got {x[row, column]} at [{row}, {column}]")
         return x
 
     def __repr__(self) -> str:

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore import _core
-from nncore._registry.registered import traits_of
 from nncore._support.checks import LARGEST_SEED, describe, flag, integer
 from nncore._support.fits import refuse_during_fit
 from nncore._support.strict import Strict
 from nncore.errors import ConfigError, StateError
+from nncore._support.labels import labels_of, without_labels
 from nncore.nn._layer import Layer, handle_of, join, renewed
 from nncore.nn._normalize import Normalize, numbers_of
 from nncore.nn._parameter import Parameter, parameters_of
@@ -130,48 +130,43 @@ class Model(Strict):
         """Sets all gradients to zero."""
         self._core.zero_grad()
 
-    def predict_proba(self, x: Any) -> Any:
+    def predict_proba(self, x: Any, *, allow_nan: bool = False) -> Any:
         """Probabilities (N, C), or (N, 1) for one output.
 
         The link is that of the last Trainer's loss, else softmax for two outputs or more and sigmoid for one. It is
-        not applied again when the model ends in Softmax, LogSoftmax or Sigmoid.
+        not applied again when the model ends in Softmax, LogSoftmax or Sigmoid. allow_nan: as in predict; the
+        probabilities are what the layers make of such numbers.
         """
-        z = self(x)
-        end = self._end()
-        if end is not None:
-            return np.exp(z) if end == "log_probabilities" else z
+        z, _ = self._core.outputs(x, "[predict_proba]", flag("predict_proba", "allow_nan", allow_nan))
+        end = self._core.kind_of_outputs
+        if end == "probabilities":
+            return z
         link = self._link or ("softmax" if z.ndim == 2 and z.shape[1] > 1 else "sigmoid")
-        if link not in ("softmax", "sigmoid"):
+        if end == "log_probabilities":
+            return np.exp(z)
+        if link not in ("softmax", "log_softmax", "sigmoid"):
             raise StateError(
                 f"[{self._kind}] predict_proba: the loss it was trained with ({link}) gives no probabilities"
             )
-        return _core.apply(_core.Spec("layer", "Softmax" if link == "softmax" else "Sigmoid", {}), z)
+        return _core.apply(_core.Spec("layer", "Sigmoid" if link == "sigmoid" else "Softmax", {}), z)
 
-    def predict(self, x: Any) -> Any:
+    def predict(self, x: Any, *, allow_nan: bool = False) -> Any:
         """Labels where the model is a classifier, values otherwise.
 
         Two outputs or more: the index of the largest; one output: 0 or 1 after a sigmoid, -1 or 1 for the losses of
         the perceptron and of margins, the value itself otherwise. A model trained with BCEWithLogitsLoss gives 0 or 1
         for each of its outputs. A model trained on values gives values.
-        """
-        z = self(x)
-        link = self._link
-        if link == "identity" or z.ndim != 2:
-            return z
-        if link == "sigmoid" and z.shape[1] > 1:
-            return (z >= 0).astype(np.int64)
-        if z.shape[1] > 1:
-            return z.argmax(axis=1)
-        if link == "sign":
-            return np.where(z[:, 0] >= 0, 1, -1)
-        ends_in_sigmoid = self._end() == "probabilities"
-        if link == "sigmoid" or ends_in_sigmoid:
-            return (z[:, 0] >= (0.5 if ends_in_sigmoid else 0.0)).astype(np.int64)
-        return z
 
-    def _end(self) -> str | None:
-        """Kind of the last layer's outputs: "probabilities", "log_probabilities"; None: raw outputs."""
-        return traits_of(next(reversed(self._layers.values()), None)).get("outputs")
+        NaN and infinity in x are a ConfigError that names the place. With allow_nan they are let through: such rows,
+        and rows for which an output is NaN, get the label -1 (0 where labels are -1 and 1), with a RuntimeWarning.
+        """
+        z, rows = self._core.outputs(x, "[predict]", allow_nan is not False and flag("predict", "allow_nan", allow_nan))
+        if self._link == "identity":
+            return z
+        labels = labels_of(z, self._link, self._core.kind_of_outputs)
+        if labels is None:
+            return z
+        return labels if rows is None or not rows.any() else without_labels(labels, rows, self._link)
 
     def activations(self, x: Any) -> dict[str, Any]:
         """The output of every layer in inference, by the layer's name."""

@@ -68,7 +68,10 @@ class Sequential(Model):
             return super().__getitem__(index)
         chosen = dict(list(self._layers.items())[index])
         first = bool(chosen) and next(iter(chosen)) == next(iter(self._layers))
-        return Sequential(chosen, dtype=self.dtype, seed=self.seed, input=self.input if first else None)
+        part = Sequential(chosen, dtype=self.dtype, seed=self.seed, input=self.input if first else None)
+        if chosen and next(reversed(chosen)) == next(reversed(self._layers)):
+            restore(part, self._link, 0)  # its outputs are read as those of the whole
+        return part
 
     def append(self, layer: Layer) -> Sequential:
         """Adds a layer at the end. Arrays that were returned before keep the old numbers."""

@@ -18,9 +18,11 @@ def batch_key(trainer: Trainer, samples: int, metrics: ManyMetrics) -> tuple[str
 
     The core computes it (ModelBatch::key); subclasses and metrics that are functions are excluded here.
     """
+    if not all(isinstance(metric, str) for metric in metrics_of("fit", metrics).others):
+        return None
     generated = all(map(is_generated, (*trainer.model, trainer.loss)))
     plain = type(trainer) is Trainer and "fit" not in vars(trainer) and generated
-    if not plain or not all(isinstance(metric, str) for metric in metrics_of("sweep", metrics).others):
+    if not plain:
         return None
     key = bound(trainer).model_batch_key(samples)
     return None if key is None else (trainer.model.dtype, key)
@@ -41,6 +43,8 @@ def fit_model_batch(
 ) -> list[History | None]:
     """The history of each; None for trainers that have to be fitted alone, which are unchanged."""
     wanted = metrics_of("fit", metrics)
+    if wanted.accuracy == "required" and trainers[0].loss.link == "identity":
+        return [None] * len(trainers)  # the kernels measure no accuracy of values
     cores = [bound(trainer) for trainer in trainers]
     length = -1 if steps is None else steps
     with InterruptGuard() as guard:

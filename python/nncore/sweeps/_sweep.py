@@ -21,7 +21,7 @@ from nncore.sweeps._outcomes import Outcomes
 from nncore.sweeps._sweeper import Batch, Run, Sweeper
 from nncore.sweeps._table import SweepTable
 from nncore.sweeps._task import SweepTask
-from nncore.train._metrics import ManyMetrics
+from nncore.train._metrics import DEFAULT_METRICS, ManyMetrics
 from nncore.train._trainer import Trainer
 
 _MAX_WAITING = 1000  # trainers that wait for a full batch of models
@@ -42,7 +42,7 @@ def sweep(
     n_jobs: Any = 1,
     folder: Any = None,
     progress: bool | str = "auto",
-    metrics: ManyMetrics = ("accuracy",),
+    metrics: ManyMetrics = DEFAULT_METRICS,
     on_error: str = "row",
 ) -> SweepTable:
     """Trains once for each point of a grid and each seed.

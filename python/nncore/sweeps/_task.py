@@ -96,7 +96,7 @@ class SweepTask(NamedTuple):
             share,
             10 if epochs is None else integer("sweep", "epochs", epochs, 0, 2**31, or_none=True),
             None if steps is None else integer("sweep", "steps", steps, 0, 2**62, or_none=True),
-            dict(metrics) if isinstance(metrics, Mapping) else tuple(metrics),
+            _kept(metrics),
         )
 
     @property
@@ -139,3 +139,10 @@ class SweepTask(NamedTuple):
         if held is not None:
             (X, y), validation = (X[~held], y[~held]), (X[held], y[held])
         return RunData((X, y), validation, test)
+
+
+def _kept(metrics: Any) -> Any:
+    """The metrics in a container that the caller cannot change; the default ones stay known as such."""
+    if isinstance(metrics, tuple):
+        return metrics
+    return dict(metrics) if isinstance(metrics, Mapping) else tuple(metrics)

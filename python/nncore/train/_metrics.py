@@ -22,15 +22,28 @@ _TAKEN = (*FACTS, "loss", "val", "test", *_BUILT_IN)
 _PREFIXES = ("", "val_", "test_")
 
 
-class Metrics(NamedTuple):
-    """The requested metrics: whether accuracy is one, and the others as names and pairs (name, function)."""
+class DefaultMetrics(tuple[str, ...]):
+    """The metrics of a fit that was told none: measured where they can be, where others are errors if they cannot."""
 
-    accuracy: bool
+    __slots__ = ()
+
+
+DEFAULT_METRICS = DefaultMetrics(("accuracy",))
+
+
+class Metrics(NamedTuple):
+    """The requested metrics.
+
+    `accuracy`: None, "default" (where the loss has classes) or "required"; `others`: names and pairs (name, function).
+    """
+
+    accuracy: str | None
     others: list[Any]
 
     def columns(self, has_classes: bool, prefixes: Iterable[str]) -> list[str]:
         """The columns of an epoch's record."""
-        names = ["loss", *(["accuracy"] if self.accuracy and has_classes else [])]
+        there = self.accuracy == "required" or (self.accuracy is not None and has_classes)
+        names = ["loss", *(["accuracy"] if there else [])]
         names += [other if isinstance(other, str) else other[0] for other in self.others]
         return [*(prefix + name for prefix in prefixes for name in names), "lr", "seconds"]
 
@@ -50,7 +63,8 @@ def metrics_of(where: str, given: ManyMetrics) -> Metrics:
         taken |= columns
         found[name] = item
     others = [name if isinstance(item, str) else (name, item) for name, item in found.items() if name != "accuracy"]
-    return Metrics("accuracy" in found, others)
+    measured = "default" if isinstance(given, DefaultMetrics) else "required"
+    return Metrics(measured if "accuracy" in found else None, others)
 
 
 def _named(where: str, given: Any) -> Iterator[tuple[Any, Any]]:

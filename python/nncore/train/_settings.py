@@ -7,16 +7,16 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, overload
 
 from nncore import _core
 from nncore._registry.generate import schemas
-from nncore._registry.registered import traits_of
 from nncore._support.checks import describe
 from nncore._support.fits import refuse_during_fit
 from nncore._support.strict import Strict
 from nncore.errors import ConfigError
-from nncore.nn._loss import CompiledLoss, Loss
+from nncore.nn._loss import Loss
 from nncore.nn._loss import spec_of as spec_of_loss
 from nncore.nn._model import Model, core_of, set_link
 from nncore.optim._optimizer import Optimizer, bind, building, compiled, fresh
 from nncore.train._augment import Augment
+from nncore.train._ends import check_end
 
 _Value = TypeVar("_Value")
 _EXPECTED = {"model": "a Sequential or a Graph", "loss": "a Loss", "optimizer": "an Optimizer"}
@@ -187,6 +187,7 @@ class TrainerSettings(Strict):
 
     def _make_core(self, model: Any, loss: Any) -> None:
         """A new compiled trainer, which goes on where the last one stood."""
+        check_end(self._model, self._loss)  # again, for layers can be appended
         state = None if self._core is None else self._core.state
         make = _core.Trainer32 if self._model.dtype == "float32" else _core.Trainer64
         optimizer = bind(self._optimizer, self._model)
@@ -216,18 +217,6 @@ def options_spec(given: Mapping[str, Any]) -> Any:
         raise ConfigError(f"[Trainer] augment: expected an Augment or None, got {describe(augment)}")
     pair = None if augment is None else (augment.crop_padding, int(augment.flip))
     return _core.Spec("trainer", "Trainer", {**given, "augment": pair})
-
-
-def check_end(model: Model, loss: Loss) -> None:
-    """ConfigError for a model that ends in the link that the loss applies itself (Softmax before CrossEntropyLoss)."""
-    end = model[len(model) - 1] if len(model) else None
-    if isinstance(loss, CompiledLoss) and traits_of(end).get("link", "none") == loss.link:
-        last = type(end).__name__
-        other = ", or use NLLLoss after LogSoftmax" if last == "LogSoftmax" else ""
-        raise ConfigError(
-            f"[Trainer] model: expected raw outputs for {type(loss).__name__}, got a model that ends in {last} "
-            f"(the loss applies it: drop the layer{other})"
-        )
 
 
 def bound(trainer: TrainerSettings) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nncore._support.checks import describe, integer, pair
+from nncore._support.checks import describe, flag, integer, pair
 from nncore._support.fits import using
 from nncore._support.interrupt import InterruptGuard
 from nncore._support.progress import Progress
@@ -19,7 +19,7 @@ from nncore.optim._optimizer import monitor_of
 from nncore.train._callback import Callback, as_callbacks, check_monitor, check_monitors
 from nncore.train._callback_list import CallbackList
 from nncore.train._history import History
-from nncore.train._metrics import ManyMetrics, Metrics, metrics_of
+from nncore.train._metrics import DEFAULT_METRICS, ManyMetrics, Metrics, metrics_of
 from nncore.train._observer import Observer
 from nncore.train._state import Origin, TrainerState
 from nncore.train._validation import split_off
@@ -64,7 +64,7 @@ class Trainer(TrainerState):
     True
     """
 
-    _metrics = Metrics(True, [])  #: of the last fit
+    _metrics = Metrics("default", [])  #: of the last fit
 
     def fit(
         self,
@@ -76,7 +76,7 @@ class Trainer(TrainerState):
         validation_data: tuple[Any, Any] | None = None,
         validation_split: float = 0.0,
         test_data: tuple[Any, Any] | None = None,
-        metrics: ManyMetrics = ("accuracy",),
+        metrics: ManyMetrics = DEFAULT_METRICS,
         callbacks: Iterable[Callback | Callable[[dict[str, Any]], bool | None]] = (),
         progress: bool | str = "auto",
     ) -> History:
@@ -101,11 +101,12 @@ class Trainer(TrainerState):
             class by class, the same samples in every fit on as many. Both parts are copies in memory: for large or
             memory-mapped data give validation_data.
         metrics : names and functions, or dict name -> function, default ("accuracy",)
-            Columns beside the loss: "accuracy" (where the loss has classes), "top5" (label among the five largest
-            outputs), "mse", "mae", "r2" (raw outputs against the targets), or f(y_true, outputs) -> number, which goes
-            by its name, or by that in a dict, also in the list: ["accuracy", {"f1": f}]. The training set's accuracy
-            is gathered from the epoch's own steps, as its loss is; all other numbers are measured in inference after
-            the epoch.
+            Columns beside the loss: "accuracy", "top5" (label among the five largest outputs), "mse", "mae", "r2" (raw
+            outputs against the targets), or f(y_true, outputs) -> number, which goes by its name, or by that in a dict,
+            also in the list: ["accuracy", {"f1": f}]. The default leaves the accuracy out where the loss has no
+            classes; asked for, it is then measured on targets that are classes (one-hot rows: the largest output; 0 and
+            1: outputs from 1/2 on), and an error on others. The training set's accuracy is gathered from the epoch's
+            own steps, as its loss is; all other numbers are measured in inference after the epoch.
         callbacks : nc.callbacks, functions
             A function is called with the record of each epoch, a dict: True ends the fit, None and False do not,
             anything else is a ConfigError.
@@ -198,10 +199,23 @@ class Trainer(TrainerState):
         set_link(self.model, core.link)
         return loss
 
-    def evaluate(self, X: Any, y: Any, metrics: ManyMetrics | None = None) -> dict[str, float]:
-        """The loss without penalties, and metrics as in fit; None: accuracy and those of the last fit."""
-        wanted = self._metrics._replace(accuracy=True) if metrics is None else metrics_of("evaluate", metrics)
-        result: dict[str, float] = self._bind().evaluate(X, y, wanted.accuracy, wanted.others)
+    def evaluate(
+        self,
+        X: Any,
+        y: Any,
+        metrics: ManyMetrics | None = None,
+        *,
+        allow_nan: bool = False,
+    ) -> dict[str, float]:
+        """The loss without penalties, and metrics as in fit; None: accuracy and those of the last fit.
+
+        NaN and infinity in X are a ConfigError that names the place. With allow_nan they are let through: the loss and
+        whatever else they reach are NaN, and a sample for which an output is NaN counts as wrong.
+        """
+        allow = flag("evaluate", "allow_nan", allow_nan)
+        again = self._metrics._replace(accuracy=self._metrics.accuracy or "default")
+        wanted = again if metrics is None else metrics_of("evaluate", metrics)
+        result: dict[str, float] = self._bind().evaluate(X, y, wanted.accuracy, wanted.others, allow)
         return result
 
 

@@ -29,7 +29,8 @@ const auto registered_Identity =
         .doctest(">>> nc.Identity()(np.array([[1.0, 2.0]]))\narray([[1., 2.]])")
         .example({}, {3})
         .example({}, {2, 5, 7})
-        .trait("activation", "identity");
+        .trait("activation", "identity")
+        .trait("same_numbers");
 
 }  // namespace
 }  // namespace nncore

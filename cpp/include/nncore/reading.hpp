@@ -1,0 +1,46 @@
+/// How a model's outputs are read as labels, by predict and by the accuracy.
+#pragma once
+
+#include <string>
+
+#include "nncore/loss.hpp"
+#include "nncore/model.hpp"
+
+namespace nncore {
+
+/// What the numbers of a model's last layer are, as the trait `outputs` of its schema says.
+enum class Outputs { raw, probabilities, log_probabilities, unknown };
+
+/// Layers that hand numbers on unchanged are looked through; what is written in Python is unknown.
+template <class T>
+Outputs outputs_of(const Model<T>& model);
+const char* outputs_name(Outputs outputs);
+
+struct Reading {
+  enum class Kind {
+    values,   ///< no labels
+    largest,  ///< the index of the largest output of a sample
+    border    ///< each output a yes or no
+  };
+  Kind kind = Kind::values;
+  double border = 0;  ///< outputs from it on are a yes
+  double yes = 0.5;   ///< targets above it are a yes
+};
+
+/// With `required`, also for a loss of values, whose targets have to be classes then: one-hot rows, 0 and 1, or for one
+/// output -1 and 1. Of kind `values` where targets are none.
+template <class T>
+Reading reading_of(Link link, Outputs outputs, const Shape& z, const Target<T>& y, bool required);
+
+/// How many samples were classified right, of how many that have a class; counted is 0 where the loss has none.
+struct Score {
+  int64_t correct = 0, counted = 0;
+  double accuracy() const { return counted == 0 ? -1 : static_cast<double>(correct) / static_cast<double>(counted); }
+};
+
+/// Adds the rows of z to the score; labels that are no class (ignored ones) do not count. `with_nan`: there may be NaN
+/// in z, and a sample that has one is not right.
+template <class T>
+void add_score(const Reading& reading, View<const T> z, const Target<T>& y, Score& score, bool with_nan = false);
+
+}  // namespace nncore
