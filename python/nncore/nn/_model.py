@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from nncore import _core
 from nncore._support.checks import LARGEST_SEED, describe, flag, integer
 from nncore._support.fits import refuse_during_fit
+from nncore._support.labels import labels_of, without_labels
 from nncore._support.strict import Strict
 from nncore.errors import ConfigError, StateError
-from nncore._support.labels import labels_of, without_labels
 from nncore.nn._layer import Layer, handle_of, join, renewed
 from nncore.nn._normalize import Normalize, numbers_of
 from nncore.nn._parameter import Parameter, parameters_of
