@@ -2,6 +2,7 @@
 
 import csv
 import os
+import pickle
 import sys
 import warnings
 from pathlib import Path
@@ -264,6 +265,39 @@ def test_tensorboard_goes_on_in_the_same_run(run, tmp_path):
         fit(fresh, 1, other := nc.TensorBoard(tmp_path))
         assert other.folder != board.folder
     assert old < new
+
+
+def test_tensorboard_after_an_earlier_state_was_loaded(tmp_path):
+    from event_reader import fields, records
+
+    trainer, board = make(), nc.TensorBoard(tmp_path, every=6)
+    fit(trainer, 1, board)
+    state = trainer.state_dict()
+    fit(trainer, 2, board)
+    trainer.load_state_dict(state)
+    fit(trainer, 1, board)
+    (name,) = os.listdir(board.folder)
+    events = [fields(content) for content in records(Path(board.folder, name))]
+    starts = [at for at, event in enumerate(events) if event[7]]
+    assert len(starts) == 1 and events[starts[0]][2] == [7]
+    assert max(event[2][0] for event in events[starts[0] :] if event[2]) == 12
+
+
+def test_a_pickled_monitor_goes_on_beside_a_resumed_trainer(tmp_path):
+    trainer, monitor = make(), nc.Monitor(every=4)
+    fit(trainer, 2, monitor)
+    trainer.save(tmp_path / "run")
+    fit(trainer, 1, monitor)
+    text = pickle.dumps(monitor)
+    resumed, again = nc.Trainer.resume(tmp_path / "run"), pickle.loads(text)
+    fit(resumed, 2, again)
+    assert again.steps.tolist() == [0, 4, 8, 12, 16, 20]
+    np.testing.assert_array_equal(again.loss[:5], monitor.loss)
+    fit(make(), 1, other := pickle.loads(text))
+    assert other.steps.tolist() == [0, 4]
+    trainer.load_state_dict(resumed.state_dict())
+    fit(trainer, 1, monitor)
+    assert monitor.steps.tolist() == [0, 4, 8, 12, 16, 24, 28]
 
 
 class Counts(nc.Callback):

@@ -15,6 +15,7 @@ from nncore._support.strict import Setting
 from nncore.diagnostics._kinds import kinds_of
 from nncore.errors import StateError
 from nncore.nn._model import Model
+from nncore.optim._optimizer import steps_done
 from nncore.train._callback import Callback, Fit
 from nncore.train._observation import Observation, Observed, Observing, observing_of
 
@@ -65,8 +66,9 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
     Notes
     -----
     Gradients include penalties (l1, l2), and come before clipping. A later fit of the same trainer appends; another
-    trainer's starts over; two fits at once need a monitor each (StateError). A layer written in
-    Python is called once more for each observation.
+    trainer's starts over; two fits at once need a monitor each (StateError). Checkpoints do not hold the records:
+    pickle the monitor beside them, and it goes on with the resumed trainer. A layer written in Python is called once
+    more for each observation.
 
     Examples
     --------
@@ -113,10 +115,15 @@ class Monitor(Callback, Mapping[str, dict[str, NDArray[Any]]]):
         self._seen, self._stride = 0, 1
 
     def on_fit_begin(self, trainer: Fit) -> None:
-        """Drops the records if the trainer or the layers of its model are others than before."""
-        kinds = kinds_of(trainer.model)
-        if trainer is not self._trainer or kinds != self.kinds:
+        """Drops the records if the trainer or the layers of its model are others than before.
+
+        A copy or a pickle goes on with the first trainer that has trained already.
+        """
+        kinds, done = kinds_of(trainer.model), steps_done(trainer.optimizer)
+        copied = self._trainer is None and done > 0  # unpickled beside the trainer, or a copy
+        if not (copied or trainer is self._trainer) or kinds != self.kinds:
             self._forget()
+        self.records = [record for record in self.records if record.step < done]  # later ones are observed anew
         self._trainer, self.kinds = trainer, kinds
         self._matrices = [parameter.name for parameter in trainer.model.parameters() if parameter.value.ndim > 1]
 

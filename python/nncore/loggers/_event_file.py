@@ -42,7 +42,7 @@ class EventFile:
         try:
             self._append(_text(3, "brain.Event:2"))
             if after is not None:
-                self._append(_integer(2, after + 1) + _message(7, _integer(1, _START)))
+                self.restart(after)
         except OSError:
             self.remove()
             raise
@@ -50,6 +50,10 @@ class EventFile:
     def write(self, values: Iterable[bytes], step: int) -> None:
         """Appends an event of values, as scalar, histogram, … return them."""
         self._append(_integer(2, step) + _message(5, b"".join(_message(1, value) for value in values)))
+
+    def restart(self, after: int) -> None:
+        """Makes TensorBoard drop what was written beyond a step."""
+        self._append(_integer(2, after + 1) + _message(7, _integer(1, _START)))
 
     def remove(self) -> None:
         """Deletes the file."""

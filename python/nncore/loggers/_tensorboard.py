@@ -17,10 +17,11 @@ from nncore._registry.registered import Registered, spec_of
 from nncore._support.checks import describe
 from nncore._support.runtime import info
 from nncore.diagnostics._kinds import kinds_of
-from nncore.errors import ConfigError
 from nncore.loggers import _event_file as events
 from nncore.loggers._board_settings import Place, folder_of_runs, is_inside, run_of
 from nncore.loggers._event_file import EventFile, Setting
+from nncore.loggers._run_folder import events_in, explained, new_folder, sole_file
+from nncore.loggers._run_folder import own_folder as _own_folder
 from nncore.nn._model import Model, layers_of
 from nncore.optim._optimizer import follows_schedule, steps_done
 from nncore.optim._schedule import Schedule
@@ -81,8 +82,9 @@ class TensorBoard(Callback):
     -----
     All curves lie over the number of updates done: an observation's over those before it, an epoch's over those up to
     its end.
-    A later fit with the same callback and trainer is appended; another trainer's is a run of its own. A trainer that
-    was resumed, or copied, goes on with its run if that is in logdir: its events after the checkpoint's step give way.
+    A later fit with the same callback and trainer is appended; another trainer's is a run of its own. With a new
+    callback a trainer, also one that was resumed, goes on with its run if that is in logdir; events after the
+    checkpoint's step give way.
     Numbers that a tensor does not have (`dead` of weights, `mean` where all are NaN) have no curve.
 
     Examples
@@ -98,6 +100,7 @@ class TensorBoard(Callback):
     """
 
     observing: Observing
+    _step = 0  # of the last event
     _earlier_run: str | None = None  # that of the trainer, as its checkpoint says
     logdir = Place(folder_of_runs, "Folder of all runs; another one begins a run with the next fit.")
     run = Place(run_of, "Folder of the run in logdir; another one begins a run with the next fit.")
@@ -125,9 +128,11 @@ class TensorBoard(Callback):
     def on_fit_begin(self, trainer: Fit) -> None:
         """Starts a run, or continues that of the same trainer."""
         self._tags = Tags(trainer.model)
-        if trainer is not self._trainer:
-            with _explained(self.logdir):
+        with explained(self.logdir):
+            if trainer is not self._trainer:
                 self._begin(trainer)
+            elif self._file is not None and steps_done(trainer.optimizer) < self._step:  # it has an earlier state again
+                self._file.restart(steps_done(trainer.optimizer))
         self._lost = False
 
     def _begin(self, trainer: Fit) -> None:
@@ -137,10 +142,10 @@ class TensorBoard(Callback):
         continues = folder is not None
         if not continues:
             values = [events.session(settings), events.text("model", _description(trainer)), *values]
-            folder = _new_folder(self.logdir) if self.run is None else _own_folder(self.logdir, self.run)
+            folder = new_folder(self.logdir) if self.run is None else _own_folder(self.logdir, self.run)
         file = None
         try:
-            file = EventFile(folder, after=step) if continues else _sole_file(folder)
+            file = EventFile(folder, after=step) if continues else sole_file(folder)
             file.write(values, step)
         except OSError:
             if file is not None:
@@ -152,10 +157,12 @@ class TensorBoard(Callback):
         self._compared, self._earlier_run = continues, None
 
     def _folder_to_continue(self) -> str | None:
-        """The folder of the trainer's run, if there is one with event files."""
-        run = self.run or self._earlier_run
-        folder = None if run is None else os.path.join(self.logdir, run)
-        return folder if folder is not None and os.path.isdir(folder) and _events_in(folder) else None
+        """The folder of the trainer's run, if an earlier callback wrote one here, with event files."""
+        run = self._earlier_run
+        if run is None or self.folder is not None or (self.run or run) != run:
+            return None
+        folder = os.path.join(self.logdir, run)
+        return folder if os.path.isdir(folder) and events_in(folder) else None
 
     def state_dict(self) -> dict[str, Any]:
         """The name of the run."""
@@ -190,6 +197,7 @@ class TensorBoard(Callback):
         return None
 
     def _write(self, values: list[bytes], step: int) -> None:
+        self._step = step
         if self._lost or self._file is None:
             return
         try:
@@ -328,60 +336,3 @@ def _sheet(kernels: NDArray[np.float64]) -> NDArray[np.uint8] | None:
 
 def _clean(name: str) -> str:
     return re.sub(r"[^\w-]", "_", name)
-
-
-def _new_folder(logdir: str) -> str:
-    """Makes the next numbered folder; two processes get different ones."""
-    os.makedirs(logdir, exist_ok=True)
-    numbers = [int(name[4:]) for name in os.listdir(logdir) if re.fullmatch("run-[0-9]{1,9}", name)]
-    number = max(numbers, default=0)
-    while True:
-        number += 1
-        folder = os.path.join(logdir, f"run-{number}")
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(folder)
-            return folder
-
-
-def _own_folder(logdir: str, run: str) -> str:
-    """Makes the folder of a run; ConfigError if it has event files."""
-    folder = os.path.join(logdir, run)
-    os.makedirs(folder, exist_ok=True)
-    if _events_in(folder):
-        raise _taken(folder)
-    return folder
-
-
-def _sole_file(folder: str) -> EventFile:
-    """The first event file of a folder. Of two runs that start at once both may be refused."""
-    try:
-        file = EventFile(folder)
-    except FileExistsError:
-        raise _taken(folder) from None
-    if len(_events_in(folder)) > 1:
-        file.remove()
-        raise _taken(folder)
-    return file
-
-
-def _events_in(folder: str) -> list[str]:
-    return [name for name in os.listdir(folder) if "tfevents" in name]
-
-
-def _taken(folder: str) -> ConfigError:
-    return ConfigError(
-        f"[TensorBoard] run: expected a folder without event files, got {folder!r}, which has those of another run "
-        "(give it another name, or delete the folder)"
-    )
-
-
-@contextlib.contextmanager
-def _explained(logdir: str) -> Iterator[None]:
-    """Adds the argument to an OSError."""
-    try:
-        yield
-    except OSError as error:
-        raise OSError(
-            error.errno,
-            f"[TensorBoard] logdir: expected a folder that can be written to, got {logdir!r} ({error.strerror})",
-        ) from error
