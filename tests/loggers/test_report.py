@@ -108,6 +108,7 @@ def test_what_cannot_be_drawn_is_said(tmp_path):
     history.report(tmp_path / "run.html", data=(X, Y))
     page = Page(tmp_path / "run.html")
     assert "Decision boundary, held-out data: [plot.decision_boundary] model: expected finite answers" in page.text
+    assert "Confusion, held-out data: [plot.confusion_matrix] model: expected a label for each sample" in page.text
 
 
 def test_copies_and_pickles_keep_the_numbers_alone(tmp_path):

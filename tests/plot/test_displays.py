@@ -15,7 +15,8 @@ import nncore as nc
 from support.plot_calls import CALLS
 
 every_function = pytest.mark.parametrize("name", CALLS)
-KINDS = [kind for kind in vars(nc.plot).values() if isinstance(kind, type) and issubclass(kind, nc.plot.Display)]
+PUBLIC = {name: getattr(nc.plot, name) for name in nc.plot.__all__}
+KINDS = [kind for kind in PUBLIC.values() if isinstance(kind, type) and issubclass(kind, nc.plot.Display)]
 ROOM = {"font.size": 22, "lines.linewidth": 4, "figure.figsize": (14, 8)}
 
 
@@ -31,9 +32,15 @@ def texts_of(display):
 
 
 def test_every_function_is_among_the_calls():
-    functions = {name for name, value in vars(nc.plot).items() if inspect.isfunction(value)}
-    assert functions == set(CALLS)
-    assert {name for name in nc.plot.__all__ if name in functions} == functions
+    assert {name for name, value in PUBLIC.items() if inspect.isfunction(value)} == set(CALLS)
+
+
+def test_names_are_imported_from_where_they_are():
+    assert sorted(nc.plot._HOME) == sorted(nc.plot.__all__) == sorted(set(nc.plot.__all__))
+    for name, value in PUBLIC.items():
+        assert value.__module__ == f"nncore.plot.{nc.plot._HOME[name]}" and name in dir(nc.plot)
+    with pytest.raises(AttributeError, match="module 'nncore.plot' has no attribute 'histroy'"):
+        nc.plot.histroy  # noqa: B018
 
 
 @every_function

@@ -6,7 +6,7 @@ import os
 import weakref
 from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,12 +15,12 @@ from nncore._support.strict import Setting
 from nncore.errors import ConfigError, ShapeError, StateError
 from nncore.nn._loss import has_classes
 from nncore.nn._model import Model
-from nncore.plot._data.animation import BoundaryAnimation, animated
-from nncore.plot._data.boundary import boundary_on
-from nncore.plot._data.regression import regression_fit
 from nncore.plot._display import root_of
 from nncore.train._callback import Callback, Fit, Record
 from nncore.train._history import History
+
+if TYPE_CHECKING:
+    from nncore.plot import BoundaryAnimation
 
 _MOST = 300  # frames that are kept
 _SIZE = (5.8, 4.2)
@@ -185,6 +185,8 @@ class Film(Callback):
         return self.animation()._repr_html_() if self._states else None
 
     def _animated(self, epochs: list[int]) -> BoundaryAnimation:
+        from nncore.plot._data.animation import animated
+
         if not epochs or self._template is None:
             raise StateError("[Film] there are no frames yet: give it to fit as one of its callbacks")
         models = {}
@@ -200,9 +202,13 @@ class Film(Callback):
         raise ShapeError(f"[Film] X: expected points (N, 2) with labels, or (N, 1) with numbers, got {np.shape(X)}")
 
     def _boundary(self, on: Any, model: Any, title: str, own: bool) -> None:
+        from nncore.plot._data.boundary import boundary_on
+
         boundary_on(on, own, model, *self._data, *self._names, self.resolution, title)
 
     def _fit(self, on: Any, model: Any, title: str, own: bool) -> None:
+        from nncore.plot import regression_fit
+
         X, y = self._data
         if self._names[0] is not None:
             raise ConfigError("[Film] class_names: expected None for a regression")

@@ -15,7 +15,6 @@ from nncore._support.checks import describe, integer
 from nncore._support.notebook import in_notebook
 from nncore._support.strict import Setting
 from nncore.errors import ConfigError
-from nncore.plot import decision_boundary, history
 from nncore.plot._display import has_window, no_window
 from nncore.plot._style import canvas, emptied
 from nncore.train._callback import Callback, Fit, Record
@@ -111,6 +110,8 @@ class LivePlot(Callback):
     def _draw(self) -> None:
         if self._screen is None:
             return
+        from nncore.plot import decision_boundary, history
+
         assert self._trainer is not None
         columns = {key: np.array([record[key] for record in self._records]) for key in (self._records or [{}])[0]}
         metric = any(map(is_metric, columns))

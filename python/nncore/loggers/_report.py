@@ -11,7 +11,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from nncore._support import views
 from nncore._support.checks import pair, real_array
 from nncore._support.files import atomic, path_of
 from nncore._support.html import Markup, cell, curve, facts
@@ -60,7 +59,6 @@ caption { text-align: left; color: #6e6e6e }
 """
 
 
-@views.report.register
 def write_report(history: History, path: object, data: Any, title: str | None) -> None:
     """See History.report."""
     name = path_of("report", path)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nncore._support import checks
-from nncore.errors import ConfigError, ShapeError
+from nncore.errors import ConfigError, NumericError, ShapeError
 
 
 def labels_for(where: str, name: str, value: Any, count: int | None = None) -> NDArray[np.int64]:
@@ -21,10 +22,15 @@ def labels_for(where: str, name: str, value: Any, count: int | None = None) -> N
 
 
 def predicted(where: str, model: Any, samples: Any) -> NDArray[np.int64]:
-    """The labels that the model predicts for the samples, checked."""
+    """The labels that the model predicts for the samples, checked; NumericError where it has none."""
     if not callable(getattr(model, "predict", None)) or isinstance(model, type):
         raise ConfigError(f"[{where}] model: expected an object with predict, got {checks.describe(model)}")
-    said = np.asarray(model.predict(samples))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", r"\[predict\]", RuntimeWarning)  # of rows without a label
+        try:
+            said = np.asarray(model.predict(samples))
+        except RuntimeWarning as warning:
+            raise NumericError(f"[{where}] model: expected a label for each sample; {warning}") from None
     if said.dtype.kind not in "biu" or said.shape != (len(samples),):
         got = checks.describe(said)
         raise ConfigError(f"[{where}] model: expected predict to return integer labels ({len(samples)},), got {got}")

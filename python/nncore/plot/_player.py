@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-import uuid
+import secrets
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -96,7 +96,7 @@ def frame_of(figure: Any, dpi: float | None = None) -> Image:
 
 def player(frames: Iterator[Image], titles: Sequence[str], interval: int) -> str:
     """A player of frames as a piece of HTML, with its style and script in it."""
-    key = f"film-{uuid.uuid4().hex}"
+    key = f"film-{secrets.token_hex(8)}"
     images = []
     for number, (frame, title) in enumerate(zip(frames, titles, strict=True), 1):
         with io.BytesIO() as content:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nncore._support import views
 from nncore.errors import ConfigError
 from nncore.plot._display import Display
 from nncore.plot._style import (
@@ -27,7 +26,6 @@ from nncore.plot._style import (
     thinned,
     tidy,
 )
-from nncore.train._history import History
 from nncore.train._metrics import is_metric, quantity
 
 if TYPE_CHECKING:
@@ -227,6 +225,3 @@ def _legends(axes: tuple[Axes, ...], runs: dict[str, _Run], lines: dict[tuple[st
                 handles["training"] = Line2D([], [], color=grey(on))
                 handles[_SPLITS[prefix]] = Line2D([], [], color=grey(on), linestyle="--")
     legend(on, own, list(handles.values()), list(handles))
-
-
-views.plot.register(History, history)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from nncore._support import checks, views
+from nncore._support import checks
 from nncore.errors import ConfigError
 from nncore.plot._display import Display
 from nncore.plot._style import Floats, canvas, colour, counted, dot, finish, paper, pen, plain, tidy
@@ -15,7 +15,7 @@ from nncore.sweeps._grid import to_text
 from nncore.sweeps._outcome import BEST
 from nncore.sweeps._rows import is_number
 from nncore.sweeps._summary import value_key
-from nncore.sweeps._table import SweepTable, checked_rows, columns_of, metric_of
+from nncore.sweeps._table import checked_rows, columns_of, metric_of
 from nncore.train._metrics import known_direction
 
 if TYPE_CHECKING:
@@ -245,6 +245,3 @@ def _lines(rows: list[dict[str, Any]], parameters: list[str]) -> dict[str, list[
             label = f"{own} ({1 + sum(one.startswith(own) for one in lines)})"
         lines[label] = members
     return lines
-
-
-views.plot.register(SweepTable, sweep)
