@@ -15,7 +15,7 @@ ORDER = {
     "losses": "loss",
     "optimizers": "optimizer",
     "layers": "",
-    "model": "model",
+    "model": "execution_context model",
     "plan": "plan",
     "train": "data fit_result gradcheck metric minimize monitor observer perceptron reading trainer",
     "bindings": "",

@@ -26,7 +26,9 @@ py::array apply_as(const Spec& spec, const py::object& given, const py::object& 
   const Shape sample{C};
   layer->build_from({&sample, 1});
   auto y = copy_out(x.view);
-  layer->forward_from({&flat, 1}, {y.mutable_data(), flat.shape}, {true, false, 0, 0, 0});
+  T* const to = y.mutable_data();
+  without_gil(8.0 * static_cast<double>(flat.size()),
+              [&] { layer->forward_from({&flat, 1}, {to, flat.shape}, {true, false, 0, 0, 0}); });
   if (dy_given.is_none()) return y;
   const auto dy = values_of<T>(dy_given, where, "dy");
   if (!(dy.view.shape == x.view.shape)) {

@@ -32,6 +32,16 @@ class WithoutGil {
   PyThreadState* state_;
 };
 
+/// f(), which takes `work` floating-point operations, roughly, without the lock. What is done in a few microseconds keeps
+/// it: a thread that waits for it would hardly be awake, and this one would wait in turn.
+template <class F>
+auto without_gil(double work, F f) {
+  constexpr double kAHandover = 2e5;
+  if (work < kAHandover) return f();
+  const WithoutGil unlocked;
+  return f();
+}
+
 /// Holds the lock for as long as it lives, also where it was held before.
 class WithGil {
  public:

@@ -23,6 +23,8 @@ const char* link_name(Link link) {
 
 namespace {
 
+constexpr double kWorkOfAnElement = 16;  // floating-point operations of a loss for one output, roughly
+
 /// (value, dz) of a loss for outputs z of the loss's own type.
 template <class T>
 py::tuple evaluate(const Spec& spec, const py::object& z_given, const py::object& y_given, bool gradient) {
@@ -34,10 +36,15 @@ py::tuple evaluate(const Spec& spec, const py::object& z_given, const py::object
     throw ShapeError(expected(where, "z", "at least one sample", z.view.shape.str()));
   }
   loss->check(z.view.shape, y.target);
-  if (!gradient) return py::make_tuple(loss->value_and_gradient(z.view, y.target, nullptr), py::none());
-  auto dz = copy_out(z.view);
-  const double value = loss->value_and_gradient(z.view, y.target, dz.mutable_data());
-  return py::make_tuple(value, dz);
+  py::object dz = py::none();
+  T* to = nullptr;
+  if (gradient) {
+    auto array = copy_out(z.view);
+    to = array.mutable_data();
+    dz = array;
+  }
+  const double work = kWorkOfAnElement * static_cast<double>(z.view.size());
+  return py::make_tuple(without_gil(work, [&] { return loss->value_and_gradient(z.view, y.target, to); }), dz);
 }
 
 py::tuple evaluate_any(const Spec& spec, const py::object& z, const py::object& y, bool gradient) {

@@ -42,20 +42,27 @@ std::optional<Normalization<T>> to_normalization(const py::object& given) {
   return out;
 }
 
-/// An AccessGuard for a block of Python code: `with core.access_guard("Sequential.load_state_dict", write=True): …`.
+/// An AccessGuard for a block of Python code: `with core.access_guard("Sequential.load_state_dict", write=True): …`. A
+/// block that writes has changed parameters, unless it raises or `changes` is false.
 class PythonAccessGuard {
  public:
-  PythonAccessGuard(std::string what, bool write, std::vector<const void*> shared, py::object owner)
-      : what_(std::move(what)), shared_(std::move(shared)), owner_(std::move(owner)),
-        access_(write ? Access::write : Access::read) {}
-  void enter() { guard_.emplace(what_, access_, nullptr, shared_); }
-  void leave() { guard_.reset(); }
+  PythonAccessGuard(std::string what, bool write, bool changes, std::vector<GuardedMemory*> memory, py::object owner)
+      : what_(std::move(what)), memory_(std::move(memory)), owner_(std::move(owner)),
+        access_(write ? Access::write : Access::read), changes_(write && changes) {}
+  void enter() { guard_.emplace(what_, access_, nullptr, memory_); }
+  void leave(bool raised) {
+    if (changes_ && !raised) {
+      for (GuardedMemory* memory : memory_) ++memory->changes;
+    }
+    guard_.reset();
+  }
 
  private:
   std::string what_;
-  std::vector<const void*> shared_;
+  std::vector<GuardedMemory*> memory_;
   py::object owner_;
   Access access_;
+  bool changes_;
   std::optional<AccessGuard> guard_;
 };
 
@@ -67,11 +74,12 @@ void each_storage(LayerHandle& handle, F f) {
   });
 }
 
-std::unique_ptr<PythonAccessGuard> layer_access_guard(const py::object& given, const std::string& what, bool write) {
-  std::vector<const void*> shared;
-  each_storage(given.cast<LayerHandle&>(), [&](const LayerHandle&, const void* storage) { shared.push_back(storage); });
-  std::sort(shared.begin(), shared.end(), std::less<>());
-  return std::make_unique<PythonAccessGuard>(what, write, std::move(shared), given);
+std::unique_ptr<PythonAccessGuard> layer_access_guard(const py::object& given, const std::string& what, bool write,
+                                                      bool changes) {
+  std::vector<GuardedMemory*> memory;
+  each_storage(given.cast<LayerHandle&>(), [&](const LayerHandle&, GuardedMemory* one) { memory.push_back(one); });
+  std::sort(memory.begin(), memory.end(), std::less<>());
+  return std::make_unique<PythonAccessGuard>(what, write, changes, std::move(memory), given);
 }
 
 template <class T>
@@ -80,16 +88,33 @@ ModelPointer<T> make_model(const std::vector<GivenPlace>& given, uint64_t seed, 
   std::optional<Shape> sample;
   if (input_shape) sample = Shape(input_shape->data(), static_cast<int64_t>(input_shape->size()));
   std::vector<typename Model<T>::Place> places;
-  std::vector<const void*> taken_over;
+  std::vector<GuardedMemory*> taken_over;
   for (const auto& [name, handle, inputs] : given) {
     places.push_back({name, handle, inputs});
-    each_storage(*handle, [&](const LayerHandle& leaf, const void* storage) {
-      if (leaf.provisional) taken_over.push_back(storage);
+    each_storage(*handle, [&](const LayerHandle& leaf, GuardedMemory* memory) {
+      if (leaf.provisional) taken_over.push_back(memory);
     });
   }
   std::sort(taken_over.begin(), taken_over.end(), std::less<>());
   const AccessGuard guard("Sequential.layers", Access::read, nullptr, taken_over);
   return std::make_shared<Model<T>>(std::move(places), seed, to_normalization<T>(input), sample);
+}
+
+/// A model of one layer alone, which uses the parameters that the layer has without taking them over. Other threads
+/// find the layer as it was, or with the parameters made here.
+template <class T>
+ModelPointer<T> make_alone(const py::object& handle, uint64_t seed) {
+  auto& layer = handle.cast<LayerHandle&>();
+  const bool own = handle.attr("provisional").cast<bool>();
+  handle.attr("share")();
+  try {
+    auto model = make_model<T>({{"0", handle.cast<std::shared_ptr<LayerHandle>>(), {0}}}, seed, py::none(), {});
+    layer.each_leaf([&](LayerHandle& leaf) { leaf.provisional = own; });
+    return model;
+  } catch (...) {
+    layer.each_leaf([&](LayerHandle& leaf) { leaf.provisional = own; });
+    throw;
+  }
 }
 
 /// The name of an operation for the guard that it holds and outlives.
@@ -110,12 +135,10 @@ constexpr Operation kInitialize{"Sequential.initialize", "Graph.initialize"};
 
 template <class T>
 py::array_t<T> infer(Model<T>& model, View<const T> x, bool is_normalized) {
-  auto y = new_array<T>(model.build_for(x).back().with_batch(x.batch()));
+  const ExecutionContext<T> context(model);
+  auto y = new_array<T>(context->build_for(x).back().with_batch(x.batch()));
   T* to = y.mutable_data();
-  {
-    const WithoutGil unlocked;
-    model.infer(x, to, is_normalized);
-  }
+  without_gil(context->work(x.batch()), [&] { context->infer(x, to, is_normalized); });
   return y;
 }
 
@@ -175,10 +198,14 @@ py::dict activations(Model<T>& model, const py::object& given) {
   const auto x = samples_of<T>(model, given, where, "x", false);
   const auto values = values_of<T>(x.array, where, "x");
   const typename Model<T>::AccessGuard guard(model, kActivations(model), Access::read);
-  model.forward(values.view, {}, x.samples.is_normalized);
+  const ExecutionContext<T> context(model);
+  {
+    const WithoutGil unlocked;
+    context->forward(values.view, {}, x.samples.is_normalized);
+  }
   py::dict out;
   for (std::size_t p = 0; p < model.places().size(); ++p) {
-    out[model.places()[p].name.c_str()] = copy_out(model.value(model.value_of(p)));
+    out[model.places()[p].name.c_str()] = copy_out(context->value(model.value_of(p)));
   }
   return out;
 }
@@ -187,7 +214,8 @@ py::dict activations(Model<T>& model, const py::object& given) {
 template <class T>
 py::list describe(Model<T>& model, const std::vector<int64_t>& extents) {
   const typename Model<T>::AccessGuard guard(model, kSummary(model), Access::read);
-  const auto& shapes = model.build(Shape(extents.data(), static_cast<int64_t>(extents.size())));
+  const ExecutionContext<T> context(model);
+  const auto& shapes = context->build(Shape(extents.data(), static_cast<int64_t>(extents.size())));
   py::list out;
   std::vector<int64_t> sizes(model.places().size(), 0);
   for (std::size_t i = 0; i < model.n_nodes(); ++i) {
@@ -261,6 +289,7 @@ void bind_model_of(py::module_& m, const char* name) {
   py::class_<Model<T>, ModelPointer<T>>(m, name)
       .def(py::init(&make_model<T>), py::arg("places"), py::arg("seed"), py::arg("input"),
            py::arg("input_shape") = py::none())
+      .def_static("alone", &make_alone<T>, py::arg("handle"), py::arg("seed"))
       .def_property_readonly("dtype", [](const Model<T>&) { return dtype_name<T>(); })
       .def("forward", &forward<T>, py::arg("x"), py::arg("training"), py::arg("seed"), py::arg("step"))
       .def("outputs", &outputs<T>, py::arg("x"), py::arg("where"), py::arg("allow_nan"))
@@ -269,10 +298,11 @@ void bind_model_of(py::module_& m, const char* name) {
       .def("activations", &activations<T>, py::arg("x"))
       .def("describe", &describe<T>, py::arg("sample_shape"))
       .def("access_guard",
-           [](const py::object& self, const std::string& what, bool write) {
-             return std::make_unique<PythonAccessGuard>(what, write, self.cast<Model<T>&>().shared(), self);
+           [](const py::object& self, const std::string& what, bool write, bool changes) {
+             return std::make_unique<PythonAccessGuard>(what, write, changes, self.cast<Model<T>&>().shared(), self);
            },
-           py::arg("what"), py::arg("write"), "Other threads may not change, or with `write` not use, its parameters.")
+           py::arg("what"), py::arg("write"), py::arg("changes") = true,
+           "Other threads may not change, or with `write` not use, its parameters.")
       .def("zero_grad",
            [](Model<T>& model) {
              const AccessGuard guard(kZeroGrad(model), Access::write, nullptr, model.shared());
@@ -299,9 +329,9 @@ void bind_model_of(py::module_& m, const char* name) {
 void bind_model(py::module_& m) {
   py::class_<PythonAccessGuard>(m, "AccessGuard", "A context in which other threads are refused.")
       .def("__enter__", [](PythonAccessGuard& guard) { guard.enter(); })
-      .def("__exit__", [](PythonAccessGuard& guard, const py::args&) { guard.leave(); });
+      .def("__exit__", [](PythonAccessGuard& guard, const py::args& raised) { guard.leave(!raised[0].is_none()); });
   m.def("layer_access_guard", &layer_access_guard, py::arg("handle"), py::arg("what"), py::arg("write"),
-        "Model.access_guard for one layer.");
+        py::arg("changes") = true, "Model.access_guard for one layer.");
   bind_model_of<float>(m, "Model32");
   bind_model_of<double>(m, "Model64");
 }

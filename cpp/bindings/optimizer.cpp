@@ -42,6 +42,7 @@ void bind_optimizer_of(py::module_& m, const char* name) {
            [](Optimizer<T>& optimizer, Model<T>& model) {
              const typename Model<T>::AccessGuard guard(model, "Optimizer.step");
              optimizer.step(model.parameters());
+             model.parameters_changed();
            },
            py::arg("model"))
       .def("state", &state<T>, py::arg("parameter"))

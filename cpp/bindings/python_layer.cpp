@@ -43,7 +43,7 @@ template <class T>
 class PythonLayer final : public UnaryLayer<T> {
  public:
   PythonLayer(const std::string& kind, Weak layer, const std::vector<Declared>& declared)
-      : kind_(kind), layer_(std::move(layer)), kept_(py::dict()) {
+      : kind_(kind), layer_(std::move(layer)), kept_(new_dict()) {
     for (const Declared& d : declared) this->declare(d.name, d.shape, d.role, d.init);
   }
 
@@ -76,6 +76,10 @@ class PythonLayer final : public UnaryLayer<T> {
   }
 
  private:
+  static py::dict new_dict() {
+    const WithGil locked;
+    return py::dict();
+  }
   py::object layer() const { return layer_.get("[" + kind_ + "]"); }
 
   std::string kind_;

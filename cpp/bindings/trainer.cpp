@@ -12,6 +12,7 @@
 #include "metric.hpp"
 #include "nncore/error.hpp"
 #include "nncore/metric_names.hpp"
+#include "nncore/thread_pool.hpp"
 #include "train/model_batch/model_batch.hpp"
 #include "train/trainer_schema.hpp"
 
@@ -76,6 +77,7 @@ class TrainerBinding {
         optimizer_(std::move(optimizer)),
         options_(trainer_options(options.args)),
         augmented_(!options.args.is_none("augment")),
+        loss_(loss),
         trainer_(*model_, make<Loss<T>>(loss), *optimizer_, options_) {}
 
   void fit(const py::object& X, const py::object& y, const py::object& validation, const py::object& test,
@@ -155,12 +157,17 @@ class TrainerBinding {
                     const py::list& metrics, bool allow_nan) {
     RequestedMetrics<T> requested = requested_metrics<T>(accuracy, metrics);
     const typename Model<T>::AccessGuard guard(*model_, "Trainer.evaluate", Access::read);
-    const Checked data = check(X, y, "[evaluate]", requested, !allow_nan, "allow_nan=True computes such rows, too");
+    const ExecutionContext<T> context(*model_);
+    const auto loss = make<Loss<T>>(loss_);  // a loss has memory, too
+    const char* hint = "allow_nan=True computes such rows, too";
+    const Checked data = check(*context, *loss, X, y, "[evaluate]", requested, !allow_nan, hint);
     requested.reading = data.reading;
     Evaluation result;
     {
       const WithoutGil unlocked;
-      result = trainer_.evaluate(data.data, requested);
+      const ThreadLimit threads(options_.num_threads);
+      Buffer<T> outputs;
+      result = nncore::evaluate(*context, *loss, data.data, requested, outputs);
     }
     py::dict out;
     for_each_number("", names_of(requested), result,
@@ -213,27 +220,31 @@ class TrainerBinding {
 
   /// Finds all that can be wrong with the data before anything changes, but for the shapes the model is built for: the
   /// caller has its AccessGuard.
-  Checked check(const py::object& X, const py::object& y, const std::string& where,
-                const RequestedMetrics<T>& requested, bool finite, const char* hint = "") {
-    const auto x = samples_of<T>(*model_, X, where, "X", finite, hint, augmented_);
-    const auto target = target_of<T>(trainer_.loss(), y, where, checks_finite());
+  Checked check(Model<T>& model, Loss<T>& loss, const py::object& X, const py::object& y, const std::string& where,
+                const RequestedMetrics<T>& requested, bool finite, const char* hint = "") const {
+    const auto x = samples_of<T>(model, X, where, "X", finite, hint, augmented_);
+    const auto target = target_of<T>(loss, y, where, checks_finite());
     const int64_t N = x.samples.shape[0];
     if (N == 0) throw ShapeError(expected(where, "X", "at least one sample", x.samples.shape.str()));
     const Shape& wanted = target.target.shape;
     if (wanted.rank() < 1 || wanted[0] != N) {
       throw ShapeError(expected(where, "y", "as many as the samples of X, " + std::to_string(N), wanted.str()));
     }
-    const Shape z = model_->build(x.samples.shape.sample(), std::to_string(N)).back().with_batch(N);
-    trainer_.loss().check(z, target.target);
-    for (const Metric<T>& metric : requested.metrics) metric.check(trainer_.loss().link(), z, target.target);
-    const Reading reading = reading_of(trainer_.loss().link(), outputs_of(*model_), z, target.target,
-                                       requested.accuracy_required);
+    const Shape z = model.build(x.samples.shape.sample(), std::to_string(N)).back().with_batch(N);
+    loss.check(z, target.target);
+    for (const Metric<T>& metric : requested.metrics) metric.check(loss.link(), z, target.target);
+    const Reading reading =
+        reading_of(loss.link(), outputs_of(model), z, target.target, requested.accuracy_required);
     if (requested.accuracy_required && reading.kind == Reading::Kind::values) {
       throw ConfigError(expected(where, "metrics: 'accuracy'",
                                  "targets that are classes: labels, one-hot rows, or 0 and 1 for each output",
                                  "targets " + wanted.str(), "metrics=[\"mae\", \"r2\"] measure values"));
     }
     return {x.array, target.array, {x.samples, target.target}, reading};
+  }
+  Checked check(const py::object& X, const py::object& y, const std::string& where,
+                const RequestedMetrics<T>& requested, bool finite) {
+    return check(*model_, trainer_.loss(), X, y, where, requested, finite);
   }
 
   Checked check_training(const py::object& X, const py::object& y, const std::string& where,
@@ -296,6 +307,7 @@ class TrainerBinding {
   std::shared_ptr<Optimizer<T>> optimizer_;
   const TrainerOptions options_;
   const bool augmented_;
+  const Spec loss_;
   bool fitting_ = false;
   Names names_;  // of the last fit's metrics
   Trainer<T> trainer_;

@@ -64,12 +64,23 @@ def test_none_and_wrong_samples():
 
 
 def test_nothing_is_kept_for_backward():
-    net = small_cnn()
     for n in (0, 600):
-        net.forward(np.zeros((4, 1, 8, 8)))
+        net = small_cnn().copy()
         net(np.zeros((n, 1, 8, 8)))
         with pytest.raises(nc.StateError, match="forward"):
-            net.backward(np.zeros((4, 4)))
+            net.backward(np.zeros((n, 4)))
+
+
+def test_what_a_forward_kept_stays():
+    net, rng, gradients = small_cnn(), np.random.default_rng(0), []
+    x, dy = rng.normal(size=(4, 1, 8, 8)), rng.normal(size=(4, 4))
+    for n in (None, 0, 600):
+        net.forward(x, seed=0)
+        if n is not None:
+            net(np.ones((n, 1, 8, 8)))
+        net.zero_grad()
+        gradients.append([net.backward(dy).tobytes(), net.flat_gradients.tobytes()])
+    assert gradients[0] == gradients[1] == gradients[2]
 
 
 def test_a_layer_in_python_sees_all_samples_at_once():

@@ -39,9 +39,13 @@ def test_models_travel_to_workers():
     assert run("models_travel_to_workers") == ["done"]
 
 
-def test_threads_that_share_a_model_are_refused_or_served():
-    """Every call gives the right answer or a StateError, and the model can be used afterwards."""
+def test_threads_that_share_a_model_are_served():
+    """Every call gives the right answer."""
     assert run("threads_that_share_a_model") == ["done"]
+
+
+def test_a_fork_while_others_predict():
+    assert run("a_fork_while_others_predict") == ["done"]
 
 
 def test_layers_in_python_in_several_threads():

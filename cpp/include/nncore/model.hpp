@@ -7,12 +7,11 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "nncore/buffer.hpp"
 #include "nncore/access_guard.hpp"
-#include "nncore/error.hpp"
+#include "nncore/execution_context.hpp"
 #include "nncore/layer.hpp"
 
 namespace nncore {
@@ -25,7 +24,7 @@ struct Block {
 
 /// Where one layer's parameters and buffers lie. The layer objects of all places that share them point here.
 template <class T>
-struct Storage {
+struct Storage : GuardedMemory {
   std::shared_ptr<Block<T>> block;     ///< keeps the parameters' memory
   std::shared_ptr<Buffer<T>> buffers;  ///< keeps the running statistics' memory
   std::vector<T*> values, grads;       ///< one for each declared parameter, null gradient for buffers
@@ -140,6 +139,9 @@ class Model {
   /// The same for x (N, …).
   const std::vector<Shape>& build_for(View<const T> x);
 
+  /// Floating-point operations of a forward pass for N samples of the shape built for, roughly.
+  double work(int64_t N) const { return work_ * static_cast<double>(N); }
+
   /// Throws ShapeError when a layer cannot train on N samples of the shape built for.
   void check_training(int64_t N) const {
     for (const auto& node : nodes_) node.layer->check_training(N);
@@ -148,7 +150,7 @@ class Model {
   /// Outputs for x (N, …). The view is valid until the next call. With pass.training, backward may follow.
   View<const T> forward(View<const T> x, const Pass& pass, bool is_normalized = false);
   /// Outputs for x (N, …) in inference, into y: in pieces, so that the layers' memory does not grow with N, unless a
-  /// layer has to see all of x at once.
+  /// layer has to see all of x at once. This and what follows is for the replica in an ExecutionContext.
   void infer(View<const T> x, T* y, bool is_normalized = false);
   /// How many samples of this shape, of N, inference takes at once: the micro-batch.
   int64_t micro_batch(const Shape& sample, int64_t N);
@@ -161,43 +163,35 @@ class Model {
   View<T> backward(View<const T> dy, const std::function<void(std::size_t node, View<const T> dy)>& visit = {});
   /// What a value was in the last forward.
   View<const T> value(std::size_t i) const;
-  void forget() { can_backward_ = false; }
 
-  /// Guards the whole model for a call that computes with it, `what` being its name. A model computes one thing at a
-  /// time, in this thread, too; a second call gets a StateError.
-  class AccessGuard {
+  /// Has been changed: parameters or running statistics, by whatever is not this model's forward. A backward of a
+  /// forward before that is refused.
+  void parameters_changed() {
+    for (GuardedMemory* memory : shared_) ++memory->changes;
+  }
+
+  /// Guards the model for a call that computes with it, `what` being its name. Any number of threads may read, that is
+  /// compute in contexts of their own, or one may write.
+  class AccessGuard : public nncore::AccessGuard {
    public:
     explicit AccessGuard(Model& model, const char* what, Access access = Access::write)
-        : guard_(what, access, &model, model.shared_), model_(model), what_(what) {
-      if (model.computing_ != nullptr) throw StateError(in_use(what, model.computing_));
-      resume();
-    }
-    ~AccessGuard() { suspend(); }
-    AccessGuard(const AccessGuard&) = delete;
-    AccessGuard& operator=(const AccessGuard&) = delete;
-    /// Until `resume`, calls from this thread (a callback's) may compute with the model; other threads still may not.
-    void suspend() {
-      if (std::exchange(computing_, false)) model_.computing_ = nullptr;
-    }
-    void resume() {
-      model_.computing_ = what_;
-      computing_ = true;
-    }
-
-   private:
-    nncore::AccessGuard guard_;
-    Model& model_;
-    const char* what_;
-    bool computing_ = false;
+        : nncore::AccessGuard(what, access, &model, model.shared_) {}
   };
   /// What other models may share: the memory of layers.
-  const std::vector<const void*>& shared() const { return shared_; }
+  const std::vector<GuardedMemory*>& shared() const { return shared_; }
 
  private:
+  friend class ExecutionContext<T>;
+  /// The same layers as objects of their own, on the same parameters.
+  explicit Model(const Model* original);
+
+  void make_nodes();
   std::size_t expand(LayerHandle& handle, const std::string& name, std::vector<std::size_t> inputs, std::size_t place);
   std::vector<ModelNode<T>*> fresh_leaves();
   void adopt(const std::vector<ModelNode<T>*>& fresh, const std::vector<std::shared_ptr<Storage<T>>>& made);
   void place_storage();
+  void point_to_storage();
+  int64_t changes() const;
   View<const T> normalized(View<const T> x);
   void collect();
   void fill(Parameter<T>& parameter, const std::string& name, uint64_t seed);
@@ -216,12 +210,14 @@ class Model {
   int64_t n_values_ = 0;
   Shape built_for_;
   std::vector<Shape> shapes_;
+  double work_ = 0;
   Buffer<T> normalized_;                     // the input as the first layers get it
   bool can_backward_ = false;
+  int64_t changes_at_forward_ = 0;
   std::unique_ptr<Layerwise<T>> layerwise_;  // for the shape of the last forward
   std::unique_ptr<Inference<T>> inference_;  // for the shape last inferred
-  const char* computing_ = nullptr;         // the call that computes with it; read and written under an AccessGuard
-  std::vector<const void*> shared_;
+  std::vector<GuardedMemory*> shared_;
+  ContextPool<T> contexts_;
 };
 
 }  // namespace nncore

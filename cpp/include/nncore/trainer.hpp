@@ -105,6 +105,7 @@ class Trainer {
   void clear_result() { result_ = FitResult(); }
   /// One update on one batch; the loss with penalties before it. Throws NumericError.
   double step(const Dataset<T>& batch);
+  /// For the fit; calls from other threads have a loss and memory of their own and use nncore::evaluate.
   Evaluation evaluate(const Dataset<T>& data, const RequestedMetrics<T>& requested);
 
   Loss<T>& loss() { return *loss_; }
@@ -166,5 +167,11 @@ class Trainer {
   TrainerState state_;
   FitResult result_;
 };
+
+/// Inference in micro-batches, which bound the memory of the layers; the loss gets all outputs at once. `replica`: of an
+/// ExecutionContext; `outputs`: memory for them.
+template <class T>
+Evaluation evaluate(Model<T>& replica, Loss<T>& loss, const Dataset<T>& data, const RequestedMetrics<T>& requested,
+                    Buffer<T>& outputs);
 
 }  // namespace nncore

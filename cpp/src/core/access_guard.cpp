@@ -1,5 +1,7 @@
 #include "nncore/access_guard.hpp"
 
+#include <pthread.h>
+
 #include <functional>
 #include <mutex>
 
@@ -12,24 +14,16 @@ std::mutex mutex;
 // All live guards are a list, linked through before_: entering one allocates nothing.
 AccessGuard* newest = nullptr;
 
-bool share(std::span<const void* const> a, std::span<const void* const> b) {
-  const std::less<const void*> before;
-  for (std::size_t i = 0, j = 0; i < a.size() && j < b.size();) {
-    if (a[i] == b[j]) return true;
-    before(a[i], b[j]) ? ++i : ++j;
-  }
-  return false;
-}
-
 }  // namespace
 
-AccessGuard::AccessGuard(std::string_view what, Access access, const void* own, std::span<const void* const> shared)
-    : what_(what), access_(access), own_(own), thread_(std::this_thread::get_id()), shared_(shared) {
+AccessGuard::AccessGuard(std::string_view what, Access access, const void* model,
+                         std::span<GuardedMemory* const> memory)
+    : what_(what), access_(access), model_(model), computing_(model != nullptr), thread_(std::this_thread::get_id()),
+      memory_(memory) {
+  static const int ready = pthread_atfork(nullptr, nullptr, drop_readers_of_other_threads);
+  static_cast<void>(ready);
   const std::lock_guard lock(mutex);
-  for (const AccessGuard* other = newest; other != nullptr; other = other->before_) {
-    if (!other->refuses(*this)) continue;
-    throw StateError(in_use(what_, std::string("another thread (").append(other->what_).append(")")));
-  }
+  for (const AccessGuard* other = newest; other != nullptr; other = other->before_) check(*other);
   before_ = newest;
   if (newest != nullptr) newest->after_ = this;
   newest = this;
@@ -37,14 +31,41 @@ AccessGuard::AccessGuard(std::string_view what, Access access, const void* own, 
 
 AccessGuard::~AccessGuard() {
   const std::lock_guard lock(mutex);
+  leave();
+}
+
+void AccessGuard::leave() {
   (after_ != nullptr ? after_->before_ : newest) = before_;
   if (before_ != nullptr) before_->after_ = after_;
 }
 
-bool AccessGuard::refuses(const AccessGuard& other) const {
-  if (thread_ == other.thread_) return false;
-  const bool writes = access_ == Access::write || other.access_ == Access::write;
-  return (own_ != nullptr && own_ == other.own_) || (writes && share(shared_, other.shared_));
+/// In a forked child, where other threads do not exist. What one of them was writing stays guarded.
+void AccessGuard::drop_readers_of_other_threads() {
+  for (AccessGuard* guard = newest; guard != nullptr;) {
+    AccessGuard* const next = guard->before_;
+    if (guard->access_ == Access::read && guard->thread_ != std::this_thread::get_id()) guard->leave();
+    guard = next;
+  }
+}
+
+void AccessGuard::check(const AccessGuard& other) const {
+  if (thread_ == other.thread_) {
+    if (computing_ && other.computing_ && model_ == other.model_) {
+      throw StateError(in_use(what_, std::string(other.what_)));
+    }
+  } else if ((access_ == Access::write || other.access_ == Access::write) && shares(other)) {
+    throw StateError(in_use(what_, std::string("another thread (").append(other.what_).append(")")));
+  }
+}
+
+bool AccessGuard::shares(const AccessGuard& other) const {
+  if (model_ != nullptr && model_ == other.model_) return true;
+  const std::less<const GuardedMemory*> before;
+  for (std::size_t i = 0, j = 0; i < memory_.size() && j < other.memory_.size();) {
+    if (memory_[i] == other.memory_[j]) return true;
+    before(memory_[i], other.memory_[j]) ? ++i : ++j;
+  }
+  return false;
 }
 
 std::string in_use(std::string_view what, std::string_view by) {

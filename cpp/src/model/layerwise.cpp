@@ -50,7 +50,6 @@ int64_t Model<T>::micro_batch(const Shape& sample, int64_t N) {
 template <class T>
 View<const T> Model<T>::infer_normalized(View<const T> x) {
   micro_batch(x.shape.sample(), x.batch());
-  can_backward_ = false;
   return inference_->worthwhile() ? inference_->run(x.batch(), x.data) : forward_normalized(x, {});
 }
 
@@ -58,7 +57,6 @@ template <class T>
 void Model<T>::infer(View<const T> x, T* y, bool is_normalized) {
   const Shape sample = x.shape.sample();
   const int64_t N = x.batch(), size = micro_batch(sample, N);
-  forget();
   for (int64_t first = 0; first < N; first += size) {
     const Shape shape = sample.with_batch(std::min(size, N - first));
     const View<const T> piece{x.data + first * sample.size(), shape};
@@ -75,6 +73,7 @@ View<const T> Model<T>::forward_normalized(View<const T> x, const Pass& pass) {
   if (!layerwise_ || !(layerwise_->sample() == sample)) layerwise_ = std::make_unique<Layerwise<T>>(*this, sample);
   const View<const T> z = layerwise_->forward(x, pass);
   can_backward_ = pass.training;
+  changes_at_forward_ = changes();
   return z;
 }
 
@@ -82,6 +81,10 @@ template <class T>
 View<T> Model<T>::backward(View<const T> dy, const std::function<void(std::size_t, View<const T>)>& visit) {
   if (!can_backward_) {
     throw StateError(where() + " backward needs a forward(x, training=True) before it; net(x) keeps nothing");
+  }
+  if (changes_at_forward_ != changes()) {
+    throw StateError(where() + " backward needs a forward(x, training=True) before it: the parameters have changed since "
+                     "the last one, by a fit, a step or an assignment");
   }
   const Shape last = value(nodes_.size()).shape;
   if (!(dy.shape == last)) throw ShapeError(expected(where(), "dy", last.str(), dy.shape.str()));

@@ -51,6 +51,16 @@ std::shared_ptr<Storage<T>> allocate(std::span<Parameter<T>> parameters, const s
   return storage;
 }
 
+/// Floating-point operations for one number of a layer's output, roughly: a row of its weight.
+template <class T>
+double work_for_output(Layer<T>& layer) {
+  double work = 8;
+  for (const Parameter<T>& p : layer.parameters()) {
+    if (p.role == Role::weight) work += 2 * static_cast<double>(p.shape.size()) / static_cast<double>(p.shape[0]);
+  }
+  return work;
+}
+
 template <class To, class From>
 void copy_values(std::span<Parameter<To>> parameters, const Storage<From>& from, const Storage<To>& to) {
   for (std::size_t k = 0; k < parameters.size(); ++k) {
@@ -73,18 +83,33 @@ template <class T>
 Model<T>::Model(std::vector<Place> places, uint64_t seed, std::optional<Normalization<T>> input,
                 std::optional<Shape> input_shape)
     : places_(std::move(places)), input_(std::move(input)), seed_(seed), input_shape_(input_shape) {
+  make_nodes();
+  place_storage();
+  point_to_storage();
+  collect();
+}
+
+template <class T>
+Model<T>::Model(const Model* original)
+    : places_(original->places_), storages_(original->storages_), input_(original->input_), seed_(original->seed_),
+      input_shape_(original->input_shape_) {
+  make_nodes();
+  point_to_storage();
+  collect();
+}
+
+template <class T>
+Model<T>::~Model() = default;
+
+template <class T>
+void Model<T>::make_nodes() {
   value_of_.push_back(0);
   for (std::size_t p = 0; p < places_.size(); ++p) {
     std::vector<std::size_t> inputs;
     for (const std::size_t from : places_[p].inputs) inputs.push_back(value_of_.at(from));
     value_of_.push_back(expand(*places_[p].handle, places_[p].name, std::move(inputs), p));
   }
-  place_storage();
-  collect();
 }
-
-template <class T>
-Model<T>::~Model() = default;
 
 /// Adds the nodes of a layer and returns the value that it computes. Those of a container: the layers inside, one after
 /// the other, and itself, which reads the container's input and the output of the last.
@@ -180,13 +205,30 @@ void Model<T>::place_storage() {
     offset += trained_size<T>(node->layer->parameters());
   }
   adopt(fresh, made);
+  for (const ModelNode<T>& node : nodes_) {
+    if (node.handle->children.empty()) storages_.push_back(node.handle->template storage<T>());
+  }
+}
+
+/// storages_ has one for each node that is no container.
+template <class T>
+void Model<T>::point_to_storage() {
+  auto storage = storages_.begin();
   for (ModelNode<T>& node : nodes_) {
     if (!node.handle->children.empty()) continue;
-    storages_.push_back(node.handle->template storage<T>());
-    point_to<T>(node.layer->parameters(), *storages_.back());
-    if (!storages_.back()->values.empty()) shared_.push_back(storages_.back().get());
+    point_to<T>(node.layer->parameters(), **storage);
+    if (!(*storage)->values.empty()) shared_.push_back(storage->get());
+    ++storage;
   }
   std::sort(shared_.begin(), shared_.end(), std::less<>());
+}
+
+/// How often any of its parameters has been changed.
+template <class T>
+int64_t Model<T>::changes() const {
+  int64_t sum = 0;
+  for (const GuardedMemory* memory : shared_) sum += memory->changes;
+  return sum;
 }
 
 /// Lists every parameter once, finds whether they are contiguous, and which index each node's parameters have.
@@ -228,6 +270,7 @@ void Model<T>::initialize(uint64_t seed) {
   for (std::size_t i = 0; i < trained_.size(); ++i) fill(*trained_[i], trained_names_[i], seed);
   for (std::size_t i = 0; i < buffers_.size(); ++i) fill(*buffers_[i], buffer_names_[i], seed);
   zero_grad();
+  parameters_changed();
 }
 
 template <class T>
@@ -249,10 +292,12 @@ const std::vector<Shape>& Model<T>::build(const Shape& sample, const std::string
   shapes_.clear();
   can_backward_ = false;
   std::vector<Shape> shapes{sample}, in;
+  work_ = 0;
   for (ModelNode<T>& node : nodes_) {
     in.clear();
     for (const std::size_t v : node.inputs) in.push_back(shapes[v]);
     shapes.push_back(node.layer->build_for(N, in));
+    work_ += static_cast<double>(shapes.back().size()) * work_for_output(*node.layer);
   }
   built_for_ = sample;
   shapes_ = std::move(shapes);

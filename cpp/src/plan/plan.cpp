@@ -204,6 +204,7 @@ void Plan<T>::unpack() {
       p.packing->unpack(p.packing_index, p.state[k], optimizer_.state(p.index, k));
     }
   }
+  model_.parameters_changed();
   model_.zero_grad();
 }
 

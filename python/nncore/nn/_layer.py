@@ -44,7 +44,8 @@ class Layer(Strict):
 
     It runs beside compiled layers in Sequential, Trainer and gradcheck. Arrays have the model's dtype; the
     layer may keep and change them. For a layer in two places, backward sees the attributes of self that forward set in
-    the same place. A layer that draws random numbers needs a generator of its own.
+    the same place; threads that predict at once each see those of their own call. A layer that draws random numbers
+    needs a generator of its own.
 
     Raises
     ------
@@ -68,7 +69,7 @@ class Layer(Strict):
     """
 
     # Slots separate nncore's attributes from those that a subclass sets, which are in __dict__.
-    __slots__ = ("__dict__", "__weakref__", "_alone", "_calls", "_declared", "_handle")
+    __slots__ = ("__dict__", "__weakref__", "_alone", "_calls", "_declared", "_handle", "_idle")
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """Sets the attributes of the base, so that __init__ need not call super().__init__()."""
@@ -78,6 +79,7 @@ class Layer(Strict):
         layer._alone = None
         layer._calls = 0
         layer._declared = []
+        layer._idle = [True]
         layer._handle = layer._make_handle()
         return layer
 
@@ -85,6 +87,7 @@ class Layer(Strict):
     _calls: int
     _declared: list[LayerParameter]
     _handle: Any
+    _idle: list[bool]  #: empty while a call is inside
 
     def __init__(self) -> None:
         """Nothing to do: for subclasses that call it."""
@@ -139,17 +142,37 @@ class Layer(Strict):
 
     def _run_forward(self, x: Any, training: bool, kept: dict[str, Any]) -> Any:
         """forward; `kept` receives the attributes that a training pass sets on self, for backward."""
-        before = dict(self.__dict__)
-        with_training = _takes_training(type(self).forward)
-        y = self.forward(x, training) if with_training else self.forward(x)  # type: ignore[call-arg]
-        if training:
-            kept.clear()
-            kept.update((k, v) for k, v in self.__dict__.items() if before.get(k, _MISSING) is not v)
-        return y
+        layer = self._enter()
+        try:
+            before = dict(layer.__dict__)
+            with_training = _takes_training(type(self).forward)
+            y = layer.forward(x, training) if with_training else layer.forward(x)  # type: ignore[call-arg]
+            if training:
+                kept.clear()
+                kept.update((k, v) for k, v in layer.__dict__.items() if before.get(k, _MISSING) is not v)
+            return y
+        finally:
+            self._leave(layer)
 
     def _run_backward(self, dy: Any, kept: dict[str, Any]) -> Any:
-        self.__dict__.update(kept)
-        return self.backward(dy)
+        layer = self._enter()
+        try:
+            layer.__dict__.update(kept)
+            return layer.backward(dy)
+        finally:
+            self._leave(layer)
+
+    def _enter(self) -> Layer:
+        """self or, while another thread's call is inside, a twin: no call sees the attributes that others set."""
+        try:
+            self._idle.pop()  # of two threads one gets it
+            return self
+        except IndexError:
+            return _twin(self)
+
+    def _leave(self, layer: Layer) -> None:
+        if layer is self:
+            self._idle.append(True)
 
     # ---- Outside a model --------------------------------------------------------------------------------------------
 
@@ -157,14 +180,10 @@ class Layer(Strict):
         """A model of this layer alone, with its existing parameters if it is in a model; else new ones of `dtype`."""
         handle = self._handle
         if self._alone is None or self._alone[0] != handle.generation:
-            own = handle.provisional
-            make = _core.Model32 if (handle.dtype or dtype) == "float32" else _core.Model64
-            handle.share()  # use its arrays, here or in a container, without taking them over
-            try:
-                core = make([("0", handle, [0])], secrets.randbits(32), None)
-            finally:
-                handle.provisional = own
+            kind = _core.Model32 if (handle.dtype or dtype) == "float32" else _core.Model64
+            core = kind.alone(handle, secrets.randbits(32))
             self._alone = (handle.generation, core)
+            return core
         return self._alone[1]
 
     def __call__(self, x: Any) -> Any:
@@ -351,6 +370,16 @@ def _rebuild_layer(cls: type[CompiledLayer], config: dict[str, Any], dtype: str 
         for (_, array, _), value in zip(core.parameters() + core.buffers(), values, strict=True):
             array[...] = value
     return layer
+
+
+def _twin(layer: Layer) -> Layer:
+    """The same layer, with the same parameters, whose attributes may be set without changing those of the other."""
+    twin: Layer = object.__new__(type(layer))
+    attributes, slots = object.__getstate__(layer)  # type: ignore[misc, attr-defined]
+    twin.__dict__.update(attributes or {})
+    for name, value in slots.items():
+        object.__setattr__(twin, name, value)
+    return twin
 
 
 def _new(cls: type[Layer]) -> Layer:

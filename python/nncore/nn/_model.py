@@ -104,7 +104,10 @@ class Model(Strict):
     # ---- Computing --------------------------------------------------------------------------------------------------
 
     def __call__(self, x: Any) -> Any:
-        """Raw outputs for x (N, …) in inference: no dropout, nothing kept."""
+        """Raw outputs for x (N, …) in inference: no dropout, nothing kept.
+
+        Any number of threads may predict with one model at once. StateError while another thread trains or changes it.
+        """
         return self._core.forward(x, False, 0, 0)
 
     def forward(self, x: Any, training: bool = True, seed: int | None = None) -> Any:
@@ -122,7 +125,8 @@ class Model(Strict):
     def backward(self, dy: Any) -> Any:
         """dx for the gradient dy of the last forward's outputs; adds to the parameters' gradients.
 
-        StateError without a forward(x, training=True) before it.
+        Predictions in between leave what that forward kept. StateError without a forward(x, training=True), or when
+        parameters have changed since: by a fit, a step, an assignment.
         """
         return self._core.backward(dy)
 

@@ -40,9 +40,12 @@ class Parameter(Strict):
     def _arrays(self) -> tuple[NDArray[Any], NDArray[Any]]:
         return self._own
 
-    def _access_guard(self, what: str, write: bool = True) -> AbstractContextManager[None]:
-        """The model's access guard: writing excludes use by other threads, reading excludes writing."""
-        return self._core.access_guard(what, write) if self._core is not None else nullcontext()
+    def _access_guard(self, what: str, write: bool = True, changes: bool = True) -> AbstractContextManager[None]:
+        """The model's access guard: writing excludes use by other threads, reading excludes writing.
+
+        changes: what is written are parameters, after which backward needs another forward.
+        """
+        return self._core.access_guard(what, write, changes) if self._core is not None else nullcontext()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Parameter, (self.name, *self._own)
@@ -69,7 +72,7 @@ class Parameter(Strict):
 
     @grad.setter
     def grad(self, given: ArrayLike) -> None:
-        with self._access_guard("Parameter.grad"):
+        with self._access_guard("Parameter.grad", changes=False):
             assign(self._arrays()[1], given, f"{self.name} grad")
 
     @property
@@ -108,8 +111,10 @@ class LayerParameter(Parameter):
             self._views = (self._handle.generation, _core.parameter_arrays(self._handle, self._index))
         return self._views[1]
 
-    def _access_guard(self, what: str, write: bool = True) -> AbstractContextManager[None]:
-        return _core.layer_access_guard(self._handle, what, write) if self._handle is not None else nullcontext()
+    def _access_guard(self, what: str, write: bool = True, changes: bool = True) -> AbstractContextManager[None]:
+        if self._handle is None:  # a copy outside a layer
+            return nullcontext()
+        return _core.layer_access_guard(self._handle, what, write, changes)
 
     def __reduce__(self) -> tuple[Any, ...]:
         with self._access_guard("Parameter.copy", write=False):

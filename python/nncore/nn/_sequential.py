@@ -49,7 +49,10 @@ class Sequential(Model):
         super().__init__(named, [[i] for i in range(len(named))], dtype, seed, input)
 
     def __call__(self, x: Any) -> Any:
-        """Raw outputs for x (N, …) in inference: no dropout, nothing kept. For a symbol the output's in a Graph."""
+        """Raw outputs for x (N, …) in inference: no dropout, nothing kept. For a symbol the output's in a Graph.
+
+        Any number of threads may predict with one model at once. StateError while another thread trains or changes it.
+        """
         if not isinstance(x, Symbol):
             return self._core.forward(x, False, 0, 0)  # as in the base, without a call more
         if self.input is not None:

@@ -58,6 +58,7 @@ class Conv2d final : public UnaryLayer<T> {
     plan();
     const int64_t L = forward_->length();
     const T* w = this->parameters()[0].value;
+    if (pass.training) std::copy_n(w, K_ * L, kept_.reserve(K_ * L));
     if (bias_) {  // in front of each row, where the columns hold ones
       T* rows = weights_.reserve(K_ * (L + 1));
       for (int64_t k = 0; k < K_; ++k) {
@@ -217,7 +218,7 @@ class Conv2d final : public UnaryLayer<T> {
   /// The weights that a phase sees, as (group, channel, (row of the group, tap, tap)).
   const T* weights_of(const Phase& phase) {
     const int64_t C = C_ / G_, K = K_ / G_, kh = window_[0].kernel, kw = window_[1].kernel;
-    const T* w = this->parameters()[0].value;
+    const T* w = kept_.data();
     T* const rows = weights_.reserve(G_ * C * phase.sums.length());
     T* to = rows;
     for (int64_t g = 0; g < G_; ++g)
@@ -232,7 +233,7 @@ class Conv2d final : public UnaryLayer<T> {
   const T* transposed_weights() {
     constexpr int64_t block = 16;  // reads and writes by cache lines
     const int64_t L = forward_->length(), K = K_ / G_;
-    const T* w = this->parameters()[0].value;
+    const T* w = kept_.data();
     T* const rows = weights_.reserve(K_ * L);
     for (int64_t g = 0; g < G_; ++g)
       for (int64_t l0 = 0; l0 < L; l0 += block)
@@ -250,7 +251,7 @@ class Conv2d final : public UnaryLayer<T> {
   std::unique_ptr<Correlation<T>> forward_;
   std::vector<Phase> phases_;
   CorrelationMemory<T> memory_;
-  Buffer<T> weights_, gradient_;
+  Buffer<T> weights_, kept_, gradient_;  // kept_: the weight of the last training pass, which may change before backward
   Buffer<double> sums_;
   View<const T> x_;
 };

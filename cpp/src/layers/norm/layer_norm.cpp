@@ -33,7 +33,7 @@ class LayerNorm final : public UnaryLayer<T> {
     return in;
   }
 
-  void forward(View<const T> x, View<T> y, const Pass&) override {
+  void forward(View<const T> x, View<T> y, const Pass& pass) override {
     const int64_t rows = x.batch() * rows_per_sample_;
     const Channels by_row{1, rows, D()}, by_column{rows, D(), 1};
     double *mean = sums_.reserve(2 * rows), *variance = mean + rows;
@@ -45,6 +45,7 @@ class LayerNorm final : public UnaryLayer<T> {
     }
     by_row.affine(x.data, center, inverse, zeros(rows), h);
     by_column.affine(h, zeros(D()), this->parameters()[0].value, this->parameters()[1].value, y.data);
+    if (pass.training) std::copy_n(this->parameters()[0].value, D(), weight_.reserve(D()));
   }
 
   // dweight = Σ dy h, dbias = Σ dy over the rows; with g = dy weight
@@ -62,7 +63,7 @@ class LayerNorm final : public UnaryLayer<T> {
     }
     if (dx.data == nullptr) return;
     T *g = g_.reserve(dy.size()), *slope = slope_.reserve(rows), *level = level_.reserve(rows);
-    by_column.affine(dy.data, zeros(D()), this->parameters()[0].value, zeros(D()), g);
+    by_column.affine(dy.data, zeros(D()), weight_.data(), zeros(D()), g);
     by_row.sums(g, sums);
     by_row.products(g, h_.data(), no_center, products);
     for (int64_t r = 0; r < rows; ++r) {
@@ -81,6 +82,7 @@ class LayerNorm final : public UnaryLayer<T> {
   int64_t rows_per_sample_ = 1;
   Buffer<double> sums_, no_center_;
   Buffer<T> center_, inverse_, slope_, level_, h_, g_, zeros_;
+  Buffer<T> weight_;  // of the last training pass, which may change before backward
 };
 
 const auto registered_LayerNorm =

@@ -256,6 +256,7 @@ void ModelBatch<T>::hand_over(int64_t model, const RequestedMetrics<T>& requeste
   const TrainerView<T> view = of_lane(model);
   FitResult& result = results_[static_cast<std::size_t>(model)];
   unpack(model);
+  view.model.parameters_changed();
   view.model.zero_grad();
   view.optimizer.set_t(steps_);
   view.optimizer.set_epoch(epoch_);
