@@ -105,6 +105,14 @@ def test_metrics_that_do_not_fit_are_refused_before_anything_changes(rng):
         ([float], "expected names of"),
         ("top5", "expected a list"),
         (3, "expected a list"),
+        ([lambda y, z: 0.0, lambda y, z: 1.0], r"got '<lambda>' again \(a dict gives names: metrics="),
+        ({"loss": lambda_like}, "expected different names, got 'loss' again"),
+        ({"val_loss": lambda_like}, "expected different names, got 'val_loss' again"),
+        ([{"f": lambda_like}, {"val_f": lambda_like}], "expected different names, got 'val_f' again"),
+        (["accuracy", {"test_accuracy": lambda_like}], "expected different names, got 'test_accuracy' again"),
+        ({"share": "accuracy"}, "expected names of"),
+        ({"f": 3}, "expected names of"),
+        ({3: lambda_like}, "names of whole characters, got 3"),
     ]:
         with pytest.raises(nc.ConfigError, match=match):
             trainer.fit(X, y, metrics=metrics)
@@ -193,3 +201,20 @@ def test_parts_without_samples_and_two_validation_sets_are_refused(rng):
         trainer.fit(X, y, validation_data=(X, y), validation_split=0.1)
     with pytest.raises(nc.ShapeError, match=r"\[fit\] y: expected as many"):
         trainer.fit(X, y[:-1], validation_split=0.1)
+
+
+@pytest.mark.parametrize("given", ["dict", "dict in a list", "beside names"])
+def test_a_dict_names_functions(given, data_of_two_classes):
+    X, y = data_of_two_classes
+    functions = {"ones": lambda y, z: 1.0, "twos": lambda y, z: 2.0}
+    metrics = {"dict": functions, "dict in a list": [functions], "beside names": ["accuracy", functions]}[given]
+    trainer = nc.Trainer(nc.mlp([2, 4, 2], seed=0), nc.CrossEntropyLoss(), nc.SGD())
+    history = trainer.fit(X, y, epochs=2, metrics=metrics, validation_split=0.25, progress=False)
+    assert list(history["ones"]) == [1.0, 1.0] and list(history["val_twos"]) == [2.0, 2.0]
+    assert ("accuracy" in history) == (given == "beside names")
+    assert trainer.evaluate(X, y, metrics)["twos"] == 2.0
+
+
+@pytest.fixture
+def data_of_two_classes():
+    return nc.datasets.make_moons(40, noise=0.1, seed=0)
