@@ -1,5 +1,7 @@
 """nncore: small neural networks, trained fast on a CPU, with everything inside to be seen."""
 
+from typing import TYPE_CHECKING
+
 from nncore import (  # noqa: F401
     _pickles,
     callbacks,
@@ -14,6 +16,7 @@ from nncore import (  # noqa: F401
     schedules,
 )
 from nncore._core import __version__
+from nncore._support.names import names_of as _names_of
 from nncore._support.runtime import get_num_threads, info, set_num_threads
 from nncore.callbacks import Callback, CSVLogger, EarlyStopping, LambdaCallback, ModelCheckpoint, Monitor, TensorBoard
 from nncore.diagnostics._gradcheck import GradientReport, gradcheck, numeric_gradient
@@ -96,3 +99,23 @@ __all__ = [
     *_optim,
     *_schedules,
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = _names_of(
+        __name__,
+        {
+            "Dense": "nc.Linear(in_features, out_features)",
+            "Module": "nc.Sequential, nc.Graph, or a subclass of nc.Layer",
+            "Model": "nc.Sequential or nc.Graph",
+            "Tensor": "NumPy arrays",
+            "tensor": "NumPy arrays",
+            "nn": "layers and losses are here: nc.Linear, nc.CrossEntropyLoss",
+            "save": "net.save(path), trainer.save(path)",
+            "BCELoss": "nc.BCEWithLogitsLoss() without a Sigmoid before it",
+            "Conv1d": "nc.Conv2d(channels, filters, (1, size)) on arrays (N, channels, 1, length)",
+            "DataLoader": "arrays are given to fit whole; for batches of your own trainer.step(xb, yb)",
+            "StandardScaler": "nc.Normalize.from_data(X), as Sequential(…, input=…)",
+            "lr_scheduler": "nc.schedules, as nc.SGD(lr=nc.StepLR(0.1, 30))",
+            "manual_seed": "seed= of Sequential and Trainer",
+        },
+    )

@@ -1,5 +1,8 @@
 """Callbacks, which fit calls at its begin, after each epoch and at its end."""
 
+from typing import TYPE_CHECKING
+
+from nncore._support.names import names_of as _names_of
 from nncore.diagnostics._monitor import Monitor
 from nncore.loggers._film import Film
 from nncore.loggers._live_plot import LivePlot
@@ -23,3 +26,6 @@ __all__ = [
 
 for _made in (CSVLogger, Callback, EarlyStopping, LambdaCallback, ModelCheckpoint):
     _made.__module__ = __name__  # the public module
+
+if not TYPE_CHECKING:
+    __getattr__ = _names_of(__name__)

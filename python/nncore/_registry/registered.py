@@ -8,10 +8,33 @@ from typing import Any, TypeVar
 
 from nncore import _core
 from nncore._support.checks import shown
+from nncore._support.names import refuse_keyword
 from nncore._support.strict import Strict, fixed
 from nncore.errors import ConfigError
 
 _Class = TypeVar("_Class", bound="Registered")
+
+#: What to write for arguments of other libraries.
+_FOREIGN = {
+    "beta1": "betas=(0.9, 0.999)",
+    "beta_1": "betas=(0.9, 0.999)",
+    "beta2": "betas=(0.9, 0.999)",
+    "beta_2": "betas=(0.9, 0.999)",
+    "epsilon": "eps",
+    "input_dim": "the first layer has its number of inputs: nc.Linear(2, 20)",
+    "units": "nc.Linear(in_features, out_features)",
+    "filters": "nc.Conv2d(in_channels, out_channels, kernel_size)",
+    "activation": "a layer of its own: nc.ReLU()",
+    "use_bias": "bias",
+    "kernel_initializer": "weight_init",
+    "bias_initializer": "bias_init",
+    "device": "everything is computed on the CPU",
+    "dtype": "of the model: nc.Sequential(…, dtype='float64')",
+    "from_logits": "CrossEntropyLoss and BCEWithLogitsLoss take logits, NLLLoss log-probabilities",
+    "rate": "did you mean lr, or p?",
+    "clipnorm": "nc.Trainer(…, clip_grad_norm=1.0)",
+    "maximize": "the objective with the other sign",
+}
 
 
 class Registered(Strict):
@@ -37,6 +60,10 @@ class Registered(Strict):
 
     def _by_name(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Arguments by name; a TypeError contains the signature."""
+        known = self.__signature__.parameters
+        unknown = next((name for name in kwargs if name not in known), None)
+        if unknown is not None:
+            refuse_keyword(type(self).__name__, unknown, known, _FOREIGN.get(unknown))
         try:
             return dict(self.__signature__.bind(*args, **kwargs).arguments)
         except TypeError as error:

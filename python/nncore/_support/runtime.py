@@ -9,9 +9,11 @@ import numpy as np
 
 from nncore import _core
 from nncore._support.checks import integer
+from nncore._support.names import keywords
 from nncore._support.strict import Strict
 
 
+@keywords()
 def set_num_threads(n: int) -> None:
     """Sets how many threads nncore uses, 1 to 256. Results do not depend on it."""
     _core.set_num_threads(integer("set_num_threads", "n", n, 1, 256))

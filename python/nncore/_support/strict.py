@@ -6,6 +6,8 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVar, overload
 
+from nncore._support.names import checked_keywords, did_you_mean
+
 _Value = TypeVar("_Value")
 
 
@@ -21,7 +23,10 @@ class Strict:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if not _is_own(cls) and cls.__setattr__ is Strict.__setattr__:
+        if _is_own(cls):
+            if "__init__" in vars(cls):
+                cls.__init__ = checked_keywords(cls.__init__, _hints_of)  # type: ignore[misc]
+        elif cls.__setattr__ is Strict.__setattr__:
             cls.__setattr__ = object.__setattr__  # type: ignore[method-assign]
 
     # Hidden from type checkers, which would take every name for an attribute.
@@ -68,17 +73,6 @@ def refuse(given: object, name: str) -> NoReturn:
 def fixed(given: object, name: str, instead: str) -> NoReturn:
     """AttributeError for a setting that the object cannot take up any more."""
     raise AttributeError(f"[{type(given).__name__}] {name}: fixed since it was made ({instead})")
-
-
-def did_you_mean(name: str, known: Any) -> str:
-    """ " (did you mean batch_size?)", with up to three of the known names, or nothing."""
-    from difflib import get_close_matches  # takes a while to import
-
-    plain = {each.lower().replace("_", ""): each for each in known}
-    wanted = name.lower().replace("_", "")
-    near = [plain[each] for each in get_close_matches(wanted, plain, 3, 0.6)]
-    near += [each for each in known if name in each.split("_") and each not in near]
-    return f" (did you mean {' or '.join(near[:3])}?)" if near else ""
 
 
 @functools.cache

@@ -3,6 +3,9 @@
 Every function returns NumPy arrays, samples first. Nothing touches the network unless `download=True`.
 """
 
+from typing import TYPE_CHECKING
+
+from nncore._support.names import names_of as _names_of
 from nncore.datasets._cifar import load_cifar10
 from nncore.datasets._digits import load_digits
 from nncore.datasets._gaussians import make_blobs, make_gaussians
@@ -25,3 +28,8 @@ __all__ = [
     "make_xor",
     "train_test_split",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = _names_of(
+        __name__, {"load_iris": "sklearn.datasets.load_iris()", "load_wine": "sklearn.datasets.load_wine()"}
+    )

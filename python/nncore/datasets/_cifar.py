@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nncore._support import checks
 from nncore._support.files import write_file
+from nncore._support.names import keywords
 from nncore.datasets._common import Labels
 from nncore.datasets._files import DataFile, check_split, data_folder, fetch, missing, search
 from nncore.errors import FormatError
@@ -29,6 +30,7 @@ ARCHIVE = DataFile(
 )
 
 
+@keywords(train='split="train" or "test"', path="root=")
 def load_cifar10(
     split: str = "train", *, root: str | os.PathLike[str] | None = None, download: bool = False
 ) -> tuple[NDArray[np.uint8], Labels]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from nncore._support.names import keywords
 from nncore.datasets._common import Floats, Labels
 
 
+@keywords()
 def load_digits() -> tuple[Floats, Labels]:
     """1797 handwritten digits of 8 x 8 pixels, through scikit-learn.
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nncore._support import checks
+from nncore._support.names import keywords
 from nncore.datasets._common import MAX_VALUES, Floats, Labels, class_labels, parameter, shuffled
 from nncore.errors import ConfigError, ShapeError
 
@@ -13,6 +14,7 @@ from nncore.errors import ConfigError, ShapeError
 _SLACK = 1e-8
 
 
+@keywords(n_samples="did you mean n?", n_features="centers=, an array (K, features)")
 def make_blobs(
     n: int = 100,
     *,
@@ -74,6 +76,7 @@ def make_blobs(
     return shuffled("make_blobs", _round_clusters(points, std, y, rng), y, rng)
 
 
+@keywords(n_samples="did you mean n?")
 def make_gaussians(
     means: ArrayLike,
     covs: ArrayLike,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore._support import checks
+from nncore._support.names import keywords
 from nncore.datasets._common import Labels
 from nncore.datasets._files import DataFile, check_split, data_folder, locate
 from nncore.datasets._idx import read_idx
@@ -59,6 +60,7 @@ FASHION_MNIST = ImageSet(
 )
 
 
+@keywords(train='split="train" or "test"', path="root=")
 def load_mnist(
     split: str = "train", *, root: str | os.PathLike[str] | None = None, download: bool = False
 ) -> tuple[NDArray[np.uint8], Labels]:
@@ -113,6 +115,7 @@ def load_mnist(
     return _load("load_mnist", MNIST, split, root, download)
 
 
+@keywords(train='split="train" or "test"', path="root=")
 def load_fashion_mnist(
     split: str = "train", *, root: str | os.PathLike[str] | None = None, download: bool = False
 ) -> tuple[NDArray[np.uint8], Labels]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nncore._support import checks
+from nncore._support.names import keywords
 from nncore.datasets._common import MAX_VALUES, Floats, Labels, class_labels, shuffled
 
 _MAX_POINTS = MAX_VALUES // 2
@@ -33,6 +34,7 @@ def _on_circle(angle: Floats) -> Floats:
     return np.column_stack([np.cos(angle), np.sin(angle)])
 
 
+@keywords(n_samples="did you mean n?", shuffle="samples come in random order already")
 def make_moons(
     n: int = 100, *, noise: float = 0.0, seed: int | None = None, random_state: int | None = None
 ) -> tuple[Floats, Labels]:
@@ -73,6 +75,7 @@ def make_moons(
     return _two_classes("make_moons", upper, lower, noise, rng)
 
 
+@keywords(n_samples="did you mean n?", shuffle="samples come in random order already")
 def make_circles(
     n: int = 100,
     *,
@@ -120,6 +123,7 @@ def make_circles(
     return _two_classes("make_circles", outer, inner, noise, rng)
 
 
+@keywords(n_samples="did you mean n?")
 def make_xor(
     n: int = 100, *, noise: float = 0.0, seed: int | None = None, random_state: int | None = None
 ) -> tuple[Floats, Labels]:
@@ -163,6 +167,7 @@ def make_xor(
     return shuffled("make_xor", signs[quadrant] * distance, quadrant % 2, rng, noise)
 
 
+@keywords(n_samples="did you mean n?")
 def make_spirals(
     n: int = 100,
     *,

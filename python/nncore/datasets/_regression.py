@@ -7,6 +7,7 @@ from typing import Literal, overload
 import numpy as np
 
 from nncore._support import checks
+from nncore._support.names import keywords
 from nncore.datasets._common import MAX_VALUES, Floats
 from nncore.errors import ConfigError
 
@@ -37,6 +38,8 @@ def make_regression(
 ) -> tuple[Floats, Floats, Floats]: ...
 
 
+@keywords(n_samples="did you mean n?")
+@keywords(n_samples="did you mean n?")
 def make_regression(
     n: int = 100,
     n_features: int = 1,

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nncore._support import checks
+from nncore._support.names import keywords
 from nncore.errors import ConfigError, ShapeError
 
 _WHERE = "train_test_split"
 
 
+@keywords(train_size="test_size=1 - train_size")
 def train_test_split(
     X: ArrayLike,
     y: ArrayLike,

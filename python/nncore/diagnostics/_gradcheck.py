@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from nncore import _core
 from nncore._support.checks import LARGEST_SEED, cast, describe, integer, number_from, positive, real_array
 from nncore._support.html import table
+from nncore._support.names import instance_hint, keywords
 from nncore._support.strict import Strict
 from nncore.errors import ConfigError
 from nncore.nn._layer import Layer, renewed
@@ -82,6 +83,7 @@ class GradientReport(Strict):
         return table(head, rows, caption=str(self).splitlines()[-1], left=1)
 
 
+@keywords(epsilon="eps")
 def gradcheck(model: Model | Layer, loss: Loss, X: Any, y: Any, *, eps: float = 1e-5, seed: int = 0) -> GradientReport:
     """Compares every analytic gradient of a model with central differences, on a float64 copy.
 
@@ -121,12 +123,13 @@ def gradcheck(model: Model | Layer, loss: Loss, X: Any, y: Any, *, eps: float = 
     else:
         raise ConfigError(f"[gradcheck] model: expected a Sequential, a Graph or a layer, got {describe(model)}")
     if not isinstance(loss, Loss):
-        raise ConfigError(f"[gradcheck] loss: expected a Loss, got {describe(loss)}")
+        raise ConfigError(f"[gradcheck] loss: expected a Loss, got {describe(loss)}{instance_hint(loss, Loss)}")
     step = positive("gradcheck", "eps", eps)
     seed = integer("gradcheck", "seed", seed, 0, LARGEST_SEED)
     return GradientReport([WorstElement(*e) for e in _core.gradcheck(core_of(double), spec_of(loss), X, y, step, seed)])
 
 
+@keywords(epsilon="eps")
 def numeric_gradient(f: Callable[[NDArray[np.float64]], float], x: ArrayLike, eps: float = 1e-5) -> NDArray[np.float64]:
     """The gradient of a function by central differences.
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from nncore._support.checks import LARGEST_SEED, describe, integer
 from nncore._support.html import table
+from nncore._support.names import instance_hint, keywords
 from nncore._support.strict import Strict
 from nncore.errors import ConfigError
 from nncore.nn._loss import Loss
@@ -50,6 +51,7 @@ class GradientFlow(Strict):
         return table(("layer", "norm of the weight gradient"), [*rows, ("first / last", f"{self.ratio:.3e}")], left=1)
 
 
+@keywords()
 def gradient_flow(model: Model, loss: Loss, X: Any, y: Any, *, seed: int = 0) -> GradientFlow:
     """The norm of the loss's gradient by each layer's weights, for one batch.
 
@@ -93,7 +95,7 @@ def gradient_flow(model: Model, loss: Loss, X: Any, y: Any, *, seed: int = 0) ->
     if not isinstance(model, Model):
         raise ConfigError(f"[gradient_flow] model: expected a Sequential or a Graph, got {describe(model)}")
     if not isinstance(loss, Loss):
-        raise ConfigError(f"[gradient_flow] loss: expected a Loss, got {describe(loss)}")
+        raise ConfigError(f"[gradient_flow] loss: expected a Loss, got {describe(loss)}{instance_hint(loss, Loss)}")
     double = model.copy().to("float64")
     z = double.forward(X, training=True, seed=integer("gradient_flow", "seed", seed, 0, LARGEST_SEED))
     double.zero_grad()

@@ -9,6 +9,7 @@ from typing import Any
 from nncore import _core
 from nncore._registry.registered import CLASSES
 from nncore._support.checks import describe
+from nncore._support.names import instance_hint
 from nncore.errors import ConfigError
 from nncore.nn._layer import CompiledLayer, Layer, handle_of, join, renewed, spec_of
 from nncore.nn._symbol import Symbol, symbol_of
@@ -98,5 +99,5 @@ def _layer_of(where: str, item: Any) -> Layer:
         made = CLASSES.get(("layer", item[0])) if isinstance(item[0], str) else None
         if made is not None and issubclass(made, CompiledLayer):
             return made(**item[1])
-    hint = f" (write nc.{item.__name__}(…))" if isinstance(item, type) and issubclass(item, Layer) else ""
+    hint = instance_hint(item, Layer)
     raise ConfigError(f"[{where}] layers: expected layers, one or more, got {describe(item)}{hint}")

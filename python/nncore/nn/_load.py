@@ -11,6 +11,7 @@ from nncore import _core
 from nncore._registry.recipe import Reader
 from nncore._support.checks import LARGEST_SEED, describe, extents, integer
 from nncore._support.files import path_of
+from nncore._support.names import keywords
 from nncore._support.tensor_file import TensorFile, reading
 from nncore.nn._container import Container, Merge
 from nncore.nn._graph import Graph, joined
@@ -23,6 +24,7 @@ from nncore.nn._sequential import Sequential
 _LINKS = (None, "identity", "softmax", "log_softmax", "sigmoid", "sign")
 
 
+@keywords()
 def load(path: Any) -> Sequential | Graph:
     """Reads a model that its `save` wrote, or the model of a checkpoint that `Trainer.save` wrote.
 

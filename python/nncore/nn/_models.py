@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from nncore._support.checks import as_list, describe, flag, integer, number
+from nncore._support.names import keywords
 from nncore.errors import ConfigError
 from nncore.nn._initializer import Initializer
 from nncore.nn._layer import Layer
@@ -16,6 +17,7 @@ from nncore.nn.activations import activation_class
 from nncore.nn.layers import BatchNorm1d, Conv2d, Dropout, Flatten, Linear, MaxPool2d
 
 
+@keywords(seeds="did you mean seed?")
 def mlp(
     sizes: Iterable[int],
     activation: str = "relu",
@@ -73,6 +75,7 @@ def mlp(
     return Sequential(*layers, dtype=dtype, seed=seed, input=input)
 
 
+@keywords()
 def mnist_cnn(
     activation: str = "relu",
     *,

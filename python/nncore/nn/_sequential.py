@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, overload
 
 from nncore._support.checks import describe, is_name
+from nncore._support.names import instance_hint
 from nncore.errors import ConfigError
 from nncore.nn._layer import Layer
 from nncore.nn._model import Model, restore
@@ -119,7 +120,8 @@ def _numbered(layers: Sequence[Any]) -> dict[str, Any]:
 
 def _check_layer(name: object, layer: object) -> None:
     if not isinstance(layer, Layer):
-        hint = f" (write nc.{layer.__name__}(…))" if isinstance(layer, type) and issubclass(layer, Layer) else ""
-        raise ConfigError(f"[Sequential] layer {name!r}: expected a layer, got {describe(layer)}{hint}")
+        raise ConfigError(
+            f"[Sequential] layer {name!r}: expected a layer, got {describe(layer)}{instance_hint(layer, Layer)}"
+        )
     if not is_name(name):
         raise ConfigError(f"[Sequential] layer name: expected text without dots, got {describe(name)}")

@@ -12,6 +12,7 @@ from nncore import _core
 from nncore._registry.generate import Schema, docstring_of, function_names, schemas
 from nncore._registry.registered import CLASSES
 from nncore._support.checks import describe
+from nncore._support.names import refuse_keyword
 from nncore.errors import ConfigError
 
 Array = NDArray[Any]
@@ -56,6 +57,9 @@ def _function_of(name: str, schema: Schema) -> Callable[..., Array]:
     def function(*args: Any, **kwargs: Any) -> Array:
         if len(args) == 1 and not kwargs:  # binding takes longer than a small array
             return apply(layer, args[0])
+        unknown = next((each for each in kwargs if each not in signature.parameters), None)
+        if unknown is not None:
+            refuse_keyword(name, unknown, signature.parameters)
         try:
             given = signature.bind(*args, **kwargs).arguments
         except TypeError as error:

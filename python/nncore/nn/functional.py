@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core
 from nncore._support.checks import integer, real_array
+from nncore._support.names import keywords
 from nncore.errors import ConfigError, ShapeError
 from nncore.nn import activations
 from nncore.nn.activations import *  # noqa: F403
@@ -23,6 +24,7 @@ def _run(name: str, layer: str, x: ArrayLike, parameters: tuple[Array, ...] = ()
     return result
 
 
+@keywords()
 def activation(z: ArrayLike, name: str) -> Array:
     """An activation by name, "relu" or any other of this module that acts on each element, with its usual arguments.
 
@@ -32,6 +34,7 @@ def activation(z: ArrayLike, name: str) -> Array:
     return apply(activation_class("activation", "name", name).__name__, z)
 
 
+@keywords()
 def activation_derivative(z: ArrayLike, name: str) -> Array:
     """The derivative of an activation at z; at a kink that from the left: 0 for relu, negative_slope for leaky_relu.
 
@@ -44,6 +47,7 @@ def activation_derivative(z: ArrayLike, name: str) -> Array:
     return apply(layer.__name__, z, np.ones(array.shape, dtype))
 
 
+@keywords()
 def linear(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> Array:
     """x W^T + b for x (N, K), W (C, K), b (C,).
 
@@ -63,6 +67,7 @@ def linear(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> Ar
     return shifted
 
 
+@keywords()
 def conv2d(
     x: ArrayLike,
     weight: ArrayLike,
@@ -99,6 +104,7 @@ def conv2d(
     )
 
 
+@keywords()
 def max_pool2d(
     x: ArrayLike,
     kernel_size: int | tuple[int, int],
@@ -116,6 +122,7 @@ def max_pool2d(
     )
 
 
+@keywords()
 def avg_pool2d(
     x: ArrayLike,
     kernel_size: int | tuple[int, int],
@@ -133,6 +140,7 @@ def avg_pool2d(
     return _run("avg_pool2d", "AvgPool2d", x, kernel_size=kernel_size, count_include_pad=count_include_pad, **config)
 
 
+@keywords()
 def one_hot(y: ArrayLike, n: int) -> NDArray[np.float64]:
     """Rows of zeros with a one at each label: (N,) -> (N, n).
 

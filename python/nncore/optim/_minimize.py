@@ -13,6 +13,7 @@ from nncore import _core
 from nncore._registry.registered import spec_of
 from nncore._support.checks import cast, describe, integer, number, number_from, real_array
 from nncore._support.html import Markup, curve, facts
+from nncore._support.names import keywords
 from nncore._support.strict import Strict
 from nncore.errors import ConfigError, ShapeError
 from nncore.optim import objectives
@@ -69,6 +70,7 @@ class OptimizeResult(Strict):
         return facts([*shown.items(), ("path", path)], caption="OptimizeResult")
 
 
+@keywords(method="the optimizer: nc.SGD(0.1)", maxiter="steps", lr="an argument of the optimizer: nc.SGD(lr=0.1)")
 def minimize(
     objective: str | Objective | Callable[[NDArray[np.float64]], Any] | None = None,
     x0: ArrayLike | None = None,

@@ -2,6 +2,7 @@
 
 from nncore import _core
 from nncore._registry.generate import make_classes
+from nncore._support.names import keywords
 from nncore.optim._objective import Objective
 
 _made = make_classes("objective", Objective, "nncore.objectives")
@@ -11,6 +12,7 @@ globals().update(_made)
 names = tuple(_made)
 
 
+@keywords()
 def get(name: str) -> Objective:
     """The objective of that name; ConfigError with the registered names for any other."""
     spec = _core.Spec("objective", name, {})

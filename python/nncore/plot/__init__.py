@@ -12,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from nncore._support import views
+from nncore._support.names import names_of
 from nncore.sweeps._table import SweepTable
 from nncore.train._history import History
 
@@ -180,10 +181,12 @@ _NAMES = {
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 
+_unknown = names_of(__name__, {"show": "matplotlib.pyplot.show(), or display.show()"})
+
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
-        raise AttributeError(f"module 'nncore.plot' has no attribute {name!r}")
+        _unknown(name)
     found = globals()[name] = getattr(importlib.import_module(f"nncore.plot.{_HOME[name]}"), name)
     return found
 

@@ -12,6 +12,7 @@ from nncore import _core
 from nncore._support.checks import describe, integer
 from nncore._support.interrupt import InterruptGuard
 from nncore._support.jobs import as_done
+from nncore._support.names import keywords
 from nncore._support.progress import Progress
 from nncore.errors import ConfigError
 from nncore.sweeps._grid import check_arguments, points_of, seeds_of
@@ -27,6 +28,12 @@ from nncore.train._trainer import Trainer
 _MAX_WAITING = 1000  # trainers that wait for a full batch of models
 
 
+@keywords(
+    batch_size="an argument of Trainer, in build",
+    lr="a key of the grid, or in build",
+    callbacks="not in sweeps, whose nets train side by side",
+    verbose="progress=False",
+)
 def sweep(
     build: Callable[..., Trainer],
     grid: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]],

@@ -14,6 +14,7 @@ from nncore._support import views
 from nncore._support.checks import describe, integer
 from nncore._support.files import path_of, write_file
 from nncore._support.html import curve, number, table
+from nncore._support.names import did_you_mean
 from nncore._support.plain import plain
 from nncore._support.strict import Strict
 from nncore.errors import ConfigError
@@ -87,6 +88,9 @@ class History(Strict):
             self.steps = {key: values[kept] for key, values in self.steps.items()}
 
     def __getitem__(self, key: str) -> NDArray[Any]:
+        if key not in self.epochs:
+            advice = did_you_mean(key, self.epochs) if isinstance(key, str) else ""
+            raise KeyError(f"[History] {describe(key)}: the columns are {', '.join(self.epochs)}{advice}")
         return self.epochs[key]
 
     def __contains__(self, key: object) -> bool:

@@ -9,6 +9,7 @@ from nncore import _core
 from nncore._registry.generate import schemas
 from nncore._support.checks import describe
 from nncore._support.fits import refuse_during_fit
+from nncore._support.names import instance_hint
 from nncore._support.strict import Strict
 from nncore.errors import ConfigError
 from nncore.nn._loss import Loss
@@ -231,4 +232,5 @@ def set_options(trainer: TrainerSettings, **options: Any) -> None:
 
 def _check(name: str, given: object, wanted: type) -> None:
     if not isinstance(given, wanted):
-        raise ConfigError(f"[Trainer] {name}: expected {_EXPECTED[name]}, got {describe(given)}")
+        hint = instance_hint(given, wanted)
+        raise ConfigError(f"[Trainer] {name}: expected {_EXPECTED[name]}, got {describe(given)}{hint}")

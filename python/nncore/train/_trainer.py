@@ -11,6 +11,7 @@ import numpy as np
 from nncore._support.checks import describe, flag, integer, pair
 from nncore._support.fits import using
 from nncore._support.interrupt import InterruptGuard
+from nncore._support.names import keywords
 from nncore._support.progress import Progress
 from nncore.errors import ConfigError, StateError
 from nncore.nn._loss import has_classes
@@ -66,6 +67,14 @@ class Trainer(TrainerState):
 
     _metrics = Metrics("default", [])  #: of the last fit
 
+    @keywords(
+        batch_size="an argument of Trainer: nc.Trainer(…, batch_size=64), or trainer.batch_size = 64",
+        shuffle="an argument of Trainer, or trainer.shuffle = False",
+        lr="an argument of the optimizer, or trainer.optimizer.lr = 0.1",
+        verbose="progress=False, or True",
+        n_epochs="did you mean epochs?",
+        max_epochs="did you mean epochs?",
+    )
     def fit(
         self,
         X: Any,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nncore._support import checks
 from nncore._support.files import atomic, path_of
+from nncore._support.names import keywords
 from nncore._support.notebook import in_notebook
 from nncore.errors import ConfigError
 from nncore.plot._data.boundary import boundary_on
@@ -141,6 +142,7 @@ def _empty(ax: Any) -> None:
         ax.get_legend().remove()
 
 
+@keywords()
 def boundary_animation(
     models: Any,
     X: Any,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore._support import checks
+from nncore._support.names import keywords
 from nncore.errors import ConfigError, NumericError, ShapeError, StateError
 from nncore.plot._display import Display
 from nncore.plot._names import class_texts, feature_texts, legend_texts, like, of_model
@@ -49,6 +50,7 @@ class _Surface:
     lead: Floats
 
 
+@keywords()
 def decision_boundary(
     model: Any,
     X: Any,

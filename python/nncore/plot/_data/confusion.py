@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore._support import checks
+from nncore._support.names import keywords
 from nncore.errors import ConfigError
 from nncore.plot._display import Display
 from nncore.plot._labels import labels_for, predicted
@@ -40,6 +41,7 @@ class ConfusionDisplay(Display):
     image_: AxesImage
 
 
+@keywords()
 def confusion_matrix(
     model: Any,
     X: Any,

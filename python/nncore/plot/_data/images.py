@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore._support import checks
+from nncore._support.names import keywords
 from nncore.errors import ConfigError, ShapeError, StateError
 from nncore.plot._display import Display
 from nncore.plot._labels import labels_for, predicted
@@ -50,6 +51,7 @@ class MisclassifiedDisplay(Display):
     image_: AxesImage | None
 
 
+@keywords()
 def images(
     X: Any,
     titles: Any = None,
@@ -119,6 +121,7 @@ def _shown(where: str, found: NDArray[Any]) -> Bytes:
     return pictures(brightness(values, low, high))
 
 
+@keywords()
 def misclassified(
     model: Any,
     X: Any,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nncore._support import checks
+from nncore._support.names import keywords
 from nncore.errors import ConfigError, ShapeError
 from nncore.plot._data.boundary import window
 from nncore.plot._data.targets import Answers, answers_of, dots, outputs, real
@@ -63,6 +64,7 @@ class RegressionSurfaceDisplay(Display):
     points_: PathCollection
 
 
+@keywords()
 def regression_fit(
     model: Any,
     X: Any,
@@ -169,6 +171,7 @@ def _draw_fit(
     return RegressionDisplay((ax,), lines, scatters, about_=about)
 
 
+@keywords()
 def regression_surface(
     model: Any,
     X: Any,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nncore._support.names import keywords
 from nncore.plot._data.targets import answers_of, dots, outputs, r2_of, rmse_of
 from nncore.plot._display import Display
 from nncore.plot._names import feature_texts
@@ -44,6 +45,7 @@ class ResidualsDisplay(Display):
     points_: list[PathCollection]
 
 
+@keywords()
 def predicted_vs_true(
     model: Any,
     X: Any,
@@ -110,6 +112,7 @@ def predicted_vs_true(
     return PredictionDisplay((on,), r2, rmse, scatters, about_=about)
 
 
+@keywords()
 def residuals(
     model: Any,
     X: Any,

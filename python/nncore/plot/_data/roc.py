@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore._support import checks
+from nncore._support.names import keywords
 from nncore.errors import ConfigError, NumericError, ShapeError, StateError
 from nncore.plot._display import Display
 from nncore.plot._labels import labels_for
@@ -41,6 +42,7 @@ class RocDisplay(Display):
     lines_: dict[Any, Line2D]
 
 
+@keywords()
 def roc_curve(
     model: Any,
     X: Any,

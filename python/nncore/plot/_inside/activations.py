@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nncore._support import checks
+from nncore._support.names import keywords
 from nncore.errors import ConfigError, ShapeError
 from nncore.nn._model import Model, layers_of
 from nncore.nn.layers import Dropout, Flatten, Identity
@@ -40,6 +41,7 @@ class ActivationsDisplay(Display):
     values_: dict[str, Floats]
 
 
+@keywords()
 def activations(
     model: Any,
     x: Any,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore._support import checks
+from nncore._support.names import keywords
 from nncore.errors import ConfigError, ShapeError
 from nncore.nn._layer import Layer
 from nncore.nn._model import Model
@@ -37,6 +38,7 @@ class FiltersDisplay(Display):
     largest_: float
 
 
+@keywords()
 def filters(
     weights: Any,
     shape: Any = None,

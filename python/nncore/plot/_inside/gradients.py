@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nncore._support.checks import as_list, describe, integer
+from nncore._support.names import keywords
 from nncore.diagnostics._gradient_flow import GradientFlow
 from nncore.diagnostics._gradient_flow import gradient_flow as measure
 from nncore.diagnostics._monitor import Monitor, check_seen, matrices_of
@@ -37,6 +38,7 @@ class GradientFlowDisplay(Display):
     lines_: dict[str, Line2D]
 
 
+@keywords()
 def gradient_flow(
     model: Any,
     loss: Any = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nncore._support.names import keywords
 from nncore.diagnostics._monitor import Monitor
 from nncore.errors import ConfigError
 from nncore.plot._display import Display
@@ -35,6 +36,7 @@ class HistogramsDisplay(Display):
     images_: dict[tuple[str, str], QuadMesh]
 
 
+@keywords()
 def histograms(
     monitor: Any,
     tensors: Any = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nncore._support import checks
+from nncore._support.names import keywords
 from nncore.errors import ConfigError
 from nncore.nn._layer import Layer
 from nncore.nn._model import Model, layers_of, parts_of
@@ -48,6 +49,7 @@ class _Column:
     weight: Floats | None
 
 
+@keywords()
 def network(
     model: Any,
     *,

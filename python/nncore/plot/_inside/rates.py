@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nncore._support.names import keywords
 from nncore.diagnostics._monitor import Monitor
 from nncore.errors import ConfigError
 from nncore.plot._display import Display
@@ -34,6 +35,7 @@ class RatesDisplay(Display):
     lines_: dict[tuple[str, str], Line2D]
 
 
+@keywords()
 def dead_units(
     monitor: Any, tensors: Any = None, *, ax: Any = None, figsize: Any = None, title: str | None = None
 ) -> RatesDisplay:
@@ -97,6 +99,7 @@ def dead_units(
     return RatesDisplay(axes, lines, about_=f"share of dead units of {_lines_text(lines)}")
 
 
+@keywords()
 def update_ratios(
     monitor: Any, tensors: Any = None, *, ax: Any = None, figsize: Any = None, title: str | None = None
 ) -> RatesDisplay:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nncore._support.names import keywords
 from nncore.diagnostics._monitor import Monitor
 from nncore.plot._display import Display
 from nncore.plot._inside.watched import at_most, grid_width, marker, monitors_of, over_steps, tensors_of, tensors_text
@@ -32,6 +33,7 @@ class StatisticsDisplay(Display):
     lines_: dict[tuple[str, str], Line2D]
 
 
+@keywords()
 def statistics(
     monitor: Any,
     tensors: Any = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nncore._support import checks
+from nncore._support.names import keywords
 from nncore.errors import ConfigError, ShapeError
 from nncore.plot._display import Display
 from nncore.plot._names import feature_texts
@@ -39,6 +40,7 @@ class ContourDisplay(Display):
     lines_: dict[str, Line2D]
 
 
+@keywords()
 def contour_path(
     objective: Any,
     results: Any,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nncore._support import checks
+from nncore._support.names import keywords
 from nncore.errors import ConfigError
 from nncore.plot._display import Display
 from nncore.plot._style import Floats, canvas, colour, counted, dot, finish, paper, pen, spans_decades, thinned, tidy
@@ -34,6 +35,7 @@ class CurvesDisplay(Display):
     lines_: dict[str, Line2D]
 
 
+@keywords()
 def error_curves(
     results: Any,
     minimum: Any = None,

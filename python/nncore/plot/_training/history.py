@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nncore._support.names import keywords
 from nncore.errors import ConfigError
 from nncore.plot._display import Display
 from nncore.plot._style import (
@@ -62,6 +63,7 @@ class _Run:
     step_loss: Floats
 
 
+@keywords()
 def history(h: Any, *, ax: Any = None, figsize: Any = None, title: str | None = None) -> HistoryDisplay:
     """Loss, and where it was measured accuracy, over the epochs.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nncore._support import checks
+from nncore._support.names import keywords
 from nncore.errors import ConfigError
 from nncore.nn._loss import Loss
 from nncore.nn._model import Model
@@ -40,6 +41,7 @@ class LossSurfaceDisplay(Display):
     contours_: QuadContourSet
 
 
+@keywords()
 def loss_surface(
     model: Any,
     loss: Any,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from nncore._support import checks
+from nncore._support.names import keywords
 from nncore.errors import ConfigError
 from nncore.plot._display import Display
 from nncore.plot._style import Floats, canvas, colour, counted, dot, finish, paper, pen, plain, tidy
@@ -44,6 +45,7 @@ class SweepDisplay(Display):
     bands_: dict[str, Any]
 
 
+@keywords()
 def sweep(
     table: Any,
     metric: str | None = None,

@@ -1,0 +1,87 @@
+"""Misspelt names and arguments: their errors say which are near, or where they belong."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NoReturn, TypeVar
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """ " (did you mean batch_size?)", with up to three of the known names, or nothing."""
+    from difflib import get_close_matches  # takes a while to import
+
+    known = list(known)
+    plain: dict[str, list[str]] = {}
+    for each in known:
+        plain.setdefault(each.lower().replace("_", ""), []).append(each)
+    wanted = name.lower().replace("_", "")
+    if wanted in plain:
+        return f" (did you mean {' or '.join(plain[wanted])}?)"
+    near = [each for close in get_close_matches(wanted, plain, 3, 0.6) for each in plain[close]]
+    near += [each for each in known if name in each.split("_") and each not in near]
+    return f" (did you mean {' or '.join(near[:3])}?)" if near else ""
+
+
+def instance_hint(given: object, base: type) -> str:
+    """What to write where an object of a class was expected and the class, its name or several of them were given."""
+    if isinstance(given, type) and issubclass(given, base):
+        return f" (write nc.{given.__name__}(…))"
+    if isinstance(given, str):
+        near = did_you_mean(given, [each.__name__ for each in _subclasses(base) if each.__name__[:1] != "_"])
+        return near.replace("did you mean ", "write nc.").replace(" or ", "(…) or nc.").replace("?)", "(…))")
+    if isinstance(given, list | tuple) and given and all(isinstance(each, base) for each in given):
+        return " (write a star before the list: *layers)"
+    return ""
+
+
+def _subclasses(base: type) -> list[type]:
+    return [each for direct in base.__subclasses__() for each in (direct, *_subclasses(direct))]
+
+
+def keywords(**hints: str) -> Callable[[_Function], _Function]:
+    """A decorator: an argument that the function does not have is a TypeError with the nearest of those it has, or with
+    the hint of that name. A call costs 0.2 µs more."""
+    return lambda function: checked_keywords(function, lambda _: hints)
+
+
+def checked_keywords(function: _Function, hints_of: Callable[[Any], Mapping[str, str]]) -> _Function:
+    """The function, or the `__init__` of a class, with `keywords`; hints_of(class of the first argument)."""
+    signature = inspect.signature(function).parameters.values()
+    if any(each.kind is each.VAR_KEYWORD for each in signature):
+        return function
+    known = frozenset(each.name for each in signature if each.kind is not each.POSITIONAL_ONLY)
+
+    @functools.wraps(function)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        if not kwargs.keys() <= known:
+            title = type(args[0]).__name__ if function.__name__ == "__init__" else function.__name__
+            unknown = next(name for name in kwargs if name not in known)
+            refuse_keyword(title, unknown, known, hints_of(type(args[0]) if args else None).get(unknown))
+        return function(*args, **kwargs)
+
+    return checked  # type: ignore[return-value]
+
+
+def refuse_keyword(title: str, name: str, known: Iterable[str], hint: str | None = None) -> NoReturn:
+    """TypeError for an argument that `title` does not have."""
+    names = sorted(each for each in known if each != "self")
+    advice = f" ({hint})" if hint else did_you_mean(name, names) or f" (there are: {', '.join(names)})"
+    raise TypeError(f"{title}: got an unexpected keyword argument {name!r}{advice}")
+
+
+def names_of(module: str, hints: Mapping[str, str] | None = None) -> Callable[[str], Any]:
+    """The `__getattr__` of a module: an AttributeError with the nearest of its public names, or with the hint."""
+
+    def missing(name: str) -> Any:
+        advice = ""
+        if name[:1] != "_":
+            hint = (hints or {}).get(name)
+            advice = f" ({hint})" if hint else did_you_mean(name, vars(sys.modules[module])["__all__"])
+        raise AttributeError(f"module {module!r} has no attribute {name!r}{advice}")
+
+    return missing
