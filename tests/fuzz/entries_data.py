@@ -186,3 +186,37 @@ def plot(draw):
         draw.choice(calls)()
     finally:
         plt.close("all")
+
+
+@entry("plot of models")
+def plot_of_models(draw):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    made = trainer(draw)
+    net, numbers = made.model, values.array(draw, [(5,), (5, 1)])
+    names = {"class_names": values.anything(draw), "feature_names": values.anything(draw)}
+    film = nc.Film(values.array(draw, [(5, 2), (5, 1)]), Y, resolution=5, **(names if draw.chance(0.5) else {}))
+    calls = [
+        lambda: nc.plot.roc_curve(values.anything(draw), values.anything(draw), values.anything(draw)),
+        lambda: nc.plot.roc_curve(Y, numbers, class_names=values.anything(draw)),
+        lambda: nc.plot.regression_fit(values.anything(draw), values.anything(draw), values.anything(draw)),
+        lambda: nc.plot.regression_fit(lambda x: values.anything(draw), X[:, :1], numbers),
+        lambda: nc.plot.regression_surface(net, values.array(draw, [(5, 2)]), numbers, resolution=5),
+        lambda: nc.plot.predicted_vs_true(values.array(draw, [(5,)]), numbers, target_names=values.anything(draw)),
+        lambda: nc.plot.residuals(values.anything(draw), values.anything(draw)),
+        lambda: nc.plot.loss_surface(net, values.anything(draw), X, Y, resolution=3),
+        lambda: nc.plot.loss_surface(net, made.loss, values.array(draw, [X.shape]), Y, resolution=3),
+        lambda: nc.plot.network(net, input_shape=values.anything(draw), **names),
+        lambda: nc.plot.network(values.anything(draw), max_units=values.anything(draw)),
+        lambda: nc.plot.history(made.fit(X, Y, 1, progress=False), figsize=values.anything(draw)),
+        lambda: nc.plot.confusion_matrix(Y, Y).save(os.path.join(draw.folder(), "a.png"), dpi=values.anything(draw)),
+        lambda: nc.plot.confusion_matrix(Y, Y).save(values.scalar_but_numbers(draw)),
+        lambda: made.fit(X, Y, epochs=draw.randrange(3), callbacks=[film], progress=False),
+    ]
+    try:
+        draw.choice(calls)()
+    finally:
+        plt.close("all")

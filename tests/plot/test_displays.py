@@ -87,6 +87,8 @@ def test_save_refuses_what_it_cannot_do_and_keeps_the_old_file(tmp_path):
     for dpi in (0, -1, "many", True, float("nan")):
         with pytest.raises(nc.ConfigError, match=r"\[HistoryDisplay\.save\] dpi: expected"):
             display.save(old, dpi=dpi)
+    with pytest.raises(nc.ConfigError, match="dpi: expected at most 400,000,000 pixels"):
+        display.save(old, dpi=1e5)
     with pytest.raises(FileNotFoundError):
         display.save(tmp_path / "nowhere" / "picture.png")
     assert old.read_text() == "old" and list(tmp_path.iterdir()) == [old]
@@ -123,7 +125,7 @@ def test_show_in_a_notebook_shows_each_picture_once(name, monkeypatch):
 @every_function
 def test_figsize(name):
     assert CALLS[name](figsize=(5, 3)).figure_.get_size_inches().tolist() == [5, 3]
-    for wrong in (3, (3,), (3, -1), ("a", 2), (1, 2, 3), (0, 1), (float("nan"), 1)):
+    for wrong in (3, (3,), (3, -1), ("a", 2), (1, 2, 3), (0, 1), (float("nan"), 1), (1e6, 1)):
         with pytest.raises(nc.ConfigError, match=rf"\[plot\.{name}\] figsize: expected"):
             CALLS[name](figsize=wrong)
     _, ax = plt.subplots()

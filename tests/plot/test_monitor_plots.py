@@ -58,7 +58,7 @@ def test_relaid_bins_keep_their_share():
 
 def test_histograms_put_the_darkest_cells_where_the_elements_are():
     monitor = nc.Monitor(bins=4)
-    monitor.on_fit_begin(SimpleNamespace(model=NET))
+    monitor.on_fit_begin(SimpleNamespace(model=NET, optimizer=nc.SGD()))
     for step, shift in ((0, 0.0), (5, 10.0)):
         monitor.on_observation(observation({"0.weight": shift + np.linspace(0.0, 1.0, 40)}, step, bins=4))
     shown = nc.plot.histograms(monitor, "0.weight").images_["", "0.weight"].get_array()
@@ -81,7 +81,7 @@ def test_histograms_need_histograms():
 
 def test_a_tensor_that_never_changes_and_one_look_are_drawn():
     monitor = nc.Monitor(bins=4)
-    monitor.on_fit_begin(SimpleNamespace(model=NET))
+    monitor.on_fit_begin(SimpleNamespace(model=NET, optimizer=nc.SGD()))
     monitor.on_observation(observation({"0.weight": np.zeros((3, 2))}, 7, bins=4))
     for draw in (nc.plot.histograms, nc.plot.statistics):
         draw(monitor, "0.weight").figure_.canvas.draw()
@@ -120,7 +120,7 @@ def test_gradient_flow_of_a_monitor_draws_its_observations():
 @pytest.mark.parametrize("name", (*EVERY, "gradient_flow"))
 def test_a_monitor_without_observations_is_refused(name):
     monitor = nc.Monitor()
-    monitor.on_fit_begin(SimpleNamespace(model=NET))
+    monitor.on_fit_begin(SimpleNamespace(model=NET, optimizer=nc.SGD()))
     with pytest.raises(nc.StateError, match=r"\[Monitor\] no observations yet"):
         getattr(nc.plot, name)(monitor)
 

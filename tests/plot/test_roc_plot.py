@@ -43,13 +43,17 @@ def test_the_larger_label_is_the_positive_one(labels):
 def test_several_classes_each_against_the_rest(legend_of):
     model = LogisticRegression().fit(X, THREE)
     p = model.predict_proba(X)
-    display = nc.plot.roc_curve(model, X, THREE, class_names=["low", "middle", "high"])
+    display = nc.plot.roc_curve(model, X, THREE, class_names=np.array(["low", "middle", "high"]))
     for c in range(3):
         assert display.aucs_[c] == pytest.approx(roc_auc_score(THREE == c, p[:, c]), abs=1e-12)
     assert display.auc_ == pytest.approx(roc_auc_score(THREE, p, multi_class="ovr"), abs=1e-12)
     assert [text.split(":")[0] for text in legend_of(display)] == ["low", "middle", "high", "guesses"]
     some = THREE != 1  # labels 0 and 2 with three scores
     assert set(nc.plot.roc_curve(THREE[some], p[some]).aucs_) == {0, 2}
+
+
+def test_names_of_two_classes(legend_of):
+    assert legend_of(nc.plot.roc_curve([0, 1], [0.0, 1.0], class_names=np.array(["no", "yes"])))[0] == "yes: AUC 1.000"
 
 
 def test_models_with_probabilities_with_scores_and_with_outputs():

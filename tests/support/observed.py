@@ -48,7 +48,7 @@ def tensors(net, seed, scale=1.0):
 def observed(net, steps=(0, 10, 20), seed=0, bins=8, **measured):
     """A Monitor that saw random numbers of a net, larger from one observation to the next."""
     monitor = nc.Monitor(every=10, bins=bins or 64, histograms=bins > 0)
-    monitor.on_fit_begin(SimpleNamespace(model=net))
+    monitor.on_fit_begin(SimpleNamespace(model=net, optimizer=nc.SGD()))
     for i, step in enumerate(steps):
         monitor.on_observation(observation(tensors(net, seed + i, 1.0 + i), step, bins, **measured))
     return monitor

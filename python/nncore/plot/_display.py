@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 
+_MOST_PIXELS = 400_000_000  # of a file
+
+
 @dataclass(frozen=True, repr=False)
 class Display(Strict):
     """Base of the results of plot functions.
@@ -82,6 +85,7 @@ class Display(Strict):
             hint = f'such as "{os.path.splitext(os.path.basename(name))[0]}.png"'
             endings = ", ".join(f".{one}" for one in sorted(known))
             raise ConfigError(f"[{where}] path: expected one that ends in {endings} ({hint}), got {name!r}")
+        check_pixels(where, figure, resolution)
         with atomic(name) as file:
             figure.savefig(file, format=ending, dpi=resolution)
 
@@ -102,6 +106,13 @@ class Display(Strict):
             pyplot.show()
         else:
             print(f"{self!r}: {no_window()}; save it with .save('picture.png')", file=sys.stderr)
+
+
+def check_pixels(where: str, figure: Any, dpi: Any) -> None:
+    """ConfigError for more pixels than memory is sensibly used for."""
+    wide, tall = figure.get_size_inches() * (figure.dpi if dpi in (None, "figure") else dpi)
+    if wide * tall > _MOST_PIXELS:
+        raise ConfigError(f"[{where}] dpi: expected at most {_MOST_PIXELS:,} pixels, got {wide:.0f} x {tall:.0f}")
 
 
 def root_of(figure: Any) -> Any:

@@ -31,6 +31,7 @@ PALETTE = (
 BLUE, RED = PALETTE[:2]
 INK, GREY = "#222222", "#6E6E6E"
 _FONT = 10.0  # points that the default sizes of figures are made for
+_WIDEST = 500  # inches of a figure
 _LARGEST_SCALE = 3.0  # of a figure with large text
 _LINE, _MARKER = 1.6, 6.0  # points, beside text of _FONT
 
@@ -99,6 +100,8 @@ def inches(where: str, size: tuple[float, float], figsize: Any) -> tuple[float, 
         if len(pair) != 2:
             raise ConfigError(f"[{where}] figsize: expected (width, height) in inches, got {checks.describe(figsize)}")
         wide, tall = (checks.positive(where, "figsize", one) for one in pair)
+        if max(wide, tall) > _WIDEST:
+            raise ConfigError(f"[{where}] figsize: expected at most {_WIDEST} inches, got {checks.describe(figsize)}")
         return wide, tall
     if chosen("figure.figsize"):
         wide, tall = matplotlib.rcParams["figure.figsize"]

@@ -13,7 +13,7 @@ from nncore._support.names import keywords
 from nncore._support.notebook import in_notebook
 from nncore.errors import ConfigError
 from nncore.plot._data.boundary import boundary_on
-from nncore.plot._display import Display, has_window, root_of
+from nncore.plot._display import Display, check_pixels, has_window, root_of
 from nncore.plot._player import frame_of, page, player, write_gif
 from nncore.plot._style import canvas, counted, look
 
@@ -84,6 +84,7 @@ class BoundaryAnimation(Display):
         name, pause = path_of(where, path), checks.integer(where, "interval", interval, 1, 2**31)
         ending = os.path.splitext(name)[1].lower()
         dots = None if dpi is None else checks.positive(where, "dpi", dpi)
+        check_pixels(where, root_of(self.figure_), dots)
         if ending in _VIDEOS:
             from matplotlib.animation import writers
 

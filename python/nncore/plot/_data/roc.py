@@ -111,7 +111,8 @@ def roc_curve(
     with canvas(_WHERE, ax, (4.2 if len(shown) <= 4 else 6.0, 4.0), figsize=figsize) as (on,):
         lines = {}
         for number, c in enumerate(shown):
-            label = f"{names[c]}: AUC {areas[c]:.3f}" if len(shown) > 1 or class_names else f"AUC {areas[c]:.3f}"
+            named = f"{names[c]}: " if len(shown) > 1 or class_names is not None else ""
+            label = f"{named}AUC {areas[c]:.3f}"
             x, y_ = _few(*curves[c])
             lines[c] = on.plot(x, y_, color=colour(number), label=label, zorder=3)[0]
         on.plot([0, 1], [0, 1], color=grey(on), linewidth=pen(1.0), linestyle=":", label="guesses", zorder=1)
@@ -159,7 +160,9 @@ def _labels_and_scores(model: Any, X: Any, y: Any) -> tuple[NDArray[np.int64], F
     else:
         truth = labels_for(_WHERE, "y", y)
         scores = _scores(model, X)
-    scores, shape = scores.astype(np.float64), scores.shape
+    shape = scores.shape
+    with np.errstate(over="ignore"):  # of long doubles, which become infinite
+        scores = scores.astype(np.float64)
     scores = scores[:, None] if scores.ndim == 1 else scores
     if scores.ndim != 2 or len(scores) != len(truth) or scores.shape[1] == 0:
         n = len(truth)

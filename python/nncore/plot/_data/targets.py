@@ -19,7 +19,8 @@ Answers = Floats  # (M, K)
 
 def real(where: str, name: str, value: Any) -> Floats:
     """`value` as finite float64."""
-    array = checks.real_array(where, name, value).astype(np.float64)
+    with np.errstate(over="ignore"):  # of long doubles, which become infinite
+        array = checks.real_array(where, name, value).astype(np.float64)
     if not np.isfinite(array).all():
         others = np.count_nonzero(~np.isfinite(array))
         raise ConfigError(f"[{where}] {name}: expected finite numbers, got {others} others")
@@ -28,16 +29,14 @@ def real(where: str, name: str, value: Any) -> Floats:
 
 def outputs(where: str, name: str, value: Any, count: int | None, width: int | None = None) -> Floats:
     """Targets (N,) or (N, K) as (N, K), K = `width` if given: `count` of them, or at least one."""
-    array = real(where, name, value)
+    array = checks.real_array(where, name, value)
     columns = array[:, None] if array.ndim == 1 else array
     fits = columns.ndim == 2 and columns.shape[1] > 0 and (width is None or columns.shape[1] == width)
     if not fits or (len(columns) == 0 if count is None else len(columns) != count):
         n = "N" if count is None else count
-        expected = (
-            f"({n},)" if width == 1 else f"({n},) or ({n}, {width or 'K'})" if width is None else f"({n}, {width})"
-        )
+        expected = f"({n},)" if width == 1 else f"({n},) or ({n}, K)" if width is None else f"({n}, {width})"
         raise ShapeError(f"[{where}] {name}: expected {expected}, got {array.shape}")
-    return columns
+    return real(where, name, columns)
 
 
 def answers_of(where: str, model: Any, X: Any, count: int, width: int) -> Answers:
