@@ -194,14 +194,16 @@ def sweep_folder(draw):
         point["lr"].append(values.anything(draw))
 
     def run():
-        return nc.sweep(_build, point, X, Y, epochs=1, seeds=[0], folder=folder, progress=False)
+        options = {"epochs": 1, "seeds": [0], "folder": folder, "progress": False, "on_error": "raise"}
+        return nc.sweep(_build, point, X, Y, **options)
 
     first = run()
     files = sorted(folder.glob("*.json"))
     for path in draw.sample(files, draw.randrange(len(files) + 1)):
         _spoil_file(draw, path)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # that a run is done again
+        warnings.simplefilter("ignore", RuntimeWarning)  # that a run is done again, or left out
+        repr(nc.SweepTable.load(folder))
         again = run()
     repr(again), again._repr_html_()
     for got, want in zip(again, first, strict=True):

@@ -23,6 +23,7 @@ from nncore.sweeps._code import code_facts, is_library, members_of, memory_of, r
 from nncore.sweeps._grid import digest
 from nncore.train._augment import Augment
 
+_MAX_DEPTH = 60
 _NAMED = (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType, np.ufunc)
 
 
@@ -36,10 +37,20 @@ class Identity:
 
     def __init__(self, strict: str | None = None, reads: Literal["all", "constants", "nothing"] = "all") -> None:
         self._strict, self._reads = strict, reads
+        self._depth = 0
         self._met: dict[int, tuple[int, Any]] = {}  # with the object, so that its id stays its own
 
     def of(self, value: Any) -> Any:
         """The JSON."""
+        if self._depth > _MAX_DEPTH:  # a list that contains itself, or a long chain of functions
+            return {"deep": type(value).__name__}
+        self._depth += 1
+        try:
+            return self._of(value)
+        finally:
+            self._depth -= 1
+
+    def _of(self, value: Any) -> Any:
         if isinstance(value, np.generic):
             value = value.item()
         if value is None or isinstance(value, (bool, int, str)):

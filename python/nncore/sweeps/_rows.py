@@ -120,7 +120,11 @@ class Rows(Strict, list[dict[str, Any]]):
 
     def _repr_html_(self) -> str:
         head, *rows = self._cells() if self else [["no runs"]]
-        return html_table(head, rows)
+        return html_table(head, rows, caption=self._caption())
+
+    def _caption(self) -> str:
+        """What stands above the table."""
+        return ""
 
     def _cells(self) -> list[list[str]]:
         """Header and rows as text; only those at both ends when there are many."""

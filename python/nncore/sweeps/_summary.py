@@ -59,6 +59,9 @@ class SweepSummary(Rows):
         other.metric = self.metric
         return other
 
+    def _caption(self) -> str:
+        return self.metric
+
     def __repr__(self) -> str:
         return f"{self.metric}\n{super().__repr__()}" if self else super().__repr__()
 

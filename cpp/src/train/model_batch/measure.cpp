@@ -33,7 +33,12 @@ void ModelBatch<T>::measure(const RequestedMetrics<T>& requested) {
   for (int64_t i = 0; alone && i < models_; ++i) {
     if (nonfinite_[static_cast<std::size_t>(i)]) continue;
     exchange(i);
-    measure_alone(i, requested);
+    try {
+      measure_alone(i, requested);
+    } catch (...) {
+      exchange(i);
+      throw;
+    }
     exchange(i);
   }
 }
