@@ -178,6 +178,7 @@ void Plan<T>::place_buffers() {
 
 template <class T>
 void Plan<T>::pack() {
+  model_.build(sample_);  // a callback may have run it on samples of another shape
   for (PlannedParameter<T>& p : parameters_) {
     if (p.packing == nullptr) continue;
     p.packing->pack(p.packing_index, p.natural->value, p.w);
