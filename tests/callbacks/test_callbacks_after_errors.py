@@ -178,6 +178,56 @@ def test_what_is_written_is_whole_whatever_ended_the_fit(name, tmp_path):
     assert log._trainer is None
 
 
+def every_callback(folder):
+    """One of each public class."""
+    return {
+        "CSVLogger": nc.CSVLogger(folder / "log.csv"),
+        "EarlyStopping": nc.EarlyStopping("loss"),
+        "Film": nc.Film(*points(), every=2, resolution=10),
+        "LambdaCallback": nc.LambdaCallback(),
+        "LivePlot": nc.LivePlot(),
+        "ModelCheckpoint": nc.ModelCheckpoint(folder / "{epoch}"),
+        "Monitor": nc.Monitor(every=5),
+        "TensorBoard": nc.TensorBoard(folder / "runs", every=5),
+    }
+
+
+def points():
+    return nc.datasets.make_moons(60, noise=0.3, seed=0)
+
+
+def test_every_public_callback_is_tried(tmp_path):
+    pytest.importorskip("matplotlib")
+    public = {name for name in nc.callbacks.__all__ if issubclass(getattr(nc.callbacks, name), nc.Callback)}
+    assert set(every_callback(tmp_path)) == public - {"Callback"}
+
+
+@pytest.mark.parametrize("end", ["exception", "Ctrl-C", "Ctrl-C twice"])
+@pytest.mark.parametrize("name", ["CSVLogger", "EarlyStopping", "Film", "LambdaCallback", "LivePlot", "ModelCheckpoint",
+                                  "Monitor", "TensorBoard"])  # fmt: skip
+def test_every_callback_serves_the_next_fit_and_another_trainer(name, end, tmp_path):
+    if name in ("Film", "LivePlot"):
+        pytest.importorskip("matplotlib")
+    if name == "ModelCheckpoint":
+        pytest.importorskip("safetensors")
+    callback = every_callback(tmp_path)[name]
+    trainers = [nc.Trainer(nc.mlp([2, 4, 2], seed=0), nc.CrossEntropyLoss(), nc.SGD()) for _ in range(2)]
+
+    def at_three(record):
+        if record["epoch"] == 3:
+            if end == "exception":
+                raise Fails
+            interrupt(1 + end.endswith("twice"))
+
+    try:
+        assert trainers[0].fit(*points(), epochs=5, callbacks=[callback, at_three]).interrupted and end == "Ctrl-C"
+    except (Fails, KeyboardInterrupt):
+        assert end != "Ctrl-C"
+    assert trainers[0].epoch == 3 and not trainers[0].fitting
+    assert trainers[0].fit(*points(), epochs=1, callbacks=[callback])["epoch"].tolist() == [4]
+    assert trainers[1].fit(*points(), epochs=2, callbacks=[callback])["epoch"].tolist() == [1, 2]
+
+
 def test_later_callbacks_have_the_epoch_in_which_an_earlier_one_failed(tmp_path):
     X, y = data()
     seen = []

@@ -194,7 +194,7 @@ class TrainerSettings(Strict):
         optimizer = bind(self._optimizer, self._model)
         core = make(model, loss, optimizer, self._options_spec)
         if state is not None and self._begins_epoch:
-            state = {key: value if key in ("epoch", "hand_steps") else 0 for key, value in state.items()}
+            state = {key: value if key in ("epoch", "hand_steps") else type(value)(0) for key, value in state.items()}
         if state is not None:
             core.state = state
         self._core, self._made_from, self._begins_epoch = core, (model, loss, optimizer), False
