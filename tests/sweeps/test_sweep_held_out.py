@@ -182,3 +182,18 @@ def test_names_of_points_that_are_columns(data):
     for name, given in (("test_loss", {"test_data": held}), ("best_epoch", {}), ("best_loss", {})):
         with pytest.raises(nc.ConfigError, match="a column of the result has this name"):
             nc.sweep(lambda seed, **point: build(0.1, seed), {name: [1]}, X, y, epochs=1, **given)
+
+
+def test_validation_data_without_labels_have_no_loss_and_are_no_divergence(data):
+    X, y, (Xv, _), _ = data
+    (row,) = nc.sweep(build, {"lr": [0.1]}, X, y, epochs=2, validation_data=(Xv, np.full(len(Xv), -100)))
+    assert row["status"] == "ok" and np.isnan(row["val_loss"]) and "best_epoch" not in row
+
+
+def test_what_is_not_finite_is_said(data):
+    def wild(lr, seed):
+        net = nc.mlp([2, 8, 2], seed=seed)
+        return nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=lr), batch_size=16, on_nonfinite="ignore")
+
+    (row,) = nc.sweep(wild, {"lr": [1e39]}, *data[:2], epochs=3)
+    assert (row["status"], row["message"]) == ("diverged", "loss is not finite at the end")

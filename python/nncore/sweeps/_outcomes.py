@@ -65,4 +65,4 @@ class Outcomes:
         if lost:
             first = f"{text_of(*self.runs[lost[0]])}: {self._found[lost[0]].message}"
             text = f"[sweep] {len(lost)} of {len(self.runs)} runs failed, the first with {first}"
-            warnings.warn(f'{text} (on_error="raise" shows where)', RuntimeWarning, stacklevel=3)
+            warnings.warn(f'{text} (on_error="raise" shows where)', RuntimeWarning, stacklevel=4)

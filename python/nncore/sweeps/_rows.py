@@ -21,6 +21,7 @@ from nncore.sweeps._grid import to_text
 
 _MAX_ROWS = 60
 _MAX_WIDTH = 50  # characters of a cell
+_MAX_WORDS = 120  # of one that says what happened
 _NEAR = 1e-9  # `where` takes 0.1 * 3 for 0.3
 
 
@@ -188,8 +189,8 @@ def is_number(value: Any) -> bool:
 def _cell(name: str, value: Any) -> str:
     if name == "seconds" and is_number(value):
         return f"{value:.3g}"
-    text = to_text(value)
-    return text if len(text) <= _MAX_WIDTH else text[: _MAX_WIDTH - 1] + "…"
+    text, most = to_text(value), _MAX_WORDS if name in ("message", "lost") else _MAX_WIDTH
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _as_array(values: list[Any]) -> Any:

@@ -147,9 +147,21 @@ class Sweeper:
                 if pair is not None
                 for name, value in trainer.evaluate(*pair, task.metrics).items()
             }
-        finite = all(math.isfinite(numbers.get(name, 0.0)) for name in ("loss", "val_loss"))
+        broken = _not_finite(trainer, data, numbers)
         numbers |= best_epoch(history, task.monitor)
-        return Outcome("ok" if finite else "diverged", history.seconds, numbers)
+        message = f"{broken} is not finite at the end" if broken else ""
+        return Outcome("diverged" if broken else "ok", history.seconds, numbers, message)
+
+
+def _not_finite(trainer: Trainer, data: RunData, numbers: dict[str, float]) -> str:
+    """The loss that shows that a run diverged, or "". It is none that held-out data without labels have no loss."""
+    if not math.isfinite(numbers.get("loss", 0.0)):
+        return "loss"
+    value = numbers.get("val_loss", 0.0)
+    if data.validation is None or math.isfinite(value):
+        return ""
+    without_labels = math.isnan(value) and bool(np.isfinite(trainer.model(data.validation[0])).all())
+    return "" if without_labels else "val_loss"
 
 
 def best_epoch(history: History, monitor: str) -> dict[str, float]:

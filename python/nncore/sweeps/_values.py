@@ -16,11 +16,14 @@ from nncore.nn._layer import Layer
 from nncore.optim._optimizer import Optimizer, follows_schedule
 from nncore.sweeps._grid import to_text
 
+_MAX_DEPTH = 40
 _MAX_ELEMENTS = 10_000  # of an array in a file
 
 
-def encode(value: Any) -> Any:
+def encode(value: Any, depth: int = 0) -> Any:
     """`value` as JSON; objects that files cannot hold as the text that tables show."""
+    if depth > _MAX_DEPTH:
+        return {"text": to_text(value)}
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, (bool, int, str)):
@@ -28,9 +31,9 @@ def encode(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else {"float": repr(value)}
     if isinstance(value, (list, tuple)):
-        return {type(value).__name__: [encode(item) for item in value]}
+        return {type(value).__name__: [encode(item, depth + 1) for item in value]}
     if isinstance(value, dict):
-        return {"dict": [[encode(key), encode(item)] for key, item in value.items()]}
+        return {"dict": [[encode(key), encode(item, depth + 1)] for key, item in value.items()]}
     if isinstance(value, np.ndarray) and value.dtype.kind in "biufU" and value.size <= _MAX_ELEMENTS:
         return {"array": encode(value.ravel().tolist()), "dtype": value.dtype.str, "shape": list(value.shape)}
     if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
@@ -48,7 +51,7 @@ def encode(value: Any) -> Any:
 
 def decode(given: Any, depth: int = 0) -> Any:
     """The value from JSON; ValueError, KeyError, TypeError, … if it is none that `encode` wrote."""
-    if depth > 50:
+    if depth > 2 * _MAX_DEPTH:
         raise ValueError("too many levels")
     if given is None or isinstance(given, (bool, int, float, str)):
         return given
