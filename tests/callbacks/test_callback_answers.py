@@ -90,6 +90,16 @@ def test_a_function_that_returns_a_number_of_characters_is_named(rng):
     assert trainer.epoch == 1 and log.getvalue() == "x"
 
 
+def test_what_nobody_awaits_is_an_answer_too(rng):
+    trainer, X, y = make(rng)
+
+    async def later(record):
+        return None
+
+    with pytest.raises(nc.ConfigError, match=r"later.* got <coroutine"):
+        trainer.fit(X, y, callbacks=[later])
+
+
 def test_the_answer_to_an_error_is_a_note_on_it(rng):
     trainer, X, y = make(rng)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
@@ -32,6 +33,8 @@ class CallbackStates:
 
     def keep(self, callbacks: Sequence[Callback]) -> None:
         """Keeps the states at the end of a fit."""
+        if not callbacks:
+            return
         self.states |= states_of(callbacks)
         alive = [known for known in self._served if known() is not None and all(known() is not c for c in callbacks)]
         self._served = [*alive, *map(weakref.ref, callbacks)]
@@ -134,6 +137,8 @@ def _stops(callback: Callback, hook: str, answer: object) -> bool:
     """Whether a callback's answer ends the fit."""
     if answer is None or isinstance(answer, (bool, np.bool_)):
         return bool(answer)
+    if inspect.iscoroutine(answer):
+        answer.close()  # else Python warns that nobody awaited it
     name = repr(callback) if type(callback).__name__ == "LambdaCallback" else type(callback).__name__
     raise ConfigError(
         f"[{name}] {hook}: expected True, which ends the fit, or None or False, got {describe(answer)} "

@@ -33,6 +33,7 @@ class TrainerState(TrainerSettings):
     """The part of a Trainer that knows how far the training is."""
 
     _past: Sequence[History] = ()  #: of finished fits
+    _unjoined = 0  #: recorded steps in all but the first of them
     _running: CallbackList | None = None  #: the callbacks of the fit that is running
 
     @functools.cached_property
@@ -53,7 +54,7 @@ class TrainerState(TrainerSettings):
     def history(self) -> History:
         """All fits so far, concatenated; in a callback the current one included."""
         running = [History(self._core.result(False))] if self.fitting else []
-        self._past = [joined(self._past)] if self._past else []
+        self._join()
         return joined([*self._past, *running], origin=Origin(self))
 
     @property
@@ -63,9 +64,13 @@ class TrainerState(TrainerSettings):
 
     def _remember(self, history: History) -> None:
         if history.n_steps:
+            self._unjoined += len(history.steps["step"]) if self._past else 0
             self._past = [*self._past, history]
-        if len(self._past) > 1000 or sum(len(past.steps["step"]) for past in self._past[1:]) > 1_000_000:
-            self._past = [joined(self._past)]
+        if len(self._past) > 1000 or self._unjoined > 1_000_000:
+            self._join()
+
+    def _join(self) -> None:
+        self._past, self._unjoined = [joined(self._past)] if self._past else [], 0
 
     def state_dict(self) -> dict[str, Any]:
         """The complete state of training: "model", "optimizer", "progress" (epochs and steps done, the sums of the
@@ -97,7 +102,7 @@ class TrainerState(TrainerSettings):
     def _take(self, progress: dict[str, Any], history: History, callbacks: dict[str, Any]) -> None:
         set_calls(self.model, progress.pop("calls"))
         self._bind().state = progress
-        self._past = [history]
+        self._past, self._unjoined = [history], 0
         self._callback_states = CallbackStates(callbacks)
 
     # ---- Copies -----------------------------------------------------------------------------------------------------
@@ -147,7 +152,7 @@ class TrainerState(TrainerSettings):
 #: Attributes that a copy makes anew: what `_rebuild` is given otherwise, and compiled objects.
 _OF_THIS_PROCESS = {
     "_model", "_loss", "_optimizer", "_options", "_options_spec", "_core", "_made_from", "_begins_epoch", "_past",
-    "_running", "_callback_states",
+    "_unjoined", "_running", "_callback_states",
 }  # fmt: skip
 
 
