@@ -1,7 +1,6 @@
-"""What the notebooks share: the fast switch, the size of figures, the result files, MNIST."""
+"""What the notebooks share: the size of figures, the result files, MNIST."""
 
 import json
-import os
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -10,11 +9,9 @@ import numpy as np
 import nncore as nc
 from nncore.cli.experiments._comparison import read_csv
 
-#: NNCORE_FAST=1 in the environment: a few epochs in place of many, for the tests
-FAST = bool(os.environ.get("NNCORE_FAST"))
 RESULTS = Path("results")  # written by `python -m nncore experiments`
 
-plt.rcParams["figure.dpi"] = 20 if FAST else 80
+plt.rcParams["figure.dpi"] = 80
 
 
 def rows(experiment, table, metric):

@@ -27,7 +27,7 @@ def read(path):
     return nbformat.read(path, as_version=4)
 
 
-def run(notebook, folder, timeout=120, **variables):
+def run(notebook, folder, timeout=120):
     """Executes a notebook with this Python, each cell at most `timeout` seconds, in a folder that gets what stands
     beside it."""
     for name in BESIDE:
@@ -36,8 +36,8 @@ def run(notebook, folder, timeout=120, **variables):
         kernel_name="python3",
         kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),  # ipykernel's own, nothing registered on the machine
     )
-    environment = {name: value for name, value in os.environ.items() if name not in ("MPLBACKEND", "NNCORE_FAST")}
-    environment |= variables | {"PYTHONDONTWRITEBYTECODE": "1"}  # nothing new beside course.py
+    environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    environment |= {"PYTHONDONTWRITEBYTECODE": "1"}  # nothing new beside course.py
     if "PYTHONPATH" in environment:  # relative entries mean another folder there
         entries = environment["PYTHONPATH"].split(os.pathsep)
         environment["PYTHONPATH"] = os.pathsep.join(os.path.abspath(entry) for entry in entries)

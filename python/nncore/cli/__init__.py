@@ -17,6 +17,7 @@ from nncore.cli import (
     _mnist,
     _mnist_cnn,
     _moons,
+    _notebooks,
     _perceptron,
     _rosenbrock,
     experiments,
@@ -34,6 +35,7 @@ _COMMANDS = (
     _cifar_mlp,
     _cifar_cnn,
     experiments,
+    _notebooks,
     _bench,
     _info,
 )
