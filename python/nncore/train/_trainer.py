@@ -55,6 +55,12 @@ class Trainer(TrainerState):
     num_threads : int, optional
         None: as many as nncore uses. Results do not depend on it.
 
+    Notes
+    -----
+    A copy (copy, deepcopy, pickle, joblib) has a model, loss and optimizer of its own and goes on to the same bits,
+    with the history so far. A pickle holds parts written in Python by name, as pickles do; `save` writes a file that
+    runs no code.
+
     Examples
     --------
     >>> X, y = nc.datasets.make_moons(100, noise=0.1, seed=0)
