@@ -157,3 +157,36 @@ def test_columns_of_different_length():
     ):
         nc.plot.history(fit(val_loss=np.ones(3)))
     assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_single_steps_do_not_rule_the_loss_axis(scale):
+    """MNIST: the axis went to 2.8, and two curves between 0.2 and 0.4 could not be told apart."""
+    curve = np.geomspace(0.4, 0.2 if scale == "linear" else 0.002, 20)
+    h = fit(per_epoch=100, loss=curve, val_loss=0.9 * curve)
+    steps = np.repeat(curve, 100) * (1 + 0.2 * np.random.default_rng(0).normal(size=2000))
+    steps[:20], steps[500] = 2.8, 1e-9
+    h.steps["loss"] = steps
+    ax = nc.plot.history(h).ax_
+    low, high = ax.get_ylim()
+    assert ax.get_yscale() == scale
+    assert 0.4 < high < 0.75 and low < 0.9 * curve[-1]
+    assert low > (0.1 if scale == "linear" else 5e-4)
+
+
+def test_the_curves_are_shown_whole_and_constant_ones_too():
+    h = fit(loss=np.full(20, 0.5), val_loss=np.where(np.arange(20) == 3, 7.0, 0.4))
+    low, high = nc.plot.history(h).ax_.get_ylim()
+    assert low < 0.4 and high > 7.0
+    h = fit(loss=np.full(20, 0.5))
+    h.steps["loss"] = np.full(200, 0.5)
+    low, high = nc.plot.history(h).ax_.get_ylim()
+    assert low < 0.5 < high
+
+
+def test_a_title_stands_above_all():
+    display = nc.plot.history(fit(accuracy=np.ones(20)), title="moons")
+    assert (
+        display.figure_.get_suptitle() == "moons" and repr(display) == "HistoryDisplay: loss and accuracy of 20 epochs"
+    )
+    assert repr(nc.plot.history([fit(), fit()])) == "HistoryDisplay: loss of 2 fits"

@@ -173,3 +173,18 @@ def test_paper_is_white_where_no_picture_is():
     assert sheet.shape == (11, 11, 3)
     assert (sheet[6:, 6:] == 255).all() and (sheet[5] == 205).all() and (sheet[:5, 5] == 205).all()
     assert (sheet[6:, 5] == 205).all() and not sheet[:5, :5].any()
+
+
+def test_filters_takes_the_net_as_all_others_do():
+    conv = nc.Sequential(nc.BatchNorm2d(1), nc.Conv2d(1, 4, 3), nc.Conv2d(4, 2, 3), seed=0)
+    assert np.array_equal(sheet_of(nc.plot.filters(conv)), sheet_of(nc.plot.filters(conv[1])))
+    dense = nc.Sequential(nc.Flatten(), nc.Linear(64, 5), nc.Linear(5, 2), seed=0)
+    display = nc.plot.filters(dense, (8, 8))
+    assert np.array_equal(sheet_of(display), sheet_of(nc.plot.filters(dense[1], (8, 8))))
+    assert repr(display) == "FiltersDisplay: 5 filters of 8 x 8"
+    for net, shape, wanted in (
+        (dense, None, r"a convolution \(for a dense layer on images: shape"),
+        (conv, (3, 3), "a dense"),
+    ):
+        with pytest.raises(nc.ConfigError, match=rf"\[plot\.filters\] weights: expected a model with {wanted}"):
+            nc.plot.filters(net, shape)

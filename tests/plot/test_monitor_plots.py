@@ -30,9 +30,28 @@ def test_statistics_draws_band_and_mean_of_each_activation():
     np.testing.assert_array_equal(line.get_xdata(), [0, 10, 20])
     np.testing.assert_array_equal(line.get_ydata(), of["mean"])
     outer, inner = (band.get_paths()[0].vertices for band in display.axes_[1].collections)
-    for vertices, low, high in ((outer, of["min"], of["max"]), (inner, of["mean"] - of["std"], of["mean"] + of["std"])):
+    inside = np.fmax(of["mean"] - of["std"], of["min"]), np.fmin(of["mean"] + of["std"], of["max"])
+    for vertices, low, high in ((outer, of["min"], of["max"]), (inner, *inside)):
         drawn = {step: set(vertices[vertices[:, 0] == step, 1]) for step in (0, 10, 20)}
         assert all(drawn[step] >= {a, b} for step, a, b in zip((0, 10, 20), low, high, strict=True))
+
+
+def test_no_relu_is_shown_below_0():
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    monitor = nc.Monitor(every=5)
+    nc.Trainer(nc.mlp([2, 8, 2], seed=0), nc.CrossEntropyLoss(), nc.SGD(lr=0.1)).fit(
+        X, (X[:, 0] > 0).astype(int), 10, callbacks=[monitor], progress=False
+    )
+    of = monitor["1.output"]
+    assert (of["mean"] < of["std"]).any()
+    for band in nc.plot.statistics(monitor, "1.output").ax_.collections:
+        assert band.get_paths()[0].vertices[:, 1].min() >= 0
+
+
+def test_the_usual_update_ratio_has_a_name(legend_of):
+    display = nc.plot.update_ratios(full())
+    assert legend_of(display)[-1] == "usual: 0.001"
+    assert [line.get_ydata()[0] for line in display.ax_.lines if line.get_linestyle() == ":"] == [1e-3]
 
 
 def test_tensors_go_by_name_and_by_kind_and_runs_by_colour(legend_of):
