@@ -48,9 +48,17 @@ def test_history():
     assert [row[:4] for row in rows[1:]] == [
         ["loss", "3", "1", "2"], ["accuracy", "0.5", "0.75", "0.625"], ["val_loss", "nan", "4", "5"],
     ]  # fmt: skip
+    assert "evaluate, afterwards, gives another number" in history(accuracy=[0.5])._repr_html_()
     shown = history(**{"<b>": [1.0]})._repr_html_()
     assert cells(shown)[1][0] == "<b>" and "10 steps of 200,000 µs" in shown
     assert cells(nc.History()._repr_html_()) == [["", "first", "best", "last", ""]]
+
+
+@pytest.mark.parametrize("seconds, text", [(2.0, "2.00 s"), (0.00094, "0.94 ms"), (0.123, "123 ms"), (0.0, "0 ms")])
+def test_seconds_have_a_unit_that_fits(seconds, text):
+    h = history(loss=[1.0])
+    h.seconds = seconds
+    assert f", {text}" in repr(h) and text in h._repr_html_()
 
 
 def test_gradient_report_and_flow():

@@ -255,3 +255,24 @@ def test_every_metric_by_name_is_explained():
     for name in _metrics._BUILT_IN:
         (_, text), (_, validation) = _captions.of_numbers([name, f"val_{name}"])
         assert "your own" not in text and "validation data" in validation, name
+
+
+def test_names_of_classes_and_features_are_in_the_pictures(tmp_path, monkeypatch):
+    seen = []
+    for name in ("confusion_matrix", "decision_boundary"):
+        monkeypatch.setattr(_report, name, lambda *args, name=name, **how: seen.append((name, how)) or drawn(*args))
+
+    def drawn(*_):
+        return nc.plot.images(np.eye(3)[None])
+
+    history = classifier().fit(X, Y, 1, validation_split=0.2)
+    history.report(tmp_path / "run.html", class_names=["no", "yes"], feature_names=["u", "v"])
+    both = {"class_names": ["no", "yes"], "feature_names": ["u", "v"]}
+    assert seen == [("confusion_matrix", {"class_names": ["no", "yes"]}), ("decision_boundary", both)]
+
+
+def test_names_that_do_not_fit_cost_their_pictures_alone(tmp_path):
+    classifier().fit(X, Y, 1, validation_split=0.2).report(tmp_path / "run.html", class_names=["one"])
+    assert (
+        "Confusion, held-out data: [plot.confusion_matrix] class_names: expected 2" in Page(tmp_path / "run.html").text
+    )

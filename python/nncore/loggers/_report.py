@@ -59,22 +59,26 @@ caption { text-align: left; color: #6e6e6e }
 """
 
 
-def write_report(history: History, path: object, data: Any, title: str | None) -> None:
+def write_report(
+    history: History, path: object, data: Any, title: str | None, class_names: Any = None, feature_names: Any = None
+) -> None:
     """See History.report."""
     name = path_of("report", path)
     if data is not None:
         X, y = pair("report", "data", data)
+        feature_names = getattr(X, "columns", None) if feature_names is None else feature_names
         data = real_array("report", "data", X), y
+    names = {"class_names": class_names, "feature_names": feature_names}
     try:
         with atomic(name) as file:  # opened before drawing, so that a path that cannot be written fails at once
-            _write(file, history, data, "Training report" if title is None else str(title))
+            _write(file, history, data, "Training report" if title is None else str(title), names)
     except OSError as error:
         if error.errno is None:
             raise
         raise type(error)(error.errno, error.strerror, name) from None  # the error names the temporary file
 
 
-def _write(file: BinaryIO, history: History, data: Any, title: str) -> None:
+def _write(file: BinaryIO, history: History, data: Any, title: str, names: dict[str, Any]) -> None:
     origin = origin_of(history)
     pictures = _Pictures(_batch(origin))
     parts = [f"<h1>{cell(title)}</h1>", _note(f"Written {time.strftime('%Y-%m-%d %H:%M')}")]
@@ -97,7 +101,7 @@ def _write(file: BinaryIO, history: History, data: Any, title: str) -> None:
             what = "Inside the model" + (f" ({number + 1})" if number else "")
             seen = f"{len(monitor.steps)} looks inside, {monitor!r}; more on these pictures in notebook 10."
             parts += _section(what, *_inside(monitor, pictures), note=seen)
-        parts += _section("What it learned", *_learned(origin, held_out, pictures))
+        parts += _section("What it learned", *_learned(origin, held_out, pictures, names))
         tables.insert(0, _wide(facts(_settings(origin), caption="Trainer")))
     parts += _section("Settings", *tables)
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -238,7 +242,7 @@ def _inside(monitor: Monitor, pictures: _Pictures) -> Iterator[Markup]:
         yield pictures.of("Units that do not learn", lambda: dead_units(monitor))
 
 
-def _learned(origin: Origin, data: Any, pictures: _Pictures) -> Iterator[Markup]:
+def _learned(origin: Origin, data: Any, pictures: _Pictures, names: dict[str, Any]) -> Iterator[Markup]:
     """Plots of the model in its current state, on held-out data."""
     trainer = origin.trainer
     model = trainer.model
@@ -246,11 +250,13 @@ def _learned(origin: Origin, data: Any, pictures: _Pictures) -> Iterator[Markup]
         X, y = data
         labels = has_classes(trainer.loss, y) and np.asarray(y).ndim == 1
         if labels:
-            yield pictures.of("Confusion, held-out data", lambda: confusion_matrix(model, X, y))
+            yield pictures.of(
+                "Confusion, held-out data", lambda: confusion_matrix(model, X, y, class_names=names["class_names"])
+            )
         if labels and np.shape(X)[1:] == (2,):
-            yield pictures.of("Decision boundary, held-out data", lambda: decision_boundary(model, X, y))
+            yield pictures.of("Decision boundary, held-out data", lambda: decision_boundary(model, X, y, **names))
         if not labels and trainer.loss.link == "identity" and np.ndim(y) <= 2:
-            yield from _regression(model, X, y, pictures)
+            yield from _regression(model, X, y, pictures, names["feature_names"])
         if not _monitors(origin):
             batch = trainer.options["batch_size"]
             yield pictures.of(
@@ -261,11 +267,13 @@ def _learned(origin: Origin, data: Any, pictures: _Pictures) -> Iterator[Markup]
         yield pictures.of("Filters of the first convolution", lambda: filters(convolution))
 
 
-def _regression(model: Any, X: Any, y: Any, pictures: _Pictures) -> Iterator[Markup]:
+def _regression(model: Any, X: Any, y: Any, pictures: _Pictures, features: Any) -> Iterator[Markup]:
     yield pictures.of("Predictions, held-out data", lambda: predicted_vs_true(model, X, y))
     yield pictures.of("Residuals, held-out data", lambda: residuals(model, X, y))
     if np.shape(X)[1:] == (1,):
-        yield pictures.of("Fit over the input, held-out data", lambda: regression_fit(model, X, y))
+        yield pictures.of(
+            "Fit over the input, held-out data", lambda: regression_fit(model, X, y, feature_names=features)
+        )
 
 
 def _settings(origin: Origin) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nncore._support import views
 from nncore._support.checks import describe, integer
 from nncore._support.files import path_of, write_file
-from nncore._support.html import curve, number, table
+from nncore._support.html import cell, curve, number, table
 from nncore._support.names import did_you_mean
 from nncore._support.plain import plain
 from nncore._support.strict import Strict
@@ -24,6 +24,10 @@ _MAX_STEPS = 1_000_000
 
 #: Keys of history_state beside the two tables of columns.
 STATE_FACTS = ("stride", "interrupted", "n_steps", "seconds")
+
+_ACCURACY = (
+    "accuracy is measured during the epoch, each step before its update; evaluate, afterwards, gives another number"
+)
 
 
 class History(Strict):
@@ -121,12 +125,21 @@ class History(Strict):
         writer.writerows(zip(*(values.tolist() for values in self.epochs.values()), strict=True))
         write_file(path_of("to_csv", path), table.getvalue().encode())
 
-    def report(self, path: Any, *, data: tuple[Any, Any] | None = None, title: str | None = None) -> None:
+    def report(
+        self,
+        path: Any,
+        *,
+        data: tuple[Any, Any] | None = None,
+        title: str | None = None,
+        class_names: Any = None,
+        feature_names: Any = None,
+    ) -> None:
         """Writes the fit as one HTML page that needs no other file and no network.
 
         On it: curves, the model, what monitors saw, the confusion matrix, the boundary of a classifier of points in
-        the plane, gradients, filters of the first convolution, settings, versions. The model is shown as it is now.
-        Without matplotlib the page has simple curves, and says so. It appears whole or not at all.
+        the plane, predictions and residuals of a regression, gradients, filters of the first convolution, settings,
+        versions; below each number and picture a line on what it means and what is usual. The model is shown as it is
+        now. Without matplotlib the page has simple curves, and says so. It appears whole or not at all.
 
         Parameters
         ----------
@@ -134,6 +147,7 @@ class History(Strict):
         data : (X, y) or None, default None
             What the model is shown on; None: the fit's test_data, else its validation data.
         title : str or None, default None
+        class_names, feature_names : as in `nc.plot.confusion_matrix` and `nc.plot.decision_boundary`
 
         Raises
         ------
@@ -151,14 +165,14 @@ class History(Strict):
         >>> path.read_text(encoding="utf-8")[:15]
         '<!DOCTYPE html>'
         """
-        views.report(self, path, data, title)
+        views.report(self, path, data, title, class_names, feature_names)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_origin": None}
 
-    def plot(self, ax: Any = None) -> Any:
+    def plot(self, ax: Any = None, *, figsize: Any = None, title: str | None = None) -> Any:
         """`nc.plot.history` of this history."""
-        return views.plot(self, ax=ax)
+        return views.plot(self, ax=ax, figsize=figsize, title=title)
 
     def __repr__(self) -> str:
         parts = self._facts()
@@ -178,14 +192,18 @@ class History(Strict):
                 drawn = curve(values, about=f"{key} over the epochs")
                 rows.append((key, *map(number, (values[0], best, values[-1])), drawn))
         caption = ", ".join([*self._facts(), *(["interrupted"] if self.interrupted else [])])
-        return table(("", "first", "best", "last", ""), rows, caption=caption, left=1)
+        shown = table(("", "first", "best", "last", ""), rows, caption=caption, left=1)
+        if "accuracy" not in self.epochs:
+            return shown
+        return f'<div>{shown}<p style="font-size: 85%; opacity: 0.7; margin: 0.3em 0">{cell(_ACCURACY)}</p></div>'
 
     def _facts(self) -> list[str]:
         """Epochs, steps and seconds, as text."""
         n = len(self.epochs["epoch"])
         micros = 1e6 * self.seconds / self.n_steps if self.n_steps else 0.0
         each = f"{micros:,.0f}" if micros >= 1000 else f"{micros:.2f}"
-        return [f"{n} epoch{'s' if n != 1 else ''}", f"{self.n_steps} steps of {each} µs", f"{self.seconds:.2f} s"]
+        whole = f"{self.seconds:.2f} s" if self.seconds >= 1 else f"{1e3 * self.seconds:.3g} ms"
+        return [f"{n} epoch{'s' if n != 1 else ''}", f"{self.n_steps} steps of {each} µs", whole]
 
 
 def joined(parts: Sequence[History], *, origin: Any = None) -> History:
