@@ -84,7 +84,7 @@ std::unique_ptr<PythonAccessGuard> layer_access_guard(const py::object& given, c
 
 template <class T>
 ModelPointer<T> make_model(const std::vector<GivenPlace>& given, uint64_t seed, const py::object& input,
-                           const std::optional<std::vector<int64_t>>& input_shape) {
+                           const std::optional<std::vector<int64_t>>& input_shape, const std::string& kind) {
   std::optional<Shape> sample;
   if (input_shape) sample = Shape(input_shape->data(), static_cast<int64_t>(input_shape->size()));
   std::vector<typename Model<T>::Place> places;
@@ -97,41 +97,40 @@ ModelPointer<T> make_model(const std::vector<GivenPlace>& given, uint64_t seed, 
   }
   std::sort(taken_over.begin(), taken_over.end(), std::less<>());
   const AccessGuard guard("Sequential.layers", Access::read, nullptr, taken_over);
-  return std::make_shared<Model<T>>(std::move(places), seed, to_normalization<T>(input), sample);
+  return std::make_shared<Model<T>>(std::move(places), seed, to_normalization<T>(input), sample, kind);
 }
 
 /// A model of one layer alone, which uses the parameters that the layer has without taking them over. Other threads
 /// find the layer as it was, or with the parameters made here.
 template <class T>
-ModelPointer<T> make_alone(const py::object& handle, uint64_t seed) {
-  auto& layer = handle.cast<LayerHandle&>();
-  const bool own = handle.attr("provisional").cast<bool>();
+ModelPointer<T> make_alone(const py::object& handle, uint64_t seed, const std::string& kind) {
+  const py::object free = handle.attr("free_parts");
   handle.attr("share")();
   try {
-    auto model = make_model<T>({{"0", handle.cast<std::shared_ptr<LayerHandle>>(), {0}}}, seed, py::none(), {});
-    layer.each_leaf([&](LayerHandle& leaf) { leaf.provisional = own; });
+    auto model = make_model<T>({{"0", handle.cast<std::shared_ptr<LayerHandle>>(), {0}}}, seed, py::none(), {}, kind);
+    handle.attr("free_parts") = free;
     return model;
   } catch (...) {
-    layer.each_leaf([&](LayerHandle& leaf) { leaf.provisional = own; });
+    handle.attr("free_parts") = free;
     throw;
   }
 }
 
 /// The name of an operation for the guard that it holds and outlives.
 struct Operation {
-  const char *of_sequential, *of_graph;
+  const char *of_sequential, *of_graph, *of_layer;
   template <class T>
   const char* operator()(const Model<T>& model) const {
-    return model.kind()[0] == 'G' ? of_graph : of_sequential;
+    return model.kind() == "Sequential" ? of_sequential : model.kind() == "Graph" ? of_graph : of_layer;
   }
 };
-constexpr Operation kForward{"Sequential.forward", "Graph.forward"};
-constexpr Operation kBackward{"Sequential.backward", "Graph.backward"};
-constexpr Operation kActivations{"Sequential.activations", "Graph.activations"};
-constexpr Operation kSummary{"Sequential.summary", "Graph.summary"};
-constexpr Operation kStateDict{"Sequential.state_dict", "Graph.state_dict"};
-constexpr Operation kZeroGrad{"Sequential.zero_grad", "Graph.zero_grad"};
-constexpr Operation kInitialize{"Sequential.initialize", "Graph.initialize"};
+constexpr Operation kForward{"Sequential.forward", "Graph.forward", "Layer.forward"};
+constexpr Operation kBackward{"Sequential.backward", "Graph.backward", "Layer.backward"};
+constexpr Operation kActivations{"Sequential.activations", "Graph.activations", "Layer.activations"};
+constexpr Operation kSummary{"Sequential.summary", "Graph.summary", "Layer.summary"};
+constexpr Operation kStateDict{"Sequential.state_dict", "Graph.state_dict", "Layer.state_dict"};
+constexpr Operation kZeroGrad{"Sequential.zero_grad", "Graph.zero_grad", "Layer.zero_grad"};
+constexpr Operation kInitialize{"Sequential.initialize", "Graph.initialize", "Layer.initialize"};
 
 template <class T>
 py::array_t<T> infer(Model<T>& model, View<const T> x, bool is_normalized) {
@@ -288,8 +287,8 @@ template <class T>
 void bind_model_of(py::module_& m, const char* name) {
   py::class_<Model<T>, ModelPointer<T>>(m, name)
       .def(py::init(&make_model<T>), py::arg("places"), py::arg("seed"), py::arg("input"),
-           py::arg("input_shape") = py::none())
-      .def_static("alone", &make_alone<T>, py::arg("handle"), py::arg("seed"))
+           py::arg("input_shape") = py::none(), py::arg("kind") = "Sequential")
+      .def_static("alone", &make_alone<T>, py::arg("handle"), py::arg("seed"), py::arg("kind"))
       .def_property_readonly("dtype", [](const Model<T>&) { return dtype_name<T>(); })
       .def("forward", &forward<T>, py::arg("x"), py::arg("training"), py::arg("seed"), py::arg("step"))
       .def("outputs", &outputs<T>, py::arg("x"), py::arg("where"), py::arg("allow_nan"))

@@ -282,6 +282,19 @@ void bind_registry(py::module_& m) {
                       h.each_leaf([&](LayerHandle& leaf) { leaf.provisional = provisional; });
                     },
                     "None of its parameters belong to a model.")
+      .def_property("free_parts",
+                    [](LayerHandle& h) {
+                      std::vector<bool> free;
+                      h.each_leaf([&](const LayerHandle& leaf) {
+                        free.push_back(leaf.provisional || !(leaf.f32 || leaf.f64));
+                      });
+                      return free;
+                    },
+                    [](LayerHandle& h, const std::vector<bool>& free) {
+                      std::size_t i = 0;
+                      h.each_leaf([&](LayerHandle& leaf) { leaf.provisional = free.at(i++); });
+                    },
+                    "Of each layer inside, or of itself: may the next model take its parameters over?")
       .def_property_readonly("generation", [](LayerHandle& h) {
         int64_t sum = 0;
         h.each_leaf([&](const LayerHandle& leaf) { sum += leaf.generation; });

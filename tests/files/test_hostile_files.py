@@ -345,3 +345,17 @@ def test_forged_graphs(how, tmp_path):
     path.write_bytes(forged(content, lambda facts: facts["model"].update(link=None)))
     assert repr(nc.load(path)) == repr(graph())
     refuses(path, forged(content, lambda facts: facts["model"].update(FORGED[how])), nc.load)
+
+
+@pytest.mark.parametrize("names", [["a", "a.b"], ["a.b", "a.b.c"], [""], ["."], ["a."], ["a..b"], [".a"]])
+@pytest.mark.parametrize("make", [build, graph], ids=["chain", "graph"])
+def test_forged_names_of_layers(make, names, tmp_path):
+    """Names with dots are those of layers inside a Sequential inside; a layer has nothing inside."""
+    path = tmp_path / "file"
+    make().save(path)
+
+    def rename(facts):
+        for place, name in zip(facts["model"]["places"], names, strict=False):
+            place[0] = name
+
+    refuses(path, forged(path.read_bytes(), rename), nc.load)

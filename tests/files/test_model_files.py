@@ -172,3 +172,40 @@ def test_layers_and_losses_written_in_python_are_refused(path, rng):
     with pytest.raises(nc.ConfigError, match=r"^\[save\] cannot save .*Python code is not written to files"):
         trainer.save(path)
     assert not path.exists()
+
+
+def many(kind):
+    if kind == "a graph":
+        x = symbol = nc.Input(2)
+        for _ in range(2000):
+            symbol = nc.Add()(x, nc.ReLU()(symbol))
+        return nc.Graph(x, symbol, seed=0)
+    part = {
+        "activations": nc.ReLU,
+        "dense": lambda: nc.Linear(2, 2),
+        "residuals": lambda: nc.Residual(nc.BatchNorm1d(2)),
+    }
+    if kind == "one block in many places":
+        return nc.Sequential(*[nc.Residual(*[nc.Tanh() for _ in range(50)])] * 200, seed=0)
+    return nc.Sequential(*[part[kind]() for _ in range(2000)], seed=0)
+
+
+@pytest.mark.parametrize("kind", ["activations", "dense", "residuals", "one block in many places", "a graph"])
+def test_models_of_thousands_of_layers(kind, path):
+    net = many(kind)
+    other = again(net, path)
+    assert_same(net, other)
+    X = np.random.default_rng(0).normal(size=(3, 2))
+    assert np.array_equal(other(X), net(X), equal_nan=True)
+
+
+def test_what_could_not_be_read_is_not_written(path):
+    layer = nc.ReLU()
+    for _ in range(50):
+        layer = nc.Residual(layer)
+    with pytest.raises(nc.ConfigError, match=r"^\[save\] layers: expected at most 50 layers inside each other"):
+        nc.Sequential(layer).save(path)
+    again(nc.Sequential(layer[0]), path)
+    many_times = nc.Residual(*[nc.ReLU() for _ in range(8000)])
+    with pytest.raises(nc.ConfigError, match=r"^\[save\] layers: expected at most 131072 layers in all"):
+        nc.Sequential(*[many_times] * 17).save(path)

@@ -10,7 +10,8 @@ from event_reader import Events, crc32c, fields, real
 
 import nncore as nc
 from nncore.loggers import _event_file
-from nncore.loggers._tensorboard import Tags, settings_of
+from nncore.loggers._tags import Tags
+from nncore.loggers._tensorboard import settings_of
 from nncore.train._observation import STATISTICS, Observation
 
 ONE_TO_FOUR = {"min": 1.0, "max": 4.0, "mean": 2.5, "std": 1.25**0.5, "norm": 30**0.5}  # of 1, 2, 3, 4

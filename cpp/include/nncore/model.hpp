@@ -92,18 +92,19 @@ class Model {
   };
 
   /// Takes over or shares the parameters of the handles; new ones are filled from the seed. The last place is the
-  /// output. With an input_shape, of one sample, other samples are refused.
-  /// Throws ConfigError for a layer that belongs to a model of the other dtype.
+  /// output. With an input_shape, of one sample, other samples are refused. `kind`: what the user made, for errors.
+  /// Throws ConfigError for a layer that belongs to a model of the other dtype, ShapeError for layers that do not fit
+  /// the input_shape; the handles are then as they were.
   Model(std::vector<Place> places, uint64_t seed, std::optional<Normalization<T>> input,
-        std::optional<Shape> input_shape = std::nullopt);
+        std::optional<Shape> input_shape = std::nullopt, std::string kind = "Sequential");
   ~Model();
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
 
-  /// What the user made: "Graph", or "Sequential", which is a chain.
-  const char* kind() const { return input_shape_ ? "Graph" : "Sequential"; }
+  /// What the user made: "Graph", "Sequential", or the class of a layer that runs alone.
+  const std::string& kind() const { return kind_; }
   /// For errors.
-  std::string where() const { return input_shape_ ? "[Graph]" : "[Sequential]"; }
+  std::string where() const { return "[" + kind_ + "]"; }
   const std::vector<Place>& places() const { return places_; }
   /// The value that a place computes.
   std::size_t value_of(std::size_t place) const { return value_of_[place + 1]; }
@@ -203,6 +204,7 @@ class Model {
   std::optional<Normalization<T>> input_;
   uint64_t seed_;
   std::optional<Shape> input_shape_;
+  std::string kind_;
   std::vector<Parameter<T>*> trained_, buffers_;
   std::vector<std::string> trained_names_, buffer_names_;
   bool contiguous_ = false;

@@ -81,9 +81,14 @@ void point_to(std::span<Parameter<T>> parameters, const Storage<T>& storage) {
 
 template <class T>
 Model<T>::Model(std::vector<Place> places, uint64_t seed, std::optional<Normalization<T>> input,
-                std::optional<Shape> input_shape)
-    : places_(std::move(places)), input_(std::move(input)), seed_(seed), input_shape_(input_shape) {
+                std::optional<Shape> input_shape, std::string kind)
+    : places_(std::move(places)),
+      input_(std::move(input)),
+      seed_(seed),
+      input_shape_(input_shape),
+      kind_(std::move(kind)) {
   make_nodes();
+  if (input_shape_) build(*input_shape_);  // before any layer gets memory
   place_storage();
   point_to_storage();
   collect();
@@ -92,7 +97,7 @@ Model<T>::Model(std::vector<Place> places, uint64_t seed, std::optional<Normaliz
 template <class T>
 Model<T>::Model(const Model* original)
     : places_(original->places_), storages_(original->storages_), input_(original->input_), seed_(original->seed_),
-      input_shape_(original->input_shape_) {
+      input_shape_(original->input_shape_), kind_(original->kind_) {
   make_nodes();
   point_to_storage();
   collect();
@@ -157,7 +162,7 @@ std::vector<ModelNode<T>*> Model<T>::fresh_leaves() {
     if (!handle->provisional && handle->storage<T>()) continue;
     if (!handle->provisional && handle->storage<Other>()) {
       throw ConfigError(nodes_[value_of(node.place) - 1].layer->label() +
-                        " belongs to a model of the other dtype; copy() that model first");
+                        " belongs to a model of the other dtype; make both with the same, or convert that one by to()");
     }
     fresh.push_back(&node);
   }
@@ -287,7 +292,7 @@ const std::vector<Shape>& Model<T>::build(const Shape& sample, const std::string
   }
   if (input_shape_ && !(sample == *input_shape_)) {
     throw ShapeError(
-        expected("[Graph]", "x", input_shape_->str_with_batch(N.c_str()), sample.str_with_batch(N.c_str())));
+        expected(where(), "x", input_shape_->str_with_batch(N.c_str()), sample.str_with_batch(N.c_str())));
   }
   shapes_.clear();
   can_backward_ = false;

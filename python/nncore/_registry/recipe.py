@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from nncore.errors import ConfigError, FormatError
 
 _SAVED = ("layer", "loss", "optimizer", "schedule", "initializer")  # the kinds that files hold
 _MAX_DEPTH = 50
+_MAX_LAYERS = 1 << 17  # of a model; some 100 bytes each
 
 
 def class_of(kind: object, name: object) -> type[Registered]:
@@ -26,6 +28,35 @@ def class_of(kind: object, name: object) -> type[Registered]:
     return CLASSES[kind, name]
 
 
+class Uses:
+    """Counts the layers of a model, a shared one once per use, and how deep they lie. Each level of layers inside each
+    other may double their number, so a short recipe can ask for more than there is memory.
+    """
+
+    def __init__(self, error: Callable[[str], Exception]) -> None:
+        self._sizes: list[tuple[int, int]] = []  # of each: number of layers in it, itself included, and their depth
+        self._inside = (0, 0)  # the same of what is used in the layer that is being counted, or in the model
+        self._error = error
+
+    @contextmanager
+    def layer(self) -> Iterator[None]:
+        """The uses in this block are those inside the next layer."""
+        outer, self._inside = self._inside, (0, 0)
+        yield
+        size, depth = self._inside
+        self._sizes.append((size + 1, depth + 1))
+        self._inside = outer
+
+    def use(self, number: int) -> None:
+        """Layer `number` is used, in the model or inside the layer that is being counted."""
+        size, depth = self._sizes[number]
+        self._inside = self._inside[0] + size, max(self._inside[1], depth)
+        if self._inside[0] > _MAX_LAYERS:
+            raise self._error(f"expected at most {_MAX_LAYERS} layers in all, those inside each other counted")
+        if depth > _MAX_DEPTH:
+            raise self._error(f"expected at most {_MAX_DEPTH} layers inside each other")
+
+
 class Writer:
     """Turns arguments into JSON. Instances of `layer` are listed once each, so that shared layers stay shared."""
 
@@ -34,6 +65,7 @@ class Writer:
         self._where = where
         self._layer: tuple[type, ...] = () if layer is None else (layer,)
         self._known: dict[int, int] = {}
+        self._uses = Uses(lambda text: ConfigError(f"[{where}] layers: {text}: such a file could not be read again"))
 
     def value(self, given: Any) -> Any:
         """An argument as JSON."""
@@ -73,34 +105,29 @@ class Writer:
     def layer(self, given: Any) -> int:
         """The index of a layer in `layers`; the layers inside it come before it."""
         if id(given) not in self._known:
-            self.layers.append(self.recipe(given))
+            with self._uses.layer():
+                self.layers.append(self.recipe(given))
             self._known[id(given)] = len(self.layers) - 1
+        self._uses.use(self._known[id(given)])
         return self._known[id(given)]
 
 
 class Reader:
-    """Makes objects from recipes: at most `max_layers` layers, a shared layer counted once per use."""
+    """Makes objects from recipes."""
 
-    def __init__(self, layers: Any = (), max_layers: int = 0) -> None:
+    def __init__(self, layers: Any = ()) -> None:
         self.layers: list[Any] = []
-        self._sizes: list[tuple[int, int]] = []  # of each: number of layers in it, itself included, and their depth
-        self._inside: list[tuple[int, int]] = []
-        self._max_layers = max_layers
+        self._uses = Uses(FormatError)
         for recipe in _of(list, layers, "a list of layers") if layers else []:
-            self._inside = []
-            made = self.make("layer", recipe)
-            depth = 1 + max((depth for _, depth in self._inside), default=0)
-            self._sizes.append((1 + sum(size for size, _ in self._inside), depth))
+            with self._uses.layer():
+                made = self.make("layer", recipe)
             self.layers.append(made)
-        self._inside = []  # from here on `layer` counts the uses in the model
 
     def layer(self, number: Any) -> Any:
         """The layer of an index, of those made so far."""
         if type(number) is not int or not 0 <= number < len(self.layers):
             raise FormatError(f"expected the number of a layer before this one, got {describe(number)}")
-        self._inside.append(self._sizes[number])
-        if sum(size for size, _ in self._inside) > self._max_layers or self._sizes[number][1] > _MAX_DEPTH:
-            raise FormatError("expected fewer layers inside each other")  # each level could double their number
+        self._uses.use(number)
         return self.layers[number]
 
     def make(self, kind: str, recipe: Any) -> Any:

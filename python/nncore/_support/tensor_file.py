@@ -1,7 +1,7 @@
 """The file format of models and checkpoints: arrays and facts in one safetensors file, with a checksum.
 
 The facts are JSON under the key "nncore" of the file's metadata. Nothing in a file is ever executed, and reading one
-allocates no more than its size and 1 MiB.
+allocates no more than its size and 1 MiB, and 8 KiB for each layer that it places, up to 64 MiB.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,9 @@ FORMAT = 1
 
 _DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8"), "I64": np.dtype("<i8")}
 _SLACK = 1 << 20
+_PER_LAYER, _MOST = 1 << 13, 1 << 26
+#: How a header mentions that a layer stands somewhere: ["name",5] in the model, {"layer":5} in another one.
+_PLACED = re.compile(rb'\[\\"[^"]*\\",\d+\]|\{\\"layer\\":\d+\}')
 _HELP = "saving and loading need the package safetensors: pip install nncore[save]"
 
 
@@ -52,7 +56,7 @@ def write(path: str, kind: str, facts: Mapping[str, Any], arrays: Mapping[str, N
     head["checksum"] = _checksum(head, rows)
     content = library().numpy.save(rows, {"nncore": _dumps(head)})
     length = int.from_bytes(content[:8], "little")
-    if _cost(content[8 : 8 + length]) > len(content) + _SLACK:
+    if _cost(content[8 : 8 + length]) > _allowed(len(content), content[8 : 8 + length]):
         raise ConfigError(f"[save] {len(rows)} arrays are too many for their size: such a file could not be read again")
     write_file(path, content)
 
@@ -155,7 +159,8 @@ def _check_header(path: str) -> None:
         length = int.from_bytes(os.pread(handle, 8, 0), "little")
         if status.st_size < 10 or length > status.st_size - 8:
             raise FormatError(f"[load] {path}: expected a safetensors file, got one that is cut off or something else")
-        if _cost(os.pread(handle, length, 8)) > status.st_size + _SLACK:
+        header = os.pread(handle, length, 8)
+        if _cost(header) > _allowed(status.st_size, header):
             raise FormatError(f"[load] {path}: its header claims more arrays than its size allows")
     finally:
         os.close(handle)
@@ -164,6 +169,12 @@ def _check_header(path: str) -> None:
 def _cost(header: bytes) -> int:
     """Upper bound on the bytes that parsing the header takes: three copies of it, and each object, list and entry."""
     return 3 * len(header) + 600 * header.count(b"{") + 64 * header.count(b"[") + 100 * header.count(b",")
+
+
+def _allowed(size: int, header: bytes) -> int:
+    """Bytes that reading a file of this size may take."""
+    layers = sum(1 for _ in _PLACED.finditer(header))
+    return size + _SLACK + min(_PER_LAYER * layers, _MOST)
 
 
 def _facts(path: str, metadata: Any) -> dict[str, Any]:

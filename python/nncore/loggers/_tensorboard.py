@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import re
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,13 +15,13 @@ from numpy.typing import NDArray
 from nncore._registry.registered import Registered, spec_of
 from nncore._support.checks import describe
 from nncore._support.runtime import info
-from nncore.diagnostics._kinds import kinds_of
 from nncore.loggers import _event_file as events
 from nncore.loggers._board_settings import Place, folder_of_runs, is_inside, run_of
 from nncore.loggers._event_file import EventFile, Setting
 from nncore.loggers._run_folder import events_in, explained, new_folder, sole_file
 from nncore.loggers._run_folder import own_folder as _own_folder
-from nncore.nn._model import Model, layers_of
+from nncore.loggers._tags import Tags
+from nncore.nn._model import Model
 from nncore.optim._optimizer import follows_schedule, steps_done
 from nncore.optim._schedule import Schedule
 from nncore.plot._mosaic import MAX_PICTURES, Mosaic, brightness, pictures
@@ -233,45 +232,6 @@ class TensorBoard(Callback):
         return {**self.__dict__, "_trainer": None, "_file": None}
 
 
-class Tags:
-    """Unique tags of charts: tags["fc1.weight.grad"] is "fc1/weight_gradient"."""
-
-    def __init__(self, model: Model) -> None:
-        self._taken = {"epoch", "model", "step", "_hparams_"}
-        self._kinds = kinds_of(model)
-        self._known: dict[str, str] = {}
-        self._groups = {
-            name: self._new(f"layer{name}_{type(layer).__name__}" if name.isdecimal() else _clean(name))
-            for name, layer in layers_of(model).items()
-        }
-
-    def __getitem__(self, name: str) -> str:
-        layer, *inner = name.removesuffix(".grad").split(".")
-        inner[-1] = self._kinds.get(name, inner[-1])
-        return self._once(name, "/".join([self._groups[layer], *map(_clean, inner)]))
-
-    def epoch(self, key: str) -> str:
-        """The tag of a number of the epoch's record."""
-        return self._once(f"epoch {key}", f"epoch/{_clean(key)}")
-
-    def filters(self, name: str) -> str:
-        """The tag of a parameter's filters."""
-        return self._once(f"filters {name}", f"{self._groups[name.partition('.')[0]]}/filters")
-
-    def _once(self, key: str, wanted: str) -> str:
-        if key not in self._known:
-            self._known[key] = self._new(wanted)
-        return self._known[key]
-
-    def _new(self, wanted: str) -> str:
-        tag, number = wanted, 1
-        while tag in self._taken:
-            number += 1
-            tag = f"{wanted}_{number}"
-        self._taken.add(tag)
-        return tag
-
-
 def settings_of(trainer: Fit) -> dict[str, Setting]:
     """The settings of a run, with the same names and types for every trainer."""
     optimizer, model, options = trainer.optimizer, trainer.model, trainer.options
@@ -284,7 +244,7 @@ def settings_of(trainer: Fit) -> dict[str, Setting]:
         "schedule": type(rate).__name__ if isinstance(rate, Schedule) else "none",
         "loss": repr(trainer.loss) if isinstance(trainer.loss, Registered) else type(trainer.loss).__name__,
         "layers": "-".join(type(layer).__name__ for layer in model),
-        "parameters": float(model.flat_parameters.size),
+        "parameters": float(sum(parameter.value.size for parameter in model.parameters())),
         "weight_init": ", ".join(inits) or "default",
         "dtype": model.dtype,
         "augment": options["augment"] is not None,
@@ -332,7 +292,3 @@ def _sheet(kernels: NDArray[np.float64]) -> NDArray[np.uint8] | None:
     zoom = max(1, _SIDE // (max(kernels.shape[2:]) * math.isqrt(len(kernels))))
     tiles = tiles.repeat(zoom, axis=1).repeat(zoom, axis=2)
     return Mosaic("TensorBoard", len(tiles), tiles.shape[1:3], None).sheet(tiles)
-
-
-def _clean(name: str) -> str:
-    return re.sub(r"[^\w-]", "_", name)

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from nncore._support.checks import describe
 from nncore.errors import ConfigError
-from nncore.nn._layer import Layer, handle_of
+from nncore.nn._container import Merge
+from nncore.nn._layer import Layer
 from nncore.nn._model import Model, restore
 from nncore.nn._normalize import Normalize
 from nncore.nn._symbol import Input, Symbol, places_of
@@ -77,14 +78,7 @@ class Graph(Model):
         facts: Mapping[str, Any],
     ) -> None:
         self._shape = shape
-        fresh = [handle for handle in map(handle_of, layers.values()) if handle.dtype is None or handle.provisional]
         super().__init__(layers, reads, **facts)
-        try:
-            self._core.describe(list(shape))
-        except Exception:
-            for handle in fresh:
-                handle.provisional = True  # the next model may take the layers over
-            raise
 
     def _input_shape(self) -> tuple[int, ...]:
         return self._shape
@@ -116,9 +110,24 @@ class Graph(Model):
 
 def joined(layers: Mapping[str, Layer], reads: Sequence[Sequence[int]], shape: tuple[int, ...], **facts: Any) -> Graph:
     """A Graph from its parts. `reads`: for each layer the indices of its input values, see Model."""
+    _check_reads(list(layers.values()), reads)
     net = Graph.__new__(Graph)
     net._join(layers, reads, shape, facts)
     return net
+
+
+def _check_reads(layers: Sequence[Layer], reads: Any) -> None:
+    """ConfigError unless each layer reads values computed before it, and every value but the last is read."""
+    if not isinstance(reads, list) or len(reads) != len(layers) or not layers:
+        raise ConfigError(f"[Graph] reads: expected the values that each layer reads, got {describe(reads)}")
+    for i, (values, layer) in enumerate(zip(reads, layers, strict=True)):
+        known = isinstance(values, list) and all(type(value) is int and 0 <= value <= i for value in values)
+        if not known or not values or (len(values) > 1 and not isinstance(layer, Merge)):
+            raise ConfigError(
+                f"[Graph] reads: expected values for layer {i} that are computed before it, got {describe(values)}"
+            )
+    if set(range(len(layers))) != {value for values in reads for value in values}:
+        raise ConfigError("[Graph] reads: expected a graph in which every value but the last is read")
 
 
 def _rebuild(

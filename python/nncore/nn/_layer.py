@@ -23,7 +23,7 @@ from nncore._support.fits import refuse_during_fit
 from nncore._support.strict import Strict, fixed
 from nncore.errors import ConfigError
 from nncore.nn._parameter import LayerParameter, Parameter, assign, parameters_of
-from nncore.nn._symbol import Symbol, symbol_of
+from nncore.nn._symbol import Symbol, refuse_list, symbol_of
 
 _MISSING = object()
 
@@ -181,7 +181,7 @@ class Layer(Strict):
         handle = self._handle
         if self._alone is None or self._alone[0] != handle.generation:
             kind = _core.Model32 if (handle.dtype or dtype) == "float32" else _core.Model64
-            core = kind.alone(handle, secrets.randbits(32))
+            core = kind.alone(handle, secrets.randbits(32), type(self).__name__)
             self._alone = (handle.generation, core)
             return core
         return self._alone[1]
@@ -190,6 +190,7 @@ class Layer(Strict):
         """The outputs for x (N, …) in inference; nothing is kept. For a symbol the output's symbol in a Graph."""
         if isinstance(x, Symbol):
             return symbol_of(self, (x,))
+        refuse_list(type(self).__name__, x)
         return self._core_model().forward(x, False, 0, 0)
 
     def parameters(self) -> list[Parameter]:

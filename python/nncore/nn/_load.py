@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
 from nncore import _core
 from nncore._registry.recipe import Reader
-from nncore._support.checks import LARGEST_SEED, describe, extents, integer
+from nncore._support.checks import LARGEST_SEED, describe, extents, integer, is_name
 from nncore._support.files import path_of
 from nncore._support.names import keywords
 from nncore._support.tensor_file import TensorFile, reading
-from nncore.nn._container import Container, Merge
+from nncore.nn._container import Container
 from nncore.nn._graph import Graph, joined
-from nncore.nn._layer import Layer, spec_of
+from nncore.nn._layer import spec_of
 from nncore.nn._model import core_of, restore
 from nncore.nn._normalize import Normalize
 from nncore.nn._save import arrays_of, model_arrays
-from nncore.nn._sequential import Sequential
+from nncore.nn._sequential import Sequential, chain
 
 _LINKS = (None, "identity", "softmax", "log_softmax", "sigmoid", "sign")
 
@@ -64,11 +64,12 @@ def load(path: Any) -> Sequential | Graph:
 def read_model(file: TensorFile, facts: Mapping[str, Any], prefix: str) -> Sequential | Graph:
     """A model from the facts of a file; its arrays have names that start with `prefix`."""
     names = {name.removeprefix(prefix) for name in file.shapes if name.startswith(prefix)}
-    reader = Reader(facts["layers"], max_layers=file.size // 256)
+    reader = Reader(facts["layers"])
     leaves = [layer for layer in reader.layers if not isinstance(layer, Container)]
     places = {str(name): reader.layer(number) for name, number in facts["places"]}
     if len(places) != len(facts["places"]):
         file.fail("expected a name of its own for each layer")
+    _check_names(file, places)
     if facts["dtype"] not in ("float32", "float64") or facts["link"] not in _LINKS:
         file.fail(f"expected a dtype and a link, got {describe((facts['dtype'], facts['link']))}")
     given = sum(int(np.prod(file.shapes[prefix + name], dtype=np.uint64)) for name in names)
@@ -84,9 +85,9 @@ def read_model(file: TensorFile, facts: Mapping[str, Any], prefix: str) -> Seque
     net: Sequential | Graph
     if "reads" in facts:
         shape = extents("load", "input_shape", facts.get("input_shape"), 2**62)
-        net = joined(places, _checked_reads(file, facts["reads"], list(places.values())), shape, **made_with)
+        net = joined(places, facts["reads"], shape, **made_with)
     else:
-        net = Sequential(places, **made_with)
+        net = chain(places, **made_with)
     restore(net, facts["link"], calls)
     core = core_of(net)
     arrays, expected = arrays_of(core), set(model_arrays(core, normalize))
@@ -98,14 +99,9 @@ def read_model(file: TensorFile, facts: Mapping[str, Any], prefix: str) -> Seque
     return net
 
 
-def _checked_reads(file: TensorFile, reads: Any, layers: list[Layer]) -> list[list[int]]:
-    """The input values of each layer of a Graph, checked: computed before it, and every value but the last is read."""
-    if not isinstance(reads, list) or len(reads) != len(layers) or not layers:
-        file.fail(f"expected the values that each layer reads, got {describe(reads)}")
-    for i, (values, layer) in enumerate(zip(reads, layers, strict=True)):
-        known = isinstance(values, list) and all(type(value) is int and 0 <= value <= i for value in values)
-        if not known or not values or (len(values) > 1 and not isinstance(layer, Merge)):
-            file.fail(f"expected values for layer {i} that are computed before it, got {describe(values)}")
-    if set(range(len(layers))) != {value for values in reads for value in values}:
-        file.fail("expected a graph in which every value but the last is read")
-    return list(reads)
+def _check_names(file: TensorFile, names: Collection[str]) -> None:
+    """Names as a Sequential makes them: those of layers inside another one have dots; none stands inside a layer's."""
+    parts = [tuple(name.split(".")) for name in names]
+    inside = {part[:i] for part in parts for i in range(1, len(part))}
+    if not all(is_name(piece) for part in parts for piece in part) or inside & set(parts):
+        file.fail(f"expected names of layers, got {describe(list(names))}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -21,6 +21,7 @@ from nncore.nn._normalize import Normalize, numbers_of
 from nncore.nn._parameter import Parameter, parameters_of
 from nncore.nn._save import IncompatibleKeys, ModelParts, arrays_of, checked_state, model_state, save_model
 from nncore.nn._summary import Summary, html_of
+from nncore.nn._symbol import Symbol, refuse_list
 
 
 class Model(Strict):
@@ -65,7 +66,8 @@ class Model(Strict):
         make = _core.Model32 if dtype == "float32" else _core.Model64
         named = zip(self._layers.items(), self._reads, strict=True)
         places = [(name, handle_of(layer), values) for (name, layer), values in named]
-        core = make(places, self.seed, None if input is None else numbers_of(input), self._input_shape())
+        numbers = None if input is None else numbers_of(input)
+        core = make(places, self.seed, numbers, self._input_shape(), self._kind)
         own = weakref.ref(self)
         for layer in self._layers.values():
             join(layer, own)
@@ -79,16 +81,19 @@ class Model(Strict):
         """Facts for files on how the layers are connected; {} for a sequence."""
         return {}
 
-    def _replace_core(self, dtype: str) -> None:
-        """A new compiled model with the same parameters in new memory; the caller holds the old one's access guard."""
-        handles = [handle for handle in map(handle_of, self._layers.values()) if handle.dtype is not None]
+    def _replace_core(self, dtype: str, own: Iterable[Layer]) -> None:
+        """A new compiled model with the parameters of its `own` layers in new memory; those of others, which may belong
+        to another model, are shared. The caller holds the old one's access guard.
+        """
+        handles = [handle for handle in map(handle_of, own) if handle.dtype is not None]
+        before = [(handle, handle.free_parts) for handle in handles]
         for handle in handles:
             handle.provisional = True
         try:
             self._core = self._make_core(dtype, self.input)
         except Exception:
-            for handle in handles:
-                handle.provisional = False
+            for handle, free in before:
+                handle.free_parts = free
             raise
 
     def __len__(self) -> int:
@@ -104,11 +109,27 @@ class Model(Strict):
     # ---- Computing --------------------------------------------------------------------------------------------------
 
     def __call__(self, x: Any) -> Any:
-        """Raw outputs for x (N, …) in inference: no dropout, nothing kept.
+        """Raw outputs for x (N, …) in inference: no dropout, nothing kept. For a symbol the output's in a Graph.
 
         Any number of threads may predict with one model at once. StateError while another thread trains or changes it.
         """
+        if isinstance(x, (Symbol, list, tuple)):
+            refuse_list(self._kind, x)
+            if isinstance(x, Symbol):
+                return self._part(x)
         return self._core.forward(x, False, 0, 0)
+
+    def _part(self, x: Symbol) -> Symbol:
+        """The output's symbol for the input x: the layers as part of a Graph."""
+        if self.input is not None:
+            raise ConfigError(
+                f"[{self._kind}] input: expected none in a part of a Graph, got {self.input!r} (give it to the Graph: "
+                f"nc.Graph(x, y, input=part.input), and build the part without)"
+            )
+        values = [x]
+        for layer, reads in zip(self, self._reads, strict=True):
+            values.append(layer(*[values[value] for value in reads]))
+        return values[-1]
 
     def forward(self, x: Any, training: bool = True, seed: int | None = None) -> Any:
         """Outputs for x (N, …). With training, what backward needs is kept.
@@ -258,7 +279,7 @@ class Model(Strict):
         name = _dtype_name(self._kind, dtype)
         if name != self.dtype:
             with self._core.access_guard(f"{self._kind}.to", write=True):
-                self._replace_core(name)
+                self._replace_core(name, self)
         return self
 
     def copy(self) -> Self:
@@ -313,6 +334,17 @@ def core_of(net: Model) -> Any:
 def layers_of(net: Model) -> Mapping[str, Layer]:
     """The layers by name."""
     return net._layers
+
+
+def inner_layers(where: str, part: Model) -> Mapping[str, Layer]:
+    """The layers by name of a Sequential that stands where a layer is expected; ConfigError for another model."""
+    if part._input_shape() is not None:
+        mend = "write nc.Graph(x, y) with y = …(graph(x)) for an nc.Input x"
+        raise ConfigError(f"{where}: expected a layer or a Sequential, got a {part._kind} ({mend})")
+    if part.input is not None:
+        mend = "give it to the outer model, and build the inner one without"
+        raise ConfigError(f"{where}: expected a Sequential without input=, got input={part.input!r} ({mend})")
+    return part._layers
 
 
 def parts_of(net: Model) -> ModelParts:

@@ -9,9 +9,8 @@ from nncore._support.checks import describe, is_name
 from nncore._support.names import instance_hint
 from nncore.errors import ConfigError
 from nncore.nn._layer import Layer
-from nncore.nn._model import Model, restore
+from nncore.nn._model import Model, inner_layers, restore
 from nncore.nn._normalize import Normalize
-from nncore.nn._symbol import Symbol
 
 
 class Sequential(Model):
@@ -19,8 +18,9 @@ class Sequential(Model):
 
     Parameters
     ----------
-    *layers : Layer, or one dict name -> Layer
-        Without names they are called "0", "1", … A layer object in two places shares its parameters.
+    *layers : Layer or Sequential, or one dict of them by name
+        Without names they are called "0", "1", … A layer object in two places shares its parameters. A Sequential
+        inside becomes its layers, with the names that PyTorch gives them: "0.0", "0.1", …
     dtype : {"float32", "float64"}
         Type of parameters and of all arithmetic.
     seed : int, optional
@@ -44,23 +44,12 @@ class Sequential(Model):
         seed: int | None = None,
         input: Normalize | None = None,
     ) -> None:
-        named = layers[0] if len(layers) == 1 and isinstance(layers[0], Mapping) else _numbered(layers)
-        for name, layer in named.items():
-            _check_layer(name, layer)
-        super().__init__(named, [[i] for i in range(len(named))], dtype, seed, input)
+        given = layers[0] if len(layers) == 1 and isinstance(layers[0], Mapping) else _numbered(layers)
+        flat = {name: layer for part in given for name, layer in _placed(part, given[part]).items()}
+        self._join(flat, {"dtype": dtype, "seed": seed, "input": input})
 
-    def __call__(self, x: Any) -> Any:
-        """Raw outputs for x (N, …) in inference: no dropout, nothing kept. For a symbol the output's in a Graph.
-
-        Any number of threads may predict with one model at once. StateError while another thread trains or changes it.
-        """
-        if not isinstance(x, Symbol):
-            return self._core.forward(x, False, 0, 0)  # as in the base, without a call more
-        if self.input is not None:
-            raise ConfigError("[Sequential] input: expected none in a part of a Graph, which may have one itself")
-        for layer in self:
-            x = layer(x)
-        return x
+    def _join(self, layers: Mapping[str, Layer], facts: Mapping[str, Any]) -> None:
+        super().__init__(layers, [[i] for i in range(len(layers))], **facts)
 
     @overload
     def __getitem__(self, index: int | str) -> Layer: ...
@@ -72,33 +61,40 @@ class Sequential(Model):
             return super().__getitem__(index)
         chosen = dict(list(self._layers.items())[index])
         first = bool(chosen) and next(iter(chosen)) == next(iter(self._layers))
-        part = Sequential(chosen, dtype=self.dtype, seed=self.seed, input=self.input if first else None)
+        part = chain(chosen, dtype=self.dtype, seed=self.seed, input=self.input if first else None)
         if chosen and next(reversed(chosen)) == next(reversed(self._layers)):
             restore(part, self._link, 0)  # its outputs are read as those of the whole
         return part
 
-    def append(self, layer: Layer) -> Sequential:
+    def append(self, layer: Layer | Sequential) -> Sequential:
         """Adds a layer at the end. Arrays that were returned before keep the old numbers."""
-        _check_layer("append", layer)
-        layers = {**self._layers, str(len(self._layers)): layer}
-        if len(layers) == len(self._layers):
-            raise ConfigError(f"[Sequential] append: a layer is called {str(len(self._layers))!r} already")
+        parts = {name.partition(".")[0] for name in self._layers}
+        if str(len(parts)) in parts:
+            raise ConfigError(f"[Sequential] append: a layer is called {str(len(parts))!r} already")
+        layers = {**self._layers, **_placed(str(len(parts)), layer)}
         with self._core.access_guard("Sequential.append", write=True):
             before = self._layers, self._reads
-            self._layers, self._reads = layers, [*self._reads, [len(self._reads)]]
+            self._layers, self._reads = layers, [[i] for i in range(len(layers))]
             try:
-                self._replace_core(self.dtype)
+                self._replace_core(self.dtype, before[0].values())
             except Exception:
                 self._layers, self._reads = before
                 raise
         return self
 
     def _with(self, layers: dict[str, Layer], facts: dict[str, Any]) -> Sequential:
-        return Sequential(layers, **facts)
+        return chain(layers, **facts)
 
     def __reduce__(self) -> tuple[Any, ...]:
         facts = {"dtype": self.dtype, "seed": self.seed, "input": self.input}
         return _rebuild, (self._renewed_layers(), facts, self.state_dict(), self._link, self._calls)
+
+
+def chain(layers: Mapping[str, Layer], **facts: Any) -> Sequential:
+    """A Sequential of layers by name; those of a Sequential inside have names with dots."""
+    net = Sequential.__new__(Sequential)
+    net._join(layers, facts)
+    return net
 
 
 def _rebuild(
@@ -108,7 +104,7 @@ def _rebuild(
     link: str | None,
     calls: int,
 ) -> Sequential:
-    net = Sequential(layers, **facts)
+    net = chain(layers, **facts)
     restore(net, link, calls)
     net.load_state_dict(state)
     return net
@@ -118,10 +114,15 @@ def _numbered(layers: Sequence[Any]) -> dict[str, Any]:
     return {str(i): layer for i, layer in enumerate(layers)}
 
 
-def _check_layer(name: object, layer: object) -> None:
-    if not isinstance(layer, Layer):
+def _placed(name: Any, layer: Any) -> dict[str, Layer]:
+    """A layer by its name, or those of a Sequential inside: "0.0", "0.1", …"""
+    if not isinstance(layer, (Layer, Model)):
         raise ConfigError(
             f"[Sequential] layer {name!r}: expected a layer, got {describe(layer)}{instance_hint(layer, Layer)}"
         )
     if not is_name(name):
         raise ConfigError(f"[Sequential] layer name: expected text without dots, got {describe(name)}")
+    if isinstance(layer, Layer):
+        return {name: layer}
+    inner = inner_layers(f"[Sequential] layer {name!r}", layer)
+    return {f"{name}.{inside}": part for inside, part in inner.items()}

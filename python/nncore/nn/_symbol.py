@@ -75,6 +75,13 @@ def symbol_of(layer: Any, inputs: Sequence[Any]) -> Symbol:
     return Symbol(layer, inputs)
 
 
+def refuse_list(where: str, given: Any) -> None:
+    """ConfigError for a list of symbols, as Keras takes them."""
+    if isinstance(given, (list, tuple)) and any(isinstance(item, Symbol) for item in given):
+        mend = "write layer(x)" if len(given) == 1 else "join them first: layer(nc.Concat()(a, b))"
+        raise ConfigError(f"[{where}] inputs: expected one symbol, got a list of {len(given)} ({mend})")
+
+
 def places_of(source: Input, end: Symbol) -> tuple[dict[str, Any], list[list[int]]]:
     """The layers between two symbols by name, in the order of their calls, and for each the indices of its inputs."""
     found: dict[int, Symbol] = {}
