@@ -18,7 +18,8 @@ def moons(n: int = 70) -> tuple[Any, Any]:
 
 
 def side_by_side(make: Callable[..., nc.Trainer], grid: Any, seeds: int = 5) -> Callable[[str, int], dict[str, Any]]:
-    """A sweep: its rows, and the weights and optimizer states of all trainers."""
+    """A sweep: its rows, and the weights and optimizer states of all trainers. Builds differ in the epochs that measure
+    held-out data, which is left out."""
 
     def run(dtype: str, threads: int) -> dict[str, Any]:
         nc.set_num_threads(threads)
@@ -33,11 +34,11 @@ def side_by_side(make: Callable[..., nc.Trainer], grid: Any, seeds: int = 5) -> 
             build, grid, *moons(), validation_data=held, steps=20, seeds=seeds, n_jobs=threads, progress=False
         )
         return {
-            "rows": [dict(row) for row in table],
+            "rows": [{key: value for key, value in row.items() if not key.startswith("best_")} for row in table],
             "weights": [trainer.model.state_dict() for trainer in made],
             "optimizer": [trainer.optimizer.state_dict() for trainer in made],
             "histories": [
-                [trainer.history.epochs, trainer.history.steps] for trainer in made if trainer.history is not None
+                [trainer.history["loss"], trainer.history.steps] for trainer in made if trainer.history is not None
             ],
         }
 
