@@ -137,6 +137,17 @@ def test_everything_registered(kind, how):
 
 
 @copied
+@pytest.mark.parametrize("make_layer", [lambda: nc.Dropout(0.5), lambda: nc.Residual(nc.Dropout(0.5))])
+def test_random_numbers_of_a_layer_go_on(make_layer, how):
+    layer, x = make_layer(), np.ones((4, 30))
+    first = layer.forward(x)
+    other = COPIES[how](layer)
+    second = layer.forward(x)
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(other.forward(x), second)
+
+
+@copied
 @pytest.mark.parametrize("name", ["Input", "Symbol"])
 def test_pieces_of_a_graph_say_what_to_copy(name, how):
     x = nc.Input((2,))

@@ -66,7 +66,7 @@ class Container(CompiledLayer):
         return f"{type(self).__name__}({', '.join(map(repr, self._layers))})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self._layers)
+        return _rebuild, (type(self), self._layers), self._calls
 
 
 class Merge(CompiledLayer):

@@ -337,7 +337,10 @@ class CompiledLayer(Layer, Registered):
             core = self._core_model()
             with core.access_guard("Layer.copy", write=False):
                 values = [value.copy() for _, value, _ in core.parameters() + core.buffers()]
-        return _rebuild_layer, (type(self), self._config, dtype, values)
+        return _rebuild_layer, (type(self), self._config, dtype, values), self._calls
+
+    def __setstate__(self, calls: Any) -> None:
+        self._calls = calls  # Dropout's random numbers go on
 
     __repr__ = Registered.__repr__
 
