@@ -12,6 +12,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 import nncore as nc
+from support import windows
 from support.plot_calls import CALLS
 
 every_function = pytest.mark.parametrize("name", CALLS)
@@ -120,6 +121,17 @@ def test_show_in_a_notebook_shows_each_picture_once(name, monkeypatch):
     display.show()
     assert len(shown) == 1 and plt.get_fignums() == [other.figure_.number]
     assert shown[0] is display.figure_ or "data:image/png" in shown[0]
+
+
+def test_show_opens_a_window_where_there_are_windows():
+    plt.switch_backend("module://support.windows")
+    windows.log.clear()
+    try:
+        CALLS["history"]().show()
+        assert windows.log[-1] == "shown until closed"
+    finally:
+        plt.close("all")
+        plt.switch_backend("Agg")
 
 
 @every_function

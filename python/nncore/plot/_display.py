@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 _MOST_PIXELS = 400_000_000  # of a file
+_LIVE_IN_NOTEBOOKS = ("ipympl", "widget", "nbagg")  # backends whose figures are shown as they are, and stay open
 
 
 @dataclass(frozen=True, repr=False)
@@ -97,7 +98,9 @@ class Display(Strict):
         figure = root_of(self.figure_)
         from matplotlib import pyplot
 
-        if in_notebook():
+        if in_notebook() and any(kind in pyplot.get_backend().lower() for kind in _LIVE_IN_NOTEBOOKS):
+            figure.show()
+        elif in_notebook():
             from IPython.display import display
 
             display(figure)  # type: ignore[no-untyped-call]
@@ -126,9 +129,9 @@ def has_window(figure: Any) -> bool:
     """Whether pyplot has a window for this figure."""
     from matplotlib import pyplot
 
-    interactive = hasattr(type(figure.canvas), "required_interactive_framework")
-    framework = getattr(figure.canvas, "required_interactive_framework", None) if interactive else None
-    return framework is not None and pyplot.fignum_exists(getattr(figure, "number", -1))
+    framework = getattr(figure.canvas, "required_interactive_framework", None)
+    in_browser = pyplot.get_backend().lower() == "webagg"
+    return (framework is not None or in_browser) and pyplot.fignum_exists(getattr(figure, "number", -1))
 
 
 def no_window() -> str:

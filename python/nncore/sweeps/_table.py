@@ -121,9 +121,17 @@ class SweepTable(Rows):
             raise ConfigError(f"[sweep] over: expected some of {[*parameters, 'seed']}, got {describe(over)}")
         return SweepSummary.of(runs, metric_of("sweep", runs, metric), parameters, given)
 
-    def plot(self, metric: str | None = None, *, x: str | None = None, ax: Any = None) -> Any:
+    def plot(
+        self,
+        metric: str | None = None,
+        *,
+        x: str | None = None,
+        ax: Any = None,
+        figsize: Any = None,
+        title: str | None = None,
+    ) -> Any:
         """`nc.plot.sweep` of this table."""
-        return views.plot(self, metric, x=x, ax=ax)
+        return views.plot(self, metric, x=x, ax=ax, figsize=figsize, title=title)
 
     def _shown(self) -> list[str]:
         """Of the numbers in the best epoch those by which it is the best, the first two."""
