@@ -132,6 +132,11 @@ def test_objects_that_look_alike_are_lines_of_their_own():
     assert [list(line.get_ydata()) for line in display.lines_.values()] == [[0.0, 0.0], [1.0, 1.0]]
 
 
+def test_the_sweeps_of_a_folder_are_lines():
+    display = nc.plot.sweep([row(float(n), sweep=n, lr=lr) for n in (1, 2) for lr in (0.1, 0.2)])
+    assert display.x_ == "lr" and list(display.lines_) == ["sweep 1", "sweep 2"]
+
+
 def test_failed_runs_are_crosses():
     display = nc.plot.sweep([row(1.0, lr=0.1), row(np.nan, lr=0.2, status="failed")])
     (cross,) = [line for line in display.ax_.lines if line.get_marker() == "X"]

@@ -20,7 +20,7 @@ from nncore import _core
 from nncore._support.checks import LARGEST_SEED, describe, integer
 from nncore._support.files import path_of, read_file, write_file
 from nncore.sweeps._built import Name
-from nncore.sweeps._outcome import STATUSES, Entry, Outcome
+from nncore.sweeps._outcome import NUMBER, STATUSES, Entry, Outcome
 from nncore.sweeps._values import decode, encode
 
 _MAX_FILE_SIZE = 1_000_000  # bytes
@@ -103,7 +103,7 @@ class Folder:
         stored.sort(key=lambda one: (groups.index(one.group), one.place))
         if len(groups) < 2:
             return [one.entry for one in stored]
-        name = "sweep"
+        name = NUMBER
         while any(name in one.entry.point for one in stored):
             name += "_"
         return [one.entry._replace(point={name: groups.index(one.group) + 1, **one.entry.point}) for one in stored]

@@ -9,6 +9,8 @@ Point = dict[str, Any]
 
 BEST = "best_"  #: before the name of a number: its value in the best epoch
 
+NUMBER = "sweep"  #: the column of a folder's table that tells several sweeps apart
+
 STATUSES = ("ok", "diverged", "failed")
 
 

@@ -78,12 +78,11 @@ class Sweeper:
             if made in self._met:
                 raise ConfigError(f"expected a new {type(made).__name__}, got one that build returned before")
             self._met.add(made)
-        stops = trainer.options["on_nonfinite"] == "stop"
-        set_options(
-            trainer,
-            **({"on_nonfinite": "raise"} if stops else {}),  # a diverged run is a row of the table, not a warning
-            **({"num_threads": 1} if self._one_thread else {}),
-        )
+        options: dict[str, Any] = {"num_threads": 1} if self._one_thread else {}
+        if trainer.options["on_nonfinite"] == "stop":
+            options["on_nonfinite"] = "raise"  # a diverged run is a row of the table, not a warning
+        if options:
+            set_options(trainer, **options)
         self.task.convert(trainer.model)
         return trainer
 
@@ -166,11 +165,13 @@ def _not_finite(trainer: Trainer, data: RunData, numbers: dict[str, float]) -> s
 
 def best_epoch(history: History, monitor: str) -> dict[str, float]:
     """The epoch with the smallest monitored loss, that loss, and what was measured on held-out data then."""
-    losses = np.asarray(history.epochs.get(monitor, ()), np.float64)
-    finite = np.isfinite(losses)
-    if not finite.any():
-        return {}
-    at = int(np.argmin(np.where(finite, losses, np.inf)))
+    losses = history.epochs.get(monitor, np.zeros(0))
+    at = int(losses.argmin()) if len(losses) else 0
+    if not len(losses) or not math.isfinite(losses[at]):  # argmin of NaN is NaN
+        finite = np.isfinite(losses)
+        if not finite.any():
+            return {}
+        at = int(np.where(finite, losses, np.inf).argmin())
     held_out = [name for name in history.epochs if name.startswith(("val_", "test_")) and name != monitor]
     found = {f"{BEST}epoch": float(history.epochs["epoch"][at])}
     return found | {BEST + name: float(history.epochs[name][at]) for name in (monitor, *held_out)}

@@ -13,7 +13,7 @@ from nncore.errors import ConfigError
 from nncore.plot._display import Display
 from nncore.plot._style import Floats, canvas, colour, counted, dot, finish, paper, pen, plain, tidy
 from nncore.sweeps._grid import to_text
-from nncore.sweeps._outcome import BEST
+from nncore.sweeps._outcome import BEST, NUMBER
 from nncore.sweeps._rows import is_number
 from nncore.sweeps._summary import value_key
 from nncore.sweeps._table import checked_rows, columns_of, metric_of
@@ -224,7 +224,7 @@ def _across(rows: list[dict[str, Any]], parameters: list[str], x: Any) -> str:
         if not isinstance(x, str) or x not in (*parameters, "seed"):
             raise ConfigError(f"[{_WHERE}] x: expected one of {[*parameters, 'seed']}, got {checks.describe(x)}")
         return x
-    several = _changing(rows, parameters)
+    several = sorted(_changing(rows, parameters), key=lambda name: name == NUMBER)  # that of the sweep comes last
     numbers = [name for name in several if all(is_number(row.get(name)) for row in rows)]
     return next(iter([*numbers, *several, "seed"]))
 
