@@ -74,7 +74,7 @@ def decode(given: Any, depth: int = 0) -> Any:
 
 def _made(given: dict[str, Any]) -> Any:
     """A layer, loss, optimizer, … from its recipe."""
-    made = Reader(given["layers"], 1000).value(given["made"])
+    made = Reader(given["layers"]).value(given["made"])
     if "lr" in given and made.lr != given["lr"]:
         made.lr = given["lr"]
     return made
