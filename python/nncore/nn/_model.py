@@ -365,7 +365,8 @@ def arrays_at_start(net: Model) -> list[tuple[str, NDArray[Any] | None]]:
 
 def set_link(net: Model, link: str | None) -> None:
     """Sets how predict interprets the outputs: the link of the loss that it is trained with."""
-    net._link = link
+    if net._link != link:  # assigning takes longer than looking: a step does this
+        net._link = link
 
 
 def set_calls(net: Model, calls: int) -> None:
