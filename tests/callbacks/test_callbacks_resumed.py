@@ -331,6 +331,18 @@ def test_callbacks_of_ones_own_go_on(how, tmp_path):
     assert [each.state["n"] for each in later] == [4, 3]
 
 
+@pytest.mark.parametrize("change", [{"epoch": -1}, {"best": "x"}, {"kept": 3}, {"more": 1}, {"waited": None}], ids=str)
+def test_a_wrong_state_changes_nothing(change):
+    trainer, stop = make(), stopping()
+    fit(trainer, 3, stop)
+    before = repr(stop.state_dict())
+    with pytest.raises((nc.ConfigError, nc.ShapeError), match=r"\[EarlyStopping\]"):
+        stop.load_state_dict({**stop.state_dict(), **change})
+    with pytest.raises(nc.ConfigError, match=r"\[EarlyStopping\] state_dict"):
+        stop.load_state_dict({})
+    assert repr(stop.state_dict()) == before
+
+
 def test_a_state_that_no_file_holds_is_told(tmp_path):
     trainer, counts = make(), Counts()
     fit(trainer, 1, counts)

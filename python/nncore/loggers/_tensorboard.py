@@ -169,7 +169,7 @@ class TensorBoard(Callback):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on with the run of another one, unless this one has a `run` of its own."""
-        self._earlier_run = state["run"] if is_inside(state["run"]) else None
+        self._earlier_run = state["run"] if is_inside(state.get("run")) else None
 
     def on_observation(self, observation: Observation) -> None:
         """Writes one observation."""

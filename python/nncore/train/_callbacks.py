@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nncore._support.checks import describe, flag, integer, number
+from nncore._support.checks import describe, flag, integer, number, number_from
 from nncore._support.files import path_of
 from nncore._support.strict import Setting
 from nncore.errors import ConfigError
@@ -218,13 +218,13 @@ class EarlyStopping(Callback):
         if trainer is None or self._kept is None or not self._here or not self.restore_best:
             return
         epoch, state = self._kept
+        trainer.model.load_state_dict(state)
         if epoch != self.best_epoch:
             text = (
                 f"[EarlyStopping] the parameters of the best epoch, {self.best_epoch}, are not known: the model gets "
                 f"those of epoch {epoch}, the best since"
             )
             warnings.warn(text, RuntimeWarning, stacklevel=2)
-        trainer.model.load_state_dict(state)
 
     def state_dict(self) -> dict[str, Any]:
         """Numbers so far, and the best parameters."""
@@ -242,10 +242,14 @@ class EarlyStopping(Callback):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on from the state of another one."""
+        usual = EarlyStopping.state_dict(EarlyStopping())
+        if set(state) != set(usual) or not isinstance(state["kept"], Mapping):
+            raise ConfigError(f"[EarlyStopping] state_dict: expected {list(usual)}, got {describe(state)}")
         epochs = ("epoch", "best_epoch", "stopped_epoch", "waited", "kept_epoch")
         counts = {key: integer("EarlyStopping", key, state[key], 0, 2**62) for key in epochs}
+        best, kept_best = (number_from("EarlyStopping", key, state[key]) for key in ("best", "kept_best"))
         self._forget()
-        self._watch.best, self._kept_watch.best = float(state["best"]), float(state["kept_best"])
+        self._watch.best, self._kept_watch.best = best, kept_best
         self._epoch, self.best_epoch = counts["epoch"], counts["best_epoch"]
         self.stopped_epoch, self._waited = counts["stopped_epoch"], counts["waited"]
         self._kept = (counts["kept_epoch"], dict(state["kept"])) if state["kept"] else None
