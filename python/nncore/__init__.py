@@ -1,4 +1,34 @@
-"""nncore: small neural networks, trained fast on a CPU, with everything inside to be seen."""
+"""Small neural networks, trained fast on a CPU, with everything inside to be seen.
+
+    import nncore as nc
+
+    X, y = nc.datasets.make_moons(1000, noise=0.2, seed=0)
+    net = nc.Sequential(nc.Linear(2, 20), nc.ReLU(), nc.Linear(20, 2), seed=0)
+    trainer = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=0.1), batch_size=16)
+    print(trainer.fit(X, y, epochs=200))
+    nc.plot.decision_boundary(net, X, y).show()
+
+nets         Sequential, Graph, Input, Symbol, mlp, mnist_cnn, load
+layers       Linear, Conv2d, MaxPool2d, AvgPool2d, GlobalAvgPool2d, Flatten, Dropout, BatchNorm1d, BatchNorm2d,
+             LayerNorm, Identity, Residual, Add, Multiply, Concat, Layer (for one's own)
+activations  ReLU, LeakyReLU, ELU, GELU, SiLU, Softplus, Tanh, Sigmoid, Softmax, LogSoftmax
+losses       CrossEntropyLoss, NLLLoss, BCEWithLogitsLoss, HingeLoss, PerceptronLoss, MSELoss, L1Loss, SmoothL1Loss,
+             HuberLoss, Loss (for one's own)
+optimizers   SGD, Adam, AdamW, RMSprop, Adagrad, Adadelta, Adamax, NAdam, RAdam, Lion, Optimizer
+rates        StepLR, MultiStepLR, ExponentialLR, CosineAnnealingLR, LinearWarmup, OneCycleLR, ReduceLROnPlateau,
+             Schedule
+input        Normalize, Augment
+training     Trainer, History, sweep, SweepTable, Perceptron
+callbacks    EarlyStopping, ModelCheckpoint, CSVLogger, TensorBoard, LivePlot, Film, Monitor, LambdaCallback, Callback
+inside       gradcheck, GradientReport, gradient_flow, GradientFlow, numeric_gradient, Parameter
+functions    minimize, OptimizeResult
+errors       ShapeError, ConfigError, StateError, NumericError, FormatError
+machine      info, set_num_threads, get_num_threads
+modules      datasets, plot, functional, init, objectives; callbacks, layers, losses, optim, schedules hold the above
+
+help(nc.Adam) tells formula, shapes, defaults, errors and source of each, with an example. On the command line:
+python -m nncore --help.
+"""
 
 from typing import TYPE_CHECKING
 
