@@ -1,5 +1,6 @@
-/// Inference: how a model with convolutions predicts. Images stay channel-blocked from the first convolution on, and
-/// convolutions fuse the BatchNorm, activation and pooling after them; everything else runs as it stands.
+/// Inference: how a model predicts. Images stay channel-blocked from the first convolution on, and convolutions fuse the
+/// BatchNorm, activation and pooling after them; everything else runs as it stands. Values that are not needed at the
+/// same time share memory.
 #pragma once
 
 #include <algorithm>
@@ -32,15 +33,12 @@ class Inference {
   }
 
   const Shape& sample() const { return sample_; }
-  /// Is there a layer with a blocked form? Without one the layerwise run is as fast.
-  bool worthwhile() const {
-    const auto is_lowered = [](const Node<T>& node) { return node.lowered != nullptr; };
-    return std::any_of(graph_.nodes.begin(), graph_.nodes.end(), is_lowered);
-  }
-  /// Samples that are best taken at once: results stay in cache.
+  /// Samples that are best taken at once: results of convolutions stay in cache.
   int64_t micro_batch() const {
     constexpr int64_t kInCache = 1 << 19, kMinSamples = 16, kMaxSamples = 512;
-    return worthwhile() ? std::clamp(kInCache / largest_, kMinSamples, kMaxSamples) : kMaxSamples;
+    const auto is_lowered = [](const Node<T>& node) { return node.lowered != nullptr; };
+    const bool blocked = std::any_of(graph_.nodes.begin(), graph_.nodes.end(), is_lowered);
+    return blocked ? std::clamp(kInCache / largest_, kMinSamples, kMaxSamples) : kMaxSamples;
   }
 
   /// Outputs for N samples that have been normalised; the view is valid until the next call.

@@ -50,7 +50,7 @@ int64_t Model<T>::micro_batch(const Shape& sample, int64_t N) {
 template <class T>
 View<const T> Model<T>::infer_normalized(View<const T> x) {
   micro_batch(x.shape.sample(), x.batch());
-  return inference_->worthwhile() ? inference_->run(x.batch(), x.data) : forward_normalized(x, {});
+  return inference_->run(x.batch(), x.data);
 }
 
 template <class T>

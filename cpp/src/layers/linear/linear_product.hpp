@@ -16,7 +16,7 @@ template <class T>
 class LinearProduct : public UnaryLowered<T>, public Packing<T> {
  public:
   LinearProduct(int64_t K, int64_t C, int64_t rows_per_sample, bool bias)
-      : K_(K), C_(C), rows_per_sample_(rows_per_sample), bias_(bias), db_(C) {}
+      : K_(K), C_(C), rows_per_sample_(rows_per_sample), bias_(bias) {}
 
   const Packing<T>* packing() const final { return this; }
   void pack(int i, const T* natural, T* packed) const final {
@@ -54,8 +54,9 @@ class LinearProduct : public UnaryLowered<T>, public Packing<T> {
     const int64_t M = N * rows_per_sample_;
     gradients(M, x, dz, dx, w[0], sink);
     if (!bias_) return;
-    kernels<T>().gemm.column_sums(M, C_, dz, C_, db_.data());
-    sink.accept(1, 0, C_, db_.data());
+    T* const db = db_.reserve(C_);
+    kernels<T>().gemm.column_sums(M, C_, dz, C_, db);
+    sink.accept(1, 0, C_, db);
   }
 
  protected:

@@ -37,7 +37,8 @@ class LayerNorm final : public UnaryLayer<T> {
     const int64_t rows = x.batch() * rows_per_sample_;
     const Channels by_row{1, rows, D()}, by_column{rows, D(), 1};
     double *mean = sums_.reserve(2 * rows), *variance = mean + rows;
-    T *center = center_.reserve(rows), *inverse = inverse_.reserve(rows), *h = h_.reserve(x.size());
+    T *center = center_.reserve(rows), *inverse = inverse_.reserve(rows);
+    T* const h = pass.training ? h_.reserve(x.size()) : y.data;
     by_row.moments(x.data, mean, variance);
     for (int64_t r = 0; r < rows; ++r) {
       center[r] = static_cast<T>(mean[r]);
