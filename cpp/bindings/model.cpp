@@ -209,17 +209,19 @@ py::dict activations(Model<T>& model, const py::object& given) {
   return out;
 }
 
-/// (layer name, kind, output shape of one sample, number of parameters) of each layer.
+/// (layer name, kind, output shape of one sample, number of parameters, of frozen ones) of each layer.
 template <class T>
 py::list describe(Model<T>& model, const std::vector<int64_t>& extents) {
   const typename Model<T>::AccessGuard guard(model, kSummary(model), Access::read);
   const ExecutionContext<T> context(model);
   const auto& shapes = context->build(Shape(extents.data(), static_cast<int64_t>(extents.size())));
   py::list out;
-  std::vector<int64_t> sizes(model.places().size(), 0);
+  std::vector<int64_t> sizes(model.places().size(), 0), frozen(model.places().size(), 0);
   for (std::size_t i = 0; i < model.n_nodes(); ++i) {
     for (const auto& p : model.layer(i).parameters()) {
-      sizes[model.node(i).place] += p.role == Role::buffer ? 0 : p.shape.size();
+      if (p.role == Role::buffer) continue;
+      sizes[model.node(i).place] += p.shape.size();
+      if (!p.learns()) frozen[model.node(i).place] += p.shape.size();
     }
   }
   for (std::size_t i = 0; i < model.places().size(); ++i) {
@@ -227,8 +229,8 @@ py::list describe(Model<T>& model, const std::vector<int64_t>& extents) {
     py::list shape;
     for (int axis = 0; axis < of_sample.rank(); ++axis) shape.append(of_sample[axis]);
     const auto& place = model.places()[i];
-    const int64_t n = sizes[i];
-    out.append(py::make_tuple(place.name, place.handle->spec.name, py::tuple(shape), n));
+    const int64_t n = sizes[i], held = frozen[i];
+    out.append(py::make_tuple(place.name, place.handle->spec.name, py::tuple(shape), n, held));
   }
   return out;
 }
@@ -313,6 +315,9 @@ void bind_model_of(py::module_& m, const char* name) {
              model.initialize(seed);
            },
            py::arg("seed"))
+      .def("learns", [](const Model<T>& model, std::size_t i) { return model.parameters().at(i)->learns(); },
+           py::arg("parameter"))
+      .def("set_learns", &Model<T>::set_learns, py::arg("parameter"), py::arg("learns"))
       .def("parameters",
            [](const ModelPointer<T>& model) { return arrays_of(model, model->parameters(), model->parameter_names()); })
       .def("buffers",

@@ -295,6 +295,18 @@ void bind_registry(py::module_& m) {
                       h.each_leaf([&](LayerHandle& leaf) { leaf.provisional = free.at(i++); });
                     },
                     "Of each layer inside, or of itself: may the next model take its parameters over?")
+      .def_property("freezing",
+                    [](const LayerHandle& h) {
+                      const auto& each = h.freezing.parameters;
+                      return std::make_pair(h.freezing.layer, std::vector<bool>(each.begin(), each.end()));
+                    },
+                    [](LayerHandle& h, const std::pair<bool, std::vector<bool>>& given) {
+                      h.freezing.layer = given.first;
+                      auto& each = h.freezing.parameters;
+                      while (each.size() < given.second.size()) each.push_back(false);
+                      std::copy(given.second.begin(), given.second.end(), each.begin());
+                    },
+                    "(the layer is frozen as a whole, which of its parameters and buffers are), of a leaf.")
       .def_property_readonly("generation", [](LayerHandle& h) {
         int64_t sum = 0;
         h.each_leaf([&](const LayerHandle& leaf) { sum += leaf.generation; });

@@ -197,6 +197,12 @@ class Layer {
   }
 
   std::vector<Parameter<T>>& parameters() { return parameters_; }  ///< and buffers, in order of declaration
+  /// What of it does not learn is read there from here on.
+  void follow(Freezing& freezing) {
+    freezing_ = &freezing;
+    while (freezing.parameters.size() < parameters_.size()) freezing.parameters.push_back(false);
+    for (std::size_t i = 0; i < parameters_.size(); ++i) parameters_[i].frozen = &freezing.parameters[i];
+  }
   void set_label(const std::string& kind, std::string name) {
     label_ = std::string("[").append(kind).append(" \"").append(name).append("\"]");
     name_ = std::move(name);
@@ -208,8 +214,10 @@ class Layer {
  protected:
   /// For the constructor: parameters follow from the arguments alone.
   void declare(std::string name, Shape shape, Role role, std::shared_ptr<const Spec> init, Fan fan = {}) {
-    parameters_.push_back({std::move(name), shape, role, fan, std::move(init), nullptr, nullptr});
+    parameters_.push_back({std::move(name), shape, role, fan, std::move(init), nullptr, nullptr, nullptr});
   }
+  /// As a whole: running statistics are used and kept, in training, too.
+  bool frozen() const { return freezing_ != nullptr && freezing_->layer; }
   /// The batch as an error's text shows it.
   const std::string& batch() const { return batch_; }
   [[noreturn]] void shape_error(const std::string& wanted, const Shape& got, const std::string& hint = "") const {
@@ -218,6 +226,7 @@ class Layer {
 
  private:
   std::vector<Parameter<T>> parameters_;
+  const Freezing* freezing_ = nullptr;
   std::string label_, name_, batch_ = "N";
 };
 

@@ -39,6 +39,7 @@ struct LayerHandle {
   std::shared_ptr<Storage<double>> f64;
   bool provisional = false;  ///< the next model may move the values into its own storage
   int64_t generation = 0;    ///< how many storages there have been
+  Freezing freezing;
 
   template <class T>
   std::shared_ptr<Storage<T>>& storage() {
@@ -120,6 +121,12 @@ class Model {
   /// Parameters in order, each once however many places share it; named "0.weight".
   const std::vector<Parameter<T>*>& parameters() const { return trained_; }
   const std::vector<std::string>& parameter_names() const { return trained_names_; }
+  /// How many of them are frozen.
+  std::size_t n_frozen() const;
+  /// Throws ConfigError when there are parameters and all are frozen.
+  void check_learns(const char* where) const;
+  /// A parameter that does not learn has no gradient: it becomes 0.
+  void set_learns(std::size_t parameter, bool learns);
   const std::vector<Parameter<T>*>& buffers() const { return buffers_; }
   const std::vector<std::string>& buffer_names() const { return buffer_names_; }
   /// Where node i's parameters, in its order and without buffers, are among parameters().

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 
@@ -19,6 +20,13 @@ struct Fan {
   int64_t in = 1, out = 1;
 };
 
+/// What of a layer does not learn: each declared parameter by itself, and the layer as a whole, whose running statistics
+/// then stand still, too. Every place of the layer, in whatever model, reads the same one.
+struct Freezing {
+  bool layer = false;
+  std::deque<bool> parameters;  ///< its elements keep their addresses
+};
+
 template <class T>
 struct Parameter {
   std::string name;  ///< inside its layer: "weight"
@@ -28,6 +36,9 @@ struct Parameter {
   std::shared_ptr<const Spec> init;  ///< how to fill it
   T* value = nullptr;
   T* grad = nullptr;  ///< null for buffers
+  bool* frozen = nullptr;  ///< null: outside a model
+
+  bool learns() const { return grad != nullptr && (frozen == nullptr || !*frozen); }
 };
 
 }  // namespace nncore

@@ -82,6 +82,7 @@ class Plan final : private GradientSink<T> {
   std::vector<bool> lowered_places() const;
   bool prefers_feature_major(int64_t batch) const;
   void plan_parameters();
+  bool freezing_changed() const;
   void place_buffers();
   void accept(int parameter, int64_t offset, int64_t n, T* g) override;
   void apply_update(PlannedParameter<T>& p, int64_t offset, int64_t n, T* g);

@@ -35,6 +35,7 @@ struct Node {
   std::vector<std::size_t> inputs;      ///< values
   std::size_t output;
   std::vector<std::size_t> parameters;  ///< its trained ones among the model's
+  bool learns = true;                   ///< not all of them are frozen
   std::vector<T*> w;               ///< where they lie
   std::vector<const T*> x;         ///< of the last forward, one for each input
   T *y = nullptr, *dy = nullptr;
@@ -85,7 +86,7 @@ struct Graph {
   std::vector<FlowNode> flow_nodes() const {
     std::vector<FlowNode> out;
     for (const Node<T>& node : nodes) {
-      out.push_back({node.inputs, node.output, !node.parameters.empty(), node.passes_gradient()});
+      out.push_back({node.inputs, node.output, !node.parameters.empty() && node.learns, node.passes_gradient()});
     }
     return out;
   }

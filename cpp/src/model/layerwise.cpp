@@ -89,6 +89,9 @@ View<T> Model<T>::backward(View<const T> dy, const std::function<void(std::size_
   const Shape last = value(nodes_.size()).shape;
   if (!(dy.shape == last)) throw ShapeError(expected(where(), "dy", last.str(), dy.shape.str()));
   const View<T> dx = layerwise_->backward(dy, visit);
+  for (Parameter<T>* p : trained_) {
+    if (!p->learns()) std::fill_n(p->grad, p->shape.size(), T(0));
+  }
   if (input_) {
     const int64_t D = dx.shape.sample().size();
     for (int64_t i = 0; i < dx.size(); ++i) {

@@ -128,6 +128,7 @@ std::size_t Model<T>::expand(LayerHandle& handle, const std::string& name, std::
   if (!handle.children.empty()) inputs.push_back(inside);
   auto layer = make<Layer<T>>(handle.spec);
   layer->set_label(handle.spec.name, name);
+  layer->follow(handle.freezing);
   nodes_.push_back({name, &handle, std::move(layer), std::move(inputs), place, {}});
   return nodes_.size();
 }
@@ -276,6 +277,25 @@ void Model<T>::initialize(uint64_t seed) {
   for (std::size_t i = 0; i < buffers_.size(); ++i) fill(*buffers_[i], buffer_names_[i], seed);
   zero_grad();
   parameters_changed();
+}
+
+template <class T>
+std::size_t Model<T>::n_frozen() const {
+  return static_cast<std::size_t>(std::count_if(trained_.begin(), trained_.end(), [](auto* p) { return !p->learns(); }));
+}
+
+template <class T>
+void Model<T>::check_learns(const char* where) const {
+  if (trained_.empty() || n_frozen() < trained_.size()) return;
+  throw ConfigError(expected(where, "model", "a parameter that learns", "a model whose parameters are all frozen",
+                             "layer.unfreeze(), or parameter.requires_grad = True"));
+}
+
+template <class T>
+void Model<T>::set_learns(std::size_t parameter, bool learns) {
+  Parameter<T>& p = *trained_.at(parameter);
+  *p.frozen = !learns;
+  if (!learns) std::fill_n(p.grad, p.shape.size(), T(0));
 }
 
 template <class T>

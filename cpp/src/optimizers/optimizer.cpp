@@ -44,8 +44,14 @@ StepConstants Optimizer<T>::begin_step() {
 
 template <class T>
 void Optimizer<T>::step(const std::vector<Parameter<T>*>& parameters) {
+  const auto learns = [](const Parameter<T>* p) { return p->learns(); };
+  if (!parameters.empty() && std::none_of(parameters.begin(), parameters.end(), learns)) {
+    throw ConfigError(expected("[Optimizer.step]", "model", "a parameter that learns",
+                               "a model whose parameters are all frozen", "layer.unfreeze()"));
+  }
   const StepConstants constants = begin_step();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
+    if (!learns(parameters[i])) continue;
     T* state[kMaxStates] = {};
     for (int k = 0; k < n_states_; ++k) state[k] = this->state(static_cast<int>(i), k);
     update(constants, parameters[i]->shape.size(), parameters[i]->value, parameters[i]->grad, state);

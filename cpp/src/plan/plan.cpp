@@ -49,16 +49,23 @@ bool Plan<T>::prefers_feature_major(int64_t batch) const {
 
 template <class T>
 bool Plan<T>::suits(const Shape& sample, int64_t batch) const {
-  if (!(sample == sample_) || batch > max_batch_) return false;
+  if (!(sample == sample_) || batch > max_batch_ || freezing_changed()) return false;
   if (batch == max_batch_ || shared_) return true;
   return !wants_online(batch) && prefers_feature_major(batch) == (layout_ == Layout::feature_major);
 }
 
-/// Batches of one sample, a small dense net, and nothing between the gradients and the optimizer.
+/// Parameters have been frozen since it was made, or learn again.
+template <class T>
+bool Plan<T>::freezing_changed() const {
+  const auto changed = [](const PlannedParameter<T>& p) { return p.frozen == p.natural->learns(); };
+  return std::any_of(parameters_.begin(), parameters_.end(), changed);
+}
+
+/// Batches of one sample, a small dense net that learns whole, and nothing between the gradients and the optimizer.
 template <class T>
 bool Plan<T>::wants_online(int64_t batch) const {
   const bool plain = !deferred_ && options_.l1 == 0 && options_.l2 == 0 && options_.clip_value == 0;
-  return batch == 1 && plain && Online<T>::suits(model_, sample_);
+  return batch == 1 && plain && model_.n_frozen() == 0 && Online<T>::suits(model_, sample_);
 }
 
 /// Sets user_defined_, shared_, deferred_, and how many places use each parameter.
@@ -99,6 +106,10 @@ void Plan<T>::make_graph() {
     return lowered[model_.node(i).place] ? model_.layer(i).lower(at, PropagationKind::training) : nullptr;
   };
   graph_ = std::make_unique<Graph<T>>(build_graph(model_, sample_, layout_, lower, [](std::size_t) { return false; }));
+  for (Node<T>& node : graph_->nodes) {
+    const auto learns = [&](std::size_t h) { return model_.parameters()[h]->learns(); };
+    node.learns = std::any_of(node.parameters.begin(), node.parameters.end(), learns);
+  }
 }
 
 template <class T>
@@ -106,7 +117,7 @@ void Plan<T>::plan_parameters() {
   if (!optimizer_.attached()) optimizer_.attach(model_.parameters());
   for (std::size_t i = 0; i < model_.parameters().size(); ++i) {
     Parameter<T>* p = model_.parameters()[i];
-    PlannedParameter<T> planned{p, 0, p->value, {}, nullptr, nullptr, 0, p->shape.size(), static_cast<int>(i)};
+    PlannedParameter<T> planned{p, 0, p->value, {}, nullptr, nullptr, 0, p->shape.size(), static_cast<int>(i), !p->learns()};
     for (int k = 0; k < optimizer_.n_states(); ++k) planned.state[k] = optimizer_.state(planned.index, k);
     if (deferred_) planned.g = p->grad;
     if (online_) online_->place_parameter(i, planned);

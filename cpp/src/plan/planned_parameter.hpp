@@ -17,6 +17,7 @@ struct PlannedParameter {
   int packing_index;
   int64_t n;  ///< as packed
   int index;
+  bool frozen;  ///< as the plan was made: no gradient, no penalty, no update
 };
 
 }  // namespace nncore

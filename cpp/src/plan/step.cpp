@@ -75,7 +75,7 @@ void Plan<T>::backward(int64_t N) {
     graph_->backward(node, N, *this);
     for (std::size_t k = 0; !node.lowered && !deferred_ && k < node.parameters.size(); ++k) {
       PlannedParameter<T>& p = parameters_[node.parameters[k]];
-      apply_update(p, 0, p.n, p.natural->grad);
+      if (!p.frozen) apply_update(p, 0, p.n, p.natural->grad);
       std::fill_n(p.natural->grad, p.n, T(0));
     }
   }
@@ -85,6 +85,7 @@ void Plan<T>::backward(int64_t N) {
 template <class T>
 void Plan<T>::accept(int parameter, int64_t offset, int64_t n, T* g) {
   PlannedParameter<T>& p = parameters_[current_->parameters[static_cast<std::size_t>(parameter)]];
+  if (p.frozen) return;
   if (deferred_) {
     std::copy_n(g, n, p.g + offset);
   } else {
@@ -121,6 +122,7 @@ template <class T>
 void Plan<T>::update_deferred(StepResult& result) {
   double squares = 0;
   for (PlannedParameter<T>& p : parameters_) {
+    if (p.frozen) continue;
     add_penalty_and_clip(p, 0, p.n, p.g);
     squares += kernels<T>().reduce.sum_squares(p.n, p.g);
   }
@@ -132,6 +134,10 @@ void Plan<T>::update_deferred(StepResult& result) {
   // PyTorch's clip_grad_norm_: the 1e-6 keeps the quotient finite.
   const double factor = options_.clip_norm > 0 ? options_.clip_norm / (result.grad_norm + 1e-6) : 1.0;
   for (PlannedParameter<T>& p : parameters_) {
+    if (p.frozen) {  // layers that run as they stand have added to its gradient
+      std::fill_n(p.g, p.n, T(0));
+      continue;
+    }
     if (factor < 1.0) {
       for (int64_t i = 0; i < p.n; ++i) p.g[i] *= static_cast<T>(factor);
     }
@@ -145,7 +151,7 @@ double Plan<T>::penalty() const {
   if (options_.l1 == 0 && options_.l2 == 0) return 0;
   double sum = 0;
   for (const PlannedParameter<T>& p : parameters_) {
-    if (p.natural->role != Role::weight) continue;
+    if (p.natural->role != Role::weight || p.frozen) continue;
     if (options_.l2 > 0) sum += 0.5 * options_.l2 * kernels<T>().reduce.sum_squares(p.n, p.w);
     if (options_.l1 > 0) sum += options_.l1 * kernels<T>().reduce.sum_absolute(p.n, p.w);
   }

@@ -102,7 +102,7 @@ void Monitor<T>::add_gradients(const Plan<T>& plan, Loss<T>& loss, View<const T>
   for (std::size_t i = 0; i < model_.parameters().size(); ++i) {
     const Parameter<T>& p = *model_.parameters()[i];
     const int64_t n = p.shape.size();
-    if (p.role == Role::weight && (options_.l1 > 0 || options_.l2 > 0)) {
+    if (p.role == Role::weight && p.learns() && (options_.l1 > 0 || options_.l2 > 0)) {
       kernels<T>().reduce.add_penalty(n, static_cast<T>(options_.l2), static_cast<T>(options_.l1), p.value, p.grad);
     }
     describe(parameter_row_[i] + 1, n, p.grad);

@@ -144,6 +144,7 @@ void Trainer<T>::count_score(const Run& run) {
 template <class T>
 typename Trainer<T>::Run Trainer<T>::start_run(const Dataset<T>& train, const FitLength& length,
                                                const RequestedMetrics<T>& requested) {
+  model_.check_learns("[fit]");
   const int64_t N = train.size(), batch = options_.batch_of(N);
   Run run{train, requested, batch, options_.steps_per_epoch(N)};
   run.shuffled = options_.shuffle && batch < N;  // a full batch is the same in any order
@@ -286,6 +287,7 @@ void Trainer<T>::poll(Run& run, Observer& observer, double loss) {
 template <class T>
 double Trainer<T>::step(const Dataset<T>& batch) {
   const ThreadLimit threads(options_.num_threads);
+  model_.check_learns("[step]");
   const int64_t N = batch.size();
   Plan<T>& plan = plan_for(batch.x.shape.sample(), std::max(N, options_.batch_of(N)));
   model_.check_training(N);

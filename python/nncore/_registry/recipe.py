@@ -64,7 +64,7 @@ class Writer:
         self.layers: list[Any] = []
         self._where = where
         self._layer: tuple[type, ...] = () if layer is None else (layer,)
-        self._known: dict[int, int] = {}
+        self._known: dict[int, tuple[Any, int]] = {}
         self._uses = Uses(lambda text: ConfigError(f"[{where}] layers: {text}: such a file could not be read again"))
 
     def value(self, given: Any) -> Any:
@@ -107,9 +107,13 @@ class Writer:
         if id(given) not in self._known:
             with self._uses.layer():
                 self.layers.append(self.recipe(given))
-            self._known[id(given)] = len(self.layers) - 1
-        self._uses.use(self._known[id(given)])
-        return self._known[id(given)]
+            self._known[id(given)] = given, len(self.layers) - 1
+        self._uses.use(self._known[id(given)][1])
+        return self._known[id(given)][1]
+
+    def numbers(self) -> list[tuple[Any, int]]:
+        """The layers, each with its index."""
+        return list(self._known.values())
 
 
 class Reader:

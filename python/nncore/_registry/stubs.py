@@ -23,13 +23,14 @@ class _Classes(NamedTuple):
     lines: tuple[str, ...] = ()  # declarations beside the classes
     names: tuple[str, ...] = ()  # declared by `lines`
     user_base: str = ""  # public base for classes written in Python, if it is not `base`
+    user_home: str = ""  # its module, if it is not `home`
 
 
 _MODULES = {
     "nn/layers": _Classes(
         "layer",
         "CompiledLayer",
-        "nn._layer",
+        "nn._container",
         (
             "from collections.abc import Sequence",
             "from typing import Any",
@@ -38,6 +39,7 @@ _MODULES = {
             "from nncore.nn._container import Container, Merge",
         ),
         user_base="Layer",
+        user_home="nn._layer",
     ),
     "nn/losses": _Classes(
         "loss", "CompiledLoss", "nn._loss", ("from numpy.typing import ArrayLike",), user_base="Loss"
@@ -64,8 +66,9 @@ def text_of(module: str) -> str:
 
 def _text_of_classes(stub: _Classes) -> str:
     public = stub.user_base or stub.base
-    bases = f"{stub.base}, {public} as {public}" if stub.user_base else f"{public} as {public}"
-    out = [_HEAD, *stub.imports, f"from nncore.{stub.home} import {bases}", "", *stub.lines]
+    bases = [] if public == stub.base else [f"from nncore.{stub.home} import {stub.base}"]
+    bases.append(f"from nncore.{stub.user_home or stub.home} import {public} as {public}")
+    out = [_HEAD, *stub.imports, *bases, "", *stub.lines]
     every = [schema for schema in schemas(stub.kind) if schema["name"] != public]  # the base is imported
     for schema in every:
         traits = schema["traits"]

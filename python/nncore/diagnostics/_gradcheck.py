@@ -124,6 +124,8 @@ def gradcheck(model: Model | Layer, loss: Loss, X: Any, y: Any, *, eps: float = 
         raise ConfigError(f"[gradcheck] model: expected a Sequential, a Graph or a layer, got {describe(model)}")
     if not isinstance(loss, Loss):
         raise ConfigError(f"[gradcheck] loss: expected a Loss, got {describe(loss)}{instance_hint(loss, Loss)}")
+    for parameter in double.parameters():
+        parameter.requires_grad = True  # what is frozen has a formula, too
     step = positive("gradcheck", "eps", eps)
     seed = integer("gradcheck", "seed", seed, 0, LARGEST_SEED)
     return GradientReport([WorstElement(*e) for e in _core.gradcheck(core_of(double), spec_of(loss), X, y, step, seed)])

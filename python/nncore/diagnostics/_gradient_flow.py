@@ -97,6 +97,8 @@ def gradient_flow(model: Model, loss: Loss, X: Any, y: Any, *, seed: int = 0) ->
     if not isinstance(loss, Loss):
         raise ConfigError(f"[gradient_flow] loss: expected a Loss, got {describe(loss)}{instance_hint(loss, Loss)}")
     double = model.copy().to("float64")
+    for parameter in double.parameters():
+        parameter.requires_grad = True  # what is frozen has a gradient, too
     z = double.forward(X, training=True, seed=integer("gradient_flow", "seed", seed, 0, LARGEST_SEED))
     double.zero_grad()
     double.backward(loss(z, y)[1])

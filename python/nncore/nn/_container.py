@@ -1,21 +1,140 @@
-"""Bases of generated layers: Container with inner layers (Residual), Merge with several inputs (Add, Concat, …)."""
+"""Bases of generated layers: CompiledLayer, Container with inner layers (Residual), Merge with several inputs."""
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 
 from nncore import _core
-from nncore._registry.registered import CLASSES
-from nncore._support.checks import describe
+from nncore._registry.registered import CLASSES, Registered, setting
+from nncore._support import freezing
+from nncore._support.checks import LARGEST_SEED, describe, flag, integer
+from nncore._support.fits import refuse_during_fit
 from nncore._support.names import instance_hint
+from nncore._support.strict import fixed
 from nncore.errors import ConfigError
-from nncore.nn._layer import CompiledLayer, Layer, handle_of, join, renewed, spec_of
+from nncore.nn._layer import Layer, handle_of, join, rebuild_layer, renewed, spec_of
 from nncore.nn._model import Model, inner_layers
+from nncore.nn._parameter import Parameter, assign, parameters_of
 from nncore.nn._symbol import Symbol, symbol_of
+
+
+class CompiledLayer(Layer, Registered):
+    """Base of the layers of the compiled core."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        replaced = sorted({"build", "forward", "backward"} & set(vars(cls)))
+        if replaced:
+            raise ConfigError(
+                f"[{cls.__name__}] {replaced[0]}: expected a subclass of nc.Layer, got one of a compiled layer"
+            )
+
+    _array_names: tuple[str, ...] = ()  #: of parameters and buffers, those that some objects lack included
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        Registered.__init__(self, *args, **kwargs)
+        self._handle = _core.LayerHandle(self._spec)
+
+    def _n_declared(self) -> int:
+        return len(_core.declared_names(self._spec))
+
+    @classmethod
+    def _properties(cls, schema: dict[str, Any]) -> dict[str, Any]:
+        """Of arguments, and of parameters and buffers, which come first: `layer.bias` is the array, not the flag."""
+        examples = [] if schema["traits"].get("variadic") else schema["examples"]  # a container's are its layers'
+        specs = [_core.Spec("layer", schema["name"], args) for args, _ in examples]
+        arrays = tuple(dict.fromkeys(name for spec in specs for name in _core.declared_names(spec)))
+        found = super()._properties(schema)
+        found |= {name: setting(name, "The array, a view that can be assigned; None without it.") for name in arrays}
+        return {**found, "_array_names": arrays}
+
+    def _setting(self, name: str) -> Any:
+        return self._array(name) if name in self._array_names else Registered._setting(self, name)
+
+    def _assign(self, name: str, value: Any) -> None:
+        if name not in self._array_names:
+            return self._assign_number(name, value)
+        array = self._array(name)
+        if array is None:
+            fixed(self, name, f"this {type(self).__name__} was made without it: make a new one")
+        with _core.layer_access_guard(self._handle, f"{type(self).__name__}.{name}", True):
+            assign(array, value, name)
+        return None
+
+    def _assign_number(self, name: str, value: Any) -> None:
+        """Numbers of the formula act from the next pass or fit on; what decides on shapes and memory is fixed."""
+        if self.__signature__.parameters[name].annotation not in (float, float | None):
+            return Registered._assign(self, name, value)
+        spec, config = self._checked({**self._config, name: value})
+        models = self._models()
+        refuse_during_fit(self, name, *models)
+        with ExitStack() as guards:
+            for guarded in (model._core for model in models):
+                guards.enter_context(guarded.access_guard(f"{type(self).__name__}.{name}", write=True))
+            before, self._handle.spec = self._handle.spec, spec
+            try:
+                cores = [model._make_core(model.dtype, model.input) for model in models]
+            except Exception:
+                self._handle.spec = before
+                raise
+            self._spec, self._config = spec, config
+            for model, core in zip(models, cores, strict=True):
+                model._core = core
+        return None
+
+    def _array(self, name: str) -> Any:
+        """The array of a parameter or buffer; None if this object has none of that name."""
+        core = self._core_model()
+        found = (value for full, value, _ in core.parameters() + core.buffers() if full == f"0.{name}")
+        return next(found, None)
+
+    def _make_handle(self) -> Any:
+        return None  # until the arguments are known
+
+    _spec = None
+    config = Registered.config
+
+    def forward(self, x: Any, training: bool = True, seed: int | None = None) -> Any:
+        """The outputs for x (N, …); with training, what backward needs is kept."""
+        where = type(self).__name__
+        training = flag(where, "training", training)
+        if seed is not None:
+            return self._core_model().forward(x, training, integer(where, "seed", seed, 0, LARGEST_SEED), 0)
+        self._calls += 1
+        return self._core_model().forward(x, training, self._calls, 0)
+
+    def backward(self, dy: Any) -> Any:
+        """The gradient of x for the gradient dy of the last forward's outputs; adds to the parameters' gradients."""
+        return self._core_model().backward(dy)
+
+    def parameters(self) -> list[Parameter]:
+        """The layer's parameters, as views that can be read and assigned."""
+        return parameters_of(self._core_model(), "0.", weakref.ref(self))
+
+    def _copy(self, memo: dict[int, Layer]) -> Layer:
+        layer = type(self)(**self.config)
+        freezing.restore(layer._handle, freezing.kept(self._handle))
+        return layer
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        dtype, values = self._handle.dtype, []
+        if dtype is not None:
+            core = self._core_model()
+            with core.access_guard("Layer.copy", write=False):
+                values = [value.copy() for _, value, _ in core.parameters() + core.buffers()]
+        frozen = freezing.kept(self._handle)
+        given = (type(self), self._config, dtype, values, *([] if frozen is None else [frozen]))
+        return rebuild_layer, given, self._calls
+
+    def __setstate__(self, calls: Any) -> None:
+        self._calls = calls  # Dropout's random numbers go on
+
+    __repr__ = Registered.__repr__
 
 
 class Container(CompiledLayer):
@@ -31,6 +150,15 @@ class Container(CompiledLayer):
         self._spec = _core.Spec(self._kind, type(self).__name__, {"layers": tuple(self._layers)})
         self._config = {}
         self._handle = _core.LayerHandle(self._spec, [handle_of(layer) for layer in self._layers])
+
+    def _set_frozen(self, what: str, frozen: bool) -> None:
+        for layer in self._layers:
+            layer._set_frozen(what, frozen)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether all layers inside are."""
+        return all(layer.frozen for layer in self._layers)
 
     @property
     def layers(self) -> tuple[Layer, ...]:

@@ -10,19 +10,17 @@ import functools
 import inspect
 import secrets
 import weakref
-from collections.abc import Callable
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from numpy.typing import ArrayLike
 
 from nncore import _core
-from nncore._registry.registered import Registered, setting
-from nncore._support.checks import LARGEST_SEED, flag, integer
+from nncore._support import freezing
 from nncore._support.fits import refuse_during_fit
-from nncore._support.strict import Strict, fixed
+from nncore._support.strict import Strict
 from nncore.errors import ConfigError
-from nncore.nn._parameter import LayerParameter, Parameter, assign, parameters_of
+from nncore.nn._parameter import LayerParameter, Parameter
 from nncore.nn._symbol import Symbol, refuse_list, symbol_of
 
 _MISSING = object()
@@ -69,7 +67,17 @@ class Layer(Strict):
     """
 
     # Slots separate nncore's attributes from those that a subclass sets, which are in __dict__.
-    __slots__ = ("__dict__", "__weakref__", "_alone", "_calls", "_declared", "_handle", "_idle")
+    __slots__ = ("__dict__", "__weakref__", "_alone", "_calls", "_declared", "_handle", "_idle", "_users")
+    _hints: ClassVar[Mapping[str, str]] = {
+        "trainable": "layer.freeze() and layer.unfreeze()",
+        "requires_grad": "layer.freeze(), or parameter.requires_grad = False of one of layer.parameters()",
+        "frozen": "layer.freeze() and layer.unfreeze()",
+        "kernel": "did you mean weight?",
+        "W": "did you mean weight?",
+        "w": "did you mean weight?",
+        "b": "did you mean bias?",
+        "rate": "did you mean p?",
+    }
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """Sets the attributes of the base, so that __init__ need not call super().__init__()."""
@@ -80,6 +88,7 @@ class Layer(Strict):
         layer._calls = 0
         layer._declared = []
         layer._idle = [True]
+        layer._users = ()
         layer._handle = layer._make_handle()
         return layer
 
@@ -88,6 +97,7 @@ class Layer(Strict):
     _declared: list[LayerParameter]
     _handle: Any
     _idle: list[bool]  #: empty while a call is inside
+    _users: tuple[weakref.ref[Any], ...]  #: the models that it is part of
 
     def __init__(self) -> None:
         """Nothing to do: for subclasses that call it."""
@@ -103,6 +113,10 @@ class Layer(Strict):
 
     def _join(self, model: weakref.ref[Any]) -> None:
         """The layer is part of this model."""
+        self._users = (*(other for other in self._users if other() not in (None, model())), model)
+
+    def _models(self) -> list[Any]:
+        return [model for model in (user() for user in self._users) if model is not None]
 
     def _make_handle(self) -> Any:
         if type(self).forward is Layer.forward:
@@ -122,7 +136,7 @@ class Layer(Strict):
         parameter = LayerParameter(name, array, type(self).__name__)
         if any(own.name == name for own in self._declared):
             raise ConfigError(f"[{type(self).__name__}] add_parameter: expected a new name, got {name!r} again")
-        parameter.join(self._handle, len(self._declared))
+        parameter.join(self._handle, len(self._declared), weakref.ref(self))
         self._declared.append(parameter)
         return parameter
 
@@ -201,6 +215,49 @@ class Layer(Strict):
         """Sets all gradients to zero."""
         self._core_model().zero_grad()
 
+    # ---- Freezing ---------------------------------------------------------------------------------------------------
+
+    def freeze(self) -> Self:
+        """The layer, with all layers inside, does not learn any more, wherever it is used; returns itself.
+
+        As with PyTorch's requires_grad its parameters have no gradient (it is 0), are not updated, decayed or
+        penalised, and do not count where gradients are clipped by norm. Gradients still flow through to layers before
+        it. BatchNorm, moreover, uses its running statistics in training, too, and keeps them. Frozen layers stay frozen
+        in copies, pickles, files and checkpoints. Optimizers count their steps on and keep their state. A single
+        parameter is frozen by `parameter.requires_grad = False`. StateError during a fit.
+
+        Examples
+        --------
+        >>> net = nc.Sequential(nc.Linear(2, 3), nc.ReLU(), nc.Linear(3, 2), seed=0)
+        >>> before = net[0].freeze().weight.copy()
+        >>> X, y = nc.datasets.make_moons(20, noise=0.1, seed=0)
+        >>> history = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=0.5)).fit(X, y, epochs=2)
+        >>> bool((net[0].weight == before).all())
+        True
+        """
+        self._set_frozen("freeze", True)
+        return self
+
+    def unfreeze(self) -> Self:
+        """All parameters of the layer, and of those inside, learn again; returns itself."""
+        self._set_frozen("unfreeze", False)
+        return self
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it was frozen as a whole: of a container, all layers inside."""
+        return bool(self._handle.freezing[0])
+
+    def _set_frozen(self, what: str, frozen: bool) -> None:
+        refuse_during_fit(self, what, *self._models())
+        with _core.layer_access_guard(self._handle, f"{type(self).__name__}.{what}", True):
+            freezing.freeze(self._handle, frozen, self._n_declared())
+            for parameter in self.parameters() if frozen and self._handle.dtype is not None else ():
+                parameter.grad[...] = 0
+
+    def _n_declared(self) -> int:
+        return len(self._declared)
+
     # ---- Copies -----------------------------------------------------------------------------------------------------
 
     @property
@@ -217,12 +274,13 @@ class Layer(Strict):
         return copy.deepcopy(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _new, (type(self),), (self.__dict__, self._declared)
+        return _new, (type(self),), (self.__dict__, self._declared, freezing.kept(self._handle))
 
-    def __setstate__(self, state: tuple[dict[str, Any], list[LayerParameter]]) -> None:
-        attributes, declared = state
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        attributes, declared, *frozen = state  # earlier versions had no frozen ones
         for index, parameter in enumerate(declared):
-            parameter.join(self._handle, index)
+            parameter.join(self._handle, index, weakref.ref(self))
+        freezing.restore(self._handle, *frozen or [None])
         self._declared = declared
         self.__dict__.update(attributes)
 
@@ -231,118 +289,6 @@ class Layer(Strict):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
-
-
-class CompiledLayer(Layer, Registered):
-    """Base of the layers of the compiled core."""
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        replaced = sorted({"build", "forward", "backward"} & set(vars(cls)))
-        if replaced:
-            raise ConfigError(
-                f"[{cls.__name__}] {replaced[0]}: expected a subclass of nc.Layer, got one of a compiled layer"
-            )
-
-    _array_names: tuple[str, ...] = ()  #: of parameters and buffers, those that some objects lack included
-
-    _users: tuple[weakref.ref[Any], ...] = ()  #: the models that it is part of
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        Registered.__init__(self, *args, **kwargs)
-        self._handle = _core.LayerHandle(self._spec)
-
-    def _join(self, model: weakref.ref[Any]) -> None:
-        self._users = (*(other for other in self._users if other() not in (None, model())), model)
-
-    @classmethod
-    def _properties(cls, schema: dict[str, Any]) -> dict[str, Any]:
-        """Of arguments, and of parameters and buffers, which come first: `layer.bias` is the array, not the flag."""
-        examples = [] if schema["traits"].get("variadic") else schema["examples"]  # a container's are its layers'
-        specs = [_core.Spec("layer", schema["name"], args) for args, _ in examples]
-        arrays = tuple(dict.fromkeys(name for spec in specs for name in _core.declared_names(spec)))
-        found = super()._properties(schema)
-        found |= {name: setting(name, "The array, a view that can be assigned; None without it.") for name in arrays}
-        return {**found, "_array_names": arrays}
-
-    def _setting(self, name: str) -> Any:
-        return self._array(name) if name in self._array_names else Registered._setting(self, name)
-
-    def _assign(self, name: str, value: Any) -> None:
-        if name not in self._array_names:
-            return self._assign_number(name, value)
-        array = self._array(name)
-        if array is None:
-            fixed(self, name, f"this {type(self).__name__} was made without it: make a new one")
-        with _core.layer_access_guard(self._handle, f"{type(self).__name__}.{name}", True):
-            assign(array, value, name)
-        return None
-
-    def _assign_number(self, name: str, value: Any) -> None:
-        """Numbers of the formula act from the next pass or fit on; what decides on shapes and memory is fixed."""
-        if self.__signature__.parameters[name].annotation not in (float, float | None):
-            return Registered._assign(self, name, value)
-        spec, config = self._checked({**self._config, name: value})
-        models = [model for model in (user() for user in self._users) if model is not None]
-        refuse_during_fit(self, name, *models)
-        with ExitStack() as guards:
-            for guarded in (model._core for model in models):
-                guards.enter_context(guarded.access_guard(f"{type(self).__name__}.{name}", write=True))
-            before, self._handle.spec = self._handle.spec, spec
-            try:
-                cores = [model._make_core(model.dtype, model.input) for model in models]
-            except Exception:
-                self._handle.spec = before
-                raise
-            self._spec, self._config = spec, config
-            for model, core in zip(models, cores, strict=True):
-                model._core = core
-        return None
-
-    def _array(self, name: str) -> Any:
-        """The array of a parameter or buffer; None if this object has none of that name."""
-        core = self._core_model()
-        found = (value for full, value, _ in core.parameters() + core.buffers() if full == f"0.{name}")
-        return next(found, None)
-
-    def _make_handle(self) -> Any:
-        return None  # until the arguments are known
-
-    _spec = None
-    config = Registered.config
-
-    def forward(self, x: Any, training: bool = True, seed: int | None = None) -> Any:
-        """The outputs for x (N, …); with training, what backward needs is kept."""
-        where = type(self).__name__
-        training = flag(where, "training", training)
-        if seed is not None:
-            return self._core_model().forward(x, training, integer(where, "seed", seed, 0, LARGEST_SEED), 0)
-        self._calls += 1
-        return self._core_model().forward(x, training, self._calls, 0)
-
-    def backward(self, dy: Any) -> Any:
-        """The gradient of x for the gradient dy of the last forward's outputs; adds to the parameters' gradients."""
-        return self._core_model().backward(dy)
-
-    def parameters(self) -> list[Parameter]:
-        """The layer's parameters, as views that can be read and assigned."""
-        return parameters_of(self._core_model(), prefix="0.")
-
-    def _copy(self, memo: dict[int, Layer]) -> Layer:
-        return type(self)(**self.config)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        dtype, values = self._handle.dtype, []
-        if dtype is not None:
-            core = self._core_model()
-            with core.access_guard("Layer.copy", write=False):
-                values = [value.copy() for _, value, _ in core.parameters() + core.buffers()]
-        return _rebuild_layer, (type(self), self._config, dtype, values), self._calls
-
-    def __setstate__(self, calls: Any) -> None:
-        self._calls = calls  # Dropout's random numbers go on
-
-    __repr__ = Registered.__repr__
 
 
 def handle_of(layer: Layer) -> Any:
@@ -367,13 +313,19 @@ def renewed(layer: Layer, memo: dict[int, Layer]) -> Layer:
     return memo[id(layer)]
 
 
-def _rebuild_layer(cls: type[CompiledLayer], config: dict[str, Any], dtype: str | None, values: list[Any]) -> Layer:
+def rebuild_layer(
+    cls: type[Layer], config: dict[str, Any], dtype: str | None, values: list[Any], frozen: Any = None
+) -> Layer:
     layer = cls(**config)
+    freezing.restore(layer._handle, frozen)
     if dtype is not None:
         core = layer._core_model(dtype)
         for (_, array, _), value in zip(core.parameters() + core.buffers(), values, strict=True):
             array[...] = value
     return layer
+
+
+_rebuild_layer = rebuild_layer  # its name in pickles of earlier versions
 
 
 def _twin(layer: Layer) -> Layer:

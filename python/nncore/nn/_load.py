@@ -11,11 +11,13 @@ from nncore import _core
 from nncore._registry.recipe import Reader
 from nncore._support.checks import LARGEST_SEED, describe, extents, integer, is_name
 from nncore._support.files import path_of
+from nncore._support.freezing import checked as checked_freezing
+from nncore._support.freezing import restore as restore_freezing
 from nncore._support.names import keywords
 from nncore._support.tensor_file import TensorFile, reading
 from nncore.nn._container import Container
 from nncore.nn._graph import Graph, joined
-from nncore.nn._layer import spec_of
+from nncore.nn._layer import Layer, handle_of, spec_of
 from nncore.nn._model import core_of, restore
 from nncore.nn._normalize import Normalize
 from nncore.nn._save import arrays_of, model_arrays
@@ -76,6 +78,7 @@ def read_model(file: TensorFile, facts: Mapping[str, Any], prefix: str) -> Seque
     claimed = sum(_core.declared_size(spec_of(layer)) for layer in leaves)
     if claimed > given:  # before anything is allocated
         file.fail(f"its layers claim {claimed} numbers, and there are {given}")
+    _freeze(file, facts.get("frozen", {}), reader.layers)
     seed = integer("load", "seed", facts["seed"], 0, LARGEST_SEED)
     normalize = None
     if "input.mean" in names:
@@ -105,3 +108,15 @@ def _check_names(file: TensorFile, names: Collection[str]) -> None:
     inside = {part[:i] for part in parts for i in range(1, len(part))}
     if not all(is_name(piece) for part in parts for piece in part) or inside & set(parts):
         file.fail(f"expected names of layers, got {describe(list(names))}")
+
+
+def _freeze(file: TensorFile, given: Any, layers: list[Layer]) -> None:
+    """Freezes layers by their numbers."""
+    if not isinstance(given, dict):
+        file.fail(f"expected which layers are frozen, got {describe(given)}")
+    leaves = {str(n): layer for n, layer in enumerate(layers) if not isinstance(layer, Container)}
+    for number, flags in given.items():
+        if number not in leaves:
+            file.fail(f"expected the number of a layer that is frozen, got {describe(number)}")
+        layer = leaves[number]
+        restore_freezing(handle_of(layer), checked_freezing(flags, len(_core.declared_names(spec_of(layer)))))

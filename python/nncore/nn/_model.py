@@ -31,16 +31,14 @@ class Model(Strict):
     _hints: ClassVar[Mapping[str, str]] = {
         "layers": 'net[0], net["name"], and `for layer in net`',
         "weights": "net[0].weight, or net.parameters()",
+        **dict.fromkeys(("trainable", "requires_grad"), "net.freeze(), or net[0].freeze()"),
         "training": "net(x) predicts; net.forward(x, training=True) is a pass of training",
-        "train": "Trainer(net, loss, optimizer).fit(X, y)",
-        "fit": "Trainer(net, loss, optimizer).fit(X, y)",
+        **dict.fromkeys(("train", "fit"), "Trainer(net, loss, optimizer).fit(X, y)"),
         "eval": "net(x) predicts already",
-        "optimizer": "Trainer(net, loss, optimizer)",
-        "loss": "Trainer(net, loss, optimizer)",
+        **dict.fromkeys(("optimizer", "loss"), "Trainer(net, loss, optimizer)"),
         "seed": "net.initialize(seed) draws new parameters",
         "dtype": "net.to(dtype)",
-        "flat_parameters": "change the array: net.flat_parameters[:] = …",
-        "flat_gradients": "change the array: net.flat_gradients[:] = …",
+        **{name: f"change the array: net.{name}[:] = …" for name in ("flat_parameters", "flat_gradients")},
     }
 
     def __init__(
@@ -105,6 +103,18 @@ class Model(Strict):
     def __getitem__(self, index: int | str) -> Layer:
         """A layer by position or name."""
         return self._layers[index] if isinstance(index, str) else list(self._layers.values())[index]
+
+    def freeze(self) -> Self:
+        """Freezes every layer, as `Layer.freeze` does; `net[-1].unfreeze()` then lets the last one learn."""
+        for layer in self:
+            layer.freeze()
+        return self
+
+    def unfreeze(self) -> Self:
+        """Every parameter learns again."""
+        for layer in self:
+            layer.unfreeze()
+        return self
 
     # ---- Computing --------------------------------------------------------------------------------------------------
 

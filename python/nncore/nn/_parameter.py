@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
@@ -10,8 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core
-from nncore._support.checks import cast, describe, is_name, real_array
-from nncore._support.strict import Strict
+from nncore._support.checks import cast, describe, flag, is_name, real_array
+from nncore._support.fits import refuse_during_fit
+from nncore._support.freezing import freeze_one, is_frozen
+from nncore._support.strict import Strict, fixed
 from nncore.errors import ConfigError, ShapeError
 
 
@@ -24,6 +27,8 @@ class Parameter(Strict):
         "0.weight": the layer's name, then the parameter's.
     value, grad : ndarray
         Same shape and dtype. Both can be changed in place or assigned any array of that shape.
+    requires_grad : bool
+        False: it does not learn, see `Layer.freeze`. May be assigned between fits.
     """
 
     _hints: ClassVar[Mapping[str, str]] = {
@@ -32,10 +37,14 @@ class Parameter(Strict):
         "name": "names are given by the model",
     }
 
-    def __init__(self, name: str, value: NDArray[Any], grad: NDArray[Any], core: Any = None) -> None:
+    _layer: weakref.ref[Any] | None = None  #: the layer that was asked for it
+
+    def __init__(
+        self, name: str, value: NDArray[Any], grad: NDArray[Any], core: Any = None, index: int = 0, layer: Any = None
+    ) -> None:
         self._name = name
         self._own = (value, grad)
-        self._core = core  # the compiled model; None: a copy outside a model
+        self._core, self._index, self._layer = core, index, layer  # of the compiled model; None: a copy outside a model
 
     def _arrays(self) -> tuple[NDArray[Any], NDArray[Any]]:
         return self._own
@@ -76,6 +85,24 @@ class Parameter(Strict):
             assign(self._arrays()[1], given, f"{self.name} grad")
 
     @property
+    def requires_grad(self) -> bool:
+        """Whether it learns."""
+        return self._core is None or bool(self._core.learns(self._index))
+
+    @requires_grad.setter
+    def requires_grad(self, given: bool) -> None:
+        learns = flag("parameter", f"{self.name} requires_grad", given)
+        layer = None if self._layer is None else self._layer()
+        refuse_during_fit(self, "requires_grad", self._core, *([] if layer is None else layer._models()))
+        with self._access_guard("Parameter.requires_grad"):
+            self._set_learns(learns)
+
+    def _set_learns(self, learns: bool) -> None:
+        if self._core is None:
+            fixed(self, "requires_grad", "a copy belongs to no model: net.parameters() has its own")
+        self._core.set_learns(self._index, learns)
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Shape of value and grad."""
         return self._arrays()[0].shape
@@ -97,12 +124,29 @@ class LayerParameter(Parameter):
         self._start = cast(array, np.float64).copy()
         self._waiting = self._start  # its value until it joins a layer (unpickling)
         self._handle: Any = None
+        self._core: Any = None
         self._views: tuple[int, tuple[NDArray[Any], NDArray[Any]]] | None = None
 
-    def join(self, handle: Any, index: int) -> None:
+    def join(self, handle: Any, index: int, layer: weakref.ref[Any]) -> None:
         """Becomes parameter `index` of the layer."""
         _core.add_parameter(handle, self.name, self._start, self._waiting, self._start.ndim > 1)
-        self._handle, self._index, self._waiting = handle, index, self._start
+        self._handle, self._index, self._layer, self._waiting = handle, index, layer, self._start
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether it learns."""
+        return self._handle is None or not is_frozen(self._handle, self._index)
+
+    @requires_grad.setter
+    def requires_grad(self, given: bool) -> None:
+        Parameter.requires_grad.__set__(self, given)  # type: ignore[attr-defined]
+
+    def _set_learns(self, learns: bool) -> None:
+        if self._handle is None:
+            fixed(self, "requires_grad", "a copy belongs to no layer")
+        freeze_one(self._handle, self._index, not learns)
+        if not learns:
+            self.grad[...] = 0
 
     def _arrays(self) -> tuple[NDArray[Any], NDArray[Any]]:
         if self._handle is None:  # a copy outside a layer
@@ -146,6 +190,9 @@ def assign(target: NDArray[Any], given: object, name: str) -> None:
     target[...] = cast(checked(given, target.shape, name), target.dtype)
 
 
-def parameters_of(core: Any, prefix: str = "") -> list[Parameter]:
-    """The parameters of a compiled model; `prefix` is taken off their names."""
-    return [Parameter(name.removeprefix(prefix), value, grad, core) for name, value, grad in core.parameters()]
+def parameters_of(core: Any, prefix: str = "", layer: weakref.ref[Any] | None = None) -> list[Parameter]:
+    """The parameters of a compiled model, or of the one of a layer alone; `prefix` is taken off their names."""
+    return [
+        Parameter(name.removeprefix(prefix), value, grad, core, i, layer)
+        for i, (name, value, grad) in enumerate(core.parameters())
+    ]

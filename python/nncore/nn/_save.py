@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from nncore._registry.recipe import Writer
 from nncore._support.checks import cast, describe, flag
 from nncore._support.files import path_of
+from nncore._support.freezing import kept
 from nncore._support.tensor_file import write
 from nncore.errors import ConfigError
-from nncore.nn._layer import Layer
+from nncore.nn._layer import Layer, handle_of
 from nncore.nn._normalize import Normalize
 from nncore.nn._parameter import checked
 
@@ -59,7 +60,10 @@ def model_facts(parts: ModelParts, where: str) -> dict[str, Any]:
     """Everything about a model except its arrays, as JSON."""
     writer = Writer(where, Layer)
     places = [[name, writer.layer(layer)] for name, layer in parts.layers.items()]
+    frozen = {str(number): kept(handle_of(layer)) for layer, number in writer.numbers()}
+    frozen = {number: freezing for number, freezing in frozen.items() if freezing is not None}
     return {
+        **({"frozen": frozen} if frozen else {}),
         "layers": writer.layers,
         "places": places,
         **parts.joined,

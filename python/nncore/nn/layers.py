@@ -1,9 +1,9 @@
 """Layers, generated from the compiled core's registry."""
 
 from nncore._registry.generate import make_classes, schemas
-from nncore.nn._container import Container, Merge
+from nncore.nn._container import CompiledLayer, Container, Merge
 from nncore.nn._initializer import Initializer
-from nncore.nn._layer import CompiledLayer, Layer
+from nncore.nn._layer import Layer
 
 _HOME = "nncore.layers"  # the public module
 _bases: dict[str, type[CompiledLayer]] = {

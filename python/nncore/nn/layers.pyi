@@ -4,7 +4,8 @@ from typing import Any
 
 from nncore.nn._initializer import Initializer
 from nncore.nn._container import Container, Merge
-from nncore.nn._layer import CompiledLayer, Layer as Layer
+from nncore.nn._container import CompiledLayer
+from nncore.nn._layer import Layer as Layer
 
 class Add(Merge):
     """The sum of several inputs of one shape: joins branches of a Graph.
@@ -101,7 +102,7 @@ class BatchNorm1d(CompiledLayer):
 
     Notes
     -----
-    mean and var are those of the batch in training and the running ones in inference; var is biased in y, unbiased in running_var. In training every sample's output depends on the whole batch: the loss of a batch is not the mean of the losses of its samples alone. One value per channel (a batch of 1) cannot be trained on: ShapeError. Parameters: weight, bias (C,), both free of the Trainer's l1 and l2; buffers: running_mean, running_var (C,), num_batches_tracked.
+    mean and var are those of the batch in training and the running ones in inference; var is biased in y, unbiased in running_var. In training every sample's output depends on the whole batch: the loss of a batch is not the mean of the losses of its samples alone. One value per channel (a batch of 1) cannot be trained on: ShapeError. After freeze() the running statistics are used, and kept, in training, too. Parameters: weight, bias (C,), both free of the Trainer's l1 and l2; buffers: running_mean, running_var (C,), num_batches_tracked.
     Source: Ioffe, Szegedy, Batch Normalization, 2015.
 
     Examples
@@ -152,7 +153,7 @@ class BatchNorm2d(CompiledLayer):
 
     Notes
     -----
-    mean and var are those of the batch in training and the running ones in inference; var is biased in y, unbiased in running_var. In training every sample's output depends on the whole batch: the loss of a batch is not the mean of the losses of its samples alone. One value per channel (a batch of 1) cannot be trained on: ShapeError. Parameters: weight, bias (C,), both free of the Trainer's l1 and l2; buffers: running_mean, running_var (C,), num_batches_tracked.
+    mean and var are those of the batch in training and the running ones in inference; var is biased in y, unbiased in running_var. In training every sample's output depends on the whole batch: the loss of a batch is not the mean of the losses of its samples alone. One value per channel (a batch of 1) cannot be trained on: ShapeError. After freeze() the running statistics are used, and kept, in training, too. Parameters: weight, bias (C,), both free of the Trainer's l1 and l2; buffers: running_mean, running_var (C,), num_batches_tracked.
     Source: Ioffe, Szegedy, Batch Normalization, 2015.
 
     Examples

@@ -129,7 +129,8 @@ class Identity:
             self.of(dict(parts.joined)),
             self.of(parts.input),
             [[name, None if array is None else digest(array)] for name, array in arrays_at_start(model)],
-            [parameter.name for parameter in model.parameters() if not getattr(parameter, "requires_grad", True)],
+            [parameter.name for parameter in model.parameters() if not parameter.requires_grad],
+            [name for name, layer in parts.layers.items() if layer.frozen],
         ]
 
     def _instance(self, value: Any) -> Any:

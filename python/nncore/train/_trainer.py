@@ -199,7 +199,7 @@ class Trainer(TrainerState):
         result: dict[str, Any] = {}
         self._running = calls
         try:
-            with using(self, self.model, self.loss, self.optimizer):
+            with using(self, self.model, self.loss, self.optimizer, core_of(self.model)):
                 core.fit(*arguments)
         finally:
             self._running = None

@@ -33,7 +33,7 @@ class BatchNorm : public UnaryLayer<T>, public ChannelAffineSource<T> {
   }
 
   void check_training(int64_t N) const override {
-    if (N * L_ != 1) return;
+    if (N * L_ != 1 || stands_still()) return;
     throw ShapeError(
         expected(this->label(), "x", "more than one value per channel in training", "a batch of 1",
                  "the variance of one number is 0; for a rest of 1, drop_last=True or another batch_size"));
@@ -54,7 +54,7 @@ class BatchNorm : public UnaryLayer<T>, public ChannelAffineSource<T> {
   template <class A>
   void normalize(const A& a, const T* x, T* y, const T* gamma, const T* beta, const Pass& pass) {
     if (a.count() == 0) return;
-    if (pass.training || !track_) {
+    if ((pass.training && !stands_still()) || !track_) {
       a.moments(x, mean_.data(), variance_.data());
       if (pass.training && pass.update_state && track_) update_running(a.count());
       find_map(gamma, beta);
@@ -72,6 +72,9 @@ class BatchNorm : public UnaryLayer<T>, public ChannelAffineSource<T> {
     return {center_.data(), scale_.data(), shift_.data()};
   }
 
+  /// Frozen: the running statistics are used as they are in training, too, and are no function of the batch.
+  bool stands_still() const { return track_ && this->frozen(); }
+
   // with h = (x - mean) / sqrt(var + eps), M values a channel:
   // dgamma = Σ dy h, dbeta = Σ dy, dx = gamma / sqrt(var + eps) (dy - dbeta / M - h dgamma / M)
   template <class A>
@@ -85,8 +88,8 @@ class BatchNorm : public UnaryLayer<T>, public ChannelAffineSource<T> {
         dgamma[c] += static_cast<T>(product_[c] * inverse_[c]);
         dbeta[c] += static_cast<T>(total_[c]);
       }
-      slope_[c] = static_cast<T>(product_[c] * inverse_[c] * inverse_[c] / M);
-      level_[c] = static_cast<T>(total_[c] / M);
+      slope_[c] = stands_still() ? T(0) : static_cast<T>(product_[c] * inverse_[c] * inverse_[c] / M);
+      level_[c] = stands_still() ? T(0) : static_cast<T>(total_[c] / M);
     }
     if (dx == nullptr) return;
     a.gradient(x, dy, center_.data(), scale_.data(), slope_.data(), level_.data(), dx);
@@ -159,7 +162,8 @@ inline Registration& batch_norm_fields(Registration& registration) {
       .notes("mean and var are those of the batch in training and the running ones in inference; var is biased in y, "
              "unbiased in running_var. In training every sample's output depends on the whole batch: the loss of a "
              "batch is not the mean of the losses of its samples alone. One value per channel (a batch of 1) cannot "
-             "be trained on: ShapeError. Parameters: weight, bias (C,), both free of the Trainer's l1 and l2; "
+             "be trained on: ShapeError. After freeze() the running statistics are used, and kept, in training, too. "
+             "Parameters: weight, bias (C,), both free of the Trainer's l1 and l2; "
              "buffers: running_mean, running_var (C,), num_batches_tracked.")
       .source("Ioffe, Szegedy, Batch Normalization, 2015")
       .trait("couples_samples");
