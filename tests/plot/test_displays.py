@@ -218,3 +218,17 @@ def test_styles_leave_the_settings_as_they_were(name, style):
         before = dict(matplotlib.rcParams)
         CALLS[name]().figure_.canvas.draw()
         assert dict(matplotlib.rcParams) == before
+
+
+MAPS = ("decision_boundary", "contour_path", "histograms", "boundary_animation", "images", "filters",
+        "confusion_matrix", "misclassified", "regression_surface", "loss_surface")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MAPS)
+@pytest.mark.parametrize("own", [True, False])
+def test_no_grid_of_a_style_lies_on_colours(name, own):
+    with plt.style.context("ggplot"):
+        display = CALLS[name]() if own else CALLS[name](ax=plt.subplots()[1])
+        display.figure_.canvas.draw()
+    lines = [line for axis in (display.ax_.xaxis, display.ax_.yaxis) for line in axis.get_gridlines()]
+    assert not any(line.get_visible() for line in lines)

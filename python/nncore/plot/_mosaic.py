@@ -121,6 +121,7 @@ class Mosaic:
         """Draws pictures (N, H, W, 3)."""
         image = ax.imshow(self.sheet(tiles, paper(ax)), interpolation="nearest")
         ax.set(xticks=[], yticks=[])
+        ax.grid(False, which="both")
         for spine in ax.spines.values():
             spine.set_visible(False)
         if self._titles is not None:

@@ -265,7 +265,9 @@ def tidy(ax: Axes, *, grid: bool = True) -> None:
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     ax.set_axisbelow(True)
-    if grid:
+    if not grid:
+        ax.grid(False, which="both")  # a style's, which would lie on the colours
+    else:
         width = matplotlib.rcParams["grid.linewidth"] if chosen("grid.linewidth") else 0.7
         ax.grid(True, which="major", color=matplotlib.rcParams["grid.color"], alpha=0.35, linewidth=width)
     ax.tick_params(which="both", length=3)

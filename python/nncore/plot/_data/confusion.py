@@ -134,6 +134,7 @@ def _draw(ax: Axes, matrix: NDArray[np.int64], texts: list[str]) -> AxesImage:
     ax.set_yticks(ticks, texts[::every], parse_math=False)
     ax.set(xlabel="prediction", ylabel="truth")
     ax.tick_params(length=0)
+    ax.grid(False, which="both")
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     if count <= _MAX_WITH_NUMBERS:

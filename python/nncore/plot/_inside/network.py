@@ -16,7 +16,7 @@ from nncore.nn._summary import Summary
 from nncore.nn.layers import Flatten, Linear
 from nncore.plot._display import Display
 from nncore.plot._names import class_texts, feature_texts
-from nncore.plot._style import BLUE, RED, Floats, canvas, counted, grey, ink, mixed, paper, pen, points
+from nncore.plot._style import BLUE, RED, Floats, canvas, counted, dot, grey, ink, mixed, paper, pen, points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -191,7 +191,7 @@ def _draw_units(
     for at, (column, units, ys) in enumerate(zip(columns, shown, heights, strict=True)):
         there = np.array([unit is not None for unit in units])
         style: Any = {
-            "s": min(size, 15.0**2),
+            "s": min(size, dot(15) ** 2),
             "color": [mixed(ax, ink(ax), 0.08)],
             "edgecolors": [ink(ax)],
             "zorder": 3,
