@@ -162,6 +162,10 @@ DIFFERENT = {
     "own loss": (lambda loss: trainer(loss=loss()), Mean, Half),
     "net that a loss reads": (lambda seed: trainer(loss=like_a_teacher(seed)), 0, 1),
     "own fit": (lambda n: with_own_fit(n), 1, 2),
+    "frozen layer": (lambda of: frozen(of, lambda net: net[0].freeze()), False, True),
+    "frozen layer without parameters": (lambda of: frozen(of, lambda net: net[1].freeze()), False, True),
+    "frozen layer inside": (lambda of: frozen(of, lambda net: net[2][1].freeze()), False, True),
+    "frozen parameter": (lambda of: frozen(of, fix_one), False, True),
     "own trainer": (lambda kind: kind(trainer().model, nc.CrossEntropyLoss(), nc.SGD()), nc.Trainer, OwnTrainer),
 }
 
@@ -183,6 +187,18 @@ def test_what_was_built_decides(what, moons, tmp_path):
         assert trained() == expected
     np.testing.assert_equal(rows, [rows[0], rows[0], rows[2], rows[2], rows[0]])
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def frozen(freezes, freeze):
+    inside = nc.Residual(nc.Linear(4, 4), nc.BatchNorm1d(4, affine=False))
+    made = trainer(nc.Linear(2, 4), nc.BatchNorm1d(4, affine=False), inside, nc.Linear(4, 2))
+    if freezes:
+        freeze(made.model)
+    return made
+
+
+def fix_one(net):
+    net.parameters()[1].requires_grad = False
 
 
 def two_layers(shared):

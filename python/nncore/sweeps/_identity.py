@@ -115,6 +115,8 @@ class Identity:
             parts.append(self.of({name: given[name] for name in sorted(given)}))
         if isinstance(value, Optimizer):
             parts.append(None if follows_schedule(value) else self.of(value.lr))
+        if isinstance(value, Layer) and value.frozen:
+            parts.append("frozen")  # running statistics, too, also of layers inside others
         if not is_generated(value):
             parts += [self._class(type(value)), self._state(value, memory=set())]
         return {"recipe": parts}
@@ -130,7 +132,6 @@ class Identity:
             self.of(parts.input),
             [[name, None if array is None else digest(array)] for name, array in arrays_at_start(model)],
             [parameter.name for parameter in model.parameters() if not parameter.requires_grad],
-            [name for name, layer in parts.layers.items() if layer.frozen],
         ]
 
     def _instance(self, value: Any) -> Any:
