@@ -113,7 +113,8 @@ class Layer(Strict):
 
     def _join(self, model: weakref.ref[Any]) -> None:
         """The layer is part of this model."""
-        self._users = (*(other for other in self._users if other() not in (None, model())), model)
+        others = tuple(other for other in self._users if other() not in (None, model())) if self._users else ()
+        self._users = (*others, model)
 
     def _models(self) -> list[Any]:
         return [model for model in (user() for user in self._users) if model is not None]

@@ -182,8 +182,9 @@ class TrainerSettings(Strict):
         made_from = self._made_from
         if model is not made_from[0] or loss is not made_from[1] or optimizer is not made_from[2]:
             self._make_core(model, loss)
-        if self._loss.link is not None:  # else fit and step set the link that the targets tell
-            set_link(self._model, self._loss.link)
+        link = self._loss.link
+        if link is not None:  # else fit and step set the link that the targets tell
+            set_link(self._model, link)
         return self._core
 
     def _make_core(self, model: Any, loss: Any) -> None:
