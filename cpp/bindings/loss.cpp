@@ -53,7 +53,7 @@ py::tuple evaluate_any(const Spec& spec, const py::object& z, const py::object& 
 }
 
 py::list check_gradients(const std::shared_ptr<Model<double>>& model, const Spec& spec, const py::object& X,
-                         const py::object& y_given, double eps, uint64_t seed) {
+                         const py::object& y_given, double eps, uint64_t seed, bool inputs) {
   const auto loss = make<Loss<double>>(spec);
   const auto samples = samples_of<double>(*model, X, "[gradcheck]", "X", true);
   const auto x = values_of<double>(samples.array, "[gradcheck]", "X");
@@ -67,8 +67,9 @@ py::list check_gradients(const std::shared_ptr<Model<double>>& model, const Spec
   const typename Model<double>::AccessGuard guard(*model, "nncore.gradcheck");
   py::list out;
   for (const GradientError& e :
-       gradcheck(*model, *loss, {const_cast<double*>(own.data()), x.view.shape}, y.target, eps, seed, poll)) {
-    out.append(py::make_tuple(e.name, e.max_relative_error, e.index, e.analytic, e.numeric));
+       gradcheck(*model, *loss, {const_cast<double*>(own.data()), x.view.shape}, y.target, eps, seed, inputs,
+                poll)) {
+    out.append(py::make_tuple(e.name, e.max_relative_error, e.index, e.analytic, e.numeric, e.kinks));
   }
   return out;
 }
@@ -79,7 +80,7 @@ void bind_loss(py::module_& m) {
   m.def("loss", &evaluate_any, py::arg("spec"), py::arg("z"), py::arg("y"), py::arg("gradient"));
   m.def("loss_link", [](const Spec& spec) { return link_name(make<Loss<double>>(spec)->link()); }, py::arg("spec"));
   m.def("gradcheck", &check_gradients, py::arg("model"), py::arg("loss"), py::arg("X"), py::arg("y"), py::arg("eps"),
-        py::arg("seed"));
+        py::arg("seed"), py::arg("inputs"));
 }
 
 }  // namespace nncore

@@ -46,10 +46,97 @@ def test_what_it_reports_is_what_numpy_finds(rng):
     assert worst.numeric == pytest.approx(numeric.ravel()[worst.position], rel=1e-7)
 
 
-def test_a_kink_between_the_two_points_is_found():
-    net = nc.Sequential(nc.ReLU(), dtype="float64", seed=0)
-    report = nc.gradcheck(net, nc.MSELoss(), np.array([[1e-6, 1.0]]), np.array([[1.0, 0.0]]), eps=1e-5)
-    assert not report.ok and report.per_parameter["x"].position == 0 and "NOT ok" in str(report)
+def images(rng):
+    """A black border: the inputs of ReLU are 0 there, and the four of a pool are equal."""
+    X = np.zeros((4, 1, 12, 12))
+    X[:, :, 4:8, 4:8] = rng.random((4, 1, 4, 4))
+    return X
+
+
+KINKS = {  # layers, loss, X, y, what has kinks
+    "ReLU": ([nc.ReLU()], nc.MSELoss(), np.zeros((2, 3)), np.ones((2, 3)), ["x"]),
+    "ReLU, beside": ([nc.ReLU()], nc.MSELoss(), np.array([[1e-6, 1.0]]), np.array([[1.0, 0.0]]), ["x"]),
+    "LeakyReLU": ([nc.LeakyReLU()], nc.MSELoss(), np.zeros((2, 3)), np.ones((2, 3)), ["x"]),
+    "ELU": ([nc.ELU(2.0)], nc.MSELoss(), np.zeros((2, 3)), np.ones((2, 3)), ["x"]),
+    "MaxPool2d": ([nc.MaxPool2d(2)], nc.MSELoss(), np.ones((1, 1, 4, 4)), np.zeros((1, 1, 2, 2)), ["x"]),
+    "L1Loss": ([nc.Identity()], nc.L1Loss(), np.ones((2, 3)), np.ones((2, 3)), ["x"]),
+    "HingeLoss": ([nc.Identity()], nc.HingeLoss(), np.ones((2, 1)), np.ones(2), ["x"]),
+    "mlp": (None, nc.CrossEntropyLoss(), np.zeros((2, 3)), np.array([0, 1]), ["0.bias", "x"]),
+    "cnn": (None, nc.CrossEntropyLoss(), None, np.array([0, 1, 2, 0]), ["0.bias", "x"]),
+}
+
+
+@pytest.mark.parametrize("case", KINKS)
+def test_kinks_are_told_from_faults(case, rng):
+    layers, loss, X, y, where = KINKS[case]
+    X = images(rng) if X is None else X
+    if case == "mlp":
+        net = nc.mlp([3, 4, 2], init="kaiming", seed=0)
+    elif case == "cnn":
+        convolution = nc.Conv2d(1, 3, 3, padding=1, weight_init="kaiming")
+        net = nc.Sequential(convolution, nc.ReLU(), nc.MaxPool2d(2), nc.Flatten(), nc.Linear(108, 3), seed=0)
+    else:
+        net = nc.Sequential(*layers, seed=0)
+    report = nc.gradcheck(net, loss, X, y)
+    assert report.ok, report
+    assert [name for name, entry in report.per_parameter.items() if entry.kinks] == where
+    assert report.kinks == sum(entry.kinks for entry in report.per_parameter.values()) > 0
+    assert "kink" in str(report) and f"{report.kinks} kink" in report._repr_html_()
+
+
+class WrongReLU(nc.Layer):
+    """Its gradient is a tenth too large."""
+
+    def forward(self, x, training):
+        self.x = x
+        return np.maximum(x, 0)
+
+    def backward(self, dy):
+        return 1.1 * dy * (self.x > 0)
+
+
+@pytest.mark.parametrize("x", [1e-6, 1e-3, 1.0])
+def test_a_fault_beside_a_kink_is_a_fault(x):
+    report = nc.gradcheck(nc.Sequential(WrongReLU()), nc.MSELoss(), np.array([[0.0, x]]), np.full((1, 2), 2.0))
+    worst = report.per_parameter["x"]
+    assert not report.ok and worst.position == 1 and worst.kinks == 1 and "NOT ok" in str(report)
+
+
+def test_a_report_without_kinks_does_not_name_them(rng):
+    net, X, y = case(rng)
+    report = nc.gradcheck(net, nc.CrossEntropyLoss(), X, y)
+    assert report.kinks == 0 and "kink" not in str(report) and "kink" not in report._repr_html_()
+
+
+class Table(nc.Layer):
+    """An embedding of the first column, beside the second as it is."""
+
+    def __init__(self):
+        self.rows = self.add_parameter("rows", np.arange(6.0).reshape(3, 2))
+
+    def build(self, shape):
+        return (3,)
+
+    def forward(self, x, training):
+        self.x = x
+        self.at = np.rint(x[:, 0]).astype(int)
+        return np.hstack([self.rows.value[self.at], x[:, 1:]])
+
+    def backward(self, dy):
+        np.add.at(self.rows.grad, self.at, dy[:, :2])
+        return np.hstack([np.zeros((len(dy), 1)), dy[:, 2:]])
+
+
+def test_inputs_without_a_gradient_are_left_out():
+    X, y = np.array([[0, 3], [2, 5]]), np.array([0, 1])
+    linear = nc.Sequential(nc.Linear(2, 2), seed=0)
+    assert "x" not in nc.gradcheck(linear, nc.CrossEntropyLoss(), X, y).per_parameter
+    assert "x" in nc.gradcheck(linear, nc.CrossEntropyLoss(), X, y, inputs=True).per_parameter
+    net = nc.Sequential(Table(), nc.Linear(3, 2), seed=0)
+    report = nc.gradcheck(net, nc.CrossEntropyLoss(), X.astype(float), y, inputs=False)
+    assert report.ok and set(report.per_parameter) == {"0.rows", "1.weight", "1.bias"}
+    with pytest.raises(nc.ConfigError, match=r"\[gradcheck\] inputs: expected True or False"):
+        nc.gradcheck(net, nc.CrossEntropyLoss(), X, y, inputs=1)
 
 
 def test_a_single_layer_can_be_checked(rng):

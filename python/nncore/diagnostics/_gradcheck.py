@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core
-from nncore._support.checks import LARGEST_SEED, cast, describe, integer, number_from, positive, real_array
+from nncore._support.checks import LARGEST_SEED, cast, describe, flag, integer, number_from, positive, real_array
 from nncore._support.html import table
 from nncore._support.names import instance_hint, keywords
 from nncore._support.strict import Strict
@@ -24,13 +24,14 @@ _OK = 1e-6
 
 
 class WorstElement(NamedTuple):
-    """The element of one tensor where analytic and numeric gradient differ most."""
+    """The element of one tensor where analytic and numeric gradient differ most; so many `kinks` are left out."""
 
     name: str
     max_relative_error: float
     position: int
     analytic: float
     numeric: float
+    kinks: int = 0
 
 
 class GradientReport(Strict):
@@ -39,7 +40,8 @@ class GradientReport(Strict):
     Attributes
     ----------
     per_parameter : dict name -> WorstElement
-        One entry for each parameter and "x" for the input.
+        One entry for each parameter and "x" for the input. Its `kinks` counts elements that are left out, for there the
+        slopes of the loss to both sides differ, as of ReLU at 0, or of MaxPool2d where two numbers are equal.
     max_relative_error : float
         The largest of all.
     ok : bool
@@ -61,33 +63,58 @@ class GradientReport(Strict):
         """Every relative error is below 1e-6."""
         return self.max_relative_error < _OK
 
+    @property
+    def kinks(self) -> int:
+        """Elements at which the loss has no derivative; they are not compared."""
+        return sum(entry.kinks for entry in self.per_parameter.values())
+
     def __str__(self) -> str:
         width = max(len(name) for name in self.per_parameter)
         lines = [f"{'':<{width}}  max relative error  at index       analytic        numeric"]
         for e in self.per_parameter.values():
             lines.append(
                 f"{e.name:<{width}}  {e.max_relative_error:18.3e}  {e.position:8d}  "
-                f"{e.analytic:13.6e}  {e.numeric:13.6e}"
+                f"{e.analytic:13.6e}  {e.numeric:13.6e}{_kinks_text(e.kinks, ', ')}"
             )
-        lines.append(f"{'ok' if self.ok else 'NOT ok'}: largest {self.max_relative_error:.3e}, limit {_OK:.0e}")
+        lines.append(self._verdict())
         return "\n".join(lines)
 
     __repr__ = __str__
 
+    def _verdict(self) -> str:
+        left_out = f"; left out: {_kinks_text(self.kinks)}" if self.kinks else ""
+        return f"{'ok' if self.ok else 'NOT ok'}: largest {self.max_relative_error:.3e}{left_out}, limit {_OK:.0e}"
+
     def _repr_html_(self) -> str:
         rows = [
-            (e.name, f"{e.max_relative_error:.3e}", e.position, f"{e.analytic:.6e}", f"{e.numeric:.6e}")
-            for e in self.per_parameter.values()
+            (name, f"{error:.3e}", position, f"{analytic:.6e}", f"{numeric:.6e}", _kinks_text(kinks))
+            for name, error, position, analytic, numeric, kinks in self.per_parameter.values()
         ]
-        head = ("", "max relative error", "at index", "analytic", "numeric")
-        return table(head, rows, caption=str(self).splitlines()[-1], left=1)
+        head = ("", "max relative error", "at index", "analytic", "numeric", "")
+        return table(head, rows, caption=self._verdict(), left=1)
+
+
+def _kinks_text(count: int, before: str = "") -> str:
+    return f"{before}{count} kink{'s' if count > 1 else ''}" if count else ""
 
 
 @keywords(epsilon="eps")
-def gradcheck(model: Model | Layer, loss: Loss, X: Any, y: Any, *, eps: float = 1e-5, seed: int = 0) -> GradientReport:
+def gradcheck(
+    model: Model | Layer,
+    loss: Loss,
+    X: Any,
+    y: Any,
+    *,
+    eps: float = 1e-5,
+    seed: int = 0,
+    inputs: bool | None = None,
+) -> GradientReport:
     """Compares every analytic gradient of a model with central differences, on a float64 copy.
 
         n = (L(w + eps) - L(w - eps)) / (2 eps),   error = |a - n| / max(1e-8, |a| + |n|)
+
+    Where the slopes to both sides differ, as of ReLU at 0, there is no derivative, and the element is left out as a
+    "kink".
 
     For gradients below the resolution of L the error is relative to that resolution: the denominator is at least 1e7
     times the difference that 8 units in the last place of L make.
@@ -102,6 +129,9 @@ def gradcheck(model: Model | Layer, loss: Loss, X: Any, y: Any, *, eps: float = 
     eps : float, default 1e-5
     seed : int, default 0
         Fixes the masks of Dropout: the same in every pass.
+    inputs : bool or None, default None
+        Whether the gradient of X is compared, as "x". None: not if X are integers, which may be indices (of an
+        embedding), and have no gradient then.
 
     Returns
     -------
@@ -128,7 +158,12 @@ def gradcheck(model: Model | Layer, loss: Loss, X: Any, y: Any, *, eps: float = 
         parameter.requires_grad = True  # what is frozen has a formula, too
     step = positive("gradcheck", "eps", eps)
     seed = integer("gradcheck", "seed", seed, 0, LARGEST_SEED)
-    return GradientReport([WorstElement(*e) for e in _core.gradcheck(core_of(double), spec_of(loss), X, y, step, seed)])
+    if inputs is not None:
+        inputs = flag("gradcheck", "inputs", inputs)
+    else:
+        inputs = np.asarray(X).dtype.kind not in "iub"
+    found = _core.gradcheck(core_of(double), spec_of(loss), X, y, step, seed, inputs)
+    return GradientReport([WorstElement(*entry) for entry in found])
 
 
 @keywords(epsilon="eps")
