@@ -51,9 +51,12 @@ void bind_optimizer_of(py::module_& m, const char* name) {
                     [](Optimizer<T>& optimizer, const std::map<std::string, double>& state) {
                       optimizer.schedule().set_state(state);
                     })
+      .def("observe", [](Optimizer<T>& optimizer, double value) { optimizer.schedule().observe(value); },
+           py::arg("value"))
       .def_property("rate", &Optimizer<T>::rate, &Optimizer<T>::set_rate)
       .def_property("t", &Optimizer<T>::t, &Optimizer<T>::set_t)
-      .def_property("epoch", &Optimizer<T>::epoch, &Optimizer<T>::set_epoch);
+      .def_property("epoch", &Optimizer<T>::epoch, &Optimizer<T>::set_epoch)
+      .def_property("hand_epochs", &Optimizer<T>::hand_epochs, &Optimizer<T>::set_hand_epochs);
 }
 
 }  // namespace

@@ -34,13 +34,17 @@ class PythonLoss final : public Loss<T> {
   bool user_defined() const override { return true; }
   bool takes_labels() const override { return true; }
   Link link() const override { return link_; }
+  std::optional<int64_t> ignored_label() const override { return ignored_; }
 
   void check(const Shape& z, const Target<T>& y) const override {
     if (z.rank() < 1 || y.shape.rank() < 1 || y.shape[0] != z[0]) {
       throw ShapeError(expected(where_, "y", "as many as the rows of z, " + z.str(), y.shape.str()));
     }
     const WithGil locked;
-    link_ = link_of(loss_.get(where_), where_, z, y.labels != nullptr && y.shape.rank() == 1);
+    const py::object loss = loss_.get(where_);
+    link_ = link_of(loss, where_, z, y.labels != nullptr && y.shape.rank() == 1);
+    const py::object ignored = py::getattr(loss, "ignore_index", py::none());
+    ignored_ = py::isinstance<py::int_>(ignored) ? std::optional(ignored.cast<int64_t>()) : std::nullopt;
   }
 
   double value_and_gradient(View<const T> z, const Target<T>& y, T* dz) override {
@@ -56,6 +60,7 @@ class PythonLoss final : public Loss<T> {
   std::string where_;
   Weak loss_;
   mutable Link link_ = Link::identity;  ///< of the targets checked last
+  mutable std::optional<int64_t> ignored_;
 };
 
 struct PythonLossFactory final : UserDefinedFactory<Loss<float>>, UserDefinedFactory<Loss<double>> {

@@ -343,6 +343,7 @@ void bind_registry(py::module_& m) {
       py::arg("spec"), "The names of a layer's parameters and buffers.");
   m.def("schedule_rate", [](const Spec& spec, int64_t index) { return make<Schedule>(spec)->at(index); },
         py::arg("spec"), py::arg("index"));
+  m.def("schedule_monitor", [](const Spec& spec) { return make<Schedule>(spec)->monitor(); }, py::arg("spec"));
   m.def("schedule_per_epoch", [](const Spec& spec) { return make<Schedule>(spec)->per_epoch(); }, py::arg("spec"));
   m.def(
       "initialize_array",

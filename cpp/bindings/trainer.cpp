@@ -234,7 +234,7 @@ class TrainerBinding {
     loss.check(z, target.target);
     for (const Metric<T>& metric : requested.metrics) metric.check(loss.link(), z, target.target);
     const Reading reading =
-        reading_of(loss.link(), outputs_of(model), z, target.target, requested.accuracy_required);
+        reading_of(loss, outputs_of(model), z, target.target, requested.accuracy_required);
     if (requested.accuracy_required && reading.kind == Reading::Kind::values) {
       throw ConfigError(expected(where, "metrics: 'accuracy'",
                                  "targets that are classes: labels, one-hot rows, or 0 and 1 for each output",

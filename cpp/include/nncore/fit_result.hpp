@@ -11,7 +11,7 @@ namespace nncore {
 /// A loss and, where outputs stand for classes, the fraction classified right.
 struct Evaluation {
   double loss = 0;
-  double accuracy = -1;  ///< -1: the loss has no classes
+  std::optional<double> accuracy;  ///< none where outputs do not stand for classes; NaN where no sample counted
   std::vector<double> metrics;
 };
 
@@ -31,7 +31,7 @@ using Names = std::vector<std::string>;
 template <class F>
 void for_each_number(const std::string& prefix, const Names& names, const Evaluation& e, F f) {
   f(prefix + "loss", e.loss);
-  if (e.accuracy >= 0) f(prefix + "accuracy", e.accuracy);
+  if (e.accuracy) f(prefix + "accuracy", *e.accuracy);
   for (std::size_t i = 0; i < e.metrics.size(); ++i) f(prefix + names[i], e.metrics[i]);
 }
 

@@ -2,6 +2,8 @@
 /// divide by N. (ModelBatch, whose kernels return sums, applies the same factor.)
 #pragma once
 
+#include <optional>
+
 #include "nncore/error.hpp"
 #include "nncore/registry.hpp"
 #include "nncore/view.hpp"
@@ -34,6 +36,11 @@ class Loss {
   /// Does the loss take integer labels where it is given integers?
   virtual bool takes_labels() const { return false; }
   virtual Link link() const { return Link::identity; }
+  /// The label of samples that do not count, if there is one.
+  virtual std::optional<int64_t> ignored_label() const { return std::nullopt; }
+  /// Does any of these targets count: has it a label that is not ignored, and a weight? Where none does, a mean is NaN,
+  /// its gradient 0, and a training step takes the loss as 0.
+  virtual bool any_counts(const Target<T>&) const { return true; }
   /// Is the loss of each of these samples -log softmax(z)[label]: no weights, no smoothing, no ignored label?
   virtual bool is_cross_entropy(const Target<T>&) const { return false; }
   /// Is it written in Python? Its code may throw in the middle of a step.

@@ -80,11 +80,14 @@ class Optimizer {
   void set_t(int64_t t) { t_ = t; }
   int64_t epoch() const { return epoch_; }
   void set_epoch(int64_t epoch) { epoch_ = epoch; }
+  /// Of its epochs, those that the user counted in a loop of steps; a trainer goes on from there.
+  int64_t hand_epochs() const { return hand_epochs_; }
+  void set_hand_epochs(int64_t epochs) { hand_epochs_ = epochs; }
 
  private:
   Args arguments_;
   std::unique_ptr<Schedule> schedule_;
-  int64_t t_ = 0, epoch_ = 0;
+  int64_t t_ = 0, epoch_ = 0, hand_epochs_ = 0;
   bool attached_ = false;
   int n_states_ = 0;
   std::vector<int64_t> sizes_;

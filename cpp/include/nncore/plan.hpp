@@ -29,6 +29,7 @@ struct StepResult {
   double loss = 0;       ///< with penalties, before the update
   double grad_norm = 0;  ///< only with clip_norm
   double rate = 0;
+  bool counts = true;    ///< false: none of its targets counts, the loss is 0 and penalties
   bool finite = true;    ///< false: the parameters may be half updated, restore a snapshot
 };
 

@@ -25,17 +25,18 @@ struct Reading {
   Kind kind = Kind::values;
   double border = 0;  ///< outputs from it on are a yes
   double yes = 0.5;   ///< targets above it are a yes
+  int64_t ignored = INT64_MIN;  ///< the label of samples that do not count
 };
 
 /// With `required`, also for a loss of values, whose targets have to be classes then: one-hot rows, 0 and 1, or for one
 /// output -1 and 1. Of kind `values` where targets are none.
 template <class T>
-Reading reading_of(Link link, Outputs outputs, const Shape& z, const Target<T>& y, bool required);
+Reading reading_of(const Loss<T>& loss, Outputs outputs, const Shape& z, const Target<T>& y, bool required);
 
 /// How many samples were classified right, of how many that have a class; counted is 0 where the loss has none.
 struct Score {
   int64_t correct = 0, counted = 0;
-  double accuracy() const { return counted == 0 ? -1 : static_cast<double>(correct) / static_cast<double>(counted); }
+  double accuracy() const { return static_cast<double>(correct) / static_cast<double>(counted); }  ///< NaN of none
 };
 
 /// Adds the rows of z to the score; labels that are no class (ignored ones) do not count. `with_nan`: there may be NaN

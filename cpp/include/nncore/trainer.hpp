@@ -46,6 +46,12 @@ struct RequestedMetrics {
   std::vector<Metric<T>> metrics;
   bool accuracy_required = false;  ///< asked for by name: an error where it cannot be measured
   Reading reading = {};            ///< of the outputs, for the accuracy
+
+  /// Nothing where it is not measured; NaN where no sample counted.
+  std::optional<double> accuracy_of(const Score& score) const {
+    if (!accuracy || reading.kind == Reading::Kind::values) return std::nullopt;
+    return score.accuracy();
+  }
 };
 template <class T>
 Names names_of(const RequestedMetrics<T>& requested) {
@@ -133,7 +139,7 @@ class Trainer {
   Pass pass_of(uint32_t step) const;
   void run_steps(const Run& run, uint32_t step, int64_t steps);
   bool count_steps(const Run& run, int64_t steps, bool observed);
-  void count_step(int64_t samples, double loss);
+  void count_step(int64_t samples, const StepResult& result);
   void count_score(const Run& run);
   void notify_schedule(Run& run, const EpochRecord& record);
   void save_snapshot();

@@ -54,6 +54,8 @@ class CrossEntropyLoss final : public Loss<T> {
   bool is_cross_entropy(const Target<T>& y) const override {
     return y.labels != nullptr && weight_.empty() && smoothing_ == 0.0 && !any_ignored(y.shape[0], y.labels);
   }
+  std::optional<int64_t> ignored_label() const override { return ignored_; }
+  bool any_counts(const Target<T>& y) const override { return total_weight(y) > 0; }
 
   double value_and_gradient(View<const T> z, const Target<T>& y, T* dz) override {
     if (is_cross_entropy(y)) {
@@ -76,20 +78,26 @@ class CrossEntropyLoss final : public Loss<T> {
 
   double class_weight(int64_t c) const { return weight_.empty() ? 1.0 : weight_[static_cast<std::size_t>(c)]; }
 
-  double general(View<const T> z, const Target<T>& y, T* dz) {
-    const int64_t N = z.batch(), C = z.shape[1];
-    const double even = smoothing_ / static_cast<double>(C);
-    T* log_p = log_p_.reserve(N * C);
-    double* u = u_.reserve(C);
-    kernels<T>().softmax.log_forward(N, C, z.data, log_p);
+  double total_weight(const Target<T>& y) const {
     double total = 0;
-    for (int64_t n = 0; n < N; ++n) {
+    for (int64_t n = 0; n < y.shape[0]; ++n) {
       if (y.labels == nullptr) {
         total += 1;
       } else if (y.labels[n] != ignored_) {
         total += class_weight(y.labels[n]);
       }
     }
+    return total;
+  }
+
+  double general(View<const T> z, const Target<T>& y, T* dz) {
+    const int64_t N = z.batch(), C = z.shape[1];
+    const double even = smoothing_ / static_cast<double>(C);
+    T* log_p = log_p_.reserve(N * C);
+    double* u = u_.reserve(C);
+    kernels<T>().softmax.log_forward(N, C, z.data, log_p);
+    const double total = total_weight(y);
+    if (mean_ && total == 0) return mean_of_none(N * C, dz);
     const double scale = mean_ ? 1.0 / total : 1.0;
     double sum = 0;
     for (int64_t n = 0; n < N; ++n) {
@@ -129,7 +137,9 @@ const auto registered_CrossEntropyLoss =
         .also(add_reduction)
         .field("label_smoothing", 0.0, rule::in_closed(0.0, 1.0), "share of the target spread evenly over the classes")
         .shapes("z (N, C), y (N,) integers or (N, C) probabilities -> a number and dz (N, C)")
-        .notes("\"mean\" divides by the sum of the labels' weights, as PyTorch does; ignored labels do not count.")
+        .notes("\"mean\" divides by the sum of the labels' weights, as PyTorch does; ignored labels do not count. Where "
+               "none counts, the mean is NaN and dz 0; a training step then takes the loss as 0, and leaves it out of "
+               "the epoch's.")
         .source("Bridle, 1990; label smoothing: Szegedy et al., Rethinking the Inception Architecture, 2016")
         .doctest(">>> value, dz = nc.CrossEntropyLoss()(np.zeros((1, 2)), np.array([0]))\n"
                  ">>> round(value, 6), dz\n(0.693147, array([[-0.5,  0.5]]))")

@@ -17,6 +17,8 @@ class NLLLoss final : public Loss<T> {
 
   bool takes_labels() const override { return true; }
   Link link() const override { return Link::log_softmax; }
+  std::optional<int64_t> ignored_label() const override { return ignored_; }
+  bool any_counts(const Target<T>& y) const override { return total_weight(y) > 0; }
 
   void check(const Shape& z, const Target<T>& y) const override {
     if (y.labels == nullptr) {
@@ -31,8 +33,8 @@ class NLLLoss final : public Loss<T> {
 
   double value_and_gradient(View<const T> z, const Target<T>& y, T* dz) override {
     const int64_t N = z.batch(), C = z.shape[1];
-    double total = 0;
-    for (int64_t n = 0; n < N; ++n) total += weight_of(y.labels[n]);
+    const double total = total_weight(y);
+    if (mean_ && total == 0) return mean_of_none(N * C, dz);
     const double scale = mean_ ? 1.0 / total : 1.0;
     if (dz != nullptr) std::fill_n(dz, N * C, T(0));
     double sum = 0;
@@ -47,6 +49,12 @@ class NLLLoss final : public Loss<T> {
   }
 
  private:
+  double total_weight(const Target<T>& y) const {
+    double total = 0;
+    for (int64_t n = 0; n < y.shape[0]; ++n) total += weight_of(y.labels[n]);
+    return total;
+  }
+
   double weight_of(int64_t label) const {
     if (label == ignored_) return 0.0;
     return weight_.empty() ? 1.0 : weight_[static_cast<std::size_t>(label)];
@@ -66,6 +74,7 @@ const auto registered_NLLLoss =
                "label of samples that do not count")
         .also(add_reduction)
         .shapes("z (N, C), y (N,) integers -> a number and dz (N, C)")
+        .notes("Where no label counts, the mean is NaN and dz 0, as of CrossEntropyLoss.")
         .source("Fisher, On the Mathematical Foundations of Theoretical Statistics, 1922")
         .doctest(">>> nc.NLLLoss()(np.log([[0.25, 0.75]]), np.array([1]))[0].__round__(6)\n0.287682")
         .example({}, {3})

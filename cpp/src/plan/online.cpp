@@ -131,6 +131,7 @@ void Online<T>::place_buffers(const std::vector<Elementwise<T>>& functions, cons
   rates_.reserve(kMaxSteps);
   if (!plain_sgd_) constants_.resize(kMaxSteps);
   losses_.resize(kMaxSteps);
+  counts_.resize(kMaxSteps);
 }
 
 template <class T>
@@ -140,7 +141,10 @@ void Online<T>::loss_of_step(void* context, int64_t step, const T* z, T* dz) {
   const int64_t at = step * y.shape.size();
   if (self.y_->labels != nullptr) y.labels = self.y_->labels + at;
   else y.values = self.y_->values + at;
-  self.losses_[static_cast<std::size_t>(step)] = self.loss_.value_and_gradient({z, self.outputs_shape_}, y, dz);
+  const double value = self.loss_.value_and_gradient({z, self.outputs_shape_}, y, dz);
+  const bool counts = !std::isnan(value) || self.loss_.any_counts(y);
+  self.losses_[static_cast<std::size_t>(step)] = counts ? value : 0.0;
+  self.counts_[static_cast<std::size_t>(step)] = counts;
 }
 
 template <class T>
@@ -172,6 +176,7 @@ void Online<T>::run(int64_t steps, const T* x, const Target<T>& y, StepResult* r
   const int64_t finite = done < 0 ? steps - 1 : done;  // the kernel does not say which step broke: the last is marked
   for (int64_t k = 0; k < steps; ++k) {
     results[k].loss = losses_[static_cast<std::size_t>(k)];
+    results[k].counts = cross_entropy || counts_[static_cast<std::size_t>(k)] != 0;
     results[k].finite = !check_finite_ || (k < finite && std::isfinite(results[k].loss));
   }
 }

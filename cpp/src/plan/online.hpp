@@ -49,6 +49,7 @@ class Online {
   T* state_[Optimizer<T>::kMaxStates] = {};
   std::vector<StepConstants> constants_;
   std::vector<double> losses_;
+  std::vector<char> counts_;
   const Target<T>* y_ = nullptr;
 };
 

@@ -7,6 +7,32 @@
 
 namespace nncore {
 
+namespace {
+
+/// The metrics of the samples that count: those with an ignored label are left out.
+template <class T>
+void measure(const Loss<T>& loss, View<const T> z, const Target<T>& y, const std::vector<Metric<T>>& metrics,
+             std::vector<double>& values) {
+  const std::optional<int64_t> ignored = loss.ignored_label();
+  const int64_t N = z.batch(), C = z.shape.row_size();
+  const bool rows = ignored && y.labels != nullptr && y.shape.rank() == 1;
+  const int64_t left = rows ? N - std::count(y.labels, y.labels + N, *ignored) : N;
+  std::vector<T> outputs;
+  std::vector<int64_t> labels;
+  if (left < N) {
+    for (int64_t n = 0; n < N; ++n) {
+      if (y.labels[n] == *ignored) continue;
+      labels.push_back(y.labels[n]);
+      outputs.insert(outputs.end(), z.data + n * C, z.data + (n + 1) * C);
+    }
+    z = {outputs.data(), z.shape.first(left)};
+  }
+  const Target<T> counted = left < N ? Target<T>{labels.data(), nullptr, y.shape.first(left)} : y;
+  for (const Metric<T>& metric : metrics) values.push_back(left == 0 ? std::nan("") : metric.value(z, counted));
+}
+
+}  // namespace
+
 template <class T>
 Evaluation evaluate(Model<T>& replica, Loss<T>& loss, const Dataset<T>& data, const RequestedMetrics<T>& requested,
                     Buffer<T>& outputs) {
@@ -27,8 +53,8 @@ Evaluation evaluate(Model<T>& replica, Loss<T>& loss, const Dataset<T>& data, co
   Score score;
   const bool with_nan = loss.user_defined() || std::isnan(result.loss);
   if (requested.accuracy) add_score(requested.reading, all, data.y, score, with_nan);
-  result.accuracy = score.accuracy();
-  for (const Metric<T>& metric : requested.metrics) result.metrics.push_back(metric.value(all, data.y));
+  result.accuracy = requested.accuracy_of(score);
+  if (!requested.metrics.empty()) measure<T>(loss, all, data.y, requested.metrics, result.metrics);
   return result;
 }
 

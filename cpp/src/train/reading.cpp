@@ -84,7 +84,8 @@ const char* outputs_name(Outputs outputs) {
 }
 
 template <class T>
-Reading reading_of(Link link, Outputs outputs, const Shape& z, const Target<T>& y, bool required) {
+Reading reading_of(const Loss<T>& loss, Outputs outputs, const Shape& z, const Target<T>& y, bool required) {
+  const Link link = loss.link();
   if (link == Link::identity) return required ? reading_of_values(z, y) : Reading{};
   const int64_t N = z[0];
   if (link == Link::sigmoid || (link == Link::sign && z.size() == N)) {
@@ -93,7 +94,10 @@ Reading reading_of(Link link, Outputs outputs, const Shape& z, const Target<T>& 
     return {Reading::Kind::border, probabilities ? 0.5 : 0.0, link == Link::sign ? 0.0 : 0.5};
   }
   const bool classes = z.rank() == 2 && (y.labels != nullptr ? y.shape.size() == N : y.shape == z);
-  return classes ? Reading{Reading::Kind::largest} : Reading{};
+  if (!classes) return {};
+  Reading reading{Reading::Kind::largest};
+  if (y.labels != nullptr) reading.ignored = loss.ignored_label().value_or(INT64_MIN);
+  return reading;
 }
 
 template <class T>
@@ -109,7 +113,8 @@ void add_score(const Reading& reading, View<const T> z, const Target<T>& y, Scor
     return;
   }
   const int64_t N = z.batch(), C = z.shape[1];
-  if (C == 2 && y.labels != nullptr && !with_nan) {  // the same without branches, which could not be predicted
+  const bool ignores_a_class = reading.ignored >= 0 && reading.ignored < C;
+  if (C == 2 && y.labels != nullptr && !with_nan && !ignores_a_class) {  // the same without branches, which could not be predicted
     int64_t counted = 0, correct = 0;
     for (int64_t n = 0; n < N; ++n) {
       const uint64_t label = static_cast<uint64_t>(y.labels[n]);
@@ -123,7 +128,7 @@ void add_score(const Reading& reading, View<const T> z, const Target<T>& y, Scor
   }
   for (int64_t n = 0; n < N; ++n) {
     const int64_t wanted = y.labels != nullptr ? y.labels[n] : argmax(y.values + n * C, C);
-    if (wanted < 0 || wanted >= C) continue;
+    if (wanted < 0 || wanted >= C || (ignores_a_class && wanted == reading.ignored)) continue;
     ++score.counted;
     score.correct += argmax(z.data + n * C, C) == wanted && !(with_nan && has_nan(z.data + n * C, C));
   }
@@ -131,7 +136,7 @@ void add_score(const Reading& reading, View<const T> z, const Target<T>& y, Scor
 
 #define NNCORE_INSTANTIATE(T)                                                                \
   template Outputs outputs_of(const Model<T>&);                                              \
-  template Reading reading_of(Link, Outputs, const Shape&, const Target<T>&, bool);          \
+  template Reading reading_of(const Loss<T>&, Outputs, const Shape&, const Target<T>&, bool);          \
   template void add_score(const Reading&, View<const T>, const Target<T>&, Score&, bool);
 NNCORE_INSTANTIATE(float)
 NNCORE_INSTANTIATE(double)

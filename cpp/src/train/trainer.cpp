@@ -46,7 +46,7 @@ Plan<T>& Trainer<T>::plan_for(const Shape& sample, int64_t batch) {
 
 template <class T>
 void Trainer<T>::begin_epoch(const Run& run) {
-  optimizer_.set_epoch(state_.epoch);
+  optimizer_.set_epoch(state_.epoch + optimizer_.hand_epochs());
   if (state_.cursor.step == 0) state_.cursor.rate = optimizer_.rate();
   if (!run.shuffled) return;
   shuffle(Stream(options_.seed, "shuffle", static_cast<uint32_t>(state_.epoch)), run.data.size(), order_.data());
@@ -58,7 +58,7 @@ void Trainer<T>::end_epoch(const Run& run) {
   state_.cursor = {};
   state_.cursor.samples = run.data.size();
   state_.manual_steps = 0;
-  optimizer_.set_epoch(state_.epoch);
+  optimizer_.set_epoch(state_.epoch + optimizer_.hand_epochs());
 }
 
 /// How many steps one call of the plan may take: to the end of the epoch, the fit or the life of the snapshot.
@@ -123,10 +123,12 @@ void Trainer<T>::notify(Run& run, Observer& observer) {
 
 /// Moves the cursor past one of the steps just taken.
 template <class T>
-void Trainer<T>::count_step(int64_t samples, double loss) {
+void Trainer<T>::count_step(int64_t samples, const StepResult& result) {
   Cursor& cursor = state_.cursor;
-  cursor.loss_sum += loss * static_cast<double>(samples);
-  cursor.seen += samples;
+  if (result.counts) {
+    cursor.loss_sum += result.loss * static_cast<double>(samples);
+    cursor.seen += samples;
+  }
   ++cursor.step;
 }
 
@@ -204,7 +206,7 @@ void Trainer<T>::fit(const Dataset<T>& train, const std::optional<Dataset<T>>& v
 template <class T>
 void Trainer<T>::finish_epoch(Run& run, Observer& observer) {
   const Cursor& cursor = state_.cursor;
-  const Evaluation trained{cursor.loss(), cursor.score.accuracy(), {}};
+  const Evaluation trained{cursor.seen == 0 ? std::nan("") : cursor.loss(), run.requested.accuracy_of(cursor.score), {}};
   EpochRecord& record = result_.epochs.emplace_back(
       EpochRecord{state_.epoch + 1, cursor.step, trained, {}, {}, cursor.rate, cursor.seconds});
   const auto start = Clock::now();
@@ -264,7 +266,7 @@ bool Trainer<T>::count_steps(const Run& run, int64_t steps, bool observed) {
   for (int64_t k = 0; k < steps; ++k) {
     const StepResult& step = steps_[static_cast<std::size_t>(k)];
     if (!step.finite) return false;
-    count_step(samples, step.loss);
+    count_step(samples, step);
     result_.losses.add(step.loss);
     result_.rates.add(step.rate);
     if (options_.gradient.clip_norm > 0) {

@@ -9,7 +9,7 @@ from nncore._support.checks import describe
 from nncore.errors import ConfigError
 from nncore.nn._container import Merge
 from nncore.nn._layer import Layer
-from nncore.nn._model import Model, restore
+from nncore.nn._model import IGNORED, Model, restore
 from nncore.nn._normalize import Normalize
 from nncore.nn._symbol import Input, Symbol, places_of
 
@@ -97,8 +97,8 @@ class Graph(Model):
 
     def __reduce__(self) -> tuple[Any, ...]:
         facts = {"dtype": self.dtype, "seed": self.seed, "input": self.input}
-        given = (self._renewed_layers(), self._reads, self._shape, facts, self.state_dict(), self._link, self._calls)
-        return _rebuild, given
+        parts = self._renewed_layers(), self._reads, self._shape
+        return _rebuild, (*parts, facts, self.state_dict(), self._link, self._calls, self._ignored)
 
     def __repr__(self) -> str:
         lines = super().__repr__().split("\n")
@@ -138,9 +138,10 @@ def _rebuild(
     state: dict[str, Any],
     link: str | None,
     calls: int,
+    ignored: int | None = IGNORED,
 ) -> Graph:
     net = joined(layers, reads, shape, **facts)
-    restore(net, link, calls)
+    restore(net, link, calls, ignored)
     net.load_state_dict(state)
     return net
 

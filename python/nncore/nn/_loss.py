@@ -134,6 +134,12 @@ def spec_of(loss: Loss) -> Any:
     return loss._spec
 
 
+def ignored_label(loss: Loss) -> int | None:
+    """The label of samples that do not count: `ignore_index`, for a loss of one's own an attribute of that name."""
+    label = spec_of(loss).args.get("ignore_index", getattr(loss, "ignore_index", None))
+    return int(label) if isinstance(label, numbers.Integral) else None
+
+
 def has_classes(loss: Loss, y: Any) -> bool:
     """Whether accuracy is defined; for a loss without link it is inferred from the targets: labels (N,) are classes."""
     if loss.link is None:

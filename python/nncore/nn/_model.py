@@ -23,6 +23,9 @@ from nncore.nn._save import IncompatibleKeys, ModelParts, arrays_of, checked_sta
 from nncore.nn._summary import Summary, html_of
 from nncore.nn._symbol import Symbol, refuse_list
 
+#: The label that losses ignore if they are told no other.
+IGNORED = -100
+
 
 class Model(Strict):
     """Base of Sequential and Graph: named layers, each with the indices of its input values."""
@@ -57,6 +60,7 @@ class Model(Strict):
         self._drawn = seed is None
         self._input = input
         self._link: str | None = None
+        self._ignored: int | None = IGNORED
         self._calls = 0
         self._core = self._make_core(_dtype_name(self._kind, dtype), input)
 
@@ -296,7 +300,7 @@ class Model(Strict):
         """A copy with parameters of its own."""
         other = self._with(self._renewed_layers(), {"dtype": self.dtype, "seed": self.seed, "input": self.input})
         other.load_state_dict(self.state_dict())
-        other._link, other._calls = self._link, self._calls
+        other._link, other._calls, other._ignored = self._link, self._calls, self._ignored
         return other
 
     def _with(self, layers: dict[str, Layer], facts: dict[str, Any]) -> Self:
@@ -379,14 +383,24 @@ def set_link(net: Model, link: str | None) -> None:
         net._link = link
 
 
+def set_ignored(net: Model, label: int | None) -> None:
+    """Sets the label of samples that do not count in the loss that it is trained with."""
+    net._ignored = label
+
+
+def ignored_of(net: Model) -> int | None:
+    """The label of samples that do not count."""
+    return net._ignored
+
+
 def set_calls(net: Model, calls: int) -> None:
     """Sets the number of forward passes so far, from which Dropout's random streams are numbered."""
     net._calls = calls
 
 
-def restore(net: Model, link: str | None, calls: int) -> None:
+def restore(net: Model, link: str | None, calls: int, ignored: int | None = IGNORED) -> None:
     """Sets the link and the number of forward passes of a copied, unpickled or loaded model."""
-    net._link, net._calls = link, calls
+    net._link, net._calls, net._ignored = link, calls, ignored
 
 
 def _dtype_name(where: str, dtype: Any) -> str:

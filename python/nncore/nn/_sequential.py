@@ -9,7 +9,7 @@ from nncore._support.checks import describe, is_name
 from nncore._support.names import instance_hint
 from nncore.errors import ConfigError
 from nncore.nn._layer import Layer
-from nncore.nn._model import Model, inner_layers, restore
+from nncore.nn._model import IGNORED, Model, inner_layers, restore
 from nncore.nn._normalize import Normalize
 
 
@@ -63,7 +63,7 @@ class Sequential(Model):
         first = bool(chosen) and next(iter(chosen)) == next(iter(self._layers))
         part = chain(chosen, dtype=self.dtype, seed=self.seed, input=self.input if first else None)
         if chosen and next(reversed(chosen)) == next(reversed(self._layers)):
-            restore(part, self._link, 0)  # its outputs are read as those of the whole
+            restore(part, self._link, 0, self._ignored)  # its outputs are read as those of the whole
         return part
 
     def append(self, layer: Layer | Sequential) -> Sequential:
@@ -87,7 +87,7 @@ class Sequential(Model):
 
     def __reduce__(self) -> tuple[Any, ...]:
         facts = {"dtype": self.dtype, "seed": self.seed, "input": self.input}
-        return _rebuild, (self._renewed_layers(), facts, self.state_dict(), self._link, self._calls)
+        return _rebuild, (self._renewed_layers(), facts, self.state_dict(), self._link, self._calls, self._ignored)
 
 
 def chain(layers: Mapping[str, Layer], **facts: Any) -> Sequential:
@@ -103,9 +103,10 @@ def _rebuild(
     state: dict[str, Any],
     link: str | None,
     calls: int,
+    ignored: int | None = IGNORED,
 ) -> Sequential:
     net = chain(layers, **facts)
-    restore(net, link, calls)
+    restore(net, link, calls, ignored)
     net.load_state_dict(state)
     return net
 

@@ -66,7 +66,7 @@ class CrossEntropyLoss(CompiledLoss):
 
     Notes
     -----
-    "mean" divides by the sum of the labels' weights, as PyTorch does; ignored labels do not count.
+    "mean" divides by the sum of the labels' weights, as PyTorch does; ignored labels do not count. Where none counts, the mean is NaN and dz 0; a training step then takes the loss as 0, and leaves it out of the epoch's.
     Source: Bridle, 1990; label smoothing: Szegedy et al., Rethinking the Inception Architecture, 2016.
 
     Examples
@@ -243,6 +243,7 @@ class NLLLoss(CompiledLoss):
 
     Notes
     -----
+    Where no label counts, the mean is NaN and dz 0, as of CrossEntropyLoss.
     Source: Fisher, On the Mathematical Foundations of Theoretical Statistics, 1922.
 
     Examples

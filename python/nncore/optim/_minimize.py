@@ -17,6 +17,7 @@ from nncore._support.names import keywords
 from nncore._support.strict import Strict
 from nncore.errors import ConfigError, ShapeError
 from nncore.optim import objectives
+from nncore.optim._epochs import counts_epochs, remedy
 from nncore.optim._objective import Objective
 from nncore.optim._optimizer import Optimizer, settings_of
 
@@ -92,7 +93,7 @@ def minimize(
     x0 : array (d,)
         Start; None: the objective's own.
     optimizer : Optimizer
-        Only its settings are used: it stays as it is.
+        Only its settings are used: it stays as it is. A schedule has to count steps: there are no epochs.
     steps : int, default 1000
         Updates.
     fun, jac : functions x -> f and x -> gradient
@@ -130,6 +131,12 @@ def minimize(
         every = 0 if record is None else integer("minimize", "record", record, 1, 2**62, or_none=True)
     tolerance = -1.0 if tol is None else number("minimize", "tol", tol, 0.0)
     spec = _core.Spec("optimizer", type(optimizer).__name__, settings_of(optimizer))
+    by_epochs = counts_epochs(spec.args["lr"])
+    if by_epochs is not None:
+        raise ConfigError(
+            f"[minimize] optimizer: expected a schedule that counts steps, got {by_epochs}, which counts epochs "
+            f"({remedy(by_epochs)})"
+        )
     found = _core.minimize(function, array.tolist(), spec, steps, every, tolerance)
     status = found["status"]
     return OptimizeResult(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 import weakref
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -18,7 +19,10 @@ from nncore._support.strict import fixed
 from nncore.errors import ConfigError, StateError
 from nncore.nn._model import Model, core_of
 from nncore.nn._parameter import checked
+from nncore.optim._epochs import PATIENCE, counts_epochs, monitored, remedy
 from nncore.optim._schedule import Schedule
+
+_COUNTS = ("step", "epoch", "hand_epochs")
 
 #: True inside sweep's build(): trainers copy the optimizer, so that one object can be given to many runs.
 building: ContextVar[bool] = ContextVar("building", default=False)
@@ -52,6 +56,9 @@ class Optimizer(Registered):
         self._model: weakref.ref[Model] | None = None
         self._pending: dict[str, Any] = {}  # the state until it is bound to a model
         self._copied_rate: float | None = None  # the rate until then, of a copy
+        self._alone: int | None = (
+            0  # steps outside of a fit before the first end of an epoch; None: told, or not needed
+        )
         self._follows_schedule = isinstance(self._config.get("lr"), Schedule)
 
     @property
@@ -131,7 +138,7 @@ class Optimizer(Registered):
     def _remade(self, spec: Any, *, keep_rate: bool) -> Any:
         """A compiled optimizer with other arguments, and of the state what both have."""
         old, new = self._core, type(self._core)(spec, self._model_core)
-        new.t, new.epoch = old.t, old.epoch
+        new.t, new.epoch, new.hand_epochs = old.t, old.epoch, old.hand_epochs
         if keep_rate and not self._follows_schedule:
             new.rate = old.rate
         elif keep_rate and old.schedule_state:
@@ -148,8 +155,70 @@ class Optimizer(Registered):
         return self._model_core.access_guard(f"{type(self).__name__}.{what}", write=False)
 
     def step(self, model: Model) -> None:
-        """Updates every parameter by its gradient; gradients are not changed."""
+        """Updates every parameter by its gradient; gradients are not changed.
+
+        A schedule that counts epochs is told of their ends by `end_epoch`.
+        """
         self._bind(model).step(self._model_core)
+        if self._follows_schedule:
+            self._count_alone()
+
+    def end_epoch(self, record: Any = None) -> None:
+        """Tells the schedule that an epoch is over, in a loop of `step` or `Trainer.step`; fit does so by itself.
+
+        Parameters
+        ----------
+        record : dict name -> number, or number, optional
+            What ReduceLROnPlateau follows: the numbers of the epoch, such as {"val_loss": 0.3}, or that number alone.
+
+        Raises
+        ------
+        ConfigError
+            The schedule follows a number that is not given.
+        StateError
+            The schedule follows a number, and there has been no step.
+
+        Examples
+        --------
+        >>> net, optimizer = nc.mlp([2, 4, 2], seed=0), nc.SGD(lr=nc.StepLR(0.1, 1, gamma=0.5))
+        >>> trainer = nc.Trainer(net, nc.CrossEntropyLoss(), optimizer)
+        >>> for epoch in range(2):
+        ...     loss = trainer.step([[0.0, 1.0], [1.0, 0.0]], [0, 1])
+        ...     optimizer.end_epoch()
+        >>> optimizer.lr
+        0.025
+        """
+        where = type(self).__name__
+        schedule = self._setting("lr")
+        self._alone = None
+        if self._core is None:
+            if isinstance(schedule, Schedule) and _core.schedule_monitor(spec_of(schedule)):
+                raise StateError(f"[{where}] end_epoch: expected a step before it")
+            for key in ("epoch", "hand_epochs"):
+                self._pending[key] = self._pending.get(key, 0) + 1
+            return
+        with self._access_guard("end_epoch"):
+            if self._core.monitor:
+                self._core.observe(monitored(where, self._core.monitor, record))
+            self._core.epoch += 1
+            self._core.hand_epochs += 1
+
+    def _count_alone(self) -> None:
+        """Counts a step outside of a fit; once, after a hundred without an epoch's end, tells of `end_epoch`."""
+        if self._alone is None:
+            return
+        self._alone += 1
+        if self._alone < PATIENCE:
+            return
+        self._alone = None
+        name = counts_epochs(spec_of(self._setting("lr")))
+        if name is not None:
+            warnings.warn(
+                f"[{type(self).__name__}] lr: {name} counts epochs, and {PATIENCE} steps were taken without the end of "
+                f"one: call optimizer.end_epoch() after each ({remedy(name)})",
+                RuntimeWarning,
+                stacklevel=4,
+            )
 
     def _repr_html_(self) -> str:
         values = {key: shown(value) for key, value in {**self._spec.args, **self._config}.items()}
@@ -199,6 +268,8 @@ class Optimizer(Registered):
 
     def _state(self) -> dict[str, Any]:
         state: dict[str, Any] = {"step": self._core.t, "epoch": self._core.epoch}
+        if self._core.hand_epochs:
+            state["hand_epochs"] = self._core.hand_epochs
         if not self._follows_schedule:
             state["lr"] = self._core.rate
         if self._core.schedule_state:
@@ -212,11 +283,11 @@ class Optimizer(Registered):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restores a state_dict: all of it or, with an error, nothing."""
         where = type(self).__name__
-        known = {"step", "epoch", "lr", "schedule", "state"}
+        known = {"step", "epoch", "hand_epochs", "lr", "schedule", "state"}
         unknown = [key for key in self._mapping(state) if key not in known]
         if unknown:
             raise ConfigError(f"[{where}] state_dict: expected keys of {sorted(known)}, got {describe(unknown[0])}")
-        counts = {key: integer(where, key, state[key], 0, 2**62) for key in ("step", "epoch") if key in state}
+        counts = {key: integer(where, key, state[key], 0, 2**62) for key in _COUNTS if key in state}
         if "lr" in state:
             number(where, "lr", state["lr"], 0.0)
         if self._core is None:
@@ -229,6 +300,7 @@ class Optimizer(Registered):
                 self._core.schedule_state = _numbers(where, state["schedule"])
             self._core.t = counts.get("step", self._core.t)
             self._core.epoch = counts.get("epoch", self._core.epoch)
+            self._core.hand_epochs = counts.get("hand_epochs", 0)
             if "lr" in state:
                 self._set_rate(float(state["lr"]))
             for array, values in copies:
@@ -252,6 +324,12 @@ class Optimizer(Registered):
                     raise ConfigError(f"[{type(self).__name__}] state_dict: no state is called {describe(key)}")
                 copies.append((arrays[key], cast(checked(values, shape, f"{name} {key}"), arrays[key].dtype).ravel()))
         return copies
+
+
+def step_alone(optimizer: Optimizer) -> None:
+    """A trainer took a step outside of a fit."""
+    if optimizer._follows_schedule:
+        optimizer._count_alone()
 
 
 def bind(optimizer: Optimizer, model: Model) -> Any:

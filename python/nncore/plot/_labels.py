@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nncore._support import checks
 from nncore.errors import ConfigError, NumericError, ShapeError
+from nncore.nn._model import IGNORED, Model, ignored_of
 
 
 def labels_for(where: str, name: str, value: Any, count: int | None = None) -> NDArray[np.int64]:
@@ -19,6 +20,22 @@ def labels_for(where: str, name: str, value: Any, count: int | None = None) -> N
         hint = f"; use {name}.ravel()" if labels.ndim == 2 and labels.shape[1] == 1 else ""
         raise ShapeError(f"[{where}] {name}: expected ({'N' if count is None else count},), got {labels.shape}{hint}")
     return labels.astype(np.int64)
+
+
+def counted(where: str, name: str, model: Any, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which labels count: not those that the model's loss ignores, which is -100 where the model does not tell.
+
+    A model with `classes_` knows its classes itself.
+    """
+    known = getattr(model, "classes_", None)
+    if known is not None:
+        ignored = None if IGNORED in np.asarray(known) else IGNORED
+    else:
+        ignored = ignored_of(model) if isinstance(model, Model) else IGNORED
+    there = np.full(labels.shape, True) if ignored is None else labels != ignored
+    if not there.any():
+        raise ConfigError(f"[{where}] {name}: expected labels that count, got {ignored} alone, which is ignored")
+    return there
 
 
 def predicted(where: str, model: Any, samples: Any) -> NDArray[np.int64]:

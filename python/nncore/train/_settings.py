@@ -12,9 +12,9 @@ from nncore._support.fits import refuse_during_fit
 from nncore._support.names import instance_hint
 from nncore._support.strict import Strict
 from nncore.errors import ConfigError
-from nncore.nn._loss import Loss
+from nncore.nn._loss import Loss, ignored_label
 from nncore.nn._loss import spec_of as spec_of_loss
-from nncore.nn._model import Model, core_of, set_link
+from nncore.nn._model import Model, core_of, set_ignored, set_link
 from nncore.optim._optimizer import Optimizer, bind, building, compiled, fresh
 from nncore.train._augment import Augment
 from nncore.train._ends import check_end
@@ -132,6 +132,7 @@ class TrainerSettings(Strict):
         self._made_from: tuple[Any, ...] = (None, None, None)  # model, loss and optimizer of the compiled trainer
         self._begins_epoch = False
         set_link(model, loss.link)
+        set_ignored(model, ignored_label(loss))
 
     @property
     def model(self) -> Model:
@@ -150,6 +151,7 @@ class TrainerSettings(Strict):
         refuse_during_fit(self, "loss")
         self._loss = loss
         set_link(self._model, loss.link)
+        set_ignored(self._model, ignored_label(loss))
 
     @property
     def optimizer(self) -> Optimizer:
@@ -198,6 +200,7 @@ class TrainerSettings(Strict):
             state = {key: value if key in ("epoch", "hand_steps") else type(value)(0) for key, value in state.items()}
         if state is not None:
             core.state = state
+        set_ignored(self._model, ignored_label(self._loss))
         self._core, self._made_from, self._begins_epoch = core, (model, loss, optimizer), False
 
     @property

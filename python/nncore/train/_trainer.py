@@ -16,7 +16,7 @@ from nncore._support.progress import Progress
 from nncore.errors import ConfigError, StateError
 from nncore.nn._loss import has_classes
 from nncore.nn._model import core_of, set_link
-from nncore.optim._optimizer import monitor_of
+from nncore.optim._optimizer import monitor_of, step_alone
 from nncore.train._callback import Callback, as_callbacks, check_monitor, check_monitors
 from nncore.train._callback_list import CallbackList
 from nncore.train._history import History
@@ -208,9 +208,13 @@ class Trainer(TrainerState):
         return result
 
     def step(self, xb: Any, yb: Any) -> float:
-        """One update on one batch; returns the loss with penalties before it."""
+        """One update on one batch; returns the loss with penalties before it.
+
+        A schedule that counts epochs is told of their ends by `trainer.optimizer.end_epoch()`.
+        """
         core = self._bind()
         loss: float = core.step(xb, yb)
+        step_alone(self.optimizer)
         set_link(self.model, core.link)
         return loss
 

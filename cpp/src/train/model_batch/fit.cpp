@@ -243,7 +243,8 @@ void ModelBatch<T>::end_epoch(double seconds) {
   ++epoch_;
   for (std::size_t i = 0; i < cursors_.size(); ++i) {
     Cursor& cursor = cursors_[i];
-    const Evaluation trained{cursor.loss(), cursor.score.accuracy(), {}};
+    Evaluation trained{cursor.loss(), std::nullopt, {}};
+    if (accuracy_) trained.accuracy = cursor.score.accuracy();
     results_[i].epochs.push_back({epoch_, step_, trained, {}, {}, cursor.rate, seconds});
     cursor = {};
     cursor.samples = N_;

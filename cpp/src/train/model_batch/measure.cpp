@@ -56,8 +56,9 @@ void ModelBatch<T>::measure_in_lanes(const HeldOut& held) {
   }
   const double values = static_cast<double>(N * terms());
   for (std::size_t i = 0; i < results_.size(); ++i) {
-    results_[i].epochs.back().*held.evaluation =
-        Evaluation{loss_.mean ? step_loss_[i] / values : step_loss_[i], accuracy_ ? right_[i] / values : -1.0, {}};
+    Evaluation measured{loss_.mean ? step_loss_[i] / values : step_loss_[i], std::nullopt, {}};
+    if (accuracy_) measured.accuracy = right_[i] / values;
+    results_[i].epochs.back().*held.evaluation = measured;
   }
 }
 

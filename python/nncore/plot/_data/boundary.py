@@ -12,6 +12,7 @@ from nncore._support import checks
 from nncore._support.names import keywords
 from nncore.errors import ConfigError, NumericError, ShapeError, StateError
 from nncore.plot._display import Display
+from nncore.plot._labels import counted as counted_labels
 from nncore.plot._names import class_texts, feature_texts, legend_texts, like, of_model
 from nncore.plot._style import Floats, canvas, colour, counted, dot, finish, ink, paper, pen, tidy
 
@@ -75,7 +76,8 @@ def decision_boundary(
         with its border at 0; one raw output `model(x)`, with its border midway between the two labels; the bare
         labels of `predict(x)`, evenly tinted.
     X : real (N, 2), N >= 1. Samples; their range and a margin decide what is shown.
-    y : integers (N,). Labels: any integers, such as 0 … C-1 or ±1.
+    y : integers (N,). Labels: any integers, such as 0 … C-1 or ±1; those that the model's loss ignores (-100) are left
+        out.
     class_names : sequence of C texts, or a dict label -> text, or None, default None
         What the legend says, in ascending order of the labels; None: "class 0", …
     feature_names : pair of texts or None, default None. Names of the axes; None: the columns of a DataFrame.
@@ -127,6 +129,8 @@ def boundary_on(
 ) -> BoundaryDisplay:
     """`decision_boundary` on these axes; `own`: of a new figure, with room for the legend beside them."""
     points, labels = _samples(X, y)
+    there = counted_labels(_WHERE, "y", model, labels)
+    points, labels = points[there], labels[there]
     features = feature_texts(_WHERE, feature_names, of_model(model, X), 2)
     resolution = checks.integer(_WHERE, "resolution", resolution, 2, 2000)
     columns, rows = window(points, resolution)

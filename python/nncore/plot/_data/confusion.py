@@ -12,6 +12,7 @@ from nncore._support import checks
 from nncore._support.names import keywords
 from nncore.errors import ConfigError
 from nncore.plot._display import Display
+from nncore.plot._labels import counted as counted_labels
 from nncore.plot._labels import labels_for, predicted
 from nncore.plot._names import class_texts, tick_texts
 from nncore.plot._style import BLUE, canvas, counted, ink, paper, points, shades
@@ -55,7 +56,8 @@ def confusion_matrix(
 ) -> ConfusionDisplay:
     """How many samples of each class (rows) are taken for each class (columns).
 
-    The colour is the share of the row's samples, so that rare classes show; those on the diagonal are right.
+    The colour is the share of the row's samples, so that rare classes show; those on the diagonal are right. Labels
+    that the model's loss ignores (-100) are left out, as in the accuracy.
 
     Parameters
     ----------
@@ -99,6 +101,8 @@ def confusion_matrix(
         samples = checks.real_array(_WHERE, "X", X)
         labels_for(_WHERE, "y", truth, len(samples) if samples.ndim else None)
         said = predicted(_WHERE, model, X if hasattr(X, "columns") else samples)
+    there = counted_labels(_WHERE, "y_true" if y is None else "y", None if y is None else model, truth)
+    truth, said = truth[there], said[there]
     classes = np.union1d(truth, said)
     if len(classes) > _MAX_CLASSES:
         raise ConfigError(f"[{_WHERE}] y: expected at most {_MAX_CLASSES} classes, got {len(classes)}")

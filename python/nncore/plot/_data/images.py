@@ -12,6 +12,7 @@ from nncore._support import checks
 from nncore._support.names import keywords
 from nncore.errors import ConfigError, ShapeError, StateError
 from nncore.plot._display import Display
+from nncore.plot._labels import counted as counted_labels
 from nncore.plot._labels import labels_for, predicted
 from nncore.plot._mosaic import Bytes, Mosaic, at_most, brightness, finite, image_array, pictures
 from nncore.plot._names import class_texts, tick_texts
@@ -137,6 +138,8 @@ def misclassified(
 ) -> MisclassifiedDisplay:
     """The images that a classifier gets wrong, those it is surest of first, each titled "truth → prediction".
 
+    Labels that the model's loss ignores (-100) are never wrong.
+
     Parameters
     ----------
     model : a trained classifier
@@ -179,9 +182,10 @@ def misclassified(
     found = image_array(where, "X", samples if shape is None else _reshaped(where, samples, shape))
     truth = labels_for(where, "y", y, len(found))
     said = predicted(where, model, samples)
-    wrong = np.flatnonzero(said != truth)
+    there = counted_labels(where, "y", model, truth)
+    wrong = np.flatnonzero((said != truth) & there)
     chosen = _surest(model, samples, said, wrong)[:count]
-    classes = np.union1d(truth, said)
+    classes = np.union1d(truth[there], said)
     names = dict(zip(classes.tolist(), tick_texts(classes, class_texts(where, class_names, classes)), strict=True))
     texts = [f"{names[truth[i]]} → {names[said[i]]}" for i in chosen]
     mosaic = Mosaic(where, max(1, len(chosen)), found.shape[2:], columns, texts)

@@ -12,6 +12,7 @@ from nncore._support import checks
 from nncore._support.names import keywords
 from nncore.errors import ConfigError, NumericError, ShapeError, StateError
 from nncore.plot._display import Display
+from nncore.plot._labels import counted as counted_labels
 from nncore.plot._labels import labels_for
 from nncore.plot._names import class_texts, legend_texts
 from nncore.plot._style import Floats, canvas, colour, counted, grey, ink, legend, pen, thinned, tidy
@@ -64,7 +65,8 @@ def roc_curve(
     model : a trained classifier; or, without y, the true labels, integers (N,)
         Its scores are the first of `predict_proba(x)`, `decision_function(x)`, its raw outputs `model(x)`.
     X : what the model takes, (N, …); or, without y, scores (N,) of the larger label, or (N, C) of each class.
-    y : integers (N,), or None. The true labels, of at least two classes and at most 50.
+    y : integers (N,), or None. The true labels, of at least two classes and at most 50. Those that the model's loss
+        ignores (-100) are left out.
     class_names : sequence of C texts, or a dict label -> text, or None, default None
         What the legend says, in ascending order of the labels.
     ax : matplotlib Axes or None, default None. Where to draw; None makes a new figure.
@@ -169,7 +171,8 @@ def _labels_and_scores(model: Any, X: Any, y: Any) -> tuple[NDArray[np.int64], F
         raise ShapeError(f"[{_WHERE}] scores: expected ({n},) or ({n}, C), got {shape}")
     if np.isnan(scores).any():
         raise NumericError(f"[{_WHERE}] scores: expected numbers, got {np.count_nonzero(np.isnan(scores))} NaN")
-    return truth, scores
+    there = counted_labels(_WHERE, "y_true" if y is None else "y", None if y is None else model, truth)
+    return truth[there], scores[there]
 
 
 def _scores(model: Any, X: Any) -> NDArray[Any]:
