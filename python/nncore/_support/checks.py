@@ -155,3 +155,14 @@ def real_array(where: str, name: str, value: object, kinds: str = "biuf") -> NDA
         got = f"dtype {array.dtype}" if array.ndim else describe(value)
         raise ConfigError(f"[{where}] {name}: expected {expected}, got {got}")
     return array
+
+
+def dtype_name(where: str, dtype: Any) -> str:
+    """The name of a dtype of models: "float32" or "float64"."""
+    try:
+        name = "" if dtype is None else str(np.dtype(dtype).name)
+    except TypeError:
+        name = ""
+    if name not in ("float32", "float64"):
+        raise ConfigError(f"[{where}] dtype: expected 'float32' or 'float64', got {describe(dtype)}")
+    return name

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+#: The label that losses ignore if they are told no other.
+IGNORED = -100
+
 
 def labels_of(z: NDArray[Any], link: str | None, kind: str) -> NDArray[np.int64] | None:
     """The labels that outputs stand for; None where they are values.

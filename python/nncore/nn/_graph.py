@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from nncore._support.checks import describe
+from nncore._support.labels import IGNORED
 from nncore.errors import ConfigError
 from nncore.nn._container import Merge
 from nncore.nn._layer import Layer
-from nncore.nn._model import IGNORED, Model, restore
+from nncore.nn._model import Model, restore
 from nncore.nn._normalize import Normalize
 from nncore.nn._symbol import Input, Symbol, places_of
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore import _core
-from nncore._support.checks import LARGEST_SEED, describe, flag, integer
+from nncore._support.checks import LARGEST_SEED, describe, dtype_name, flag, integer
 from nncore._support.fits import refuse_during_fit
-from nncore._support.labels import labels_of, without_labels
+from nncore._support.labels import IGNORED, labels_of, without_labels
 from nncore._support.strict import Strict
 from nncore.errors import ConfigError, StateError
 from nncore.nn._layer import Layer, handle_of, join, renewed
@@ -22,9 +22,6 @@ from nncore.nn._parameter import Parameter, parameters_of
 from nncore.nn._save import IncompatibleKeys, ModelParts, arrays_of, checked_state, model_state, save_model
 from nncore.nn._summary import Summary, html_of
 from nncore.nn._symbol import Symbol, refuse_list
-
-#: The label that losses ignore if they are told no other.
-IGNORED = -100
 
 
 class Model(Strict):
@@ -62,7 +59,7 @@ class Model(Strict):
         self._link: str | None = None
         self._ignored: int | None = IGNORED
         self._calls = 0
-        self._core = self._make_core(_dtype_name(self._kind, dtype), input)
+        self._core = self._make_core(dtype_name(self._kind, dtype), input)
 
     def _make_core(self, dtype: str, input: Normalize | None) -> Any:
         make = _core.Model32 if dtype == "float32" else _core.Model64
@@ -290,7 +287,7 @@ class Model(Strict):
 
     def to(self, dtype: str) -> Self:
         """Converts the model itself to another dtype and returns it; arrays returned before keep the old numbers."""
-        name = _dtype_name(self._kind, dtype)
+        name = dtype_name(self._kind, dtype)
         if name != self.dtype:
             with self._core.access_guard(f"{self._kind}.to", write=True):
                 self._replace_core(name, self)
@@ -401,13 +398,3 @@ def set_calls(net: Model, calls: int) -> None:
 def restore(net: Model, link: str | None, calls: int, ignored: int | None = IGNORED) -> None:
     """Sets the link and the number of forward passes of a copied, unpickled or loaded model."""
     net._link, net._calls, net._ignored = link, calls, ignored
-
-
-def _dtype_name(where: str, dtype: Any) -> str:
-    try:
-        name = "" if dtype is None else str(np.dtype(dtype).name)
-    except TypeError:
-        name = ""
-    if name not in ("float32", "float64"):
-        raise ConfigError(f"[{where}] dtype: expected 'float32' or 'float64', got {describe(dtype)}")
-    return name

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, overload
 
 from nncore._support.checks import describe, is_name
+from nncore._support.labels import IGNORED
 from nncore._support.names import instance_hint
 from nncore.errors import ConfigError
 from nncore.nn._layer import Layer
-from nncore.nn._model import IGNORED, Model, inner_layers, restore
+from nncore.nn._model import Model, inner_layers, restore
 from nncore.nn._normalize import Normalize
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore._support import checks
+from nncore._support.labels import IGNORED
 from nncore.errors import ConfigError, NumericError, ShapeError
-from nncore.nn._model import IGNORED, Model, ignored_of
+from nncore.nn._model import Model, ignored_of
 
 
 def labels_for(where: str, name: str, value: Any, count: int | None = None) -> NDArray[np.int64]:
