@@ -197,8 +197,6 @@ class Model(Strict):
         and rows for which an output is NaN, get the label -1 (0 where labels are -1 and 1), with a RuntimeWarning.
         """
         z, rows = self._core.outputs(x, "[predict]", allow_nan is not False and flag("predict", "allow_nan", allow_nan))
-        if self._link == "identity":
-            return z
         labels = labels_of(z, self._link, self._core.kind_of_outputs)
         if labels is None:
             return z
