@@ -38,7 +38,8 @@ class History(Strict):
     epochs : dict of arrays
         "epoch" (from 1), "loss" (mean over the epoch's steps, penalties included, each before its update), "lr" (at
         its start), "seconds", and if requested "accuracy" (fraction, of the same outputs as loss),
-        "val_loss" (without penalties), "val_accuracy", "test_loss", "test_accuracy", and other metrics likewise.
+        "val_loss" (without penalties), "val_accuracy", "test_loss", "test_accuracy", and other metrics likewise. With
+        reduction="sum" "loss" is the mean of the batches' sums, "val_loss" the sum over all its samples.
     steps : dict of arrays
         "step" (from 1, the optimizer's count), "loss", "lr", and "grad_norm" when gradients are clipped by norm. Beyond
         a million steps only every second, fourth, … is kept.
