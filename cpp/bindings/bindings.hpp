@@ -22,6 +22,7 @@ void bind_errors(py::module_& m);
 void bind_registry(py::module_& m);
 void bind_python_layer(py::module_& m);
 void bind_python_loss(py::module_& m);
+void bind_python_optimizer(py::module_& m);
 void bind_model(py::module_& m);
 void bind_loss(py::module_& m);
 void bind_optimizer(py::module_& m);

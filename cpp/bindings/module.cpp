@@ -14,6 +14,7 @@ PYBIND11_MODULE(_core, m) {
   bind_registry(m);
   bind_python_layer(m);
   bind_python_loss(m);
+  bind_python_optimizer(m);
   bind_model(m);
   bind_loss(m);
   bind_optimizer(m);

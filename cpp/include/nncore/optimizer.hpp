@@ -40,8 +40,12 @@ class Optimizer {
   virtual void prepare(StepConstants&) const {}
   /// Is the rule w -= rate g, without momentum or decay?
   virtual bool is_plain_sgd() const { return false; }
+  /// Is the rule the user's own code, which takes whole parameters in their shapes (update_all), never ranges?
+  virtual bool user_defined() const { return false; }
   /// The rule on n elements; changes w and the state. Any range of a parameter may come alone.
   virtual void update(const StepConstants& step, int64_t n, T* w, const T* g, T* const* state) const = 0;
+  /// The rule on all parameters that learn, in their natural layout. A user's rule that throws has changed nothing.
+  virtual void update_all(const StepConstants& step, const std::vector<Parameter<T>*>& parameters);
   /// The rule from its second step on as `minimize`'s compiled loops take it; of kind `none`: they do not know it.
   virtual UpdateRule update_rule() const;
 

@@ -41,7 +41,7 @@ std::unique_ptr<Schedule> make_schedule(const Value& rate);
 
 namespace rule {
 Rule schedule();
-Rule rate();  ///< a positive number or a schedule
+Rule rate();  ///< a positive number or a schedule; the Python side makes schedules from functions
 }  // namespace rule
 
 }  // namespace nncore

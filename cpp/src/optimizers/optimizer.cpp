@@ -49,12 +49,22 @@ void Optimizer<T>::step(const std::vector<Parameter<T>*>& parameters) {
     throw ConfigError(expected("[Optimizer.step]", "model", "a parameter that learns",
                                "a model whose parameters are all frozen", "layer.unfreeze()"));
   }
-  const StepConstants constants = begin_step();
+  const int64_t before = t_;
+  try {
+    update_all(begin_step(), parameters);
+  } catch (...) {
+    t_ = before;
+    throw;
+  }
+}
+
+template <class T>
+void Optimizer<T>::update_all(const StepConstants& step, const std::vector<Parameter<T>*>& parameters) {
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    if (!learns(parameters[i])) continue;
+    if (!parameters[i]->learns()) continue;
     T* state[kMaxStates] = {};
     for (int k = 0; k < n_states_; ++k) state[k] = this->state(static_cast<int>(i), k);
-    update(constants, parameters[i]->shape.size(), parameters[i]->value, parameters[i]->grad, state);
+    update(step, parameters[i]->shape.size(), parameters[i]->value, parameters[i]->grad, state);
   }
 }
 

@@ -72,7 +72,7 @@ bool Plan<T>::wants_online(int64_t batch) const {
 template <class T>
 void Plan<T>::classify() {
   uses_.assign(model_.parameters().size(), 0);
-  user_defined_ = loss_.user_defined();
+  user_defined_ = loss_.user_defined() || optimizer_.user_defined();
   for (std::size_t i = 0; i < model_.n_nodes(); ++i) {
     Layer<T>& layer = model_.layer(i);
     user_defined_ = user_defined_ || layer.user_defined();

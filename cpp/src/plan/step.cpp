@@ -143,8 +143,30 @@ void Plan<T>::update_deferred(StepResult& result) {
     if (factor < 1.0) {
       for (int64_t i = 0; i < p.n; ++i) p.g[i] *= static_cast<T>(factor);
     }
-    optimizer_.update(constants_, p.n, p.w, p.g, p.state);
-    std::fill_n(p.g, p.n, T(0));
+    if (!optimizer_.user_defined()) optimizer_.update(constants_, p.n, p.w, p.g, p.state);
+  }
+  if (optimizer_.user_defined()) update_by_users_rule();
+  for (PlannedParameter<T>& p : parameters_) std::fill_n(p.g, p.n, T(0));
+}
+
+/// A user's rule sees parameters, gradients and state as they are shaped, not as they are packed.
+template <class T>
+void Plan<T>::update_by_users_rule() {
+  for (PlannedParameter<T>& p : parameters_) {
+    if (p.packing == nullptr || p.frozen) continue;
+    p.packing->unpack(p.packing_index, p.w, p.natural->value);
+    p.packing->unpack(p.packing_index, p.g, p.natural->grad);
+    for (int k = 0; k < optimizer_.n_states(); ++k) {
+      p.packing->unpack(p.packing_index, p.state[k], optimizer_.state(p.index, k));
+    }
+  }
+  optimizer_.update_all(constants_, model_.parameters());
+  for (PlannedParameter<T>& p : parameters_) {
+    if (p.packing == nullptr || p.frozen) continue;
+    p.packing->pack(p.packing_index, p.natural->value, p.w);
+    for (int k = 0; k < optimizer_.n_states(); ++k) {
+      p.packing->pack(p.packing_index, optimizer_.state(p.index, k), p.state[k]);
+    }
   }
 }
 

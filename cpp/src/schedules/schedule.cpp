@@ -39,7 +39,7 @@ Rule rule::schedule() {
 }
 
 Rule rule::rate() {
-  return make_rule("a number > 0 or a schedule", "float | Schedule",
+  return make_rule("a number > 0 or a schedule", "float | Schedule | Callable[[int], float]",
                    [number = positive(), schedule = schedule()](const Value& v) -> std::optional<Value> {
                      const auto accepted = number.accept(v);
                      return accepted ? accepted : schedule.accept(v);

@@ -144,7 +144,13 @@ Minimum run(const F& function, const Objective* objective, std::vector<double> x
       result.status = MinimizeStatus::interrupted;
       break;
     }
-    optimizer.update(optimizer.begin_step(), n, next.data(), g.data(), state);
+    if (optimizer.user_defined()) {
+      parameter.value = next.data();
+      parameter.grad = g.data();
+      optimizer.step({&parameter});
+    } else {
+      optimizer.update(optimizer.begin_step(), n, next.data(), g.data(), state);
+    }
     if (!all_finite(next)) {  // x stays the last finite point
       result.status = MinimizeStatus::diverged;
       result.steps = step + 1;

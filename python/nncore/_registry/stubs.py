@@ -46,7 +46,10 @@ _MODULES = {
     ),
     "nn/init": _Classes("initializer", "Initializer", "nn._initializer"),
     "optim/optimizers": _Classes(
-        "optimizer", "Optimizer", "optim._optimizer", ("from nncore.optim._schedule import Schedule",)
+        "optimizer",
+        "Optimizer",
+        "optim._optimizer",
+        ("from collections.abc import Callable", "", "from nncore.optim._schedule import Schedule"),
     ),
     "optim/schedules": _Classes("schedule", "Schedule", "optim._schedule", ("from collections.abc import Sequence",)),
     "optim/objectives": _Classes(

@@ -19,7 +19,7 @@ from nncore.errors import ConfigError, ShapeError
 from nncore.optim import objectives
 from nncore.optim._epochs import counts_epochs, remedy
 from nncore.optim._objective import Objective
-from nncore.optim._optimizer import Optimizer, settings_of
+from nncore.optim._optimizer import Optimizer, fresh
 
 _MESSAGES = ("all steps done", "gradient within tol", "diverged at step {}", "interrupted at step {}")
 
@@ -130,7 +130,8 @@ def minimize(
     else:
         every = 0 if record is None else integer("minimize", "record", record, 1, 2**62, or_none=True)
     tolerance = -1.0 if tol is None else number("minimize", "tol", tol, 0.0)
-    spec = _core.Spec("optimizer", type(optimizer).__name__, settings_of(optimizer))
+    unbound = fresh(optimizer)  # held until the end: the rule of one in Python is called on it
+    spec = spec_of(unbound)
     by_epochs = counts_epochs(spec.args["lr"])
     if by_epochs is not None:
         raise ConfigError(

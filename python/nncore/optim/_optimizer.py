@@ -10,34 +10,63 @@ from contextvars import ContextVar
 from typing import Any, ClassVar
 
 from nncore import _core
-from nncore._registry.registered import Registered, rebuild, spec_of
-from nncore._support.checks import cast, describe, integer, number, positive, shown
+from nncore._registry.registered import rebuild, spec_of
+from nncore._support.checks import describe, positive, shown
 from nncore._support.fits import refuse_during_fit
 from nncore._support.html import facts
 from nncore._support.html import number as shown_number
 from nncore._support.strict import fixed
 from nncore.errors import ConfigError, StateError
 from nncore.nn._model import Model, core_of
-from nncore.nn._parameter import checked
+from nncore.optim import _rule
 from nncore.optim._epochs import PATIENCE, counts_epochs, monitored, remedy
-from nncore.optim._schedule import Schedule
-
-_COUNTS = ("step", "epoch", "hand_epochs")
+from nncore.optim._schedule import Rate, Schedule, schedule_or_number
+from nncore.optim._state import OptimizerState
 
 #: True inside sweep's build(): trainers copy the optimizer, so that one object can be given to many runs.
 building: ContextVar[bool] = ContextVar("building", default=False)
 
 
-class Optimizer(Registered):
+class Optimizer(OptimizerState):
     """Base of all optimizers. An optimizer belongs to one model: the first that a Trainer or `step` binds it to.
 
     Its arguments are attributes: `optimizer.momentum = 0.9` acts from the next step on, with the state there is, and
-    `optimizer.lr` may be a number or a schedule. During a fit, in a callback, `lr` alone may be assigned, a number.
+    `optimizer.lr` may be a number, a schedule, or a function that gives the rate of step 0, 1, …, as in
+    `lr=lambda step: 0.1 / (1 + step)`; by epochs: `nc.Schedule(1.0, function, per="epoch")`. During a fit, in a
+    callback, `lr` alone may be assigned, a number.
 
     A copy, or a pickle, has the state of the original and belongs to no model yet: to a copy of the original's.
+
+    Subclass it to write one in Python, with NumPy arrays:
+
+    `__init__(self, lr, …)`
+        Calls `super().__init__(lr=lr)`, lr a number, a schedule or a function of the step.
+    `update(self, parameter, gradient, state)`
+        Changes the array `parameter` in place, once a step for each parameter. `self.lr` is the rate and `self.t` the
+        number of this step, from 1; the dict `state`, empty at first, keeps up to three arrays of the parameter's
+        shape. After an exception parameters and state are those before the step.
+
+    It runs in fit, `step` and minimize, with penalties, clipping and schedules; penalties and clipping have changed
+    `gradient` already. Files hold no code: save `model.state_dict()` and `optimizer.state_dict()`.
+
+    Examples
+    --------
+    >>> class Momentum(nc.Optimizer):
+    ...     def __init__(self, lr, mu=0.9):
+    ...         super().__init__(lr=lr)
+    ...         self.mu = mu
+    ...     def update(self, parameter, gradient, state):
+    ...         v = self.mu * state.get("v", 0.0) + gradient
+    ...         parameter -= self.lr * v
+    ...         state["v"] = v
+    >>> nc.minimize("quadratic", [1.0, 1.0], Momentum(0.1), 300).fun < 1e-6
+    True
     """
 
+    _kind = "optimizer"
     _own_spec: Any = None
+    _config: ClassVar[dict[str, Any]] = {}
+    _step: tuple[float, int] | None = None  # rate and number of the step that a rule in Python computes
     _pending_kept = False  # arguments were assigned while a state waited
     _hints: ClassVar[Mapping[str, str]] = {
         "param_groups": "settings are attributes: optimizer.lr, optimizer.weight_decay",
@@ -45,7 +74,14 @@ class Optimizer(Registered):
         "rate": "did you mean lr?",
     }
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if any("_traits" in vars(base) for base in cls.__mro__[1:]):
+            _rule.refuse_rule_of_compiled(cls)
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if type(self) is Optimizer:
+            raise ConfigError("[Optimizer] expected one of its subclasses, got the base itself")
         if "learning_rate" in kwargs:
             if args or "lr" in kwargs:
                 raise ConfigError(f"[{type(self).__name__}] learning_rate: expected lr or learning_rate, got both")
@@ -61,9 +97,29 @@ class Optimizer(Registered):
         )
         self._follows_schedule = isinstance(self._config.get("lr"), Schedule)
 
+    def _by_name(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        return _by_name(self, *args, **kwargs) if _rule.is_rule(self) else super()._by_name(*args, **kwargs)
+
+    def _checked(self, given: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        given = {key: schedule_or_number(value) if key == "lr" else value for key, value in given.items()}
+        return (_rule.spec_of_rule(self, given), given) if _rule.is_rule(self) else super()._checked(given)
+
+    def _run(self, rate: float, t: int, values: list[Any], gradients: list[Any], states: list[Any]) -> list[Any]:
+        """One step of a rule in Python; called by the core."""
+        with _rule.in_step(self, rate, t):
+            return _rule.run(self, values, gradients, states)
+
+    @property
+    def t(self) -> int:
+        """Steps done; in `update` with the one that is being done."""
+        return steps_done(self) if self._step is None else self._step[1]
+
     @property
     def lr(self) -> float:
-        """The rate of the next step. A number or a schedule may be assigned, in place of either."""
+        """The rate of the next step; in `update` of this one. A number, a schedule or a function of the step may be
+        assigned."""
+        if self._step is not None:
+            return self._step[0]
         if self._core is not None:
             rate: float = self._core.rate
             return rate
@@ -77,7 +133,8 @@ class Optimizer(Registered):
         return given(self._pending.get("epoch" if _core.schedule_per_epoch(spec_of(given)) else "step", 0))
 
     @lr.setter
-    def lr(self, value: float | Schedule) -> None:
+    def lr(self, value: Rate) -> None:
+        value = schedule_or_number(value)
         if isinstance(value, Schedule):
             self._assign("lr", value)
             return
@@ -94,7 +151,7 @@ class Optimizer(Registered):
         return self.lr
 
     @learning_rate.setter
-    def learning_rate(self, value: float | Schedule) -> None:
+    def learning_rate(self, value: Rate) -> None:
         self.lr = value
 
     def _set_rate(self, rate: float) -> None:
@@ -133,7 +190,7 @@ class Optimizer(Registered):
                 self._core = self._remade(spec, keep_rate=name != "lr")
         self._spec, self._config = spec, config
         if name == "lr":
-            self._follows_schedule = isinstance(value, Schedule)
+            self._follows_schedule = isinstance(config["lr"], Schedule)
 
     def _remade(self, spec: Any, *, keep_rate: bool) -> Any:
         """A compiled optimizer with other arguments, and of the state what both have."""
@@ -233,11 +290,11 @@ class Optimizer(Registered):
             raise ConfigError(f"[{type(self).__name__}] model: expected a Sequential or a Graph, got {describe(model)}")
         if self._model is not None and self._model() is not model:
             raise StateError(f"[{type(self).__name__}] serves another model already; make one for each model")
-        model_core = core_of(model)
+        spec, model_core = self._spec, core_of(model)
         if self._model_core is not model_core:
             state = self.state_dict() if self._core is not None else self._pending
             make = _core.Optimizer32 if model.dtype == "float32" else _core.Optimizer64
-            core = make(self._spec, model_core)
+            core = make(spec, model_core)
             self._core, self._model_core, self._model = core, model_core, weakref.ref(model)
             self._pending, self._copied_rate = {}, None
             if state:
@@ -253,77 +310,20 @@ class Optimizer(Registered):
         }
         return {**state, "state": arrays}
 
-    def state_dict(self) -> dict[str, Any]:
-        """Step count, epoch, rate (when it was set), the schedule's state, and the state arrays of each parameter."""
-        if self._core is None:
-            return copy.deepcopy(self._pending)
-        with self._access_guard("state_dict"):
-            return self._state()
-
     def __reduce__(self) -> tuple[Any, ...]:
+        if _rule.is_rule(self):
+            own = self._config, _rule.attributes_of(self), self.state_dict(), self.lr
+            return _new_rule, (type(self),), own
         return _rebuild, (type(self), self._config, self.state_dict(), self.lr)
+
+    def __setstate__(self, own: tuple[dict[str, Any], dict[str, Any], dict[str, Any], float]) -> None:
+        """Of a rule in Python."""
+        self._config, attributes, self._pending, self._copied_rate = own
+        self.__dict__.update(attributes)
+        self._core = self._model_core = self._model = self._own_spec = None
 
     def __copy__(self) -> Optimizer:
         return copy.deepcopy(self)
-
-    def _state(self) -> dict[str, Any]:
-        state: dict[str, Any] = {"step": self._core.t, "epoch": self._core.epoch}
-        if self._core.hand_epochs:
-            state["hand_epochs"] = self._core.hand_epochs
-        if not self._follows_schedule:
-            state["lr"] = self._core.rate
-        if self._core.schedule_state:
-            state["schedule"] = self._core.schedule_state
-        state["state"] = {
-            name: {key: array.reshape(value.shape).copy() for key, array in self._core.state(i).items()}
-            for i, (name, value, _) in enumerate(self._model_core.parameters())
-        }
-        return state
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restores a state_dict: all of it or, with an error, nothing."""
-        where = type(self).__name__
-        known = {"step", "epoch", "hand_epochs", "lr", "schedule", "state"}
-        unknown = [key for key in self._mapping(state) if key not in known]
-        if unknown:
-            raise ConfigError(f"[{where}] state_dict: expected keys of {sorted(known)}, got {describe(unknown[0])}")
-        counts = {key: integer(where, key, state[key], 0, 2**62) for key in _COUNTS if key in state}
-        if "lr" in state:
-            number(where, "lr", state["lr"], 0.0)
-        if self._core is None:
-            self._pending = copy.deepcopy(dict(state))  # a copy: the caller may change its own before the first step
-            self._copied_rate = None
-            return
-        copies = self._checked_state(state.get("state", {}))
-        with self._access_guard("load_state_dict"):
-            if "schedule" in state:
-                self._core.schedule_state = _numbers(where, state["schedule"])
-            self._core.t = counts.get("step", self._core.t)
-            self._core.epoch = counts.get("epoch", self._core.epoch)
-            self._core.hand_epochs = counts.get("hand_epochs", 0)
-            if "lr" in state:
-                self._set_rate(float(state["lr"]))
-            for array, values in copies:
-                array[...] = values
-
-    def _mapping(self, given: Any) -> Mapping[str, Any]:
-        if not isinstance(given, Mapping):
-            raise ConfigError(f"[{type(self).__name__}] state_dict: expected a dict, got {describe(given)}")
-        return given
-
-    def _checked_state(self, state: Any) -> list[tuple[Any, Any]]:
-        names = {name: (i, value.shape) for i, (name, value, _) in enumerate(self._model_core.parameters())}
-        copies = []
-        for name, given in self._mapping(state).items():
-            if name not in names:
-                raise ConfigError(f"[{type(self).__name__}] state_dict: the model has no parameter {describe(name)}")
-            index, shape = names[name]
-            arrays = self._core.state(index)
-            for key, values in self._mapping(given).items():
-                if key not in arrays:
-                    raise ConfigError(f"[{type(self).__name__}] state_dict: no state is called {describe(key)}")
-                copies.append((arrays[key], cast(checked(values, shape, f"{name} {key}"), arrays[key].dtype).ravel()))
-        return copies
 
 
 def step_alone(optimizer: Optimizer) -> None:
@@ -346,6 +346,14 @@ def _rebuild(cls: type[Optimizer], config: dict[str, Any], state: dict[str, Any]
 
 def fresh(optimizer: Optimizer) -> Optimizer:
     """A copy with the same settings and rate, without state and model."""
+    if _rule.is_rule(optimizer):
+        config, attributes, _, _ = optimizer.__reduce__()[2]
+        made = _new_rule(type(optimizer))
+        config = {**config, **({} if follows_schedule(optimizer) else {"lr": optimizer.lr})}
+        made.__setstate__((config, copy.deepcopy({**attributes, "_state_names": []}), {}, config["lr"]))
+        made._copied_rate = None
+        made._follows_schedule = follows_schedule(optimizer)
+        return made
     return rebuild(type(optimizer), settings_of(optimizer))
 
 
@@ -353,6 +361,17 @@ def settings_of(optimizer: Optimizer) -> dict[str, Any]:
     """The arguments as they are now, with the rate of a state that waits for the model."""
     rate = {"lr": optimizer._pending["lr"]} if "lr" in optimizer._pending else {}
     return {**optimizer._config, **rate}
+
+
+def _new_rule(cls: type[Optimizer]) -> Optimizer:
+    return cls.__new__(cls)
+
+
+def _by_name(optimizer: Optimizer, lr: Any = None) -> dict[str, Any]:
+    """The argument of nc.Optimizer.__init__ as subclasses in Python call it."""
+    if lr is None:
+        raise ConfigError(f"[{type(optimizer).__name__}] lr: expected super().__init__(lr=lr), got no rate")
+    return {"lr": lr}
 
 
 def steps_done(optimizer: Optimizer) -> int:
@@ -373,10 +392,3 @@ def follows_schedule(optimizer: Optimizer) -> bool:
 def monitor_of(optimizer: Optimizer) -> str | None:
     """The column of an epoch's record that the schedule follows (ReduceLROnPlateau); else None."""
     return None if optimizer._core is None else optimizer._core.monitor or None
-
-
-def _numbers(where: str, given: Any) -> dict[str, float]:
-    """A schedule's state, checked."""
-    if isinstance(given, dict) and all(isinstance(k, str) and isinstance(v, (int, float)) for k, v in given.items()):
-        return {key: float(value) for key, value in given.items()}
-    raise ConfigError(f"[{where}] state_dict: expected numbers by name for 'schedule', got {describe(given)}")

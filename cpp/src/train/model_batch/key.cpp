@@ -81,6 +81,7 @@ std::optional<std::string> ModelBatch<T>::key(Trainer<T>& trainer, int64_t sampl
   const BatchedLoss<T> loss = view.loss.batched();
   if (batch <= 1 || batch > kMaxSamples || !is_new || !plain || loss.kernel == nullptr) return std::nullopt;
   if (!view.optimizer.schedule().constant() || view.model.n_frozen() > 0) return std::nullopt;
+  if (view.optimizer.user_defined()) return std::nullopt;
   const std::string net = net_key(view.model);
   if (net.empty()) return std::nullopt;
   std::string text = net;
