@@ -169,3 +169,24 @@ def test_the_way_lies_in_arrays_of_its_own():
 def test_a_way_longer_than_memory_is_refused():
     with pytest.raises(MemoryError):
         nc.minimize("rosenbrock", None, nc.SGD(lr=1e-4), 2**40)
+
+
+@pytest.mark.parametrize("given", ["objective", "fun"])
+def test_minimize_of_a_plain_function_takes_numeric_gradients(given):
+    def f(x):
+        x += 0.0  # a copy of its own: what it does to x changes nothing
+        return (x[0] - 1) ** 2 + 3 * (x[1] + 2) ** 4
+
+    def both(x):
+        return f(x), np.array([2 * (x[0] - 1), 12 * (x[1] + 2) ** 3])
+
+    found = nc.minimize(**{given: f}, x0=[0.0, -1.0], optimizer=nc.SGD(0.05), steps=50)
+    exact = nc.minimize(both, [0.0, -1.0], nc.SGD(0.05), 50)
+    np.testing.assert_allclose(found.path, exact.path, rtol=0, atol=1e-8)
+    assert found.fun < 0.01 < found.values[0]
+
+
+@pytest.mark.parametrize("answer", ["no number", None, [1.0, 2.0], (1.0, [1.0], 2)])
+def test_minimize_of_a_plain_function_checks_what_it_returns(answer):
+    with pytest.raises((nc.ConfigError, nc.ShapeError), match=r"\[minimize\] objective: expected"):
+        nc.minimize(lambda x: answer, [1.0], nc.SGD(0.1), 3)

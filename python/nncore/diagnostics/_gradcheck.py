@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nncore import _core
-from nncore._support.checks import LARGEST_SEED, cast, describe, flag, integer, number_from, positive, real_array
+from nncore._support.checks import LARGEST_SEED, cast, describe, flag, integer, positive, real_array
+from nncore._support.differences import STEP, central_differences
 from nncore._support.html import table
 from nncore._support.names import instance_hint, keywords
 from nncore._support.strict import Strict
@@ -167,7 +168,7 @@ def gradcheck(
 
 
 @keywords(epsilon="eps")
-def numeric_gradient(f: Callable[[NDArray[np.float64]], float], x: ArrayLike, eps: float = 1e-5) -> NDArray[np.float64]:
+def numeric_gradient(f: Callable[[NDArray[np.float64]], float], x: ArrayLike, eps: float = STEP) -> NDArray[np.float64]:
     """The gradient of a function by central differences.
 
         g_i = (f(x + eps e_i) - f(x - eps e_i)) / (2 eps)
@@ -191,13 +192,4 @@ def numeric_gradient(f: Callable[[NDArray[np.float64]], float], x: ArrayLike, ep
     if not callable(f):
         raise ConfigError(f"[numeric_gradient] f: expected a function, got {describe(f)}")
     at = cast(real_array("numeric_gradient", "x", x), np.float64).copy()
-    gradient = np.empty_like(at)
-    for index in np.ndindex(at.shape):
-        kept = at[index]
-        at[index] = kept + step
-        above = number_from("numeric_gradient", "f", f(at))
-        at[index] = kept - step
-        below = number_from("numeric_gradient", "f", f(at))
-        at[index] = kept
-        gradient[index] = (above - below) / (2 * step)
-    return gradient
+    return central_differences("numeric_gradient", "f", f, at, step)
