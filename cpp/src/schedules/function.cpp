@@ -40,7 +40,9 @@ const auto registered_FunctionSchedule =
         .required("fn", rule::index_function(), "gives a factor >= 0 for index 0, 1, ...")
         .also(add_period, "step")
         .notes("PyTorch's LambdaLR. fn is called once for each index, by whichever thread trains; an exception in it "
-               "ends the training before the step, and the model can be used.")
+               "ends the training before the step, and the model can be used. A subclass with `__call__(self, i)` "
+               "is a schedule whose rates are what it returns; its attribute `per` says what i counts. Where a rate "
+               "is asked for, a function of the step is taken, too: lr=lambda step: 0.1 / (1 + step).")
         .doctest(">>> schedule = nc.Schedule(0.5, lambda i: 1 / (1 + i))\n>>> [schedule(i) for i in (0, 1, 4)]\n"
                  "[0.5, 0.25, 0.1]")
         .example({{"lr", 0.1}, {"fn", Value(std::make_shared<const Halves>())}});
