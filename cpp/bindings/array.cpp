@@ -72,6 +72,22 @@ std::string conversion_of(const py::handle& tensor) {
   return call;
 }
 
+/// The line that makes numbers of a sparse matrix, of labels that are text, or of objects; "" where none is known.
+std::string conversion_of_type(const py::handle& given, char kind, const std::string& argument) {
+  if (py::hasattr(given, "toarray")) return "use " + argument + ".toarray()";
+  if (argument == "y" && (kind == 'U' || kind == 'S' || kind == 'O')) {
+    return "for names use classes, y = np.unique(y, return_inverse=True)";
+  }
+  return "";
+}
+
+/// Are these the labels of samples as a reader of CSV files gives them: (N,), each a whole number that an int64 holds?
+bool holds_whole_numbers(const py::array_t<double>& array) {
+  return array.ndim() == 1 && array.size() > 0 && std::all_of(array.data(), array.data() + array.size(), [](double v) {
+           return std::fabs(v) < 0x1p53 && v == std::floor(v);
+         });
+}
+
 }  // namespace
 
 std::string refusal(const py::handle& given) {
@@ -113,7 +129,7 @@ py::array real_array(const py::handle& given, const std::string& where, const st
   }
   const char kind = array.dtype().kind();
   if (kind != 'f' && kind != 'i' && kind != 'u' && kind != 'b') {
-    throw ShapeError(expected(where, argument, kWanted, type_text(array)));
+    throw ShapeError(expected(where, argument, kWanted, type_text(array), conversion_of_type(given, kind, argument)));
   }
   return array;
 }
@@ -253,6 +269,16 @@ TargetInput<T> target_of(const Loss<T>& loss, const py::handle& given, const std
     std::transform(from.data(), from.data() + from.size(), labels.mutable_data(),
                    [wide](int64_t v) { return wide && v < 0 ? INT64_MAX : v; });
     return {labels, {labels.data(), nullptr, shape_of(array)}};
+  }
+  const bool may_be_labels = loss.takes_labels() && !loss.user_defined() && loss.link() != Link::sign;
+  if (may_be_labels && array.ndim() == 1) {
+    const auto doubles = plain<double, py::array::forcecast>(array);
+    if (holds_whole_numbers(doubles)) {
+      py::array_t<int64_t> labels(extents_of(shape_of(array)));
+      std::transform(doubles.data(), doubles.data() + doubles.size(), labels.mutable_data(),
+                     [](double v) { return static_cast<int64_t>(v); });
+      return {labels, {labels.data(), nullptr, shape_of(array)}};
+    }
   }
   const Input<T> values = values_of<T>(array, where, "y", finite);
   return {values.array, {nullptr, values.view.data, values.view.shape}};

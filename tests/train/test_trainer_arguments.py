@@ -113,7 +113,7 @@ BAD_DATA = {
     "column of labels": (X, Y[:, None], nc.ShapeError, r"y.ravel\(\)"),
     "label too large": (X, Y + 1, nc.ConfigError, "labels 0 to 1, got 2 at index 1"),
     "label negative": (X, Y - 1, nc.ConfigError, "labels 0 to 1, got -1 at index 0"),
-    "fractions": (X, Y / 1.0, nc.ShapeError, "integer labels"),
+    "fractions": (X, Y / 2.0, nc.ShapeError, "integer labels"),
     "NaN in y": (X, np.full((6, 2), np.nan), nc.ConfigError, "y: expected "),
     "bytes": (X.astype(np.uint8), Y, nc.ConfigError, "X: expected numbers, or a model that turns bytes.*Normalize"),
     "complex": (X + 0j, Y, (nc.ShapeError, nc.ConfigError), "X"),

@@ -1,6 +1,15 @@
+#include <algorithm>
+
 #include "nncore/loss.hpp"
 
 namespace nncore {
+namespace {
+
+bool begin_at_one(int64_t C, int64_t N, const int64_t* labels) {
+  return std::all_of(labels, labels + N, [C](int64_t label) { return 1 <= label && label <= C; });
+}
+
+}  // namespace
 
 template <class T>
 void check_labels(const char* where, const Shape& z, const Target<T>& y, const int64_t* ignored) {
@@ -8,14 +17,16 @@ void check_labels(const char* where, const Shape& z, const Target<T>& y, const i
   const int64_t N = z[0], C = z[1];
   if (!(y.shape == Shape{N})) {
     const bool column = y.shape == Shape{N, 1};
-    throw ShapeError(expected(where, "y", Shape{N}.str(), y.shape.str(), column ? "use y.ravel()" : ""));
+    throw ShapeError(expected(where, "y", Shape{N}.str(), y.shape.str(),
+                              column ? "use y.ravel()" : y.shape == z ? "for one-hot rows use y.argmax(1)" : ""));
   }
   for (int64_t n = 0; n < N; ++n) {
     const int64_t label = y.labels[n];
     if (ignored != nullptr && label == *ignored) continue;
     if (label < 0 || label >= C) {
       throw ConfigError(expected(where, "y", "labels 0 to " + std::to_string(C - 1),
-                                 std::to_string(label) + " at index " + std::to_string(n)));
+                                 std::to_string(label) + " at index " + std::to_string(n),
+                                 begin_at_one(C, N, y.labels) ? "for labels 1 to " + std::to_string(C) + " use y - 1" : ""));
     }
   }
 }
