@@ -56,7 +56,7 @@ def test_help_names_the_commands(capsys):
 @pytest.mark.parametrize("command", ALL)
 @pytest.mark.parametrize("wrong", [["--sed", "1"], ["--seed", "x"], ["--no-such-flag"]])
 def test_a_wrong_flag_says_which_are_right(command, wrong, capsys):
-    names = ["E1"] if command == "experiments" else []
+    names = {"experiments": ["E1"], "notebooks": ["no such folder"]}.get(command, [])
     with pytest.raises(SystemExit) as ended:
         main([command, *names, *wrong])
     assert ended.value.code == 2

@@ -82,11 +82,9 @@ def test_optimize_result():
     assert "<polyline" in result._repr_html_()
 
 
-@pytest.mark.parametrize("name", nc.optim.__all__)
+@pytest.mark.parametrize("name", [name for name in nc.optim.__all__ if name != "Optimizer"])
 def test_optimizer_shows_every_setting_and_its_progress(name):
-    kind = getattr(nc, name, None)
-    if not (isinstance(kind, type) and hasattr(kind, "_kind")):
-        return
+    kind = getattr(nc, name)
     optimizer = kind(lr=0.25)
     net = nc.Sequential(nc.Linear(2, 1), seed=0)
     optimizer.step(net)

@@ -32,7 +32,8 @@ def instance_hint(given: object, base: type) -> str:
     if isinstance(given, type) and issubclass(given, base):
         return f" (write nc.{given.__name__}(…))"
     if isinstance(given, str):
-        near = did_you_mean(given, [each.__name__ for each in _subclasses(base) if each.__name__[:1] != "_"])
+        own = (each for each in _subclasses(base) if each.__module__.partition(".")[0] == "nncore")
+        near = did_you_mean(given, [each.__name__ for each in own if each.__name__[:1] != "_"])
         return near.replace("did you mean ", "write nc.").replace(" or ", "(…) or nc.").replace("?)", "(…))")
     if isinstance(given, list | tuple) and given and all(isinstance(each, base) for each in given):
         return " (write a star before the list: *layers)"
