@@ -16,7 +16,7 @@ ABOVE = {"", "__main__", "_pickles", *PUBLIC}  # not imported by the packages
 
 
 def modules():
-    """The file of every module, by the name that imports it; the notebooks and their helpers are data of the package."""
+    """The file of every module, by the name that imports it; notebooks beside them are data."""
     paths = {path for path in PACKAGE.rglob("*.py") if PACKAGE / "_notebooks" not in path.parents}
     files = {path.relative_to(PACKAGE.parent).with_suffix("").parts: path for path in paths}
     return {".".join(parts).removesuffix(".__init__"): path for parts, path in files.items()}

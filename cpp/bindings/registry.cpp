@@ -46,9 +46,12 @@ class PythonFunction final : public IndexFunction {
     if (index == last_index_) return last_;  // the same index is asked for more than once in a step
     const py::object answer = function_(index);
     const auto value = to_value(answer);
-    if (value && std::holds_alternative<double>(*value)) last_ = std::get<double>(*value);
-    else if (value && std::holds_alternative<int64_t>(*value)) last_ = static_cast<double>(std::get<int64_t>(*value));
-    else throw ConfigError(expected("[Schedule]", "fn", "a function that returns a number", repr_of(answer)));
+    if (value && std::holds_alternative<double>(*value))
+      last_ = std::get<double>(*value);
+    else if (value && std::holds_alternative<int64_t>(*value))
+      last_ = static_cast<double>(std::get<int64_t>(*value));
+    else
+      throw ConfigError(expected("[Schedule]", "fn", "a function that returns a number", repr_of(answer)));
     last_index_ = index;
     return last_;
   }
@@ -72,8 +75,8 @@ std::map<std::string, Value> to_values(const Schema& schema, const py::dict& giv
   std::map<std::string, Value> values;
   for (const auto& [key, object] : given) {
     const auto name = key.cast<std::string>();
-    const auto field = std::find_if(schema.fields.begin(), schema.fields.end(),
-                                    [&](const Field& f) { return f.name == name; });
+    const auto field =
+        std::find_if(schema.fields.begin(), schema.fields.end(), [&](const Field& f) { return f.name == name; });
     const bool known = field != schema.fields.end();
     std::optional<Value> value = to_value(object);
     if (!value && known && py::isinstance<py::int_>(object)) value = field->rule.accept(Value(large_number(object)));
@@ -90,6 +93,15 @@ py::dict to_dict(const std::map<std::string, Value>& values) {
   py::dict out;
   for (const auto& [name, value] : values) out[name.c_str()] = to_python(value);
   return out;
+}
+
+/// Nothing below the range of int64.
+std::optional<Value> whole_number(const py::handle& given) {
+  const auto number = py::int_(py::reinterpret_borrow<py::object>(given));
+  int overflow = 0;
+  const int64_t value = PyLong_AsLongLongAndOverflow(number.ptr(), &overflow);
+  if (overflow == 0) return value;
+  return overflow > 0 ? std::optional<Value>(number.cast<uint64_t>()) : std::nullopt;
 }
 
 SpecPointer spec_of(const py::handle& given) {
@@ -168,20 +180,19 @@ std::shared_ptr<Spec> make_spec(const std::string& kind, const std::string& name
 }
 
 std::optional<Value> to_value(const py::handle& given) {
-  const auto numpy = py::module_::import("numpy");
   try {
+    // Nearly all arguments are one of these; asking for the classes of NumPy would take half of a layer's time to make.
     if (given.is_none()) return Value();
-    if (py::isinstance<py::bool_>(given) || py::isinstance(given, numpy.attr("bool_"))) return given.cast<bool>();
+    if (PyBool_Check(given.ptr())) return given.ptr() == Py_True;
+    if (PyFloat_CheckExact(given.ptr())) return PyFloat_AS_DOUBLE(given.ptr());
+    if (PyLong_CheckExact(given.ptr())) return whole_number(given);
+    if (PyUnicode_CheckExact(given.ptr())) return given.cast<std::string>();
+    const auto numpy = py::module_::import("numpy");
+    if (py::isinstance(given, numpy.attr("bool_"))) return given.cast<bool>();
     if (py::isinstance<Spec>(given)) return SpecPointer(given.cast<std::shared_ptr<Spec>>());
     if (py::hasattr(given, "_spec")) return spec_of(given);
     if (py::isinstance<py::str>(given)) return given.cast<std::string>();
-    if (py::isinstance<py::int_>(given) || py::isinstance(given, numpy.attr("integer"))) {
-      const auto number = py::int_(py::reinterpret_borrow<py::object>(given));
-      int overflow = 0;
-      const int64_t value = PyLong_AsLongLongAndOverflow(number.ptr(), &overflow);
-      if (overflow == 0) return value;
-      return overflow > 0 ? std::optional<Value>(number.cast<uint64_t>()) : std::nullopt;
-    }
+    if (py::isinstance<py::int_>(given) || py::isinstance(given, numpy.attr("integer"))) return whole_number(given);
     if (py::isinstance<py::float_>(given) || py::isinstance(given, numpy.attr("floating"))) {
       return static_cast<double>(py::float_(py::reinterpret_borrow<py::object>(given)));
     }
@@ -245,12 +256,13 @@ void bind_registry(py::module_& m) {
              return handle;
            }),
            py::arg("spec"), py::arg("children") = std::vector<std::shared_ptr<LayerHandle>>())
-      .def_property("spec", [](const LayerHandle& h) { return std::make_shared<Spec>(h.spec); },
-                    [](LayerHandle& h, const Spec& spec) {
-                      h.spec = spec;
-                      ++h.generation;
-                    },
-                    "Models made from here on compute by it; it has the same parameters as before.")
+      .def_property(
+          "spec", [](const LayerHandle& h) { return std::make_shared<Spec>(h.spec); },
+          [](LayerHandle& h, const Spec& spec) {
+            h.spec = spec;
+            ++h.generation;
+          },
+          "Models made from here on compute by it; it has the same parameters as before.")
       .def_property_readonly("dtype",
                              [](LayerHandle& h) -> py::object {
                                std::string dtype;  // of a container: of what belongs to a model, else of what there is
@@ -262,51 +274,52 @@ void bind_registry(py::module_& m) {
                                });
                                return dtype.empty() ? py::object(py::none()) : py::str(dtype);
                              })
-      .def("share",
-           [](const py::object& self) {
-             const std::string dtype = py::str(self.attr("dtype"));
-             self.cast<LayerHandle&>().each_leaf([&](LayerHandle& leaf) {
-               if (dtype == "float32" ? leaf.f32 != nullptr : leaf.f64 != nullptr) leaf.provisional = false;
-             });
-           },
-           "The next model of it uses the parameters it has in place of taking them over.")
-      .def_property("provisional",
-                    [](LayerHandle& h) {
-                      bool settled = false;
-                      h.each_leaf([&](const LayerHandle& leaf) {
-                        settled = settled || (!leaf.provisional && (leaf.f32 || leaf.f64));
-                      });
-                      return !settled;
-                    },
-                    [](LayerHandle& h, bool provisional) {
-                      h.each_leaf([&](LayerHandle& leaf) { leaf.provisional = provisional; });
-                    },
-                    "None of its parameters belong to a model.")
-      .def_property("free_parts",
-                    [](LayerHandle& h) {
-                      std::vector<bool> free;
-                      h.each_leaf([&](const LayerHandle& leaf) {
-                        free.push_back(leaf.provisional || !(leaf.f32 || leaf.f64));
-                      });
-                      return free;
-                    },
-                    [](LayerHandle& h, const std::vector<bool>& free) {
-                      std::size_t i = 0;
-                      h.each_leaf([&](LayerHandle& leaf) { leaf.provisional = free.at(i++); });
-                    },
-                    "Of each layer inside, or of itself: may the next model take its parameters over?")
-      .def_property("freezing",
-                    [](const LayerHandle& h) {
-                      const auto& each = h.freezing.parameters;
-                      return std::make_pair(h.freezing.layer, std::vector<bool>(each.begin(), each.end()));
-                    },
-                    [](LayerHandle& h, const std::pair<bool, std::vector<bool>>& given) {
-                      h.freezing.layer = given.first;
-                      auto& each = h.freezing.parameters;
-                      while (each.size() < given.second.size()) each.push_back(false);
-                      std::copy(given.second.begin(), given.second.end(), each.begin());
-                    },
-                    "(the layer is frozen as a whole, which of its parameters and buffers are), of a leaf.")
+      .def(
+          "share",
+          [](const py::object& self) {
+            const std::string dtype = py::str(self.attr("dtype"));
+            self.cast<LayerHandle&>().each_leaf([&](LayerHandle& leaf) {
+              if (dtype == "float32" ? leaf.f32 != nullptr : leaf.f64 != nullptr) leaf.provisional = false;
+            });
+          },
+          "The next model of it uses the parameters it has in place of taking them over.")
+      .def_property(
+          "provisional",
+          [](LayerHandle& h) {
+            bool settled = false;
+            h.each_leaf(
+                [&](const LayerHandle& leaf) { settled = settled || (!leaf.provisional && (leaf.f32 || leaf.f64)); });
+            return !settled;
+          },
+          [](LayerHandle& h, bool provisional) {
+            h.each_leaf([&](LayerHandle& leaf) { leaf.provisional = provisional; });
+          },
+          "None of its parameters belong to a model.")
+      .def_property(
+          "free_parts",
+          [](LayerHandle& h) {
+            std::vector<bool> free;
+            h.each_leaf([&](const LayerHandle& leaf) { free.push_back(leaf.provisional || !(leaf.f32 || leaf.f64)); });
+            return free;
+          },
+          [](LayerHandle& h, const std::vector<bool>& free) {
+            std::size_t i = 0;
+            h.each_leaf([&](LayerHandle& leaf) { leaf.provisional = free.at(i++); });
+          },
+          "Of each layer inside, or of itself: may the next model take its parameters over?")
+      .def_property(
+          "freezing",
+          [](const LayerHandle& h) {
+            const auto& each = h.freezing.parameters;
+            return std::make_pair(h.freezing.layer, std::vector<bool>(each.begin(), each.end()));
+          },
+          [](LayerHandle& h, const std::pair<bool, std::vector<bool>>& given) {
+            h.freezing.layer = given.first;
+            auto& each = h.freezing.parameters;
+            while (each.size() < given.second.size()) each.push_back(false);
+            std::copy(given.second.begin(), given.second.end(), each.begin());
+          },
+          "(the layer is frozen as a whole, which of its parameters and buffers are), of a leaf.")
       .def_property_readonly("generation", [](LayerHandle& h) {
         int64_t sum = 0;
         h.each_leaf([&](const LayerHandle& leaf) { sum += leaf.generation; });
@@ -341,10 +354,13 @@ void bind_registry(py::module_& m) {
         return names;
       },
       py::arg("spec"), "The names of a layer's parameters and buffers.");
-  m.def("schedule_rate", [](const Spec& spec, int64_t index) { return make<Schedule>(spec)->at(index); },
-        py::arg("spec"), py::arg("index"));
-  m.def("schedule_monitor", [](const Spec& spec) { return make<Schedule>(spec)->monitor(); }, py::arg("spec"));
-  m.def("schedule_per_epoch", [](const Spec& spec) { return make<Schedule>(spec)->per_epoch(); }, py::arg("spec"));
+  m.def(
+      "schedule_rate", [](const Spec& spec, int64_t index) { return make<Schedule>(spec)->at(index); }, py::arg("spec"),
+      py::arg("index"));
+  m.def(
+      "schedule_monitor", [](const Spec& spec) { return make<Schedule>(spec)->monitor(); }, py::arg("spec"));
+  m.def(
+      "schedule_per_epoch", [](const Spec& spec) { return make<Schedule>(spec)->per_epoch(); }, py::arg("spec"));
   m.def(
       "initialize_array",
       [](const Spec& spec, const std::vector<int64_t>& extents, uint64_t seed) {

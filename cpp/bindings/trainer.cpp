@@ -27,8 +27,12 @@ class PythonObserver final : public Observer {
  public:
   PythonObserver(py::object poll, py::object epoch_done, std::vector<SamplingInterval> intervals, py::object observed,
                  const Names& names, typename Model<T>::AccessGuard& guard)
-      : poll_(std::move(poll)), epoch_done_(std::move(epoch_done)), observed_(std::move(observed)),
-        intervals_(std::move(intervals)), names_(names), guard_(guard) {}
+      : poll_(std::move(poll)),
+        epoch_done_(std::move(epoch_done)),
+        observed_(std::move(observed)),
+        intervals_(std::move(intervals)),
+        names_(names),
+        guard_(guard) {}
 
   bool poll(const Progress& p) override {
     const WithGil locked;
@@ -81,9 +85,9 @@ class TrainerBinding {
         trainer_(*model_, make<Loss<T>>(loss), *optimizer_, options_) {}
 
   void fit(const py::object& X, const py::object& y, const py::object& validation, const py::object& test,
-           int64_t epochs, int64_t steps, const std::optional<std::string>& accuracy, const py::list& metrics, py::object poll,
-           py::object epoch_done, const std::vector<std::tuple<int64_t, std::string, int64_t>>& sampling,
-           py::object observed) {
+           int64_t epochs, int64_t steps, const std::optional<std::string>& accuracy, const py::list& metrics,
+           py::object poll, py::object epoch_done,
+           const std::vector<std::tuple<int64_t, std::string, int64_t>>& sampling, py::object observed) {
     RequestedMetrics<T> requested = requested_metrics<T>(accuracy, metrics);
     Names names = names_of(requested);
     typename Model<T>::AccessGuard guard(*model_, "Trainer.fit");
@@ -105,8 +109,8 @@ class TrainerBinding {
   /// to be fitted alone.
   static std::vector<bool> fit_model_batch(const std::vector<TrainerBinding*>& trainers, const py::object& X,
                                            const py::object& y, const py::object& validation, const py::object& test,
-                                           int64_t epochs, int64_t steps, const std::optional<std::string>& accuracy, const py::list& metrics,
-                                           py::object poll) {
+                                           int64_t epochs, int64_t steps, const std::optional<std::string>& accuracy,
+                                           const py::list& metrics, py::object poll) {
     TrainerBinding& first = *trainers.at(0);
     RequestedMetrics<T> requested = requested_metrics<T>(accuracy, metrics);
     std::deque<typename Model<T>::AccessGuard> guards;
@@ -233,8 +237,9 @@ class TrainerBinding {
     const Shape z = model.build(x.samples.shape.sample(), std::to_string(N)).back().with_batch(N);
     loss.check(z, target.target);
     for (const Metric<T>& metric : requested.metrics) metric.check(loss.link(), z, target.target);
-    const Reading reading =
-        reading_of(loss, outputs_of(model), z, target.target, requested.accuracy_required);
+    const Reading reading = requested.accuracy
+                                ? reading_of(loss, outputs_of(model), z, target.target, requested.accuracy_required)
+                                : Reading{};
     if (requested.accuracy_required && reading.kind == Reading::Kind::values) {
       throw ConfigError(expected(where, "metrics: 'accuracy'",
                                  "targets that are classes: labels, one-hot rows, or 0 and 1 for each output",
@@ -346,8 +351,9 @@ void bind_trainer(py::module_& m) {
   m.attr("METRICS") = py::tuple(metrics);  // those that a fit measures by name
   m.attr("FACTS") = py::tuple(facts);
   m.def("quantity", &quantity, py::arg("column"));
-  m.def("known_direction", [](const std::string& column) { return larger_is_better(column); }, py::arg("column"),
-        "Is a larger value better? None: the name does not tell.");
+  m.def(
+      "known_direction", [](const std::string& column) { return larger_is_better(column); }, py::arg("column"),
+      "Is a larger value better? None: the name does not tell.");
   m.def("larger_is_better",
         py::overload_cast<const std::string&, const std::string&, const std::string&>(&larger_is_better),
         py::arg("where"), py::arg("column"), py::arg("mode"));

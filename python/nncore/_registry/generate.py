@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from nncore import _core
-from nncore._registry.registered import CLASSES, Registered
+from nncore._registry.registered import CLASSES, Arguments, Registered
 
 Schema = dict[str, Any]
 _Class = TypeVar("_Class", bound=Registered)
@@ -83,11 +83,13 @@ def make_classes(
     made: dict[str, type[_Class]] = {}
     for schema in schemas(kind):
         name = schema["name"]
+        signature = signature_of(schema, types or {})
         namespace = {
             "__doc__": docstring_of(schema),
             "__module__": module,
             "__qualname__": name,
-            "__signature__": signature_of(schema, types or {}),
+            "__signature__": signature,
+            "_arguments": Arguments.of(signature),
             "_kind": kind,
             "_traits": schema["traits"],
             **(bases or {}).get(name, base)._properties(schema),

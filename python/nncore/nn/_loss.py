@@ -171,6 +171,9 @@ class CompiledLoss(Loss, Registered):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         Registered.__init__(self, *args, **kwargs)
+        self._link = str(_core.loss_link(self._spec))
+
+    _link: str
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -190,9 +193,9 @@ class CompiledLoss(Loss, Registered):
         """Acts from the next call or fit on."""
         spec, config = self._checked({**self._config, name: value})
         refuse_during_fit(self, name)
-        self._spec, self._config = spec, config
+        self._spec, self._config, self._link = spec, config, str(_core.loss_link(spec))
 
     @property
     def link(self) -> str:  # type: ignore[override]
         """How raw outputs are read: "softmax", "log_softmax", "sigmoid", "sign" or "identity"."""
-        return str(_core.loss_link(self._spec))
+        return self._link

@@ -214,8 +214,9 @@ class Trainer(TrainerState):
         """
         core = self._bind()
         loss: float = core.step(xb, yb)
-        step_alone(self.optimizer)
-        set_link(self.model, core.link)
+        step_alone(self._optimizer)
+        if self._loss.link is None:
+            set_link(self._model, core.link)
         return loss
 
     def evaluate(
