@@ -89,7 +89,7 @@ class Plan final : private GradientSink<T> {
   void apply_update(PlannedParameter<T>& p, int64_t offset, int64_t n, T* g);
   void add_penalty_and_clip(const PlannedParameter<T>& p, int64_t offset, int64_t n, T* g) const;
   void backward(int64_t N);
-  void update_deferred(StepResult& result);
+  void clip_and_update(StepResult& result);
   void update_by_users_rule();
   template <class F>
   void for_each_state(F f);

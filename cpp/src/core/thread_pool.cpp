@@ -14,6 +14,8 @@
 #include <thread>
 #include <vector>
 
+#include "nncore/buffer.hpp"
+
 #ifdef __linux__
 #include <sched.h>
 #endif
@@ -65,7 +67,7 @@ struct Job {
 enum State : int { kIdle, kAsleep, kPosted, kRunning, kAwaited, kQuit };
 
 struct Worker {
-  alignas(64) std::atomic<int> state{kIdle};
+  alignas(kCacheLine) std::atomic<int> state{kIdle};
   std::thread thread;
 
   /// Wakes the thread that waits for another state; no system call when none does.

@@ -13,6 +13,7 @@ constexpr const auto& of(const F32& f32, const F64& f64) {
 
 template <class T>
 constexpr Kernels<T> make_table() {
+  static_assert(Vec<T>::lanes <= kMaxLanes);
 #define NNCORE_GROUP(name) of<T>(name##F32, name##F64)
   return {
       .isa = NNCORE_TEXT(NNCORE_ISA),

@@ -56,6 +56,9 @@ struct ModelBatchKernels;
 template <class T>
 struct ProbeKernels;
 
+/// The most that `lanes` and `panel` of any set are: sizes of arrays on the stack.
+inline constexpr int64_t kMaxLanes = 16, kMaxPanel = 2 * kMaxLanes;
+
 template <class T>
 struct Kernels {
   const char* isa;  ///< "baseline", "avx2" or "avx512"

@@ -63,7 +63,7 @@ StepResult Plan<T>::run_step(int64_t N, const T* x, const Target<T>& target, con
   constants_ = optimizer_.begin_step();
   result.rate = constants_.rate;
   backward(N);
-  if (deferred_) update_deferred(result);
+  if (deferred_) clip_and_update(result);
   result.finite = finite_.load(std::memory_order_relaxed);
   return result;
 }
@@ -121,7 +121,7 @@ void Plan<T>::apply_update(PlannedParameter<T>& p, int64_t offset, int64_t n, T*
 
 /// All gradients are known: clip by their common norm, then update.
 template <class T>
-void Plan<T>::update_deferred(StepResult& result) {
+void Plan<T>::clip_and_update(StepResult& result) {
   double squares = 0;
   for (PlannedParameter<T>& p : parameters_) {
     if (p.frozen) continue;

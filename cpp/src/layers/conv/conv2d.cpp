@@ -171,14 +171,14 @@ class Conv2d final : public UnaryLayer<T> {
     }
     all_pixels_ = static_cast<int64_t>(rows.size()) == std::min(window_[0].stride, in_[1]) &&
                   static_cast<int64_t>(columns.size()) == std::min(window_[1].stride, in_[2]);
-    forward_ = std::make_unique<Correlation<T>>(G_, C_ / G_, K_ / G_, taps(0), taps(1), Placing{0, 1, out_[1]},
-                                                Placing{0, 1, out_[2]});
+    forward_ = std::make_unique<Correlation<T>>(G_, C_ / G_, K_ / G_, taps(0), taps(1), OutputGrid{0, 1, out_[1]},
+                                                OutputGrid{0, 1, out_[2]});
   }
 
   struct AxisPhase {
     std::vector<int64_t> taps;
     Taps of_dy;
-    Placing at;
+    OutputGrid at;
   };
 
   /// Tap i joins input pixel h and output u = (h + before - i dilation) / stride, if that is whole: by the first pixel

@@ -71,8 +71,8 @@ struct Correlation<T>::Piece {
 };
 
 template <class T>
-Correlation<T>::Correlation(int64_t G, int64_t C, int64_t M, Taps rows, Taps columns, Placing at_rows,
-                            Placing at_columns)
+Correlation<T>::Correlation(int64_t G, int64_t C, int64_t M, Taps rows, Taps columns, OutputGrid at_rows,
+                            OutputGrid at_columns)
     : G_(G),
       C_(C),
       M_(M),

@@ -30,7 +30,7 @@ struct Taps {
 };
 
 /// Where the outputs of a correlation lie in an image: row u at first + u * step of `extent`, and columns alike.
-struct Placing {
+struct OutputGrid {
   int64_t first = 0, step = 1, extent = 0;
 };
 
@@ -46,7 +46,7 @@ struct CorrelationMemory {
 template <class T>
 class Correlation {
  public:
-  Correlation(int64_t G, int64_t C, int64_t M, Taps rows, Taps columns, Placing at_rows, Placing at_columns);
+  Correlation(int64_t G, int64_t C, int64_t M, Taps rows, Taps columns, OutputGrid at_rows, OutputGrid at_columns);
 
   /// Numbers in a row of w.
   int64_t length() const { return C_ * rows_.count() * columns_.count(); }
@@ -90,7 +90,7 @@ class Correlation {
 
   int64_t G_, C_, M_, image_;  // image_: numbers in the planes of one image
   Taps rows_, columns_;
-  Placing at_rows_, at_columns_;
+  OutputGrid at_rows_, at_columns_;
   /// By number of a row of w: where in the planes of its group the first pixel meets it.
   std::vector<int64_t> offset_;
 };

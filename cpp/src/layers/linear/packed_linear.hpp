@@ -3,6 +3,7 @@
 
 #include "kernels/gemm/gemm.hpp"
 #include "layers/linear/linear_product.hpp"
+#include "nncore/buffer.hpp"
 
 namespace nncore {
 
@@ -18,7 +19,7 @@ class PackedLinear final : public LinearProduct<T> {
 
  private:
   using LinearProduct<T>::K_, LinearProduct<T>::C_, LinearProduct<T>::rows_per_sample_;
-  static constexpr int64_t kPanelGroup = 4, kColumnBlock = 128, kTileRows = 64, kMaxPanel = 32;
+  static constexpr int64_t kPanelGroup = 4, kColumnBlock = 128, kTileRows = 64;
 
   static int64_t panel() { return kernels<T>().panel; }
   int64_t columns() const override { return kPanelGroup * panel(); }
@@ -61,7 +62,7 @@ class PackedLinear final : public LinearProduct<T> {
     parallel_for(panels * tiles, this->flops(M), [&](int64_t piece) {
       const int64_t j = piece / tiles * panel(), width = std::min(panel(), C_ - j);
       const int64_t k = piece % tiles * kTileRows, rows = std::min(kTileRows, K_ - k);
-      alignas(64) T tile[kTileRows * kMaxPanel];
+      alignas(kCacheLine) T tile[kTileRows * kMaxPanel];
       kernels<T>().gemm.weight_gradient(M, width, rows, x + k, K_, dz + j, C_, tile);
       sink.accept(0, j * K_ + k * width, rows * width, tile);
     });

@@ -8,6 +8,7 @@
 #include "layers/linear/nonzeros.hpp"
 #include "layers/linear/panel_rows.hpp"
 #include "lowering/scratch_pool.hpp"
+#include "nncore/buffer.hpp"
 
 namespace nncore {
 
@@ -24,7 +25,7 @@ class WideLinear final : public LinearProduct<T> {
 
  private:
   using LinearProduct<T>::K_, LinearProduct<T>::C_, LinearProduct<T>::rows_per_sample_;
-  static constexpr int64_t kRowBlock = 256, kTileRows = 32, kMaxLanes = 16;
+  static constexpr int64_t kRowBlock = 256, kTileRows = 32;
   static constexpr double kManyDropped = 0.4;  // from here on lists of the others are faster
 
   PanelRows<T> weights() const { return {C_, K_}; }
@@ -66,7 +67,7 @@ class WideLinear final : public LinearProduct<T> {
       for (int64_t m = 0; dx != nullptr && m < M; m += kRowBlock) {
         by_row_.times(m, std::min(kRowBlock, M - m), width, outputs, width, dx + m * K_ + k, K_);
       }
-      alignas(64) T tile[kTileRows * kWidePanel * kMaxLanes];
+      alignas(kCacheLine) T tile[kTileRows * kWidePanel * kMaxLanes];
       for (int64_t j = 0; j < C_; j += kTileRows) {
         const int64_t rows = std::min(kTileRows, C_ - j);
         by_output_.times(j, rows, width, samples, width, tile, width);

@@ -141,9 +141,6 @@ struct BlockedChannels {
       });
     });
   }
-
- private:
-  static constexpr int64_t kMaxLanes = 16;
 };
 
 }  // namespace nncore
