@@ -26,11 +26,25 @@ std::string position(int64_t flat, const Shape& shape) {
   return "[" + text + "]";
 }
 
-/// Of a DataFrame, the name of a column, for an error: ", column 'age'".
+/// What the Python module of tables says of a DataFrame; None after an error.
+py::object ask_tables(const char* function, const py::handle& given) {
+  try {
+    return py::module_::import("nncore._support.tables").attr(function)(given);
+  } catch (const py::error_already_set&) {
+    return py::none();
+  }
+}
+std::string text_of_tables(const char* function, const py::handle& given) {
+  const py::object text = ask_tables(function, given);
+  return text.is_none() ? "" : text.cast<std::string>();
+}
+
+/// Of a DataFrame, the name of a column and what the others lack, for an error: ", column 'age'; …".
 std::string column_name(const py::handle& given, int64_t column) {
   if (!py::hasattr(given, "columns")) return "";
   try {
-    return ", column " + py::repr(given.attr("columns")[py::int_(column)]).cast<std::string>();
+    return ", column " + py::repr(given.attr("columns")[py::int_(column)]).cast<std::string>() +
+           text_of_tables("holes", given);
   } catch (const py::error_already_set&) {
     return "";
   }
@@ -128,10 +142,13 @@ py::array real_array(const py::handle& given, const std::string& where, const st
     }
   }
   const char kind = array.dtype().kind();
-  if (kind != 'f' && kind != 'i' && kind != 'u' && kind != 'b') {
-    throw ShapeError(expected(where, argument, kWanted, type_text(array), conversion_of_type(given, kind, argument)));
+  if (kind == 'f' || kind == 'i' || kind == 'u' || kind == 'b') return array;
+  if (kind == 'O' && py::hasattr(given, "columns")) {
+    const py::object numbers = ask_tables("table_numbers", given);
+    if (!numbers.is_none()) return numbers;
   }
-  return array;
+  throw ShapeError(expected(where, argument, kWanted, type_text(array) + text_of_tables("other_columns", given),
+                            conversion_of_type(given, kind, argument)));
 }
 
 bool holds_integers(const py::array& array) {

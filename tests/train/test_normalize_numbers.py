@@ -161,3 +161,20 @@ def test_numbers_that_float32_holds_have_its_bits_in_whatever_type_they_come(dty
     X = np.random.default_rng(0).integers(0, 100, (50, 4)).astype(dtype)
     net = nc.Sequential(nc.Linear(4, 3), seed=0, input=nc.Normalize([1.1, 2.2, 3.3, 0.4], [30.0, 20.0, 40.0, 30.0]))
     assert np.array_equal(net(X), net(X.astype(np.float32)))
+
+
+@pytest.mark.parametrize("exponent", [-1020, -900, -600, -510, 500, 510, 600, 1000, 1020])
+@pytest.mark.parametrize("offset", [0.0, 3.0])
+def test_numbers_whose_squares_float64_does_not_hold(exponent, offset, rng):
+    X = rng.normal(size=(70000, 4)) + offset  # more than one block
+    X[:, 1] = 0.0
+    scale = 2.0**exponent
+    usual, scaled = nc.Normalize.from_data(X), nc.Normalize.from_data(X * [scale, scale, 1.0, scale])
+    np.testing.assert_allclose(scaled.mean / [scale, 1.0, 1.0, scale], usual.mean, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(scaled.std / [scale, 1.0, 1.0, scale], usual.std, rtol=1e-12)
+
+
+def test_numbers_whose_difference_float64_does_not_hold():
+    normalize = nc.Normalize.from_data([[1.5e308, 1.0], [-1.5e308, 1.0]])
+    assert normalize.std.tolist() == [1.5e308, 1.0] and normalize.mean.tolist() == [0.0, 1.0]
+    assert nc.Normalize.from_data([[1.5e308], [1.7e308]], "mean").mean.item() == pytest.approx(1.6e308)

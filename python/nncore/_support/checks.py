@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore import _core
+from nncore._support.tables import other_columns, table_numbers
 from nncore.errors import ConfigError, ShapeError
 
 LARGEST_SEED = 2**64 - 1
@@ -150,10 +151,12 @@ def real_array(where: str, name: str, value: object, kinds: str = "biuf") -> NDA
     except (ValueError, TypeError, OverflowError, RuntimeError):  # the last: of a tensor that requires grad
         got = f"{describe(value)}{_core.refusal(value)}"
         raise ShapeError(f"[{where}] {name}: expected a rectangular array, got {got}") from None
+    if array.dtype.kind == "O" and (numbers := table_numbers(value)) is not None:
+        array = numbers
     if array.dtype.kind not in kinds:
         expected = "integers" if set(kinds) <= set("biu") else "real numbers"
         got = f"dtype {array.dtype}" if array.ndim else describe(value)
-        raise ConfigError(f"[{where}] {name}: expected {expected}, got {got}")
+        raise ConfigError(f"[{where}] {name}: expected {expected}, got {got}{other_columns(value)}")
     return array
 
 

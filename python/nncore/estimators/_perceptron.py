@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from nncore import _core
 from nncore._support.checks import LARGEST_SEED, cast, describe, integer, positive, real_array
 from nncore._support.strict import Setting, Strict
+from nncore._support.tables import Names, check_columns, columns_of, holes
 from nncore.errors import ConfigError, ShapeError, StateError
 
 
@@ -50,6 +51,8 @@ class Perceptron(Strict):
         The epoch, counted from 0, at which no error was found; max_epochs if there always was one.
     history_ : dict
         "errors": misclassified samples in each epoch.
+    columns : list or None
+        The names of the columns of the table (a DataFrame) that it was fitted to; tables with others are refused.
 
     Notes
     -----
@@ -71,6 +74,7 @@ class Perceptron(Strict):
     converged_: bool
     n_epochs_: int
     history_: dict[str, NDArray[np.int64]]
+    _columns: Names | None = None
 
     def __init__(
         self, lr: float = 0.01, max_epochs: int = 100, *, rule: str = "batch", seed: int | None = None
@@ -91,12 +95,20 @@ class Perceptron(Strict):
         self.weights, self.bias = fit["weights"][:-1], float(fit["weights"][-1])
         self.converged_, self.n_epochs_ = fit["converged"], fit["epochs"]
         self.history_ = {"errors": fit["errors"]}
+        self._columns = columns_of(X)
         return self
+
+    @property
+    def columns(self) -> list[Any] | None:
+        """The names of the columns that it was fitted to."""
+        return None if self._columns is None else list(self._columns)
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """z = w·x + b for each row of X."""
         if not hasattr(self, "weights"):
             raise StateError("[Perceptron] is not fitted; call fit first")
+        if self._columns is not None:
+            check_columns("[Perceptron]", X, self._columns, "X[perceptron.columns]")
         x = self._samples(X)
         if x.shape[1] != len(self.weights):
             raise ShapeError(f"[Perceptron] X: expected (N, {len(self.weights)}), got {x.shape}")
@@ -118,7 +130,8 @@ class Perceptron(Strict):
         x = cast(array, np.float64)
         if not np.isfinite(x).all():
             row, column = map(int, np.argwhere(~np.isfinite(x))[0])
-            raise ConfigError(f"[Perceptron] X: expected finite numbers, got {x[row, column]} at [{row}, {column}]")
+            got = f"{x[row, column]} at [{row}, {column}]{holes(X)}"
+            raise ConfigError(f"[Perceptron] X: expected finite numbers, got {got}")
         return x
 
     def __repr__(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from nncore._support.checks import describe
 from nncore._support.labels import IGNORED
+from nncore._support.tables import Names
 from nncore.errors import ConfigError
 from nncore.nn._container import Merge
 from nncore.nn._layer import Layer
@@ -99,7 +100,7 @@ class Graph(Model):
     def __reduce__(self) -> tuple[Any, ...]:
         facts = {"dtype": self.dtype, "seed": self.seed, "input": self.input}
         parts = self._renewed_layers(), self._reads, self._shape
-        return _rebuild, (*parts, facts, self.state_dict(), self._link, self._calls, self._ignored)
+        return _rebuild, (*parts, facts, self.state_dict(), self._link, self._calls, self._ignored, self._columns)
 
     def __repr__(self) -> str:
         lines = super().__repr__().split("\n")
@@ -140,9 +141,10 @@ def _rebuild(
     link: str | None,
     calls: int,
     ignored: int | None = IGNORED,
+    columns: Names | None = None,
 ) -> Graph:
     net = joined(layers, reads, shape, **facts)
-    restore(net, link, calls, ignored)
+    restore(net, link, calls, ignored, columns)
     net.load_state_dict(state)
     return net
 

@@ -14,6 +14,7 @@ from nncore._support.files import path_of
 from nncore._support.freezing import checked as checked_freezing
 from nncore._support.freezing import restore as restore_freezing
 from nncore._support.names import keywords
+from nncore._support.tables import as_columns
 from nncore._support.tensor_file import TensorFile, reading
 from nncore.nn._container import Container
 from nncore.nn._graph import Graph, joined
@@ -37,7 +38,8 @@ def load(path: Any) -> Sequential | Graph:
     Returns
     -------
     Sequential or Graph
-        Bit for bit the one that was saved: layers, names, sharing, dtype, seed, parameters, buffers, normalisation.
+        Bit for bit the one that was saved: layers, names, sharing, dtype, seed, parameters, buffers, normalisation,
+        names of columns.
 
     Raises
     ------
@@ -84,6 +86,7 @@ def read_model(file: TensorFile, facts: Mapping[str, Any], prefix: str) -> Seque
     if "input.mean" in names:
         normalize = Normalize(file[prefix + "input.mean"], file[prefix + "input.std"])
     calls = integer("load", "calls", facts["calls"], 0, 2**62)
+    columns = as_columns("load", facts["columns"]) if "columns" in facts else None
     made_with = {"dtype": facts["dtype"], "seed": seed, "input": normalize}
     net: Sequential | Graph
     if "reads" in facts:
@@ -91,7 +94,7 @@ def read_model(file: TensorFile, facts: Mapping[str, Any], prefix: str) -> Seque
         net = joined(places, facts["reads"], shape, **made_with)
     else:
         net = chain(places, **made_with)
-    restore(net, facts["link"], calls)
+    restore(net, facts["link"], calls, columns=columns)
     core = core_of(net)
     arrays, expected = arrays_of(core), set(model_arrays(core, normalize))
     if names != expected:

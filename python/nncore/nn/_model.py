@@ -11,20 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore import _core
-from nncore._support.checks import LARGEST_SEED, describe, dtype_name, flag, integer
-from nncore._support.fits import refuse_during_fit
+from nncore._support.checks import LARGEST_SEED, dtype_name, flag, integer
 from nncore._support.labels import IGNORED, labels_of, without_labels
-from nncore._support.strict import Strict
+from nncore._support.tables import Names
 from nncore.errors import ConfigError, StateError
 from nncore.nn._layer import Layer, handle_of, join, renewed
-from nncore.nn._normalize import Normalize, numbers_of
+from nncore.nn._normalize import Features, Normalize, check_input, numbers_of, set_columns
 from nncore.nn._parameter import Parameter, parameters_of
 from nncore.nn._save import IncompatibleKeys, ModelParts, arrays_of, checked_state, model_state, save_model
 from nncore.nn._summary import Summary, html_of
 from nncore.nn._symbol import Symbol, refuse_list
 
 
-class Model(Strict):
+class Model(Features):
     """Base of Sequential and Graph: named layers, each with the indices of its input values."""
 
     _kind: str  #: class name in error messages
@@ -50,12 +49,13 @@ class Model(Strict):
         input: Normalize | None,
     ) -> None:
         """`reads`: for each layer the indices of its input values; 0 is the input, i + 1 the output of layer i."""
-        _check_input(self._kind, input)
+        check_input(self._kind, input)
         self._layers: dict[str, Layer] = dict(layers)
         self._reads = [list(values) for values in reads]
         self._seed = secrets.randbits(32) if seed is None else integer(self._kind, "seed", seed, 0, LARGEST_SEED)
         self._drawn = seed is None
         self._input = input
+        self._columns = self._with_names(input)
         self._link: str | None = None
         self._ignored: int | None = IGNORED
         self._calls = 0
@@ -128,6 +128,8 @@ class Model(Strict):
             refuse_list(self._kind, x)
             if isinstance(x, Symbol):
                 return self._part(x)
+        if self._columns is not None:
+            self._check_columns(self._kind, x)
         return self._core.forward(x, False, 0, 0)
 
     def _part(self, x: Symbol) -> Symbol:
@@ -149,6 +151,7 @@ class Model(Strict):
         when the model has a seed.
         """
         training = flag(self._kind, "training", training)
+        self._check_columns(self._kind, x)
         if seed is not None:
             return self._core.forward(x, training, integer(self._kind, "seed", seed, 0, LARGEST_SEED), 0)
         self._calls += 1
@@ -173,6 +176,7 @@ class Model(Strict):
         not applied again when the model ends in Softmax, LogSoftmax or Sigmoid. allow_nan: as in predict; the
         probabilities are what the layers make of such numbers.
         """
+        self._check_columns("predict_proba", x)
         z, _ = self._core.outputs(x, "[predict_proba]", flag("predict_proba", "allow_nan", allow_nan))
         end = self._core.kind_of_outputs
         if end == "probabilities":
@@ -196,6 +200,8 @@ class Model(Strict):
         NaN and infinity in x are a ConfigError that names the place. With allow_nan they are let through: such rows,
         and rows for which an output is NaN, get the label -1 (0 where labels are -1 and 1), with a RuntimeWarning.
         """
+        if self._columns is not None:
+            self._check_columns("predict", x)
         z, rows = self._core.outputs(x, "[predict]", allow_nan is not False and flag("predict", "allow_nan", allow_nan))
         labels = labels_of(z, self._link, self._core.kind_of_outputs)
         if labels is None:
@@ -204,6 +210,7 @@ class Model(Strict):
 
     def activations(self, x: Any) -> dict[str, Any]:
         """The output of every layer in inference, by the layer's name."""
+        self._check_columns("activations", x)
         result: dict[str, Any] = self._core.activations(x)
         return result
 
@@ -214,20 +221,11 @@ class Model(Strict):
         """Of the initial parameters and, beside a Trainer's, of Dropout."""
         return self._seed
 
-    @property
-    def input(self) -> Normalize | None:
-        """The normalisation of the inputs; None: none. Another one may be assigned between fits."""
-        return self._input
-
-    @input.setter
-    def input(self, normalize: Normalize | None) -> None:
-        _check_input(self._kind, normalize)
-        refuse_during_fit(self, "input")
-        with self._core.access_guard(f"{self._kind}.input", write=True):
-            core, shape = self._make_core(self.dtype, normalize), self._input_shape()
-            if shape is not None:
-                core.describe(list(shape))
-            self._input, self._core = normalize, core
+    def _take_input(self, normalize: Normalize | None) -> None:
+        core, shape = self._make_core(self.dtype, normalize), self._input_shape()
+        if shape is not None:
+            core.describe(list(shape))
+        self._input, self._core = normalize, core
 
     @property
     def dtype(self) -> str:
@@ -254,7 +252,8 @@ class Model(Strict):
         """Initialises every parameter as in a new model with that seed."""
         seed = integer(self._kind, "seed", seed, 0, LARGEST_SEED)
         self._core.initialize(seed)
-        self._seed, self._drawn = seed, False
+        self._seed, self._drawn, self._columns = seed, False, None
+        self._columns = self._with_names(self.input)
         return self
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
@@ -295,7 +294,7 @@ class Model(Strict):
         """A copy with parameters of its own."""
         other = self._with(self._renewed_layers(), {"dtype": self.dtype, "seed": self.seed, "input": self.input})
         other.load_state_dict(self.state_dict())
-        other._link, other._calls, other._ignored = self._link, self._calls, self._ignored
+        restore(other, self._link, self._calls, self._ignored, self._columns)
         return other
 
     def _with(self, layers: dict[str, Layer], facts: dict[str, Any]) -> Self:
@@ -330,11 +329,6 @@ class Model(Strict):
         return html_of(self._kind, self._core, self._layers, self.seed)
 
 
-def _check_input(where: str, given: object) -> None:
-    if given is not None and not isinstance(given, Normalize):
-        raise ConfigError(f"[{where}] input: expected a Normalize or None, got {describe(given)}")
-
-
 def core_of(net: Model) -> Any:
     """The compiled model, which `to`, `append` and a new Normalize replace."""
     return net._core
@@ -358,7 +352,8 @@ def inner_layers(where: str, part: Model) -> Mapping[str, Layer]:
 
 def parts_of(net: Model) -> ModelParts:
     """The parts of a model that a file stores."""
-    return ModelParts(net._kind, net._core, net._layers, net._graph_facts(), net.input, net.seed, net._link, net._calls)
+    link, calls, columns = net._link, net._calls, net._columns
+    return ModelParts(net._kind, net._core, net._layers, net._graph_facts(), net.input, net.seed, link, calls, columns)
 
 
 def arrays_at_start(net: Model) -> list[tuple[str, NDArray[Any] | None]]:
@@ -393,6 +388,10 @@ def set_calls(net: Model, calls: int) -> None:
     net._calls = calls
 
 
-def restore(net: Model, link: str | None, calls: int, ignored: int | None = IGNORED) -> None:
-    """Sets the link and the number of forward passes of a copied, unpickled or loaded model."""
+def restore(
+    net: Model, link: str | None, calls: int, ignored: int | None = IGNORED, columns: Names | None = None
+) -> None:
+    """Sets the link, the number of forward passes and the names of columns of a copied, unpickled or loaded model."""
     net._link, net._calls, net._ignored = link, calls, ignored
+    if columns is not None:
+        set_columns(net, columns)

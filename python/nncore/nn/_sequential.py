@@ -8,10 +8,11 @@ from typing import Any, overload
 from nncore._support.checks import describe, is_name
 from nncore._support.labels import IGNORED
 from nncore._support.names import instance_hint
+from nncore._support.tables import Names
 from nncore.errors import ConfigError
 from nncore.nn._layer import Layer
 from nncore.nn._model import Model, inner_layers, restore
-from nncore.nn._normalize import Normalize
+from nncore.nn._normalize import Normalize, set_columns
 
 
 class Sequential(Model):
@@ -65,6 +66,8 @@ class Sequential(Model):
         part = chain(chosen, dtype=self.dtype, seed=self.seed, input=self.input if first else None)
         if chosen and next(reversed(chosen)) == next(reversed(self._layers)):
             restore(part, self._link, 0, self._ignored)  # its outputs are read as those of the whole
+        if first:
+            set_columns(part, self._columns)
         return part
 
     def append(self, layer: Layer | Sequential) -> Sequential:
@@ -88,7 +91,8 @@ class Sequential(Model):
 
     def __reduce__(self) -> tuple[Any, ...]:
         facts = {"dtype": self.dtype, "seed": self.seed, "input": self.input}
-        return _rebuild, (self._renewed_layers(), facts, self.state_dict(), self._link, self._calls, self._ignored)
+        kept = self._link, self._calls, self._ignored, self._columns
+        return _rebuild, (self._renewed_layers(), facts, self.state_dict(), *kept)
 
 
 def chain(layers: Mapping[str, Layer], **facts: Any) -> Sequential:
@@ -105,9 +109,10 @@ def _rebuild(
     link: str | None,
     calls: int,
     ignored: int | None = IGNORED,
+    columns: Names | None = None,
 ) -> Sequential:
     net = chain(layers, **facts)
-    restore(net, link, calls, ignored)
+    restore(net, link, calls, ignored, columns)
     net.load_state_dict(state)
     return net
 

@@ -84,6 +84,7 @@ class Sweeper:
         if options:
             set_options(trainer, **options)
         self.task.convert(trainer.model)
+        self.task.name_columns(trainer.model)
         return trainer
 
     def _failed(self, error: Exception, where: str, start: float) -> Outcome:

@@ -9,14 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore._support.checks import as_list, integer, number, pair, real_array
-from nncore.errors import ConfigError, ShapeError
+from nncore._support.tables import Names, check_names
+from nncore.errors import ConfigError
 from nncore.nn._model import Model
+from nncore.nn._normalize import columns_known, set_columns
 from nncore.sweeps._grid import digest
 from nncore.sweeps._identity import Identity
 from nncore.sweeps._outcome import BEST
 from nncore.train._metrics import ManyMetrics, metrics_of
 from nncore.train._trainer import Trainer
-from nncore.train._validation import held_mask
+from nncore.train._validation import checked_columns, held_mask
 
 Data = tuple[Any, Any]
 
@@ -25,9 +27,6 @@ class Pair:
     """Samples and targets, converted once for each dtype of the models, and apart for those that normalise."""
 
     def __init__(self, where: str, X: Any, y: Any) -> None:
-        for name, array in (("X", X), ("y", y)):
-            if hasattr(array, "mask"):
-                raise ShapeError(f"[sweep] {where}{name}: expected an array of real numbers, got a masked array")
         self.arrays = real_array("sweep", f"{where}X", X), real_array("sweep", f"{where}y", y)
         self._ready: dict[tuple[str, bool], tuple[NDArray[Any], NDArray[Any]]] = {}
 
@@ -69,6 +68,7 @@ class SweepTask(NamedTuple):
     epochs: int
     steps: int | None
     metrics: Any
+    named: Names | None  # columns of X, if it is a DataFrame
 
     @classmethod
     def of(
@@ -97,6 +97,7 @@ class SweepTask(NamedTuple):
             10 if epochs is None else integer("sweep", "epochs", epochs, 0, 2**31, or_none=True),
             None if steps is None else integer("sweep", "steps", steps, 0, 2**62, or_none=True),
             _kept(metrics),
+            checked_columns("sweep", None, X, {"validation_data": validation, "test_data": test}),
         )
 
     @property
@@ -130,6 +131,14 @@ class SweepTask(NamedTuple):
         for arrays in (self.train, self.validation, self.test):
             if arrays is not None:
                 arrays.ready(model)
+
+    def name_columns(self, model: Model) -> None:
+        """Gives the model the names of the columns of X; ConfigError if its normalisation has others."""
+        if self.named is not None:
+            known = columns_known(model)
+            if known is not None:
+                check_names("[sweep]", self.named, known, "X[net.columns]")
+            set_columns(model, known or self.named)
 
     def data(self, trainer: Trainer) -> RunData:
         """The converted arrays for a run. Those of a split are copies."""

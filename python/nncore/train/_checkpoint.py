@@ -12,12 +12,14 @@ from nncore._registry.generate import schemas
 from nncore._registry.recipe import Reader, Writer
 from nncore._support.checks import describe, integer
 from nncore._support.files import path_of
+from nncore._support.tables import Names, as_columns
 from nncore._support.tensor_file import TensorFile, reading
 from nncore._support.tensor_file import write as write_tensors
 from nncore.errors import ConfigError, FormatError
 from nncore.nn._load import read_model
 from nncore.nn._loss import Loss
 from nncore.nn._model import Model, parts_of
+from nncore.nn._normalize import columns_known
 from nncore.nn._save import model_arrays, model_facts
 from nncore.optim._optimizer import Optimizer, bind
 from nncore.train._augment import Augment
@@ -39,15 +41,17 @@ class Checkpoint(NamedTuple):
     kernel_set: str = ""
 
 
-def checked_state(state: Any) -> tuple[dict[str, Any], History, dict[str, Any]]:
-    """The validated counters and history of a trainer's state_dict, and the states of its callbacks."""
+def checked_state(state: Any) -> tuple[dict[str, Any], History, dict[str, Any], Names | None]:
+    """The validated counters and history of a trainer's state_dict, the states of its callbacks, names of columns."""
     names = {"model", "optimizer", "progress", "history"}
-    if not isinstance(state, Mapping) or set(state) - {"callbacks"} != names:
+    if not isinstance(state, Mapping) or set(state) - {"callbacks", "columns"} != names:
         raise ConfigError(f"[Trainer] state_dict: expected a dict with {sorted(names)}, got {describe(state)}")
     callbacks = state.get("callbacks", {})
     if not isinstance(callbacks, Mapping) or not all(isinstance(each, Mapping) for each in callbacks.values()):
         raise ConfigError(f"[Trainer] callbacks: expected states by name, got {describe(callbacks)}")
-    return _checked_progress(state["progress"]), history_from(state["history"]), copy.deepcopy(dict(callbacks))
+    columns = as_columns("Trainer", state["columns"]) if "columns" in state else None
+    progress, history = _checked_progress(state["progress"]), history_from(state["history"])
+    return progress, history, copy.deepcopy(dict(callbacks)), columns
 
 
 def _checked_progress(given: Any) -> dict[str, Any]:
@@ -103,6 +107,8 @@ def opened(path: object) -> Iterator[Checkpoint]:
             "progress": reader.named(facts["progress"]),
             "history": _history(file, facts["history"]),
         }
+        if (columns := columns_known(model)) is not None:
+            state["columns"] = columns
         if "callbacks" in facts:
             state["callbacks"] = callback_states(file, facts["callbacks"], reader)
         yield Checkpoint(model, loss, optimizer, options, state, facts["kernel_set"])

@@ -166,6 +166,15 @@ class TrainerSettings(Strict):
         bind(given, self._model)
         self._optimizer = given
 
+    @property
+    def columns(self) -> list[Any] | None:
+        """The names of the columns of the table that the model was trained on, `model.columns`."""
+        return self._model.columns
+
+    @columns.setter
+    def columns(self, names: Any) -> None:
+        self._model.columns = names
+
     def _set_options(self, **options: Any) -> None:
         self._options_spec = options_spec(options)
         self._options = {**self._options_spec.args, "augment": options["augment"]}

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple, Self
 
 from nncore import _core
 from nncore._support.files import path_of
+from nncore._support.tables import Names
 from nncore.nn._loss import Loss
 from nncore.nn._model import Model, core_of, parts_of, set_calls, set_link
+from nncore.nn._normalize import columns_known, set_columns
 from nncore.optim._optimizer import Optimizer
 from nncore.train._callback import Callback
 from nncore.train._callback_list import CallbackList, CallbackStates
@@ -74,8 +76,10 @@ class TrainerState(TrainerSettings):
 
     def state_dict(self) -> dict[str, Any]:
         """The complete state of training: "model", "optimizer", "progress" (epochs and steps done, the sums of the
-        current epoch, counters of random numbers), "history", and "callbacks" where some have a state."""
+        current epoch, counters of random numbers), "history", "callbacks" where some have a state, and "columns" where
+        the data have names."""
         with core_of(self.model).access_guard("Trainer.state_dict", write=False):
+            columns = columns_known(self.model)
             callbacks = self._callback_states.states if self._running is None else self._running.states()
             return {
                 "model": self.model.state_dict(),
@@ -83,11 +87,12 @@ class TrainerState(TrainerSettings):
                 "progress": {**self._bind().state, "calls": parts_of(self.model).calls},
                 "history": history_state(self.history),
                 **({"callbacks": copy.deepcopy(callbacks)} if callbacks else {}),
+                **({} if columns is None else {"columns": columns}),
             }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores a state_dict: all of it or, with an error, nothing."""
-        progress, history, callbacks = checked_state(state)
+        parts = checked_state(state)
         with core_of(self.model).access_guard("Trainer.load_state_dict", write=True):
             before = self.model.state_dict()
             self.model.load_state_dict(state["model"])
@@ -97,9 +102,12 @@ class TrainerState(TrainerSettings):
             except Exception:
                 self.model.load_state_dict(before)
                 raise
-            self._take(progress, history, callbacks)
+            self._take(*parts)
 
-    def _take(self, progress: dict[str, Any], history: History, callbacks: dict[str, Any]) -> None:
+    def _take(
+        self, progress: dict[str, Any], history: History, callbacks: dict[str, Any], columns: Names | None
+    ) -> None:
+        set_columns(self.model, columns)
         set_calls(self.model, progress.pop("calls"))
         self._bind().state = progress
         self._past, self._unjoined = [history], 0

@@ -13,9 +13,11 @@ from nncore._support.fits import using
 from nncore._support.interrupt import InterruptGuard
 from nncore._support.names import keywords
 from nncore._support.progress import Progress
+from nncore._support.tables import Names
 from nncore.errors import ConfigError, StateError
 from nncore.nn._loss import has_classes
 from nncore.nn._model import core_of, set_link
+from nncore.nn._normalize import columns_known, set_columns
 from nncore.optim._optimizer import monitor_of, step_alone
 from nncore.train._callback import Callback, as_callbacks, check_monitor, check_monitors
 from nncore.train._callback_list import CallbackList
@@ -23,7 +25,7 @@ from nncore.train._history import History
 from nncore.train._metrics import DEFAULT_METRICS, ManyMetrics, Metrics, metrics_of
 from nncore.train._observer import Observer
 from nncore.train._state import Origin, TrainerState
-from nncore.train._validation import split_off
+from nncore.train._validation import checked_columns, split_off
 
 
 class Trainer(TrainerState):
@@ -103,7 +105,8 @@ class Trainer(TrainerState):
         Parameters
         ----------
         X : array (N, …)
-            Real numbers; bytes for a model with a Normalize.
+            Real numbers; bytes for a model with a Normalize. The names of a DataFrame's columns are kept as
+            `trainer.columns`, and DataFrames with others, or in another order, are refused from then on.
         y : array
             Integer labels (N,), or what the loss wants.
         epochs : int, default 10
@@ -149,18 +152,20 @@ class Trainer(TrainerState):
             raise ConfigError(f"[fit] progress: expected 'auto', True or False, got {describe(progress)}")
         given = {"validation_data": validation_data, "test_data": test_data}
         pairs = [None if data is None else pair("fit", name, data) for name, data in given.items()]
+        named = checked_columns("fit", columns_known(self.model), X, dict(zip(given, pairs, strict=True)))
         if pairs[0] is None:
             X, y, pairs[0] = split_off(X, y, validation_split, self._options["seed"])
         elif validation_split:
             raise ConfigError("[fit] validation_split: expected 0 beside validation_data, got both")
         with core_of(self.model).access_guard("Trainer.fit", write=True):
-            return self._fit(X, y, pairs, epochs, length, wanted, active, progress)
+            return self._fit(X, y, pairs, named, epochs, length, wanted, active, progress)
 
     def _fit(
         self,
         X: Any,
         y: Any,
         pairs: list[Any],
+        named: Names | None,
         epochs: int,
         length: int,
         wanted: Metrics,
@@ -184,7 +189,7 @@ class Trainer(TrainerState):
             with InterruptGuard() as guard, Progress(progress, before["epoch"], before["step"]) as bar:
                 observer = Observer(guard, bar, calls)
                 arguments = (*pairs, epochs, length, wanted.accuracy, wanted.others, *observer.arguments())
-                result = self._run(calls, core, X, y, *arguments)
+                result = self._run(calls, core, named, X, y, *arguments)
                 set_link(self.model, core.link)  # for some losses it is inferred from the targets
                 bar.close(f"loss {result['epochs']['loss'][-1]:.4f}" if len(result["epochs"]["loss"]) else "")
             result["interrupted"] = result["interrupted"] or guard.requested
@@ -194,17 +199,22 @@ class Trainer(TrainerState):
             calls.end(history)
         return history
 
-    def _run(self, calls: CallbackList, core: Any, *arguments: Any) -> dict[str, Any]:
+    def _run(self, calls: CallbackList, core: Any, named: Names | None, *arguments: Any) -> dict[str, Any]:
         """One fit of the compiled trainer; its history is kept after an error, too."""
         result: dict[str, Any] = {}
         self._running = calls
+        before = columns_known(self.model)
+        set_columns(self.model, named)
         try:
             with using(self, self.model, self.loss, self.optimizer, core_of(self.model)):
                 core.fit(*arguments)
         finally:
             self._running = None
             result = core.result(True)
-            self._remember(History(result))
+            history = History(result)
+            if not history.n_steps:
+                set_columns(self.model, before)
+            self._remember(history)
         return result
 
     def step(self, xb: Any, yb: Any) -> float:
@@ -233,6 +243,7 @@ class Trainer(TrainerState):
         whatever else they reach are NaN, and a sample for which an output is NaN counts as wrong.
         """
         allow = flag("evaluate", "allow_nan", allow_nan)
+        checked_columns("evaluate", columns_known(self.model), X, {})
         again = self._metrics._replace(accuracy=self._metrics.accuracy or "default")
         wanted = again if metrics is None else metrics_of("evaluate", metrics)
         result: dict[str, float] = self._bind().evaluate(X, y, wanted.accuracy, wanted.others, allow)

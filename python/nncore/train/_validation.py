@@ -1,21 +1,37 @@
-"""The validation_split of fit."""
+"""The data of a fit: names of columns that agree, and the validation_split."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nncore._support.checks import number, real_array
+from nncore._support.tables import Names, check_columns, columns_of
 from nncore.datasets._split import held_out
 from nncore.errors import ConfigError
+
+
+def checked_columns(where: str, known: Names | None, X: Any, held_out: Mapping[str, Any]) -> Names | None:
+    """The names of the columns of the samples X, `known` if they have none; the pairs held out by name must have the
+    same."""
+    given = columns_of(X)
+    if given is not None and known is not None:
+        check_columns(f"[{where}]", X, known, "X[trainer.columns]")
+    columns = known if known is not None else given
+    for name, pair in held_out.items():
+        if columns is not None and pair is not None:
+            mend = "Xv[trainer.columns]" if given is None else "Xv[X.columns]"
+            check_columns(f"[{where}] {name}:", pair[0], columns, mend)
+    return columns
 
 
 def split_off(X: Any, y: Any, fraction: float, seed: int) -> tuple[Any, Any, tuple[Any, Any] | None]:
     """(X, y, validation pair) for a fraction of the samples to hold out; None for 0.
 
-    Integer labels (N,) are split class by class. Both parts keep the order of the data.
+    Integer labels (N,) are split class by class. Both parts keep the order of the data; of a DataFrame they are such.
     """
     share = number("fit", "validation_split", fraction, 0.0, 1.0)
     if share == 0.0:
@@ -24,7 +40,8 @@ def split_off(X: Any, y: Any, fraction: float, seed: int) -> tuple[Any, Any, tup
     held = held_mask("fit", samples, targets, share, seed)
     if held is None:
         return X, y, None
-    return samples[~held], targets[~held], (samples[held], targets[held])
+    rows = X.iloc if hasattr(X, "iloc") and hasattr(X, "columns") else samples
+    return rows[~held], targets[~held], (rows[held], targets[held])
 
 
 def held_mask(
