@@ -59,6 +59,7 @@ PLACES = {
     "validation": lambda trainer, X: trainer.fit(GIVEN, Y, epochs=1, validation_data=(X, Y)),
     "validation beside arrays": lambda trainer, X: trainer.fit(GIVEN.__array__(), Y, 1, validation_data=(X, Y)),
     "test": lambda trainer, X: trainer.fit(GIVEN, Y, epochs=1, test_data=(X, Y)),
+    "step": lambda trainer, X: trainer.step(X, Y),
     "evaluate": lambda trainer, X: trainer.evaluate(X, Y),
     "predict": lambda trainer, X: trainer.model.predict(X),
     "predict_proba": lambda trainer, X: trainer.model.predict_proba(X),
@@ -102,7 +103,7 @@ def test_names_do_not_change_numbers(trainer):
     other.fit(X, Y, epochs=2)
     np.testing.assert_array_equal(trainer.model.flat_parameters, other.model.flat_parameters)
     assert other.columns is None and trainer.columns == NAMES
-    assert other.evaluate(TURNED, Y)["loss"] > 0  # nothing to compare with
+    assert other.evaluate(TURNED, Y)["loss"] > 0 < other.step(TURNED, Y)  # nothing to compare with
 
 
 def test_columns_that_are_numbered_have_no_names(trainer):

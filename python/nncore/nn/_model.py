@@ -55,7 +55,8 @@ class Model(Features):
         self._seed = secrets.randbits(32) if seed is None else integer(self._kind, "seed", seed, 0, LARGEST_SEED)
         self._drawn = seed is None
         self._input = input
-        self._columns = self._with_names(input)
+        if input is not None:
+            self._columns = self._with_names(input)
         self._link: str | None = None
         self._ignored: int | None = IGNORED
         self._calls = 0

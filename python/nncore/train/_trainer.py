@@ -222,6 +222,8 @@ class Trainer(TrainerState):
 
         A schedule that counts epochs is told of their ends by `trainer.optimizer.end_epoch()`.
         """
+        if self._model._columns is not None:
+            checked_columns("step", self._model._columns, xb, {})
         core = self._bind()
         loss: float = core.step(xb, yb)
         step_alone(self._optimizer)
@@ -243,7 +245,8 @@ class Trainer(TrainerState):
         whatever else they reach are NaN, and a sample for which an output is NaN counts as wrong.
         """
         allow = flag("evaluate", "allow_nan", allow_nan)
-        checked_columns("evaluate", columns_known(self.model), X, {})
+        if self._model._columns is not None:
+            checked_columns("evaluate", self._model._columns, X, {})
         again = self._metrics._replace(accuracy=self._metrics.accuracy or "default")
         wanted = again if metrics is None else metrics_of("evaluate", metrics)
         result: dict[str, float] = self._bind().evaluate(X, y, wanted.accuracy, wanted.others, allow)
