@@ -295,6 +295,8 @@ void bind_model_of(py::module_& m, const char* name) {
       .def("forward", &forward<T>, py::arg("x"), py::arg("training"), py::arg("seed"), py::arg("step"))
       .def("outputs", &outputs<T>, py::arg("x"), py::arg("where"), py::arg("allow_nan"))
       .def_property_readonly("kind_of_outputs", [](const Model<T>& model) { return outputs_name(outputs_of(model)); })
+      .def_property_readonly("kind_in_training",
+                             [](const Model<T>& model) { return outputs_name(outputs_of(model, true)); })
       .def("backward", &backward<T>, py::arg("dy"))
       .def("activations", &activations<T>, py::arg("x"))
       .def("describe", &describe<T>, py::arg("sample_shape"))

@@ -10,6 +10,14 @@ from support.cases import activations, examples, make
 #: The arguments of a loss's first example, by its name.
 LOSSES = {case.values[0]: case.values[1] for case in reversed(examples("loss"))}
 ENDS = sorted({*activations().values(), "Identity", "Softmax", "LogSoftmax"})
+#: Layers that pass numbers on in inference, Dropout in training not; none.
+BETWEEN = {
+    "": (),
+    "Identity": (nc.Identity,),
+    "Flatten": (nc.Flatten,),
+    "Dropout": (nc.Dropout,),
+    "two": (nc.Dropout, nc.Identity),
+}
 PROBABILITIES = {"Sigmoid", "Softmax"}
 #: Kind of the last numbers that a link can read, for compiled losses and for those of one's own.
 KIND = dict.fromkeys(ENDS, "raw") | dict.fromkeys(PROBABILITIES, "probabilities") | {"LogSoftmax": "log_probabilities"}
@@ -37,16 +45,32 @@ def targets_for(link, labels, outputs):
     return (labels[:, None] % (2 + np.arange(outputs)) == 0).astype(float)
 
 
+def test_all_layers_that_pass_numbers_on_are_tried():
+    through = {
+        cls
+        for (kind, _), cls in CLASSES.items()
+        if kind == "layer" and {"same_numbers", "same_in_inference"} & {*cls._traits}
+    }
+    assert through == {layer for layers in BETWEEN.values() for layer in layers}
+    assert {cls for (kind, _), cls in CLASSES.items() if kind == "layer" and "stochastic" in cls._traits} == {
+        nc.Dropout
+    }
+
+
+@pytest.mark.parametrize("through", BETWEEN)
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("name", sorted(LOSSES))
-def test_compiled_losses(name, end, rng):
+def test_compiled_losses(name, end, through, rng):
     loss, X, labels = loss_of(name), rng.normal(size=(40, 3)), rng.integers(0, 6, 40)
     for outputs in (1, 2, 3):
         if (loss.link in ("softmax", "log_softmax") and outputs == 1) or (loss.link == "sign" and outputs > 1):
             continue
-        net = nc.Sequential(nc.Linear(3, outputs), make("layer", end, {}), seed=0)
-        if KIND[end] not in COMPILED[loss.link]:
-            with pytest.raises(nc.ConfigError, match=rf"\[Trainer\] model: .* for {name}, got .* that ends in {end} "):
+        behind = [layer() for layer in BETWEEN[through]]
+        net = nc.Sequential(nc.Linear(3, outputs), make("layer", end, {}), *behind, seed=0)
+        dropped = loss.link == "log_softmax" and nc.Dropout in BETWEEN[through]  # such numbers are no log-probabilities
+        if KIND[end] not in COMPILED[loss.link] or dropped:
+            last = type(net[-1]).__name__
+            with pytest.raises(nc.ConfigError, match=rf"\[Trainer\] model: .* for {name}, got .* that ends in {last} "):
                 nc.Trainer(net, loss, nc.SGD())
             continue
         y = targets_for(loss.link, labels, outputs)
@@ -93,11 +117,13 @@ def own(link_name):
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("link", sorted(filter(None, OWN)) + [None])
 @pytest.mark.parametrize("outputs", [1, 2, 3])
-def test_losses_of_ones_own(link, end, outputs, rng):
+@pytest.mark.parametrize("through", BETWEEN)
+def test_losses_of_ones_own(through, link, end, outputs, rng):
     X, labels = rng.normal(size=(40, 3)), rng.integers(0, 6, 40)
-    net = nc.Sequential(nc.Linear(3, outputs), make("layer", end, {}), seed=1)
+    net = nc.Sequential(nc.Linear(3, outputs), make("layer", end, {}), *(layer() for layer in BETWEEN[through]), seed=1)
     if KIND[end] not in OWN[link]:
-        with pytest.raises(nc.ConfigError, match=rf"\[Trainer\] model: .* for Own, got a model that ends in {end}"):
+        last = type(net[-1]).__name__
+        with pytest.raises(nc.ConfigError, match=rf"\[Trainer\] model: .* for Own, got a model that ends in {last}"):
             nc.Trainer(net, own(link), nc.SGD())
         return
     if link in ("softmax", "log_softmax", "sign") and (outputs == 1) == (link != "sign"):

@@ -11,9 +11,10 @@ namespace nncore {
 /// What the numbers of a model's last layer are, as the trait `outputs` of its schema says.
 enum class Outputs { raw, probabilities, log_probabilities, unknown };
 
-/// Layers that hand numbers on unchanged are looked through; what is written in Python is unknown.
+/// Layers that hand numbers on unchanged are looked through, as those that do so in inference alone are unless
+/// `training`; what is written in Python is unknown.
 template <class T>
-Outputs outputs_of(const Model<T>& model);
+Outputs outputs_of(const Model<T>& model, bool training = false);
 const char* outputs_name(Outputs outputs);
 
 struct Reading {

@@ -41,7 +41,8 @@ const auto registered_Dropout =
         .doctest(">>> nc.Dropout(0.5)(np.ones((1, 3)))\narray([[1., 1., 1.]])")
         .example({}, {3})
         .example({{"p", 0.1}}, {2, 5, 7})
-        .trait("stochastic");
+        .trait("stochastic")
+        .trait("same_in_inference");
 
 }  // namespace
 }  // namespace nncore

@@ -55,7 +55,7 @@ Reading reading_of_values(const Shape& z, const Target<T>& y) {
 }  // namespace
 
 template <class T>
-Outputs outputs_of(const Model<T>& model) {
+Outputs outputs_of(const Model<T>& model, bool training) {
   std::size_t value = model.n_nodes();  // the last place is the output
   while (value > 0) {
     const ModelNode<T>& node = model.node(value - 1);
@@ -67,7 +67,7 @@ Outputs outputs_of(const Model<T>& model) {
       return std::get<std::string>(found->second) == "probabilities" ? Outputs::probabilities
                                                                      : Outputs::log_probabilities;
     }
-    if (traits.count("same_numbers") == 0) break;
+    if (traits.count("same_numbers") == 0 && (training || traits.count("same_in_inference") == 0)) break;
     value = node.inputs[0];
   }
   return Outputs::raw;
@@ -135,7 +135,7 @@ void add_score(const Reading& reading, View<const T> z, const Target<T>& y, Scor
 }
 
 #define NNCORE_INSTANTIATE(T)                                                                \
-  template Outputs outputs_of(const Model<T>&);                                              \
+  template Outputs outputs_of(const Model<T>&, bool);                                        \
   template Reading reading_of(const Loss<T>&, Outputs, const Shape&, const Target<T>&, bool);          \
   template void add_score(const Reading&, View<const T>, const Target<T>&, Score&, bool);
 NNCORE_INSTANTIATE(float)

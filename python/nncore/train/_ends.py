@@ -27,7 +27,7 @@ def check_end(model: Model, loss: Loss) -> None:
         return
     if link == "log_softmax":
         wanted, hint = "log-probabilities", "end in nc.LogSoftmax(), or use nc.CrossEntropyLoss() on raw outputs"
-        fits = kind == "log_probabilities" or not compiled
+        fits = core_of(model).kind_in_training == "log_probabilities" or not compiled
     elif link == "softmax":
         fits = kind == "raw" or not compiled
         hint += ", or use NLLLoss after LogSoftmax"
