@@ -36,10 +36,10 @@ class Layerwise {
     values_[0] = x;
     for (Node<T>& node : graph_.nodes) {
       for (std::size_t k = 0; k < node.inputs.size(); ++k) node.x[k] = values_[node.inputs[k]].data;
-      const Shape shape = graph_.values[node.output].shape.with_batch(N);
-      node.y = outputs_[node.output - 1].reserve(shape.size());
+      View<const T>& y = values_[node.output];
+      if (y.shape.rank() == 0 || y.batch() != N) y.shape = graph_.values[node.output].shape.with_batch(N);
+      y.data = node.y = outputs_[node.output - 1].reserve(y.size());
       graph_.forward(node, N, pass);
-      values_[node.output] = {node.y, shape};
     }
     return values_.back();
   }

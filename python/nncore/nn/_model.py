@@ -151,12 +151,13 @@ class Model(Features):
         seed fixes the random numbers of Dropout; None: new ones at each call, the same in each run of a program
         when the model has a seed.
         """
-        training = flag(self._kind, "training", training)
-        self._check_columns(self._kind, x)
+        training = training is True or flag(self._kind, "training", training)
+        if self._columns is not None:
+            self._check_columns(self._kind, x)
         if seed is not None:
             return self._core.forward(x, training, integer(self._kind, "seed", seed, 0, LARGEST_SEED), 0)
-        self._calls += 1
-        return self._core.forward(x, training, self.seed, self._calls % 2**32)
+        self._calls = calls = self._calls + 1
+        return self._core.forward(x, training, self._seed, calls % 2**32)
 
     def backward(self, dy: Any) -> Any:
         """dx for the gradient dy of the last forward's outputs; adds to the parameters' gradients.

@@ -288,17 +288,19 @@ class Optimizer(OptimizerState):
         """The compiled optimizer for this model's parameters."""
         if not isinstance(model, Model):
             raise ConfigError(f"[{type(self).__name__}] model: expected a Sequential or a Graph, got {describe(model)}")
+        model_core = core_of(model)
+        if self._model_core is model_core:
+            return self._core
+        spec = self._spec
         if self._model is not None and self._model() is not model:
             raise StateError(f"[{type(self).__name__}] serves another model already; make one for each model")
-        spec, model_core = self._spec, core_of(model)
-        if self._model_core is not model_core:
-            state = self.state_dict() if self._core is not None else self._pending
-            make = _core.Optimizer32 if model.dtype == "float32" else _core.Optimizer64
-            core = make(spec, model_core)
-            self._core, self._model_core, self._model = core, model_core, weakref.ref(model)
-            self._pending, self._copied_rate = {}, None
-            if state:
-                self.load_state_dict(self._known(state) if self._pending_kept else state)
+        state = self.state_dict() if self._core is not None else self._pending
+        make = _core.Optimizer32 if model.dtype == "float32" else _core.Optimizer64
+        self._core, self._model_core = make(spec, model_core), model_core
+        self._model = weakref.ref(model)
+        self._pending, self._copied_rate = {}, None
+        if state:
+            self.load_state_dict(self._known(state) if self._pending_kept else state)
         return self._core
 
     def _known(self, state: dict[str, Any]) -> dict[str, Any]:
