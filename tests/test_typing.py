@@ -68,3 +68,9 @@ def test_wrong_types_are_found(tmp_path):
         assert program.count(right) == 1
         program = program.replace(right, wrong)
     assert len([line for line in check(program, tmp_path) if "error: Argument" in line]) == len(WRONG)
+
+
+def test_the_package_passes():
+    command = [sys.executable, "-m", "mypy", "--no-error-summary", str(PACKAGE)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout == done.stderr == ""

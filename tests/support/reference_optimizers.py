@@ -31,7 +31,7 @@ DECAYS, BETAS = [0.0, 0.1], [(0.9, 0.999), (0.5, 0.7), (0.0, 0.0)]
 
 @reference("optimizer", "SGD")
 class SGD:
-    by_hand = [
+    by_hand = (
         hand({"lr": 0.25}, 1.0, 2.0, 0.5),
         hand({"lr": 0.25, "weight_decay": 0.5}, 4.0, 2.0, 3.0),
         hand({"lr": 0.25, "momentum": 0.5, "dampening": 0.5}, 1.0, 2.0, 0.5, new={"momentum_buffer": 2.0}),
@@ -39,14 +39,14 @@ class SGD:
              {"momentum_buffer": 3.0}),
         hand({"lr": 0.25, "momentum": 0.5, "nesterov": True}, 1.0, 2.0, 0.0, {"momentum_buffer": 4.0}, 1,
              {"momentum_buffer": 4.0}),
-    ]  # fmt: skip
-    pytorch = [
+    )  # fmt: skip
+    pytorch = tuple(
         args
         for args in grid(
             lr=[0.05], momentum=[0.0, 0.5, 0.9], dampening=[0.0, 0.3], weight_decay=DECAYS, nesterov=[False, True]
         )
         if not args["nesterov"] or (args["momentum"] > 0 and args["dampening"] == 0)
-    ]
+    )
 
     @staticmethod
     def state_names(a):
@@ -63,10 +63,10 @@ class SGD:
 
 @reference("optimizer", "Adam")
 class Adam:
-    by_hand = [
+    by_hand = (
         hand({"lr": 0.5, "weight_decay": 0.25, "eps": 0.0}, 8.0, 0.0, 7.5, new={"exp_avg": 0.2}),
         hand({"lr": 0.5, "betas": (0.5, 0.75), "eps": 1.0}, 1.0, 4.0, 0.6, new={"exp_avg": 2.0, "exp_avg_sq": 4.0}),
-    ]
+    )
     pytorch = grid(lr=[0.01], betas=BETAS, eps=[1e-8, 1e-2], weight_decay=DECAYS, amsgrad=[False, True])
 
     @staticmethod
@@ -90,7 +90,7 @@ class Adam:
 
 @reference("optimizer", "AdamW")
 class AdamW(Adam):
-    by_hand = [hand({"lr": 0.5, "weight_decay": 0.25}, 8.0, 0.0, 7.0, new={"exp_avg": 0.0, "exp_avg_sq": 0.0})]
+    by_hand = (hand({"lr": 0.5, "weight_decay": 0.25}, 8.0, 0.0, 7.0, new={"exp_avg": 0.0, "exp_avg_sq": 0.0}),)
     pytorch = grid(lr=[0.01], betas=BETAS, eps=[1e-8, 1e-2], weight_decay=[0.0, 0.3], amsgrad=[False, True])
 
     @staticmethod
@@ -102,16 +102,16 @@ class AdamW(Adam):
 
 @reference("optimizer", "RMSprop")
 class RMSprop:
-    by_hand = [
+    by_hand = (
         hand({"lr": 0.25, "alpha": 0.0, "eps": 0.0}, 1.0, 3.0, 0.75),
         hand({"lr": 0.25, "alpha": 0.75, "eps": 0.0}, 1.0, 3.0, 0.5, new={"square_avg": 2.25}),
-    ]
-    pytorch = [
+    )
+    pytorch = (
         *grid(lr=[0.01], alpha=[0.99, 0.5], eps=[1e-8, 1e-2], weight_decay=DECAYS, momentum=[0.0, 0.9],
               centered=[False, True]),
         {"lr": 0.01, "alpha": 0.0},
         {"lr": 0.01, "alpha": 1.0, "eps": 0.5},
-    ]  # fmt: skip
+    )  # fmt: skip
 
     @staticmethod
     def state_names(a):
@@ -133,10 +133,10 @@ class RMSprop:
 
 @reference("optimizer", "Adagrad")
 class Adagrad:
-    by_hand = [  # sqrt(7 + 9) = 4
+    by_hand = (  # sqrt(7 + 9) = 4
         hand({"lr": 1.0, "initial_accumulator_value": 7.0, "eps": 0.0}, 1.0, 3.0, 0.25, new={"sum": 16.0}),
         hand({"lr": 1.0, "lr_decay": 0.1, "eps": 0.0}, 1.0, 3.0, 1 - 0.75 / 2, {"sum": 7.0}, 10),
-    ]
+    )
     pytorch = grid(
         lr=[0.01], lr_decay=[0.0, 0.1], weight_decay=DECAYS, initial_accumulator_value=[0.0, 0.7], eps=[1e-10, 1e-2]
     )
@@ -158,7 +158,7 @@ class Adagrad:
 
 @reference("optimizer", "Adadelta")
 class Adadelta:
-    by_hand = [hand({"rho": 0.0, "eps": 1e-6}, 1.0, 1.0, 1 - 1e-3 / np.sqrt(1 + 1e-6))]  # begins with the root of eps
+    by_hand = (hand({"rho": 0.0, "eps": 1e-6}, 1.0, 1.0, 1 - 1e-3 / np.sqrt(1 + 1e-6)),)  # begins with the root of eps
     pytorch = grid(lr=[0.5], rho=[0.9, 0.5, 0.0], eps=[1e-6, 1e-2], weight_decay=DECAYS)
 
     @staticmethod
@@ -175,10 +175,10 @@ class Adadelta:
 
 @reference("optimizer", "Adamax")
 class Adamax:
-    by_hand = [
+    by_hand = (
         hand({"lr": 1.0, "betas": (0.5, 0.5), "eps": 0.0}, 1.0, 3.0, 1 - 1.5 / 0.75 / 4,
              {"exp_avg": 0.0, "exp_inf": 8.0}, 1, {"exp_avg": 1.5, "exp_inf": 4.0}),
-    ]  # fmt: skip
+    )  # fmt: skip
     pytorch = grid(lr=[0.01], betas=BETAS, eps=[1e-8, 1e-2], weight_decay=DECAYS)
 
     @staticmethod
@@ -207,10 +207,10 @@ def _adam_averages(a, w, g, state):
 @reference("optimizer", "NAdam")
 class NAdam:
     # Without momentum_decay mu = 1/4: (3/4) / (3/4) g + (1/4) / (15/16) m, m = 2, over sqrt(v / (1/2)) = 4 and eps.
-    by_hand = [
+    by_hand = (
         hand({"lr": 1.5, "betas": (0.5, 0.5), "eps": 1.0, "momentum_decay": 0.0}, 1.0, 4.0, -0.36,
              new={"exp_avg": 2.0, "exp_avg_sq": 8.0}),
-    ]  # fmt: skip
+    )  # fmt: skip
     pytorch = grid(
         lr=[0.01], betas=BETAS, eps=[1e-8, 1e-2], weight_decay=DECAYS, momentum_decay=[4e-3, 0.0, 1.0, 50.0],
         decoupled_weight_decay=[False, True],
@@ -232,7 +232,7 @@ class NAdam:
 
 @reference("optimizer", "RAdam")
 class RAdam:
-    by_hand = [hand({"lr": 0.25}, 1.0, 2.0, 0.5)]  # begins as momentum: m / (1 - beta1) = g
+    by_hand = (hand({"lr": 0.25}, 1.0, 2.0, 0.5),)  # begins as momentum: m / (1 - beta1) = g
     pytorch = grid(
         lr=[0.01], betas=BETAS, eps=[1e-8, 1e-2], weight_decay=DECAYS, decoupled_weight_decay=[False, True]
     )
@@ -256,14 +256,14 @@ class RAdam:
 
 @reference("optimizer", "Lion")
 class Lion:
-    by_hand = [
+    by_hand = (
         hand({"lr": 0.25}, 1.0, 1e-9, 0.75),
         hand({"lr": 0.25}, 1.0, -1e9, 1.25),
         hand({"lr": 0.25}, 1.0, 0.0, 1.0),
         hand({"lr": 0.25, "weight_decay": 0.5, "betas": (0.5, 0.75)}, 2.0, 4.0, 1.5, new={"exp_avg": 1.0}),
         # the direction is of one average, c = -0.5 + 0.25, and another one is kept
         hand({"lr": 0.25, "betas": (0.5, 0.75)}, 1.0, 0.5, 1.25, {"exp_avg": -1.0}, 3, {"exp_avg": -0.625}),
-    ]
+    )
 
     @staticmethod
     def state_names(a):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copyreg
 import inspect
+from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from nncore import _core
@@ -63,6 +64,7 @@ class Registered(Strict):
     _kind: str
     _traits: dict[str, Any]
     _spec: Any
+    _config: Mapping[str, Any]  #: the arguments that were given
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if not hasattr(self, "_kind"):
@@ -121,7 +123,7 @@ class Registered(Strict):
 
     def _parts(self) -> dict[str, Any]:
         """The arguments of an object with the same parts: config, with layers where config has (class name, config)."""
-        return self._config
+        return dict(self._config)
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{key}={shown(value)}" for key, value in self._config.items())
@@ -133,7 +135,7 @@ class Registered(Strict):
     __hash__ = object.__hash__
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return rebuild, (type(self), self._config)
+        return rebuild, (type(self), dict(self._config))
 
 
 def setting(name: str, doc: str) -> property:
@@ -148,7 +150,7 @@ def setting(name: str, doc: str) -> property:
     return property(get, assign, doc=doc)
 
 
-def rebuild(cls: type[_Class], config: dict[str, Any]) -> _Class:
+def rebuild(cls: type[_Class], config: Mapping[str, Any]) -> _Class:
     """Unpickles an object of a generated class."""
     return cls(**config)
 

@@ -26,7 +26,8 @@ def labels_of(z: NDArray[Any], link: str | None, kind: str) -> NDArray[np.int64]
         yes = (z >= (0.5 if kind == "probabilities" else 0.0)).astype(np.int64)
         return yes if several else yes[:, 0]
     if several:
-        return z.argmax(axis=1)
+        largest: NDArray[np.int64] = z.argmax(axis=1)
+        return largest
     return np.where(z[:, 0] >= 0, 1, -1) if link == "sign" else None
 
 

@@ -41,7 +41,8 @@ def instance_hint(given: object, base: type) -> str:
 
 
 def _subclasses(base: type) -> list[type]:
-    return [each for direct in base.__subclasses__() for each in (direct, *_subclasses(direct))]
+    direct: list[type] = base.__subclasses__()
+    return [each for one in direct for each in (one, *_subclasses(one))]
 
 
 def keywords(**hints: str) -> Callable[[_Function], _Function]:

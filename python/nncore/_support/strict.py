@@ -23,11 +23,12 @@ class Strict:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        kind: Any = cls  # whose methods may be assigned
         if _is_own(cls):
             if "__init__" in vars(cls):
-                cls.__init__ = checked_keywords(cls.__init__, _hints_of)  # type: ignore[misc]
-        elif cls.__setattr__ is Strict.__setattr__:
-            cls.__setattr__ = object.__setattr__  # type: ignore[method-assign]
+                kind.__init__ = checked_keywords(kind.__init__, _hints_of)
+        elif kind.__setattr__ is Strict.__setattr__:
+            kind.__setattr__ = object.__setattr__
 
     # Hidden from type checkers, which would take every name for an attribute.
     if not TYPE_CHECKING:

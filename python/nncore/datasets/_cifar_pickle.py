@@ -30,7 +30,8 @@ def read_batch(path: Path, where: str, most: int) -> tuple[NDArray[np.uint8], La
     found = os.stat(path)
     if not stat.S_ISREG(found.st_mode) or found.st_size > _MAX_BYTES:
         raise FormatError(f"{source}: expected a file of at most {_MAX_BYTES} bytes, got another")
-    data, labels, collecting = b"", [], False
+    data, collecting = b"", False
+    labels: list[int] = []
     try:
         for opcode, argument, _ in pickletools.genops(path.read_bytes()):
             if isinstance(argument, str | bytes | bytearray) and not opcode.name.endswith(("PUT", "GET", "GLOBAL")):
@@ -40,7 +41,7 @@ def read_batch(path: Path, where: str, most: int) -> tuple[NDArray[np.uint8], La
                     content = b""
                 data = max(data, content, key=len)
                 collecting = content == b"labels"
-            elif collecting and opcode.name in _INTEGERS:
+            elif collecting and opcode.name in _INTEGERS and isinstance(argument, int):
                 labels.append(argument)
     except (ValueError, OverflowError) as error:
         raise FormatError(f"{source}: expected a pickle, got a damaged file ({error!s:.80})") from None

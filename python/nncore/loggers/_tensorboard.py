@@ -137,9 +137,11 @@ class TensorBoard(Callback):
     def _begin(self, trainer: Fit) -> None:
         settings, step = settings_of(trainer), steps_done(trainer.optimizer)
         values = list(self._filters(trainer.model))
-        folder = self._folder_to_continue() if step else None
-        continues = folder is not None
-        if not continues:
+        earlier = self._folder_to_continue() if step else None
+        continues = earlier is not None
+        if earlier is not None:
+            folder = earlier
+        else:
             values = [events.session(settings), events.text("model", _description(trainer)), *values]
             folder = new_folder(self.logdir) if self.run is None else _own_folder(self.logdir, self.run)
         file = None

@@ -333,7 +333,8 @@ _rebuild_layer = rebuild_layer  # its name in pickles of earlier versions
 def _twin(layer: Layer) -> Layer:
     """The same layer, with the same parameters, whose attributes may be set without changing those of the other."""
     twin: Layer = object.__new__(type(layer))
-    attributes, slots = object.__getstate__(layer)  # type: ignore[misc, attr-defined]
+    state: Any = object.__getstate__(layer)
+    attributes, slots = state
     twin.__dict__.update(attributes or {})
     for name, value in slots.items():
         object.__setattr__(twin, name, value)

@@ -158,7 +158,8 @@ class LayerParameter(Parameter):
     def _access_guard(self, what: str, write: bool = True, changes: bool = True) -> AbstractContextManager[None]:
         if self._handle is None:  # a copy outside a layer
             return nullcontext()
-        return _core.layer_access_guard(self._handle, what, write, changes)
+        guard: AbstractContextManager[None] = _core.layer_access_guard(self._handle, what, write, changes)
+        return guard
 
     def __reduce__(self) -> tuple[Any, ...]:
         with self._access_guard("Parameter.copy", write=False):

@@ -7,6 +7,7 @@ import warnings
 import weakref
 from collections.abc import Mapping
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from nncore import _core
@@ -65,7 +66,7 @@ class Optimizer(OptimizerState):
 
     _kind = "optimizer"
     _own_spec: Any = None
-    _config: ClassVar[dict[str, Any]] = {}
+    _config: Mapping[str, Any] = MappingProxyType({})
     _step: tuple[float, int] | None = None  # rate and number of the step that a rule in Python computes
     _pending_kept = False  # arguments were assigned while a state waited
     _hints: ClassVar[Mapping[str, str]] = {
@@ -159,14 +160,14 @@ class Optimizer(OptimizerState):
         self._core.rate = rate
         self._follows_schedule = False
         if self._setting("lr") != rate:
-            self._config["lr"] = rate
+            self._config = {**self._config, "lr": rate}
             self._spec = None
 
     @property
     def _spec(self) -> Any:
         """The spec of the arguments; made when it is asked for, as a loop may set lr before each step."""
         if self._own_spec is None:
-            self._own_spec = self._checked(self._config)[0]
+            self._own_spec = self._checked(dict(self._config))[0]
         return self._own_spec
 
     @_spec.setter
@@ -314,9 +315,9 @@ class Optimizer(OptimizerState):
 
     def __reduce__(self) -> tuple[Any, ...]:
         if _rule.is_rule(self):
-            own = self._config, _rule.attributes_of(self), self.state_dict(), self.lr
+            own = dict(self._config), _rule.attributes_of(self), self.state_dict(), self.lr
             return _new_rule, (type(self),), own
-        return _rebuild, (type(self), self._config, self.state_dict(), self.lr)
+        return _rebuild, (type(self), dict(self._config), self.state_dict(), self.lr)
 
     def __setstate__(self, own: tuple[dict[str, Any], dict[str, Any], dict[str, Any], float]) -> None:
         """Of a rule in Python."""

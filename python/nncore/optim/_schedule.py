@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
 
 from nncore import _core
 from nncore._registry.registered import Registered, spec_of
@@ -15,7 +16,7 @@ class Schedule(Registered):
     """Base of all schedules: `schedule(i)` is the rate at index i = 0, 1, … of the step or epoch."""
 
     _own_spec: Any = None
-    _config: ClassVar[dict[str, Any]] = {}
+    _config: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def _spec(self) -> Any:

@@ -19,7 +19,8 @@ def callback_facts(states: Mapping[str, Mapping[str, Any]], writer: Writer) -> t
     """Facts and arrays of the states; ConfigError for what is neither number nor text nor array."""
     facts, arrays = [], Arrays()
     for key, state in states.items():
-        values, places = {}, []
+        values: dict[str, Any] = {}
+        places: list[tuple[str, str | None, str]] = []  # of arrays: attribute, key in it, name in the file
         for name, value in state.items():
             inner = value if isinstance(value, Mapping) else {None: value}
             if not inner or not all(isinstance(each, np.ndarray) for each in inner.values()):
@@ -28,8 +29,9 @@ def callback_facts(states: Mapping[str, Mapping[str, Any]], writer: Writer) -> t
             for part, array in inner.items():
                 if array.dtype not in (np.float32, np.float64, np.int64):
                     raise ConfigError(f"[save] {key}: expected arrays of float32, float64 or int64, got {array.dtype}")
-                places.append([name, part, f"callbacks/{len(arrays)}"])
-                arrays[places[-1][2]] = array
+                place = f"callbacks/{len(arrays)}"
+                places.append((name, part, place))
+                arrays[place] = array
         facts.append({"callback": key, "values": writer.named(values), "arrays": places})
     return facts, arrays
 
