@@ -57,8 +57,8 @@ from nncore.layers import *  # noqa: F403
 from nncore.loggers._film import Film
 from nncore.loggers._live_plot import LivePlot
 from nncore.losses import *  # noqa: F403
+from nncore.nn._files.load import load
 from nncore.nn._graph import Graph
-from nncore.nn._load import load
 from nncore.nn._models import mlp, mnist_cnn
 from nncore.nn._normalize import Normalize
 from nncore.nn._parameter import Parameter

@@ -16,11 +16,11 @@ from nncore._support.tables import Names, as_columns
 from nncore._support.tensor_file import TensorFile, reading
 from nncore._support.tensor_file import write as write_tensors
 from nncore.errors import ConfigError, FormatError
-from nncore.nn._load import read_model
+from nncore.nn._files.load import read_model
+from nncore.nn._files.save import model_arrays, model_facts
 from nncore.nn._loss import Loss
 from nncore.nn._model import Model, parts_of
 from nncore.nn._normalize import columns_known
-from nncore.nn._save import model_arrays, model_facts
 from nncore.optim._optimizer import Optimizer, bind
 from nncore.train._augment import Augment
 from nncore.train._callback_files import callback_facts, callback_states
@@ -101,7 +101,7 @@ def opened(path: object) -> Iterator[Checkpoint]:
         loss, optimizer = reader.value(facts["loss"]), reader.value(facts["optimizer"])
         options = reader.named(facts["options"])
         options["augment"] = _augment(options.get("augment"))
-        state = {
+        state: dict[str, Any] = {
             "model": model.state_dict(),
             "optimizer": _optimizer_state(file, optimizer, model, reader),
             "progress": reader.named(facts["progress"]),

@@ -17,11 +17,11 @@ from nncore._support.names import keywords
 from nncore._support.tables import as_columns
 from nncore._support.tensor_file import TensorFile, reading
 from nncore.nn._container import Container
+from nncore.nn._files.save import arrays_of, model_arrays
 from nncore.nn._graph import Graph, joined
 from nncore.nn._layer import Layer, handle_of, spec_of
 from nncore.nn._model import core_of, restore
 from nncore.nn._normalize import Normalize
-from nncore.nn._save import arrays_of, model_arrays
 from nncore.nn._sequential import Sequential, chain
 
 _LINKS = (None, "identity", "softmax", "log_softmax", "sigmoid", "sign")
