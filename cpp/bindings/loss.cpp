@@ -31,10 +31,11 @@ py::tuple evaluate(const Spec& spec, const py::object& z_given, const py::object
   const std::string where = "[" + spec.name + "]";
   const auto loss = make<Loss<T>>(spec);
   const auto z = values_of<T>(z_given, where, "z");
-  const auto y = target_of<T>(*loss, y_given, where, false);
+  auto y = target_of<T>(*loss, y_given, where, false);
   if (z.view.shape.rank() < 1 || z.view.shape[0] == 0) {
     throw ShapeError(expected(where, "z", "at least one sample", z.view.shape.str()));
   }
+  y.target = like_outputs(*loss, z.view.shape, y.target);
   loss->check(z.view.shape, y.target);
   py::object dz = py::none();
   T* to = nullptr;

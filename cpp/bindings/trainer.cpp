@@ -227,14 +227,15 @@ class TrainerBinding {
   Checked check(Model<T>& model, Loss<T>& loss, const py::object& X, const py::object& y, const std::string& where,
                 const RequestedMetrics<T>& requested, bool finite, const char* hint = "") const {
     const auto x = samples_of<T>(model, X, where, "X", finite, hint, augmented_);
-    const auto target = target_of<T>(loss, y, where, checks_finite());
+    auto target = target_of<T>(loss, y, where, checks_finite());
     const int64_t N = x.samples.shape[0];
     if (N == 0) throw ShapeError(expected(where, "X", "at least one sample", x.samples.shape.str()));
-    const Shape& wanted = target.target.shape;
+    const Shape wanted = target.target.shape;
     if (wanted.rank() < 1 || wanted[0] != N) {
       throw ShapeError(expected(where, "y", "as many as the samples of X, " + std::to_string(N), wanted.str()));
     }
     const Shape z = model.build(x.samples.shape.sample(), std::to_string(N)).back().with_batch(N);
+    target.target = like_outputs(loss, z, target.target);
     loss.check(z, target.target);
     for (const Metric<T>& metric : requested.metrics) metric.check(loss.link(), z, target.target);
     const Reading reading = requested.accuracy

@@ -43,6 +43,8 @@ class Loss {
   virtual bool any_counts(const Target<T>&) const { return true; }
   /// Is the loss of each of these samples -log softmax(z)[label]: no weights, no smoothing, no ignored label?
   virtual bool is_cross_entropy(const Target<T>&) const { return false; }
+  /// Is it a sum over the batch, as with reduction="sum", and no mean?
+  virtual bool sums() const { return false; }
   /// Is it written in Python? Its code may throw in the middle of a step.
   virtual bool user_defined() const { return false; }
   /// The kernel for a model batch; null in it: there is none for the loss with these arguments.
@@ -52,6 +54,11 @@ class Loss {
   /// The value for outputs z (N, …); its gradient goes to dz unless that is null. z and y passed check.
   virtual double value_and_gradient(View<const T> z, const Target<T>& y, T* dz) = 0;
 };
+
+/// A value for each row of one output, (N,) for z (N, 1), as the values like z that they are. A loss written in Python
+/// gets targets as they were given.
+template <class T>
+Target<T> like_outputs(const Loss<T>& loss, const Shape& z, const Target<T>& y);
 
 /// Throws unless z is (N, C) and the labels are (N,) with 0 <= label < C (or label == ignored).
 template <class T>

@@ -21,6 +21,7 @@ class BCEWithLogitsLoss final : public Loss<T> {
   }
 
   Link link() const override { return Link::sigmoid; }
+  bool sums() const override { return !mean_; }
   BatchedLoss<T> batched() const override {
     if (!weight_.empty()) return {};
     return {kernels<T>().model_batch.logits, false, mean_};
@@ -70,7 +71,7 @@ const auto registered_BCEWithLogitsLoss =
         .field("pos_weight", Value(), rule::optional(rule::one_or_more_numbers()),
                "weight p of y = 1: one number, or one for each output; None: 1")
         .also(add_reduction)
-        .shapes("z (N, *), y (N, *) of numbers from 0 to 1 -> a number and dz (N, *)")
+        .shapes("z (N, *), y like z, or (N,) for z (N, 1), of numbers from 0 to 1 -> a number and dz (N, *)")
         .notes("Computed so that no output is too large for it. Labels 0 and 1 may be integers.")
         .source("Cox, The Regression Analysis of Binary Sequences, 1958")
         .doctest(">>> value, dz = nc.BCEWithLogitsLoss()(np.array([[0.0]]), np.array([[1]]))\n"

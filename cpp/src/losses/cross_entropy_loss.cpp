@@ -26,6 +26,7 @@ class CrossEntropyLoss final : public Loss<T> {
 
   bool takes_labels() const override { return true; }
   Link link() const override { return Link::softmax; }
+  bool sums() const override { return !mean_; }
   BatchedLoss<T> batched() const override {
     if (!weight_.empty() || smoothing_ != 0.0) return {};
     return {kernels<T>().model_batch.cross_entropy, true, mean_};

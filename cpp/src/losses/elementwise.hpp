@@ -15,6 +15,7 @@ class ElementwiseLoss : public Loss<T> {
  public:
   ElementwiseLoss(const char* where, const Args& args) : where_(where), mean_(takes_mean(args)) {}
 
+  bool sums() const override { return !mean_; }
   void check(const Shape& z, const Target<T>& y) const override { check_values(where_, z, y); }
 
   double value_and_gradient(View<const T> z, const Target<T>& y, T* dz) override {

@@ -16,6 +16,7 @@ class HingeLoss final : public Loss<T> {
 
   bool takes_labels() const override { return true; }
   Link link() const override { return Link::sign; }
+  bool sums() const override { return !mean_; }
 
   void check(const Shape& z, const Target<T>& y) const override {
     if (z.rank() != 2) throw ShapeError(expected(kWhere, "z", "(N, 1) or (N, C)", z.str()));

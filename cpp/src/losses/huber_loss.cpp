@@ -29,7 +29,7 @@ const auto registered_HuberLoss =
                  "l(d) = d^2 / 2 where |d| <= delta,  delta (|d| - delta / 2) elsewhere")
         .field("delta", 1.0, rule::positive(), "where the one becomes the other")
         .also(add_reduction)
-        .shapes("z (N, *), y (N, *) -> a number and dz (N, *)")
+        .shapes("z (N, *), y like z, or (N,) for z (N, 1) -> a number and dz (N, *)")
         .source("Huber, Robust Estimation of a Location Parameter, 1964")
         .doctest(">>> nc.HuberLoss(delta=2.0)(np.array([[1.0, 4.0]]), np.array([[0.0, 0.0]]))\n"
                  "(3.25, array([[0.5, 1. ]]))")

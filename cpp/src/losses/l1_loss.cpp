@@ -20,7 +20,7 @@ const auto registered_L1Loss =
         .summary("Mean absolute error over all elements.")
         .formula("L = sum |z - y| / n,  n the number of elements")
         .also(add_reduction)
-        .shapes("z (N, *), y (N, *) -> a number and dz (N, *)")
+        .shapes("z (N, *), y like z, or (N,) for z (N, 1) -> a number and dz (N, *)")
         .notes("The derivative at z = y is taken as 0.")
         .source("Boscovich, 1757; Laplace, 1793")
         .doctest(">>> nc.L1Loss()(np.array([[1.0, 3.0]]), np.array([[1.0, 1.0]]))\n"

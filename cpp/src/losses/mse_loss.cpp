@@ -12,6 +12,7 @@ class MSELoss final : public Loss<T> {
  public:
   explicit MSELoss(const Args& args) : mean_(takes_mean(args)) {}
 
+  bool sums() const override { return !mean_; }
   BatchedLoss<T> batched() const override { return {kernels<T>().model_batch.squares, false, mean_}; }
 
   void check(const Shape& z, const Target<T>& y) const override { check_values("[MSELoss]", z, y); }
@@ -38,7 +39,7 @@ const auto registered_MSELoss =
         .summary("Mean squared error over all elements.")
         .formula("L = sum (z - y)^2 / n,  n the number of elements")
         .also(add_reduction)
-        .shapes("z (N, *), y (N, *) -> a number and dz (N, *)")
+        .shapes("z (N, *), y like z, or (N,) for z (N, 1) -> a number and dz (N, *)")
         .source("Legendre, 1805")
         .doctest(">>> nc.MSELoss()(np.array([[1.0, 3.0]]), np.array([[1.0, 1.0]]))\n"
                  "(2.0, array([[0., 2.]]))")

@@ -17,6 +17,7 @@ class NLLLoss final : public Loss<T> {
 
   bool takes_labels() const override { return true; }
   Link link() const override { return Link::log_softmax; }
+  bool sums() const override { return !mean_; }
   std::optional<int64_t> ignored_label() const override { return ignored_; }
   bool any_counts(const Target<T>& y) const override { return total_weight(y) > 0; }
 

@@ -11,6 +11,7 @@ class PerceptronLoss final : public Loss<T> {
   explicit PerceptronLoss(const Args& args) : mean_(takes_mean(args)) {}
 
   Link link() const override { return Link::sign; }
+  bool sums() const override { return !mean_; }
 
   void check(const Shape& z, const Target<T>& y) const override { check_signs("[PerceptronLoss]", z, y); }
 

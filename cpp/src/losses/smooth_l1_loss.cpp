@@ -29,7 +29,7 @@ const auto registered_SmoothL1Loss =
                  "l(d) = d^2 / (2 beta) where |d| < beta,  |d| - beta / 2 elsewhere")
         .field("beta", 1.0, rule::non_negative(), "where the bottom ends; 0 gives L1Loss")
         .also(add_reduction)
-        .shapes("z (N, *), y (N, *) -> a number and dz (N, *)")
+        .shapes("z (N, *), y like z, or (N,) for z (N, 1) -> a number and dz (N, *)")
         .notes("HuberLoss with delta = beta, divided by beta.")
         .source("Girshick, Fast R-CNN, 2015, equation 3")
         .doctest(">>> nc.SmoothL1Loss()(np.array([[0.5, 3.0]]), np.array([[0.0, 0.0]]))\n"

@@ -74,12 +74,13 @@ GradientError compare(std::string name, int64_t n, double* values, const std::ve
 
 }  // namespace
 
-std::vector<GradientError> gradcheck(Model<double>& model, Loss<double>& loss, View<double> x, const Target<double>& y,
+std::vector<GradientError> gradcheck(Model<double>& model, Loss<double>& loss, View<double> x, const Target<double>& given,
                                      double eps, uint64_t seed, bool inputs, const std::function<bool()>& poll) {
   const Pass pass{true, false, seed, 0, 0};
   Buffer<double> dz;
   model.zero_grad();
   const View<const double> z = model.forward(x, pass);
+  const Target<double> y = like_outputs(loss, z.shape, given);
   loss.check(z.shape, y);
   loss.value_and_gradient(z, y, dz.reserve(z.size()));
   const View<double> dx = model.backward({dz.data(), z.shape});
