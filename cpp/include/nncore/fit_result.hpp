@@ -16,7 +16,8 @@ struct Evaluation {
 };
 
 /// One epoch. train.loss is the mean over its steps, each before its update, weighted by the batch's size, and
-/// train.accuracy that of the same outputs; train.metrics are measured after the epoch.
+/// train.accuracy that of the same outputs; train.metrics are measured after the epoch. Of losses that are sums over the
+/// batch, all are for a batch of the training's size, or curves of several data could not be compared.
 struct EpochRecord {
   int64_t epoch = 0, steps = 0;
   Evaluation train;

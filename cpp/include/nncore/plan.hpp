@@ -27,6 +27,7 @@ struct GradientOptions {
 
 struct StepResult {
   double loss = 0;       ///< with penalties, before the update
+  double penalty = 0;    ///< what l1 and l2 add to it
   double grad_norm = 0;  ///< only with clip_norm
   double rate = 0;
   bool counts = true;    ///< false: none of its targets counts, the loss is 0 and penalties

@@ -47,6 +47,7 @@ struct RequestedMetrics {
   bool accuracy_required = false;  ///< asked for by name: an error where it cannot be measured
   Reading reading = {};            ///< of the outputs, for the accuracy
 
+  RequestedMetrics without_accuracy() const { return {false, metrics, false, reading}; }
   /// Nothing where it is not measured; NaN where no sample counted.
   std::optional<double> accuracy_of(const Score& score) const {
     if (!accuracy || reading.kind == Reading::Kind::values) return std::nullopt;
@@ -111,8 +112,9 @@ class Trainer {
   void clear_result() { result_ = FitResult(); }
   /// One update on one batch; the loss with penalties before it. Throws NumericError.
   double step(const Dataset<T>& batch);
-  /// For the fit; calls from other threads have a loss and memory of their own and use nncore::evaluate.
-  Evaluation evaluate(const Dataset<T>& data, const RequestedMetrics<T>& requested);
+  /// For the record of an epoch, a loss that is a sum as that of `batch` samples. For the fit; calls from other threads
+  /// have a loss and memory of their own and use nncore::evaluate.
+  Evaluation evaluate(const Dataset<T>& data, const RequestedMetrics<T>& requested, int64_t batch);
 
   Loss<T>& loss() { return *loss_; }
   const Plan<T>* plan() const { return plan_.get(); }  ///< null before the first step
@@ -139,7 +141,7 @@ class Trainer {
   Pass pass_of(uint32_t step) const;
   void run_steps(const Run& run, uint32_t step, int64_t steps);
   bool count_steps(const Run& run, int64_t steps, bool observed);
-  void count_step(int64_t samples, const StepResult& result);
+  void count_step(const Run& run, int64_t samples, const StepResult& result);
   void count_score(const Run& run);
   void notify_schedule(Run& run, const EpochRecord& record);
   void save_snapshot();

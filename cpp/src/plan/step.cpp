@@ -54,7 +54,8 @@ StepResult Plan<T>::run_step(int64_t N, const T* x, const Target<T>& target, con
   for (Node<T>& node : graph_->nodes) graph_->forward(node, N, pass);
   const double value = loss_.value_and_gradient(outputs(N), target, dz_);
   result.counts = !std::isnan(value) || loss_.any_counts(target);
-  result.loss = (result.counts ? value : 0.0) + penalty();
+  result.penalty = penalty();
+  result.loss = (result.counts ? value : 0.0) + result.penalty;
   if (options_.check_finite && !std::isfinite(result.loss)) {  // nothing has been updated yet
     result.finite = false;
     return result;

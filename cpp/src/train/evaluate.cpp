@@ -59,17 +59,19 @@ Evaluation evaluate(Model<T>& replica, Loss<T>& loss, const Dataset<T>& data, co
 }
 
 template <class T>
-Evaluation Trainer<T>::evaluate(const Dataset<T>& data, const RequestedMetrics<T>& requested) {
+Evaluation Trainer<T>::evaluate(const Dataset<T>& data, const RequestedMetrics<T>& requested, int64_t batch) {
   const ThreadLimit threads(options_.num_threads);
   const ExecutionContext<T> context(model_);
-  return nncore::evaluate(*context, *loss_, data, requested, outputs_);
+  Evaluation result = nncore::evaluate(*context, *loss_, data, requested, outputs_);
+  if (loss_->sums()) result.loss *= static_cast<double>(batch) / static_cast<double>(data.size());
+  return result;
 }
 
 template Evaluation evaluate(Model<float>&, Loss<float>&, const Dataset<float>&, const RequestedMetrics<float>&,
                              Buffer<float>&);
 template Evaluation evaluate(Model<double>&, Loss<double>&, const Dataset<double>&, const RequestedMetrics<double>&,
                              Buffer<double>&);
-template Evaluation Trainer<float>::evaluate(const Dataset<float>&, const RequestedMetrics<float>&);
-template Evaluation Trainer<double>::evaluate(const Dataset<double>&, const RequestedMetrics<double>&);
+template Evaluation Trainer<float>::evaluate(const Dataset<float>&, const RequestedMetrics<float>&, int64_t);
+template Evaluation Trainer<double>::evaluate(const Dataset<double>&, const RequestedMetrics<double>&, int64_t);
 
 }  // namespace nncore

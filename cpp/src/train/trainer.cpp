@@ -123,10 +123,13 @@ void Trainer<T>::notify(Run& run, Observer& observer) {
 
 /// Moves the cursor past one of the steps just taken.
 template <class T>
-void Trainer<T>::count_step(int64_t samples, const StepResult& result) {
+void Trainer<T>::count_step(const Run& run, int64_t samples, const StepResult& result) {
   Cursor& cursor = state_.cursor;
   if (result.counts) {
     cursor.loss_sum += result.loss * static_cast<double>(samples);
+    if (samples < run.batch && loss_->sums()) {  // the sum over a short batch weighs less already
+      cursor.loss_sum += (result.loss - result.penalty) * static_cast<double>(run.batch - samples);
+    }
     cursor.seen += samples;
   }
   ++cursor.step;
@@ -213,9 +216,11 @@ void Trainer<T>::finish_epoch(Run& run, Observer& observer) {
   end_epoch(run);
   const RequestedMetrics<T>& requested = run.requested;
   if (run.evaluates() || observer.wants_epochs()) run.in_plan->leave();
-  if (!requested.metrics.empty()) record.train.metrics = evaluate(run.data, {false, requested.metrics}).metrics;
-  if (run.validation != nullptr) record.validation = evaluate(*run.validation, requested);
-  if (run.test != nullptr) record.test = evaluate(*run.test, requested);
+  if (!requested.metrics.empty()) {
+    record.train.metrics = evaluate(run.data, requested.without_accuracy(), run.batch).metrics;
+  }
+  if (run.validation != nullptr) record.validation = evaluate(*run.validation, requested, run.batch);
+  if (run.test != nullptr) record.test = evaluate(*run.test, requested, run.batch);
   if (run.evaluates()) record.seconds += seconds_since(start);
   notify_schedule(run, record);
   if (observer.wants_epochs()) {
@@ -266,7 +271,7 @@ bool Trainer<T>::count_steps(const Run& run, int64_t steps, bool observed) {
   for (int64_t k = 0; k < steps; ++k) {
     const StepResult& step = steps_[static_cast<std::size_t>(k)];
     if (!step.finite) return false;
-    count_step(samples, step);
+    count_step(run, samples, step);
     result_.losses.add(step.loss);
     result_.rates.add(step.rate);
     if (options_.gradient.clip_norm > 0) {

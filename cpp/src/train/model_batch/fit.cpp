@@ -212,6 +212,7 @@ void ModelBatch<T>::count_step(int64_t count, double scale) {
     if (!std::isfinite(loss)) nonfinite_[i] = true;
     Cursor& cursor = cursors_[i];
     cursor.loss_sum += loss * static_cast<double>(count);
+    if (count < batch_ && !loss_.mean) cursor.loss_sum += step_loss_[i] * static_cast<double>(batch_ - count);
     cursor.seen += count;
     if (accuracy_ && !nonfinite_[i]) {
       cursor.score.correct += static_cast<int64_t>(right_[i]);

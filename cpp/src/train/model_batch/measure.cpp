@@ -55,8 +55,9 @@ void ModelBatch<T>::measure_in_lanes(const HeldOut& held) {
                  right_.data());
   }
   const double values = static_cast<double>(N * terms());
+  const double batch = static_cast<double>(batch_) / static_cast<double>(N);
   for (std::size_t i = 0; i < results_.size(); ++i) {
-    Evaluation measured{loss_.mean ? step_loss_[i] / values : step_loss_[i], std::nullopt, {}};
+    Evaluation measured{loss_.mean ? step_loss_[i] / values : step_loss_[i] * batch, std::nullopt, {}};
     if (accuracy_) measured.accuracy = right_[i] / values;
     results_[i].epochs.back().*held.evaluation = measured;
   }
@@ -67,10 +68,12 @@ template <class T>
 void ModelBatch<T>::measure_alone(int64_t model, const RequestedMetrics<T>& requested) {
   Trainer<T>& trainer = *trainers_[model_of(model)];
   EpochRecord& record = results_[static_cast<std::size_t>(model)].epochs.back();
-  if (!requested.metrics.empty()) record.train.metrics = trainer.evaluate(data_, {false, requested.metrics}).metrics;
+  if (!requested.metrics.empty()) {
+    record.train.metrics = trainer.evaluate(data_, requested.without_accuracy(), batch_).metrics;
+  }
   for (const HeldOut& held : held_) {
     std::optional<Evaluation>& numbers = record.*held.evaluation;
-    if (!numbers) numbers = trainer.evaluate(held.data, requested);
+    if (!numbers) numbers = trainer.evaluate(held.data, requested, batch_);
   }
 }
 
