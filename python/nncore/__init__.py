@@ -13,7 +13,7 @@ layers       Linear, Conv2d, MaxPool2d, AvgPool2d, GlobalAvgPool2d, Flatten, Dro
              LayerNorm, Identity, Residual, Add, Multiply, Concat, Layer (for one's own)
 activations  ReLU, LeakyReLU, ELU, GELU, SiLU, Softplus, Tanh, Sigmoid, Softmax, LogSoftmax
 losses       CrossEntropyLoss, NLLLoss, BCEWithLogitsLoss, HingeLoss, PerceptronLoss, MSELoss, L1Loss, SmoothL1Loss,
-             HuberLoss, Loss (for one's own)
+             HuberLoss, QuantileLoss, PoissonNLLLoss, Loss (for one's own)
 optimizers   SGD, Adam, AdamW, RMSprop, Adagrad, Adadelta, Adamax, NAdam, RAdam, Lion, Optimizer
 rates        StepLR, MultiStepLR, ExponentialLR, CosineAnnealingLR, LinearWarmup, OneCycleLR, ReduceLROnPlateau,
              Schedule

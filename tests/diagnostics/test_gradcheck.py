@@ -60,6 +60,7 @@ KINKS = {  # layers, loss, X, y, what has kinks
     "ELU": ([nc.ELU(2.0)], nc.MSELoss(), np.zeros((2, 3)), np.ones((2, 3)), ["x"]),
     "MaxPool2d": ([nc.MaxPool2d(2)], nc.MSELoss(), np.ones((1, 1, 4, 4)), np.zeros((1, 1, 2, 2)), ["x"]),
     "L1Loss": ([nc.Identity()], nc.L1Loss(), np.ones((2, 3)), np.ones((2, 3)), ["x"]),
+    "QuantileLoss": ([nc.Identity()], nc.QuantileLoss(0.9), np.ones((2, 3)), np.ones((2, 3)), ["x"]),
     "HingeLoss": ([nc.Identity()], nc.HingeLoss(), np.ones((2, 1)), np.ones(2), ["x"]),
     "mlp": (None, nc.CrossEntropyLoss(), np.zeros((2, 3)), np.array([0, 1]), ["0.bias", "x"]),
     "cnn": (None, nc.CrossEntropyLoss(), None, np.array([0, 1, 2, 0]), ["0.bias", "x"]),

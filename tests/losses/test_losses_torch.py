@@ -108,6 +108,20 @@ def test_bce_with_logits(pos_weight, shape, reduction, dtype, scale, rng):
     compare(nc.BCEWithLogitsLoss(pos_weight, reduction), theirs, z, y, dtype)
 
 
+@pytest.mark.parametrize("log_input", [True, False])
+@pytest.mark.parametrize("full", [True, False])
+@pytest.mark.parametrize("eps", [1e-8, 0.0, 0.5])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_poisson_nll(log_input, full, eps, shape, reduction, dtype, rng):
+    z, y = rng.normal(size=shape), rng.poisson(2.0, size=shape).astype(dtype)
+    y.flat[:3] = 0, 1, 7.5  # Stirling's term begins above 1
+    args = {"log_input": log_input, "full": full, "eps": eps, "reduction": reduction}
+    z = z if log_input else np.abs(z) + 0.1
+    compare(nc.PoissonNLLLoss(**args), torch.nn.PoissonNLLLoss(**args), z, y, dtype)
+
+
 @pytest.mark.parametrize("margin", [0.0, 0.5, 1.0, 3.0])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_hinge_of_classes_is_pytorchs_where_only_the_largest_violation_counts(margin, dtype, rng):

@@ -80,13 +80,17 @@ def values_of(model):
 
 
 def loss_case(name, args, sample, rng, n=8):
-    """Outputs z and targets y that suit a loss's example: labels, -1 and 1, probabilities, or values."""
+    """Outputs z and targets y that suit a loss's example: labels, -1 and 1, probabilities, counts, or values."""
     z = rng.normal(size=(n, *sample))
     fields = {f["name"] for f in SCHEMAS["loss", name]["fields"]}
     if traits("loss", name).get("signs") and sample == (1,):
         return z, rng.choice([-1, 1], size=n)
     if traits("loss", name).get("probabilities"):
         return z, rng.choice([0.0, 1.0, 0.3, 0.8], size=z.shape)
+    if traits("loss", name).get("counts"):
+        if not arguments("loss", name, args).log_input:
+            z = np.abs(z) + 0.2  # rates
+        return z, rng.integers(0, 6, size=z.shape).astype(np.float64)
     if "ignore_index" in fields or traits("loss", name).get("signs"):
         y = rng.integers(0, sample[0], size=n)
         y[0] = 0  # never all of them ignored

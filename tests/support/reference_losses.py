@@ -96,3 +96,23 @@ def hinge(a, z, y):
     dz[rows, rival] += scale * (room > 0)
     dz[rows, y] -= scale * (room > 0)
     return scale * np.maximum(0, room).sum(), dz
+
+
+@reference("loss", "QuantileLoss")
+def quantile(a, z, y):
+    """As scikit-learn's mean_pinball_loss."""
+    over, under = np.maximum(z - y, 0), np.maximum(y - z, 0)
+    scale = 1 / z.size if a.reduction == "mean" else 1.0
+    slope = np.where(z > y, 1 - a.q, np.where(z < y, -a.q, 0.0))
+    return scale * (a.q * under + (1 - a.q) * over).sum(), scale * slope
+
+
+@reference("loss", "PoissonNLLLoss")
+def poisson_nll(a, z, y):
+    scale = 1 / z.size if a.reduction == "mean" else 1.0
+    log_rate = z if a.log_input else np.log(z + a.eps)
+    value = (np.exp(z) if a.log_input else z) - y * log_rate
+    if a.full:
+        many = np.where(y > 1, y, 1.0)
+        value = value + np.where(y > 1, many * np.log(many) - many + 0.5 * np.log(2 * np.pi * many), 0.0)
+    return scale * value.sum(), scale * (np.exp(z) - y if a.log_input else 1 - y / (z + a.eps))

@@ -22,7 +22,7 @@ class BCEWithLogitsLoss(CompiledLoss):
 
     Shapes
     ------
-    z (N, *), y (N, *) of numbers from 0 to 1 -> a number and dz (N, *)
+    z (N, *), y like z, or (N,) for z (N, 1), of numbers from 0 to 1 -> a number and dz (N, *)
 
     Notes
     -----
@@ -140,7 +140,7 @@ class HuberLoss(CompiledLoss):
 
     Shapes
     ------
-    z (N, *), y (N, *) -> a number and dz (N, *)
+    z (N, *), y like z, or (N,) for z (N, 1) -> a number and dz (N, *)
 
     Notes
     -----
@@ -172,7 +172,7 @@ class L1Loss(CompiledLoss):
 
     Shapes
     ------
-    z (N, *), y (N, *) -> a number and dz (N, *)
+    z (N, *), y like z, or (N,) for z (N, 1) -> a number and dz (N, *)
 
     Notes
     -----
@@ -204,7 +204,7 @@ class MSELoss(CompiledLoss):
 
     Shapes
     ------
-    z (N, *), y (N, *) -> a number and dz (N, *)
+    z (N, *), y like z, or (N,) for z (N, 1) -> a number and dz (N, *)
 
     Notes
     -----
@@ -289,6 +289,85 @@ class PerceptronLoss(CompiledLoss):
     reduction: str
     def __init__(self, reduction: str = 'mean') -> None: ...
 
+class PoissonNLLLoss(CompiledLoss):
+    """Negative log-likelihood of counts under a Poisson distribution, whose rate the outputs give.
+
+        log_input:  L = sum (exp(z) - y z) / n,  n the number of elements
+        else:       L = sum (z - y log(z + eps)) / n
+        full adds   y log y - y + log(2 pi y) / 2  where y > 1
+
+    Parameters
+    ----------
+    log_input : bool, default True
+        whether outputs are the logarithm of the rate; else its value, > 0; True or False
+    full : bool, default False
+        whether Stirling's approximation of log y! is added; True or False
+    eps : float, default 1e-08
+        keeps the logarithm of a rate finite; a number >= 0
+    reduction : str, default 'mean'
+        over the batch; 'mean' or 'sum'
+
+    Raises
+    ------
+    ConfigError
+        an argument outside its range
+
+    Shapes
+    ------
+    z (N, *), y like z, or (N,) for z (N, 1), of numbers >= 0 -> a number and dz (N, *)
+
+    Notes
+    -----
+    With log_input predict gives logarithms, as the net does: the rates are np.exp(net.predict(X)). Without it the net should end in what is positive, Softplus say.
+    Source: Nelder, Wedderburn, Generalized Linear Models, 1972; as in PyTorch.
+
+    Examples
+    --------
+    >>> nc.PoissonNLLLoss()(np.array([[0.0]]), np.array([[3.0]]))
+    (1.0, array([[-2.]]))
+    """
+    log_input: bool
+    full: bool
+    eps: float
+    reduction: str
+    def __init__(self, log_input: bool = True, full: bool = False, eps: float = 1e-08, reduction: str = 'mean') -> None: ...
+
+class QuantileLoss(CompiledLoss):
+    """The loss that a quantile of the target minimises, also called pinball loss.
+
+        L = sum l(z - y) / n,  n the number of elements
+        l(d) = (1 - q) d where d > 0,  -q d elsewhere
+
+    Parameters
+    ----------
+    q : float, default 0.5
+        the quantile: this share of targets lies below its outputs; a number in [0, 1]
+    reduction : str, default 'mean'
+        over the batch; 'mean' or 'sum'
+
+    Raises
+    ------
+    ConfigError
+        an argument outside its range
+
+    Shapes
+    ------
+    z (N, *), y like z, or (N,) for z (N, 1) -> a number and dz (N, *)
+
+    Notes
+    -----
+    q = 0.5 is the median, and half of L1Loss. The derivative at z = y is taken as 0. An interval that holds 80 % of the targets takes two nets, with q = 0.1 and q = 0.9.
+    Source: Koenker, Bassett, Regression Quantiles, 1978.
+
+    Examples
+    --------
+    >>> nc.QuantileLoss(q=0.75)(np.array([[1.0, 4.0]]), np.array([[3.0, 2.0]]))
+    (1.0, array([[-0.375,  0.125]]))
+    """
+    q: float
+    reduction: str
+    def __init__(self, q: float = 0.5, reduction: str = 'mean') -> None: ...
+
 class SmoothL1Loss(CompiledLoss):
     """Absolute error with a round bottom of slope 1 at its rim.
 
@@ -309,7 +388,7 @@ class SmoothL1Loss(CompiledLoss):
 
     Shapes
     ------
-    z (N, *), y (N, *) -> a number and dz (N, *)
+    z (N, *), y like z, or (N,) for z (N, 1) -> a number and dz (N, *)
 
     Notes
     -----
@@ -325,4 +404,4 @@ class SmoothL1Loss(CompiledLoss):
     reduction: str
     def __init__(self, beta: float = 1.0, reduction: str = 'mean') -> None: ...
 
-__all__ = ["Loss", "BCEWithLogitsLoss", "CrossEntropyLoss", "HingeLoss", "HuberLoss", "L1Loss", "MSELoss", "NLLLoss", "PerceptronLoss", "SmoothL1Loss"]
+__all__ = ["Loss", "BCEWithLogitsLoss", "CrossEntropyLoss", "HingeLoss", "HuberLoss", "L1Loss", "MSELoss", "NLLLoss", "PerceptronLoss", "PoissonNLLLoss", "QuantileLoss", "SmoothL1Loss"]
