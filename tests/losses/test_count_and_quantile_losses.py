@@ -56,4 +56,4 @@ def test_negative_counts_are_refused(y):
 def test_a_rate_that_is_negative_is_named_in_a_fit():
     net = nc.Sequential(nc.Linear(1, 1, weight_init="zeros", bias_init=nc.init.constant(-1.0)), seed=0)
     with pytest.raises(nc.NumericError, match="epoch 1, step 1: "):
-        nc.Trainer(net, nc.PoissonNLLLoss(log_input=False), nc.SGD()).fit(np.ones((4, 1)), np.ones(4), 1, progress=False)
+        nc.Trainer(net, nc.PoissonNLLLoss(log_input=False), nc.SGD()).fit(np.ones((4, 1)), np.ones(4), 1)

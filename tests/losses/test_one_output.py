@@ -46,7 +46,7 @@ USES = {
     "step": lambda name, y: trainer_of(name).step(X, y),
     "evaluate": lambda name, y: trainer_of(name).evaluate(X, y),
     "evaluate, float32": lambda name, y: trainer_of(name, "float32").evaluate(X, y),
-    "loss": lambda name, y: [part.tolist() for part in map(np.asarray, make("loss", name, {})(trainer_of(name).model(X), y))],
+    "loss": lambda name, y: make("loss", name, {})(trainer_of(name).model(X), y)[1].tolist(),
     "value": lambda name, y: make("loss", name, {}).value(trainer_of(name).model(X), y),
     "gradcheck": lambda name, y: str(nc.gradcheck(trainer_of(name).model, make("loss", name, {}), X, y)),
     "gradient_flow": lambda name, y: nc.gradient_flow(trainer_of(name).model, make("loss", name, {}), X, y).norms,

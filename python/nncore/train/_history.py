@@ -39,8 +39,7 @@ class History(Strict):
         "epoch" (from 1), "loss" (mean over the epoch's steps, penalties included, each before its update), "lr" (at
         its start), "seconds", and if requested "accuracy" (fraction, of the same outputs as loss),
         "val_loss" (without penalties), "val_accuracy", "test_loss", "test_accuracy", and other metrics likewise. With
-        reduction="sum" all losses are sums over `batch_size` samples on average, so that curves can be compared: the sum
-        over all N samples times batch_size / N.
+        reduction="sum" all losses are the sum over all N samples times batch_size / N, so that curves can be compared.
     steps : dict of arrays
         "step" (from 1, the optimizer's count), "loss", "lr", and "grad_norm" when gradients are clipped by norm. Beyond
         a million steps only every second, fourth, … is kept.
