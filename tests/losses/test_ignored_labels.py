@@ -131,3 +131,17 @@ def test_a_loss_of_ones_own_ignores_by_an_attribute(rng):
     net = nc.Sequential(nc.Linear(3, 3), seed=0)
     result = nc.Trainer(net, Own(), nc.SGD()).evaluate(X, y, ["accuracy", seen])
     assert result == {"loss": 0.0, "accuracy": (net.predict(X)[5:] == y[5:]).mean(), "seen": 15.0}
+
+
+@pytest.mark.parametrize("loss", [nc.CrossEntropyLoss(), nc.CrossEntropyLoss(ignore_index=1), nc.MSELoss()])
+def test_files_keep_which_label_is_ignored(loss, tmp_path):
+    from nncore.nn._model import ignored_of
+
+    pytest.importorskip("safetensors")
+    net = nc.Sequential(nc.Linear(2, 3), seed=0)
+    nc.Trainer(net, loss, nc.SGD())
+    net.save(tmp_path / "net.safetensors")
+    loaded = nc.load(tmp_path / "net.safetensors")
+    assert ignored_of(loaded) == ignored_of(net) == {"MSELoss": None}.get(
+        type(loss).__name__, loss.config.get("ignore_index", -100)
+    )

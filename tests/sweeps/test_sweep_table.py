@@ -2,6 +2,7 @@
 
 import math
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -93,3 +94,16 @@ def test_pandas(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match=r"\[sweep\] to_pandas needs pandas: pip install pandas"):
         TABLE.to_pandas()
+
+
+@pytest.mark.parametrize("given", ["C/runs", Path("runs"), b"runs"])
+def test_a_folder_in_place_of_rows_is_told_how_to_read(given):
+    with pytest.raises(nc.ConfigError, match=r"\[SweepTable\] rows: expected dicts, got .*SweepTable.load\("):
+        nc.SweepTable(given)
+
+
+@pytest.mark.parametrize("given", [["ab"], [1, 2], [{"lr": 1.0}, None]])
+def test_rows_are_dicts(given):
+    with pytest.raises(nc.ConfigError, match=r"\[SweepTable\] rows: expected dicts, got"):
+        nc.SweepTable(given)
+    assert nc.SweepTable() == []

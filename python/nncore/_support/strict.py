@@ -34,7 +34,7 @@ class Strict:
     if not TYPE_CHECKING:
         # `set` as an argument: most calls assign within nncore, and looking it up takes a fifth of their time.
         def __setattr__(self, name: str, value: Any, set: Callable[[Any, str, Any], None] = object.__setattr__) -> None:
-            if name[:1] == "_" or name in _settable(type(self)) or self._may_set(name):
+            if name[:1] == "_" or name in _settable(type(self)) or self._may_set(name, value):
                 set(self, name, value)
             else:
                 refuse(self, name)
@@ -46,8 +46,8 @@ class Strict:
                 return object.__getattribute__(self, name)
             raise AttributeError(f"[{type(self).__name__}] {name}: no such attribute{self._advice(name)}")
 
-    def _may_set(self, name: str) -> bool:
-        """Whether a name that is not declared may be set."""
+    def _may_set(self, name: str, value: Any) -> bool:
+        """Whether a name that is not declared may be set to this value."""
         return False
 
     def _advice(self, name: str) -> str:

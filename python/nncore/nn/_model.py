@@ -194,8 +194,8 @@ def inner_layers(where: str, part: Model) -> Mapping[str, Layer]:
 
 def parts_of(net: Model) -> ModelParts:
     """The parts of a model that a file stores."""
-    link, calls, columns = net._link, net._calls, net._columns
-    return ModelParts(net._kind, net._core, net._layers, net._graph_facts(), net.input, net.seed, link, calls, columns)
+    kept = net._link, net._calls, net._columns, net._ignored
+    return ModelParts(net._kind, net._core, net._layers, net._graph_facts(), net.input, net.seed, *kept)
 
 
 def arrays_at_start(net: Model) -> list[tuple[str, NDArray[Any] | None]]:

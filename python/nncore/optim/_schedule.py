@@ -9,6 +9,7 @@ from typing import Any
 from nncore import _core
 from nncore._registry.registered import Registered, spec_of
 from nncore._support.checks import integer
+from nncore._support.pickling import check_function
 from nncore.errors import ConfigError
 
 
@@ -17,6 +18,10 @@ class Schedule(Registered):
 
     _own_spec: Any = None
     _config: Mapping[str, Any] = MappingProxyType({})
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if args or kwargs or type(self).__call__ is Schedule.__call__:
+            super().__init__(*args, **kwargs)
 
     @property
     def _spec(self) -> Any:
@@ -37,7 +42,9 @@ class Schedule(Registered):
     def __reduce__(self) -> tuple[Any, ...]:
         kind: Any = type(self)
         if kind.__call__ is Schedule.__call__:
+            check_function(f"[{kind.__name__}] fn", self._config.get("fn"))
             return super().__reduce__()
+        check_function(f"[{kind.__name__}]", kind)
         return _new, (kind,), self.__dict__
 
     def __call__(self, index: int) -> float:

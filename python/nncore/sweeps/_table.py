@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from nncore._support import views
@@ -50,6 +51,15 @@ class SweepTable(Rows):
     """
 
     _hints: ClassVar[Mapping[str, str]] = {name: f"table.{instead}" for name, instead in _ELSEWHERE.items()}
+
+    def __init__(self, rows: Iterable[dict[str, Any]] = ()) -> None:
+        if isinstance(rows, (str, bytes, os.PathLike)):
+            hint = f"nc.SweepTable.load({os.fspath(rows)!r}) reads the runs of a folder"
+            raise ConfigError(f"[SweepTable] rows: expected dicts, got {describe(rows)} ({hint})")
+        super().__init__(rows)
+        for row in self:
+            if not isinstance(row, Mapping):
+                raise ConfigError(f"[SweepTable] rows: expected dicts, got {describe(row)}")
 
     @classmethod
     def load(cls, folder: Any) -> SweepTable:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from nncore._support.checks import as_list, describe, shown
+from nncore._support.names import did_you_mean
+from nncore._support.pickling import check_function
 from nncore._support.strict import Strict
 from nncore.errors import ConfigError
 from nncore.nn._loss import Loss
@@ -17,6 +20,27 @@ from nncore.train._metrics import Metric
 from nncore.train._observation import Observation, Observing
 
 Record = dict[str, Any]
+
+
+#: The methods that a fit calls.
+HOOKS = ("on_fit_begin", "on_epoch_end", "on_observation", "on_fit_end", "on_fit_error")
+#: Those of other libraries, by what stands for them here.
+_ELSEWHERE = {
+    "on_train_begin": "on_fit_begin",
+    "on_train_start": "on_fit_begin",
+    "on_fit_start": "on_fit_begin",
+    "on_train_end": "on_fit_end",
+    "on_train_epoch_end": "on_epoch_end",
+    "on_validation_end": "on_epoch_end, whose record has val_loss",
+    "on_validation_epoch_end": "on_epoch_end, whose record has val_loss",
+    "on_test_end": "on_epoch_end, whose record has test_loss",
+    "on_epoch_begin": "on_epoch_end of the epoch before, and on_fit_begin",
+    "on_epoch_start": "on_epoch_end of the epoch before, and on_fit_begin",
+    **dict.fromkeys(
+        ("on_batch_end", "on_train_batch_end", "on_step_end"), "on_observation, with observing = Observing(every=1)"
+    ),
+    "on_exception": "on_fit_error",
+}
 
 
 class Fit(Protocol):
@@ -76,8 +100,8 @@ class Callback(Strict):
     #: The trainer it is used by, for callbacks that keep it: two fits at once are refused.
     _trainer: Fit | None = None
 
-    def _may_set(self, name: str) -> bool:
-        return name.startswith("on_")  # a function in place of the method is called
+    def _may_set(self, name: str, value: Any) -> bool:
+        return name in HOOKS and callable(value)  # a function in place of the method is called
 
     def on_fit_begin(self, trainer: Any) -> bool | None:
         """Before the first epoch of a fit. `trainer` is a Fit; a subclass may name it a Trainer."""
@@ -153,6 +177,11 @@ class LambdaCallback(Callback):
         """Calls the function given."""
         return self._call("on_fit_error", error)
 
+    def __getstate__(self) -> dict[str, Any]:
+        for name, function in self._functions.items():
+            check_function(f"[LambdaCallback] {name}", function)
+        return dict(self.__dict__)
+
     def _call(self, name: str, argument: Any) -> bool | None:
         answer: bool | None = self._functions[name](argument) if name in self._functions else None
         return answer
@@ -170,10 +199,27 @@ def as_callbacks(given: Iterable[Any]) -> list[Callback]:
         if isinstance(item, type) or not (isinstance(item, Callback) or callable(item)):
             hint = f" (write {item.__name__}(…))" if isinstance(item, type) else ""
             raise ConfigError(f"[fit] callbacks: expected functions, got {describe(item)}{hint}")
+        if isinstance(item, Callback):
+            _check_hooks(item)
     for i, item in enumerate(items):
         if isinstance(item, Callback) and any(item is other for other in items[:i]):
             raise ConfigError(f"[fit] callbacks: expected each once, got {describe(item)} twice")
     return [item if isinstance(item, Callback) else LambdaCallback(on_epoch_end=item) for item in items]
+
+
+def _check_hooks(callback: Callback) -> None:
+    """ConfigError for a hook that cannot be called; a warning for names like hooks that nothing calls."""
+    kind = type(callback)
+    for name in HOOKS:
+        if not callable(getattr(callback, name)):
+            got = describe(getattr(callback, name))
+            raise ConfigError(f"[{kind.__name__}] {name}: expected a method or a function, got {got}")
+    if kind.__module__.partition(".")[0] == "nncore":
+        return
+    for name in sorted({name for name in (*dir(kind), *vars(callback)) if name[:3] == "on_"} - {*HOOKS}):
+        instead = _ELSEWHERE.get(name)
+        advice = f" ({instead} is)" if instead else did_you_mean(name, HOOKS) or f" (there are: {', '.join(HOOKS)})"
+        warnings.warn(f"[{kind.__name__}] {name}: it is not called by a fit{advice}", RuntimeWarning, stacklevel=5)
 
 
 def check_monitors(callbacks: Sequence[Callback], columns: Sequence[str]) -> None:

@@ -86,8 +86,8 @@ class TrainerSettings(Strict):
         "predict_proba": "trainer.model.predict_proba(X)",
     }
 
-    def _may_set(self, name: str) -> bool:
-        return callable(getattr(type(self), name, None))  # a function in place of a method is called
+    def _may_set(self, name: str, value: Any) -> bool:
+        return callable(value) and callable(getattr(type(self), name, None))  # in place of a method: it is called
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self
 
 from nncore import _core
 from nncore._support.files import path_of
+from nncore._support.pickling import check_function
 from nncore._support.tables import Names
 from nncore.nn._loss import Loss
 from nncore.nn._model import Model, core_of, parts_of, set_calls, set_link
@@ -120,6 +121,9 @@ class TrainerState(TrainerSettings):
             state = {key: value for key, value in self.state_dict().items() if key not in ("model", "optimizer")}
             facts = {**self._options, "link": parts_of(self.model).link}
         own = {key: value for key, value in self.__dict__.items() if key not in _OF_THIS_PROCESS}
+        for metric in own["_metrics"].others if "_metrics" in own else []:
+            if not isinstance(metric, str):
+                check_function("[Trainer] metrics", metric[1])
         return _rebuild, (type(self), self.model, self.loss, self.optimizer, facts, state, own)
 
     def __copy__(self) -> Self:

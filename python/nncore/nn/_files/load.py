@@ -13,6 +13,7 @@ from nncore._support.checks import LARGEST_SEED, describe, extents, integer, is_
 from nncore._support.files import path_of
 from nncore._support.freezing import checked as checked_freezing
 from nncore._support.freezing import restore as restore_freezing
+from nncore._support.labels import IGNORED
 from nncore._support.names import keywords
 from nncore._support.tables import as_columns
 from nncore._support.tensor_file import TensorFile, reading
@@ -87,6 +88,9 @@ def read_model(file: TensorFile, facts: Mapping[str, Any], prefix: str) -> Seque
         normalize = Normalize(file[prefix + "input.mean"], file[prefix + "input.std"])
     calls = integer("load", "calls", facts["calls"], 0, 2**62)
     columns = as_columns("load", facts["columns"]) if "columns" in facts else None
+    ignored = facts.get("ignored", IGNORED)
+    if ignored is not None:
+        ignored = integer("load", "ignored", ignored, -(2**63), 2**63)
     made_with = {"dtype": facts["dtype"], "seed": seed, "input": normalize}
     net: Sequential | Graph
     if "reads" in facts:
@@ -94,7 +98,7 @@ def read_model(file: TensorFile, facts: Mapping[str, Any], prefix: str) -> Seque
         net = joined(places, facts["reads"], shape, **made_with)
     else:
         net = chain(places, **made_with)
-    restore(net, facts["link"], calls, columns=columns)
+    restore(net, facts["link"], calls, ignored, columns)
     core = core_of(net)
     arrays, expected = arrays_of(core), set(model_arrays(core, normalize))
     if names != expected:

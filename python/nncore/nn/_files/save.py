@@ -12,6 +12,7 @@ from nncore._registry.recipe import Writer
 from nncore._support.checks import cast, describe, flag
 from nncore._support.files import path_of
 from nncore._support.freezing import kept
+from nncore._support.labels import IGNORED
 from nncore._support.tables import Names
 from nncore._support.tensor_file import write
 from nncore.errors import ConfigError
@@ -24,7 +25,7 @@ _OPTIONAL = "num_batches_tracked"  # int64 as in PyTorch; may be missing in a gi
 
 class ModelParts(NamedTuple):
     """A model as files store it: the compiled model, layers by name, connections of a Graph (`joined`), Normalize,
-    seed, link, number of forward passes and names of columns.
+    seed, link, number of forward passes, names of columns and ignored label.
     """
 
     kind: str
@@ -36,6 +37,7 @@ class ModelParts(NamedTuple):
     link: str | None
     calls: int
     columns: Names | None
+    ignored: int | None
 
 
 class IncompatibleKeys(NamedTuple):
@@ -66,6 +68,7 @@ def model_facts(parts: ModelParts, where: str) -> dict[str, Any]:
     frozen = {number: freezing for number, freezing in frozen.items() if freezing is not None}
     return {
         **({"frozen": frozen} if frozen else {}),
+        **({} if parts.ignored == IGNORED else {"ignored": parts.ignored}),
         **({} if parts.columns is None else {"columns": parts.columns}),
         "layers": writer.layers,
         "places": places,

@@ -1,0 +1,28 @@
+"""Functions in pickles: a pickle holds the name of a function, so it needs one."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from typing import Any
+
+
+def check_function(where: str, function: Any) -> None:
+    """PicklingError for a function without a name of its own in a module, where pickle asks: copy keeps the function
+    itself, and cloudpickle, which joblib uses, its code."""
+    name = getattr(function, "__qualname__", "")
+    if "<" in name and not _keeps_functions():
+        raise pickle.PicklingError(
+            f"{where}: expected what a pickle can name, got {name} "
+            "(hint: write it with def at the top level of a module)"
+        )
+
+
+def _keeps_functions() -> bool:
+    frame = sys._getframe(2)
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__", ""))
+        if module == "copy" or "cloudpickle" in module or module.partition(".")[0] == "dill":
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
