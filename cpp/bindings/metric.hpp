@@ -19,7 +19,14 @@ Metric<T> python_metric(const std::string& name, const py::object& function) {
     const WithGil locked;
     const py::object target = y.labels != nullptr ? py::object(copy_out(View<const int64_t>{y.labels, y.shape}))
                                                   : py::object(copy_out(View<const T>{y.values, y.shape}));
-    const py::object given = held.get()(target, copy_out(z));
+    py::object given;
+    try {
+      given = held.get()(target, copy_out(z));
+    } catch (const py::error_already_set& error) {
+      error.value().attr("add_note")("in the metric '" + name + "', which is called with the targets " + y.shape.str() +
+                                     " and the raw outputs " + z.shape.str() + ", not with labels");
+      throw;
+    }
     try {
       return py::float_(given).template cast<double>();
     } catch (const py::error_already_set&) {

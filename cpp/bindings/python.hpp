@@ -40,12 +40,13 @@ class Weak {
   OwnedObject reference_;
 };
 
-/// Copies what Python code returned into `to`; ShapeError: `[MyLayer "1"] forward: expected an array of shape …`.
-template <class T>
-void take_array(const py::object& given, View<T> to, const std::string& where, const std::string& method) {
+/// Copies what Python code returned into `to`; ShapeError: `[MyLayer "1"] forward: expected an array of shape …`, with
+/// the text of `hint()` for another shape.
+template <class T, class Hint>
+void take_array(const py::object& given, View<T> to, const std::string& where, const std::string& method, Hint hint) {
   const std::string wanted = "an array of shape " + to.shape.str();
   if (given.is_none()) throw ShapeError(expected(where, method, wanted, "None", "does it return anything?"));
-  std::string got;
+  std::string got, mend;
   try {
     const auto values = values_of<T>(given, where, method);
     if (values.view.shape == to.shape) {
@@ -53,12 +54,17 @@ void take_array(const py::object& given, View<T> to, const std::string& where, c
       return;
     }
     got = values.view.shape.str();
+    mend = hint();
   } catch (const ShapeError& error) {
     const std::string text = error.what();
     const auto at = text.find(", got ");
     got = at == std::string::npos ? text : text.substr(at + 6);
   }
-  throw ShapeError(expected(where, method, wanted, got));
+  throw ShapeError(expected(where, method, wanted, got, mend));
+}
+template <class T>
+void take_array(const py::object& given, View<T> to, const std::string& where, const std::string& method) {
+  take_array(given, to, where, method, [] { return std::string(); });
 }
 
 inline py::tuple to_tuple(const Shape& shape) {

@@ -51,7 +51,7 @@ class PythonLayer final : public UnaryLayer<T> {
 
   Shape build(const Shape& in) override {
     const WithGil locked;
-    const py::object given = layer().attr("build")(to_tuple(in));
+    const py::object given = layer().attr("_run_build")(to_tuple(in));
     std::vector<int64_t> extents;
     try {
       if (py::isinstance<py::str>(given)) throw py::cast_error();
@@ -66,7 +66,9 @@ class PythonLayer final : public UnaryLayer<T> {
 
   void forward(View<const T> x, View<T> y, const Pass& pass) override {
     const WithGil locked;
-    take_array<T>(layer().attr("_run_forward")(copy_out(x), pass.training, kept_.get()), y, this->label(), "forward");
+    const py::object object = layer(), given = object.attr("_run_forward")(copy_out(x), pass.training, kept_.get());
+    take_array<T>(given, y, this->label(), "forward",
+                  [&] { return object.attr("_mend_shape")().template cast<std::string>(); });
   }
 
   void backward(View<const T> dy, View<T> dx) override {

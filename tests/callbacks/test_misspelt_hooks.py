@@ -183,14 +183,3 @@ def test_a_function_without_a_name_is_told_by_pickle_and_copied_by_copy(what):
 def test_a_function_with_a_name_is_pickled():
     assert pickle.loads(pickle.dumps(nc.SGD(lr=named))).lr == 0.1
     assert pickle.loads(pickle.dumps(trained(named))).optimizer.lr == 0.1
-
-
-@pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
-def test_a_copy_of_an_input_is_another_input(how):
-    x = nc.Input((3, 4))
-    other = how(x)
-    assert type(other) is nc.Input and other.shape == (3, 4) and other is not x
-    net = nc.Graph(other, nc.Flatten()(other), seed=0)
-    assert net(np.ones((2, 3, 4))).shape == (2, 12)
-    with pytest.raises(nc.ConfigError, match="depends on"):
-        nc.Graph(other, nc.Flatten()(x), seed=0)

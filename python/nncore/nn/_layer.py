@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from nncore import _core
 from nncore._support import freezing
 from nncore._support.fits import refuse_during_fit
+from nncore._support.functions import note
 from nncore._support.strict import Strict
 from nncore.errors import ConfigError
 from nncore.nn._parameter import LayerParameter, Parameter
@@ -162,7 +163,11 @@ class Layer(Strict):
         try:
             before = dict(layer.__dict__)
             with_training = _takes_training(type(self).forward)
-            y = layer.forward(x, training) if with_training else layer.forward(x)  # type: ignore[call-arg]
+            try:
+                y = layer.forward(x, training) if with_training else layer.forward(x)  # type: ignore[call-arg]
+            except Exception as error:
+                note(error, f"{self._place()}, forward, for x {x.shape}", "forward(self, x, training)")
+                raise
             if training:
                 kept.clear()
                 kept.update((k, v) for k, v in layer.__dict__.items() if before.get(k, _MISSING) is not v)
@@ -175,8 +180,29 @@ class Layer(Strict):
         try:
             layer.__dict__.update(kept)
             return layer.backward(dy)
+        except Exception as error:
+            note(error, f"{self._place()}, backward, for dy {dy.shape}", "backward(self, dy)")
+            raise
         finally:
             self._leave(layer)
+
+    def _run_build(self, shape: tuple[int, ...]) -> Any:
+        try:
+            return self.build(shape)
+        except Exception as error:
+            note(error, f"{self._place()}, build, for samples {shape}", "build(self, shape)")
+            raise
+
+    def _place(self) -> str:
+        """The layer in messages: its class, and its names in models."""
+        names = {name: None for model in self._models() for name, layer in model._layers.items() if layer is self}
+        return " ".join([type(self).__name__, *(f'"{name}"' for name in names)])
+
+    def _mend_shape(self) -> str:
+        """What helps where forward returned another shape than build says."""
+        if type(self).build is Layer.build:
+            return "define build(self, shape), which returns the shape of one output sample; without it that is x's"
+        return "build(self, shape) returns the shape of one output sample"
 
     def _enter(self) -> Layer:
         """self or, while another thread's call is inside, a twin: no call sees the attributes that others set."""

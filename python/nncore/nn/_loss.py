@@ -14,6 +14,7 @@ from nncore import _core
 from nncore._registry.registered import Registered
 from nncore._support.checks import describe, real_array
 from nncore._support.fits import refuse_during_fit
+from nncore._support.functions import note
 from nncore._support.strict import Strict
 from nncore.errors import ConfigError, ShapeError
 
@@ -104,13 +105,22 @@ class Loss(Strict):
             return self._run_alone(z, y, gradient)
 
     def _run_alone(self, z: Any, y: Any, gradient: bool) -> tuple[float, Any]:
-        kind = type(self)
-        if kind.value is not Loss.value and not gradient:
-            return self._number(self.value(z, y)), None
-        if kind.__call__ is Loss.__call__:
-            value = self._number(self.forward(z, y))
-            return value, self.backward() if gradient else None
-        pair: Any = self(z, y)
+        kind, method = type(self), "__call__(self, z, y)"
+        pair: Any
+        try:
+            if kind.value is not Loss.value and not gradient:
+                method = "value(self, z, y)"
+                return self._number(self.value(z, y)), None
+            if kind.__call__ is Loss.__call__:
+                method = "forward(self, z, y)"
+                value = self._number(self.forward(z, y))
+                method = "backward(self)"
+                return value, self.backward() if gradient else None
+            pair = self(z, y)
+        except Exception as error:
+            where = f"{kind.__name__}, {method.partition('(')[0]}, for z {z.shape} and y {y.shape}"
+            note(error, where, method)
+            raise
         if not isinstance(pair, tuple) or len(pair) != 2:
             raise ShapeError(f"[{kind.__name__}] __call__: expected a pair (value, dz), got {describe(pair)}")
         return self._number(pair[0]), pair[1]

@@ -57,10 +57,6 @@ class Input(Symbol):
         if len(self._shape) > 8 or math.prod(n for n in self._shape if n) > 2**62:
             raise ShapeError(f"[Input] shape: expected at most 8 axes and 2^62 elements, got {self._shape}")
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        """A copy is another input of the same shape."""
-        return Input, (self.shape,)
-
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one sample."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from nncore import _core
 from nncore._support.checks import describe
+from nncore._support.functions import note
 from nncore.errors import ConfigError, ShapeError
 
 _MOST = 3  #: arrays for each parameter
@@ -59,7 +60,11 @@ def run(optimizer: Any, values: list[Any], gradients: list[Any], states: list[An
     for value, gradient, arrays in zip(values, gradients, states, strict=True):
         named = zip(optimizer._state_names, arrays, strict=False)
         state = {name: array for name, array in named if array.size and is_set(array)}
-        answer = optimizer.update(value, gradient, state)
+        try:
+            answer = optimizer.update(value, gradient, state)
+        except Exception as error:
+            note(error, f"{where}, update, for a parameter {value.shape}", "update(self, parameter, gradient, state)")
+            raise
         if answer is not None:
             raise ConfigError(
                 f"[{where}] update: expected it to change parameter in place and return None, got {describe(answer)} "

@@ -9,7 +9,7 @@ from typing import Any
 from nncore import _core
 from nncore._registry.registered import Registered, spec_of
 from nncore._support.checks import integer
-from nncore._support.pickling import check_function
+from nncore._support.functions import check_function
 from nncore.errors import ConfigError
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from nncore._support.checks import as_list, describe, shown
+from nncore._support.functions import check_function
 from nncore._support.names import did_you_mean
-from nncore._support.pickling import check_function
 from nncore._support.strict import Strict
 from nncore.errors import ConfigError
 from nncore.nn._loss import Loss
@@ -37,7 +37,8 @@ _ELSEWHERE = {
     "on_epoch_begin": "on_epoch_end of the epoch before, and on_fit_begin",
     "on_epoch_start": "on_epoch_end of the epoch before, and on_fit_begin",
     **dict.fromkeys(
-        ("on_batch_end", "on_train_batch_end", "on_step_end"), "on_observation, with observing = Observing(every=1)"
+        ("on_batch_end", "on_train_batch_end", "on_step_end"),
+        "on_observation, with observing = nc.Monitor(every=1).observing",
     ),
     "on_exception": "on_fit_error",
 }

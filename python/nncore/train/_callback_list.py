@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nncore._support.checks import describe
+from nncore._support.functions import note
 from nncore.errors import ConfigError, StateError
 from nncore.train._callback import Callback, Fit, Record
 from nncore.train._history import History
@@ -62,7 +63,7 @@ class CallbackList:
                 raise StateError(f"[{name}] it serves another fit, which is not over: expected one {name} for each")
         for key, callback in zip(_keys(self._callbacks), self._callbacks, strict=True):
             self._known.hand_over(key, callback)
-            answer = callback.on_fit_begin(trainer)
+            answer = _asked(callback, "on_fit_begin", trainer)
             self._open.append(callback)
             self.stop |= _stops(callback, "on_fit_begin", answer)
         self._observers = [(each, checked(each.observing)) for each in self._callbacks if each.observing is not None]
@@ -77,19 +78,21 @@ class CallbackList:
 
     def epoch_end(self, record: Record) -> bool:
         """on_epoch_end of each; whether one of them ends the fit."""
-        return self._each("on_epoch_end", self._callbacks, lambda callback: callback.on_epoch_end(dict(record)))
+        return self._each(
+            "on_epoch_end", self._callbacks, lambda callback: _asked(callback, "on_epoch_end", dict(record))
+        )
 
     def observation(self, number: int, observation: Observation) -> bool:
         """on_observation of the callback `number` of those with observations; whether it ends the fit."""
         callback = self._observers[number][0]
-        return _stops(callback, "on_observation", callback.on_observation(observation))
+        return _stops(callback, "on_observation", _asked(callback, "on_observation", observation))
 
     def end(self, history: History) -> None:
         """on_fit_end of each."""
 
         def close(callback: Callback) -> bool | None:
             self._open.remove(callback)
-            return callback.on_fit_end(history)
+            return _asked(callback, "on_fit_end", history)
 
         self._each("on_fit_end", list(self._open), close)
         self._known.keep(self._callbacks)
@@ -133,15 +136,37 @@ class CallbackList:
         return stop
 
 
+_ARGUMENT = {
+    "on_fit_begin": "trainer",
+    "on_epoch_end": "record",
+    "on_observation": "observation",
+    "on_fit_end": "history",
+}
+
+
+def _asked(callback: Callback, hook: str, argument: Any) -> bool | None:
+    """What the callback answers; its exceptions say whose they are."""
+    try:
+        answer: bool | None = getattr(callback, hook)(argument)
+        return answer
+    except Exception as error:
+        when = f" after epoch {argument['epoch']}" if hook == "on_epoch_end" else ""
+        note(error, f"the callback {_name_of(callback)}, {hook}{when}", f"{hook}(self, {_ARGUMENT[hook]})")
+        raise
+
+
+def _name_of(callback: Callback) -> str:
+    return repr(callback) if type(callback).__name__ == "LambdaCallback" else type(callback).__name__
+
+
 def _stops(callback: Callback, hook: str, answer: object) -> bool:
     """Whether a callback's answer ends the fit."""
     if answer is None or isinstance(answer, (bool, np.bool_)):
         return bool(answer)
     if inspect.iscoroutine(answer):
         answer.close()  # else Python warns that nobody awaited it
-    name = repr(callback) if type(callback).__name__ == "LambdaCallback" else type(callback).__name__
     raise ConfigError(
-        f"[{name}] {hook}: expected True, which ends the fit, or None or False, got {describe(answer)} "
+        f"[{_name_of(callback)}] {hook}: expected True, which ends the fit, or None or False, got {describe(answer)} "
         f"(hint: end the function with `return None`)"
     )
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 
 from nncore import _core
 from nncore._support.files import path_of
-from nncore._support.pickling import check_function
+from nncore._support.functions import check_function
 from nncore._support.tables import Names
 from nncore.nn._loss import Loss
 from nncore.nn._model import Model, core_of, parts_of, set_calls, set_link

@@ -1,10 +1,24 @@
-"""Functions in pickles: a pickle holds the name of a function, so it needs one."""
+"""Functions that users write: notes on their exceptions, and what pickle wants of them."""
 
 from __future__ import annotations
 
 import pickle
 import sys
 from typing import Any
+
+
+def note(error: BaseException, where: str, signature: str) -> None:
+    """Adds "in MyLayer "0", forward" to an exception that leaves a call of a user's function.
+
+    For a TypeError of the call itself, `signature` is what the function should look like. The caller caught the
+    exception in the frame that made the call.
+    """
+    text = f"in {where}"
+    trace = error.__traceback__
+    if isinstance(error, TypeError) and (trace is None or trace.tb_next is None):
+        text += f" (hint: it is called as {signature})"
+    if text not in getattr(error, "__notes__", ()):
+        error.add_note(text)
 
 
 def check_function(where: str, function: Any) -> None:
