@@ -20,6 +20,7 @@ std::shared_ptr<Spec> make_spec(const std::string& kind, const std::string& name
 
 void bind_errors(py::module_& m);
 void bind_registry(py::module_& m);
+void bind_python_initializer(py::module_& m);
 void bind_python_layer(py::module_& m);
 void bind_python_loss(py::module_& m);
 void bind_python_optimizer(py::module_& m);

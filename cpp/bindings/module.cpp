@@ -12,6 +12,7 @@ PYBIND11_MODULE(_core, m) {
   m.attr("__version__") = NNCORE_VERSION;
   bind_errors(m);
   bind_registry(m);
+  bind_python_initializer(m);
   bind_python_layer(m);
   bind_python_loss(m);
   bind_python_optimizer(m);

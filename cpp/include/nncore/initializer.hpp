@@ -12,6 +12,12 @@ class Initializer {
  public:
   virtual ~Initializer() = default;
   virtual void fill(const Shape& shape, const Fan& fan, const Stream& stream, double* out) const = 0;
+  /// The same for a parameter. One written in Python may throw; its errors begin with `where` and the argument's name.
+  virtual void fill_parameter(const std::string& where, const std::string& argument, const Shape& shape, const Fan& fan,
+                              const Stream& stream, double* out) const {
+    (void)where, (void)argument;
+    fill(shape, fan, stream, out);
+  }
 };
 
 /// Is there an initialiser of that name, or a short name ("xavier", "kaiming")?
@@ -26,7 +32,7 @@ struct WeightAndBias {
 WeightAndBias weight_and_bias(const Args& args);
 
 namespace rule {
-Rule initializer();  ///< None, an initialiser or the name of one
+Rule initializer();  ///< None, an initialiser, the name of one, or a function in Python, which arrives as one
 }
 
 }  // namespace nncore

@@ -202,7 +202,7 @@ class Model {
   int64_t changes() const;
   View<const T> normalized(View<const T> x);
   void collect();
-  void fill(Parameter<T>& parameter, const std::string& name, uint64_t seed);
+  std::vector<double> first_values(const Parameter<T>& parameter, const std::string& name, uint64_t seed) const;
 
   std::vector<Place> places_;
   std::vector<ModelNode<T>> nodes_;

@@ -45,7 +45,8 @@ WeightAndBias weight_and_bias(const Args& args) {
 }
 
 Rule rule::initializer() {
-  return make_rule("an initialiser of nncore.init or the name of one", "str | Initializer | None",
+  return make_rule("an initialiser of nncore.init, the name of one, or a function (shape, rng) -> array",
+                   "str | Initializer | Callable[[tuple[int, ...], Generator], ArrayLike] | None",
                    [](const Value& v) -> std::optional<Value> {
                      if (std::holds_alternative<std::monostate>(v)) return v;
                      const auto* given = std::get_if<std::shared_ptr<const Spec>>(&v);

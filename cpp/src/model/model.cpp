@@ -70,6 +70,11 @@ void copy_values(std::span<Parameter<To>> parameters, const Storage<From>& from,
 }
 
 template <class T>
+void assign(const Parameter<T>& parameter, const std::vector<double>& values) {
+  std::transform(values.begin(), values.end(), parameter.value, [](double v) { return static_cast<T>(v); });
+}
+
+template <class T>
 void point_to(std::span<Parameter<T>> parameters, const Storage<T>& storage) {
   for (std::size_t k = 0; k < parameters.size(); ++k) {
     parameters[k].value = storage.values[k];
@@ -173,7 +178,7 @@ std::vector<ModelNode<T>*> Model<T>::fresh_leaves() {
 /// The handles take the memory made for them, with the numbers they had, or else filled from the seed.
 template <class T>
 void Model<T>::adopt(const std::vector<ModelNode<T>*>& fresh, const std::vector<std::shared_ptr<Storage<T>>>& made) {
-  for (std::size_t f = 0; f < fresh.size(); ++f) {  // from here on nothing throws but bad_alloc in fill
+  for (std::size_t f = 0; f < fresh.size(); ++f) {  // what throws in here, in Python or for want of memory, leaves the handles
     ModelNode<T>& node = *fresh[f];
     const std::span<Parameter<T>> parameters(node.layer->parameters());
     point_to(parameters, *made[f]);
@@ -182,7 +187,7 @@ void Model<T>::adopt(const std::vector<ModelNode<T>*>& fresh, const std::vector<
     } else if (node.handle->f64) {
       copy_values(parameters, *node.handle->f64, *made[f]);
     } else {
-      for (auto& p : parameters) fill(p, node.name + "." + p.name, seed_);
+      for (auto& p : parameters) assign(p, first_values(p, node.name + "." + p.name, seed_));
     }
   }
   for (std::size_t f = 0; f < fresh.size(); ++f) {
@@ -262,19 +267,35 @@ void Model<T>::collect() {
   }
 }
 
+/// `name`: with that of its node.
 template <class T>
-void Model<T>::fill(Parameter<T>& parameter, const std::string& name, uint64_t seed) {
+std::vector<double> Model<T>::first_values(const Parameter<T>& parameter, const std::string& name,
+                                           uint64_t seed) const {
   std::vector<double> values(static_cast<std::size_t>(parameter.shape.size()));
   const Stream stream(seed, "init " + name);
-  make<Initializer>(*parameter.init)->fill(parameter.shape, parameter.fan, stream, values.data());
-  std::transform(values.begin(), values.end(), parameter.value, [](double v) { return static_cast<T>(v); });
+  std::string where;
+  if (parameter.init->user_defined) {
+    const std::string node = name.substr(0, name.size() - parameter.name.size() - 1);
+    where = std::find_if(nodes_.begin(), nodes_.end(), [&](const auto& n) { return n.name == node; })->layer->label();
+  }
+  make<Initializer>(*parameter.init)
+      ->fill_parameter(where, parameter.name + "_init", parameter.shape, parameter.fan, stream, values.data());
+  return values;
 }
 
 template <class T>
 void Model<T>::initialize(uint64_t seed) {
+  std::vector<std::vector<double>> own(trained_.size());  // of what is written in Python, and may throw
+  for (std::size_t i = 0; i < trained_.size(); ++i) {
+    if (trained_[i]->init->user_defined) own[i] = first_values(*trained_[i], trained_names_[i], seed);
+  }
   seed_ = seed;
-  for (std::size_t i = 0; i < trained_.size(); ++i) fill(*trained_[i], trained_names_[i], seed);
-  for (std::size_t i = 0; i < buffers_.size(); ++i) fill(*buffers_[i], buffer_names_[i], seed);
+  for (std::size_t i = 0; i < trained_.size(); ++i) {
+    assign(*trained_[i], own[i].empty() ? first_values(*trained_[i], trained_names_[i], seed) : own[i]);
+  }
+  for (std::size_t i = 0; i < buffers_.size(); ++i) {
+    assign(*buffers_[i], first_values(*buffers_[i], buffer_names_[i], seed));
+  }
   zero_grad();
   parameters_changed();
 }

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nncore import _core
-from nncore._registry.registered import CLASSES, Registered, is_generated, kind_of, parts_of
+from nncore._registry.registered import CLASSES, Registered, is_generated, kind_of, stored_parts_of
 from nncore._support.checks import describe
 from nncore.errors import ConfigError, FormatError
 
@@ -100,7 +100,7 @@ class Writer:
                 f"[{self._where}] cannot save {describe(given)}: {type(given).__name__} is written in Python, and "
                 f"files hold no code; save model.state_dict(), and build the model anew to load it"
             )
-        return {"name": type(given).__name__, "args": self.named(parts_of(given))}
+        return {"name": type(given).__name__, "args": self.named(stored_parts_of(given))}
 
     def layer(self, given: Any) -> int:
         """The index of a layer in `layers`; the layers inside it come before it."""

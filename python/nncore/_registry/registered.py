@@ -125,6 +125,10 @@ class Registered(Strict):
         """The arguments of an object with the same parts: config, with layers where config has (class name, config)."""
         return dict(self._config)
 
+    def _stored_parts(self) -> dict[str, Any]:
+        """_parts as a file holds them."""
+        return self._parts()
+
     def __repr__(self) -> str:
         arguments = ", ".join(f"{key}={shown(value)}" for key, value in self._config.items())
         return f"{type(self).__name__}({arguments})"
@@ -182,6 +186,11 @@ def traits_of(given: object) -> dict[str, Any]:
 def parts_of(given: Registered) -> dict[str, Any]:
     """The arguments of an object with the same parts."""
     return given._parts()
+
+
+def stored_parts_of(given: Registered) -> dict[str, Any]:
+    """parts_of as a file holds them."""
+    return given._stored_parts()
 
 
 # Specs inside configurations (an initialiser among a layer's arguments) pickle as kind, name and arguments.

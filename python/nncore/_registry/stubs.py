@@ -32,8 +32,11 @@ _MODULES = {
         "CompiledLayer",
         "nn._container",
         (
-            "from collections.abc import Sequence",
+            "from collections.abc import Callable, Sequence",
             "from typing import Any",
+            "",
+            "from numpy.random import Generator",
+            "from numpy.typing import ArrayLike",
             "",
             "from nncore.nn._initializer import Initializer",
             "from nncore.nn._container import Container, Merge",

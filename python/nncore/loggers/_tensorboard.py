@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore._registry.registered import Registered, spec_of
-from nncore._support.checks import describe
+from nncore._support.checks import shown
 from nncore._support.runtime import info
 from nncore.loggers import _event_file as events
 from nncore.loggers._board_settings import Place, folder_of_runs, is_inside, run_of
@@ -239,7 +239,7 @@ def settings_of(trainer: Fit) -> dict[str, Setting]:
     optimizer, model, options = trainer.optimizer, trainer.model, trainer.options
     arguments, rate = spec_of(optimizer).args, optimizer.config.get("lr")
     given = [layer.config["weight_init"] for layer in model if "weight_init" in layer.config]
-    inits = dict.fromkeys(init if isinstance(init, str) else describe(init) for init in given)
+    inits = dict.fromkeys(init if isinstance(init, str) else shown(init) for init in given)
     settings: dict[str, Setting] = {
         "optimizer": repr(optimizer),
         "lr": optimizer.lr,

@@ -14,9 +14,11 @@ from nncore._registry.registered import CLASSES, Registered, setting
 from nncore._support import freezing
 from nncore._support.checks import LARGEST_SEED, describe, flag, integer
 from nncore._support.fits import refuse_during_fit
+from nncore._support.functions import check_function
 from nncore._support.names import instance_hint
 from nncore._support.strict import fixed
 from nncore.errors import ConfigError
+from nncore.nn._initializer import code_of, stored
 from nncore.nn._layer import Layer, handle_of, join, rebuild_layer, renewed, spec_of
 from nncore.nn._model import Model, inner_layers
 from nncore.nn._parameter import Parameter, assign, parameters_of
@@ -34,11 +36,25 @@ class CompiledLayer(Layer, Registered):
                 f"[{cls.__name__}] {replaced[0]}: expected a subclass of nc.Layer, got one of a compiled layer"
             )
 
+    _init_names: tuple[str, ...] = ()  #: of arguments that are initialisers
     _array_names: tuple[str, ...] = ()  #: of parameters and buffers, those that some objects lack included
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         Registered.__init__(self, *args, **kwargs)
         self._handle = _core.LayerHandle(self._spec)
+
+    def _checked(self, given: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        where, names = type(self).__name__, self._init_names
+        code = {name: code_of(where, name, given[name]) for name in names if name in given} if names else {}
+        own = {name: given[name] for name, spec in code.items() if spec is not None}
+        if not own:
+            return Registered._checked(self, given)
+        spec, config = Registered._checked(self, {**given, **{name: code[name] for name in own}})
+        return spec, {**config, **own}
+
+    def _stored_parts(self) -> dict[str, Any]:
+        names = self._init_names
+        return {name: stored(value) if name in names else value for name, value in self._parts().items()}
 
     def _n_declared(self) -> int:
         return len(_core.declared_names(self._spec))
@@ -51,7 +67,8 @@ class CompiledLayer(Layer, Registered):
         arrays = tuple(dict.fromkeys(name for spec in specs for name in _core.declared_names(spec)))
         found = super()._properties(schema)
         found |= {name: setting(name, "The array, a view that can be assigned; None without it.") for name in arrays}
-        return {**found, "_array_names": arrays}
+        inits = tuple(field["name"] for field in schema["fields"] if "Initializer" in field["annotation"])
+        return {**found, "_array_names": arrays, "_init_names": inits}
 
     def _setting(self, name: str) -> Any:
         return self._array(name) if name in self._array_names else Registered._setting(self, name)
@@ -122,6 +139,8 @@ class CompiledLayer(Layer, Registered):
         return layer
 
     def __reduce__(self) -> tuple[Any, ...]:
+        for name in self._init_names:
+            check_function(f"[{type(self).__name__}] {name}", self._config.get(name))
         dtype, values = self._handle.dtype, []
         if dtype is not None:
             core = self._core_model()

@@ -10,6 +10,7 @@ from nncore._support.labels import IGNORED
 from nncore._support.tables import Names
 from nncore.errors import ConfigError
 from nncore.nn._container import Merge
+from nncore.nn._initializer import restoring
 from nncore.nn._layer import Layer
 from nncore.nn._model import Model, restore
 from nncore.nn._normalize import Normalize
@@ -143,7 +144,8 @@ def _rebuild(
     ignored: int | None = IGNORED,
     columns: Names | None = None,
 ) -> Graph:
-    net = joined(layers, reads, shape, **facts)
+    with restoring():
+        net = joined(layers, reads, shape, **facts)
     restore(net, link, calls, ignored, columns)
     net.load_state_dict(state)
     return net

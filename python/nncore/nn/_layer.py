@@ -21,6 +21,7 @@ from nncore._support.fits import refuse_during_fit
 from nncore._support.functions import note
 from nncore._support.strict import Strict
 from nncore.errors import ConfigError
+from nncore.nn._initializer import restoring
 from nncore.nn._parameter import LayerParameter, Parameter
 from nncore.nn._symbol import Symbol, refuse_list, symbol_of
 
@@ -347,7 +348,8 @@ def rebuild_layer(
     layer = cls(**config)
     freezing.restore(layer._handle, frozen)
     if dtype is not None:
-        core = layer._core_model(dtype)
+        with restoring():
+            core = layer._core_model(dtype)
         for (_, array, _), value in zip(core.parameters() + core.buffers(), values, strict=True):
             array[...] = value
     return layer

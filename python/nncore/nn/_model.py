@@ -14,6 +14,7 @@ from nncore._support.labels import IGNORED, labels_of, without_labels
 from nncore._support.tables import Names
 from nncore.errors import ConfigError, StateError
 from nncore.nn._files.save import ModelParts, arrays_of, save_model
+from nncore.nn._initializer import restoring
 from nncore.nn._layer import Layer, renewed
 from nncore.nn._model_state import ModelState
 from nncore.nn._normalize import set_columns
@@ -134,7 +135,8 @@ class Model(ModelState):
 
     def copy(self) -> Self:
         """A copy with parameters of its own."""
-        other = self._with(self._renewed_layers(), {"dtype": self.dtype, "seed": self.seed, "input": self.input})
+        with restoring():
+            other = self._with(self._renewed_layers(), {"dtype": self.dtype, "seed": self.seed, "input": self.input})
         other.load_state_dict(self.state_dict())
         restore(other, self._link, self._calls, self._ignored, self._columns)
         return other

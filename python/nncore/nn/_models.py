@@ -9,7 +9,7 @@ from typing import Any
 from nncore._support.checks import as_list, describe, flag, integer, number
 from nncore._support.names import keywords
 from nncore.errors import ConfigError
-from nncore.nn._initializer import Initializer
+from nncore.nn._initializer import Function, Initializer, is_initializer
 from nncore.nn._layer import Layer
 from nncore.nn._normalize import Normalize
 from nncore.nn._sequential import Sequential
@@ -22,7 +22,7 @@ def mlp(
     sizes: Iterable[int],
     activation: str = "relu",
     *,
-    init: str | Initializer | None = None,
+    init: str | Initializer | Function | None = None,
     dropout: float = 0.0,
     batch_norm: bool = False,
     dtype: str = "float32",
@@ -37,7 +37,7 @@ def mlp(
         Inputs, each hidden layer, outputs.
     activation : str, default "relu"
         "relu", "tanh" or any other function of `nc.functional` that acts on each element.
-    init : str or Initializer, optional
+    init : str, Initializer or function (shape, rng) -> array, optional
         Of the weights; the biases start at zero then. None: PyTorch's default for both.
     dropout : float in [0, 1), default 0
         Fraction dropped after each hidden layer; 0: no Dropout layers.
@@ -79,7 +79,7 @@ def mlp(
 def mnist_cnn(
     activation: str = "relu",
     *,
-    init: str | Initializer | None = None,
+    init: str | Initializer | Function | None = None,
     dropout: float = 0.5,
     dtype: str = "float32",
     seed: int | None = None,
@@ -94,7 +94,7 @@ def mnist_cnn(
     ----------
     activation : str, default "relu"
         "relu", "tanh" or any other function of `nc.functional` that acts on each element.
-    init : str or Initializer, optional
+    init : str, Initializer or function (shape, rng) -> array, optional
         Of the weights; the biases start at zero then. None: PyTorch's default for both.
     dropout : float in [0, 1), default 0.5
         Fraction dropped before the last layer; 0: no Dropout layer.
@@ -124,9 +124,10 @@ def _shared_arguments(
 ) -> tuple[type[Layer], dict[str, Any], Callable[[], list[Layer]]]:
     """The activation's class, the arguments of layers with weights, and what makes the Dropout layer, or none."""
     make_activation = activation_class(where, "activation", activation)
-    if init is not None and not isinstance(init, (str, Initializer)):
+    if init is not None and not isinstance(init, str) and not is_initializer(init):
         raise ConfigError(
-            f"[{where}] init: expected an initialiser of nncore.init or the name of one, got {describe(init)}"
+            f"[{where}] init: expected an initialiser of nncore.init, the name of one, or a function (shape, rng) -> "
+            f"array, got {describe(init)}"
         )
     share = number(where, "dropout", dropout, 0.0, 1.0)
     inits: dict[str, Any] = {} if init is None else {"weight_init": init, "bias_init": "zeros"}

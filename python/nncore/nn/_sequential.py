@@ -10,6 +10,7 @@ from nncore._support.labels import IGNORED
 from nncore._support.names import instance_hint
 from nncore._support.tables import Names
 from nncore.errors import ConfigError
+from nncore.nn._initializer import restoring
 from nncore.nn._layer import Layer
 from nncore.nn._model import Model, inner_layers, restore
 from nncore.nn._normalize import Normalize, set_columns
@@ -111,7 +112,8 @@ def _rebuild(
     ignored: int | None = IGNORED,
     columns: Names | None = None,
 ) -> Sequential:
-    net = chain(layers, **facts)
+    with restoring():
+        net = chain(layers, **facts)
     restore(net, link, calls, ignored, columns)
     net.load_state_dict(state)
     return net

@@ -20,6 +20,7 @@ from nncore._support.tensor_file import TensorFile, reading
 from nncore.nn._container import Container
 from nncore.nn._files.save import arrays_of, model_arrays
 from nncore.nn._graph import Graph, joined
+from nncore.nn._initializer import restoring
 from nncore.nn._layer import Layer, handle_of, spec_of
 from nncore.nn._model import core_of, restore
 from nncore.nn._normalize import Normalize
@@ -93,11 +94,12 @@ def read_model(file: TensorFile, facts: Mapping[str, Any], prefix: str) -> Seque
         ignored = integer("load", "ignored", ignored, -(2**63), 2**63)
     made_with = {"dtype": facts["dtype"], "seed": seed, "input": normalize}
     net: Sequential | Graph
-    if "reads" in facts:
-        shape = extents("load", "input_shape", facts.get("input_shape"), 2**62)
-        net = joined(places, facts["reads"], shape, **made_with)
-    else:
-        net = chain(places, **made_with)
+    with restoring():
+        if "reads" in facts:
+            shape = extents("load", "input_shape", facts.get("input_shape"), 2**62)
+            net = joined(places, facts["reads"], shape, **made_with)
+        else:
+            net = chain(places, **made_with)
     restore(net, facts["link"], calls, ignored, columns)
     core = core_of(net)
     arrays, expected = arrays_of(core), set(model_arrays(core, normalize))
