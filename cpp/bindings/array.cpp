@@ -301,6 +301,27 @@ TargetInput<T> target_of(const Loss<T>& loss, const py::handle& given, const std
   return {values.array, {nullptr, values.view.data, values.view.shape}};
 }
 
+std::optional<py::array_t<double>> weights_of(const py::handle& given, int64_t N, const std::string& where,
+                                              bool zeros) {
+  constexpr const char* kName = "sample_weight";
+  if (given.is_none()) return std::nullopt;
+  const Input<double> input = values_of<double>(given, where, kName, true);
+  const View<const double>& view = input.view;
+  if (!(view.shape == Shape{N})) {
+    throw ShapeError(expected(where, kName, "one number for each sample, " + Shape{N}.str(), view.shape.str()));
+  }
+  bool positive = zeros || N == 0;
+  for (int64_t n = 0; n < N; ++n) {
+    if (view.data[n] < 0) {
+      throw ConfigError(expected(where, kName, "numbers >= 0",
+                                 to_string(Value(view.data[n])) + " at " + std::to_string(n)));
+    }
+    positive = positive || view.data[n] > 0;
+  }
+  if (!positive) throw ConfigError(expected(where, kName, "a number > 0 among them", "zeros alone"));
+  return copy_out(view);
+}
+
 template <class T>
 py::array_t<T> new_array(const Shape& shape) {
   return py::array_t<T>(extents_of(shape));

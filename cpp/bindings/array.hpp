@@ -4,6 +4,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <optional>
 #include <string>
 
 #include "gil.hpp"
@@ -51,6 +52,10 @@ struct TargetInput {
 };
 template <class T>
 TargetInput<T> target_of(const Loss<T>& loss, const py::handle& given, const std::string& where, bool finite);
+/// What each of N samples counts, numbers (N,), finite and >= 0, not all zero unless `zeros`; nothing for None. A copy,
+/// for callbacks and other threads may change what was given.
+std::optional<py::array_t<double>> weights_of(const py::handle& given, int64_t N, const std::string& where,
+                                              bool zeros = false);
 
 /// A new array, not filled.
 template <class T>

@@ -40,6 +40,9 @@ class PythonLoss final : public Loss<T> {
     if (z.rank() < 1 || y.shape.rank() < 1 || y.shape[0] != z[0]) {
       throw ShapeError(expected(where_, "y", "as many as the rows of z, " + z.str(), y.shape.str()));
     }
+    if (y.weights != nullptr) {
+      throw ConfigError(expected(where_, "sample_weight", "a loss of nncore", "one written in Python, which gets none"));
+    }
     const WithGil locked;
     const py::object loss = loss_.get(where_);
     link_ = link_of(loss, where_, z, y.labels != nullptr && y.shape.rank() == 1);

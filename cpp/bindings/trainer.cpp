@@ -84,7 +84,7 @@ class TrainerBinding {
         loss_(loss),
         trainer_(*model_, make<Loss<T>>(loss), *optimizer_, options_) {}
 
-  void fit(const py::object& X, const py::object& y, const py::object& validation, const py::object& test,
+  void fit(const py::object& X, const py::object& y, const py::object& weights, const py::object& validation, const py::object& test,
            int64_t epochs, int64_t steps, const std::optional<std::string>& accuracy, const py::list& metrics,
            py::object poll, py::object epoch_done,
            const std::vector<std::tuple<int64_t, std::string, int64_t>>& sampling, py::object observed) {
@@ -94,7 +94,7 @@ class TrainerBinding {
     const Fitting fitting(*this);
     const auto val = check_pair(validation, "[fit] validation_data:", requested),
                tst = check_pair(test, "[fit] test_data:", requested);
-    const Checked train = check_training(X, y, "[fit]", requested);
+    const Checked train = check_training({X, y, weights}, "[fit]", requested);
     requested.reading = train.reading;
     names_ = std::move(names);
     std::vector<SamplingInterval> intervals;
@@ -124,7 +124,7 @@ class TrainerBinding {
     }
     const auto val = first.check_pair(validation, "[fit] validation_data:", requested),
                tst = first.check_pair(test, "[fit] test_data:", requested);
-    const Checked train = first.check(X, y, "[fit]", requested, first.checks_finite());
+    const Checked train = first.check({X, y}, "[fit]", requested, first.checks_finite());
     requested.reading = train.reading;
     PythonObserver<T> observer(std::move(poll), py::none(), {}, py::none(), first.names_, guards.front());
     const WithoutGil unlocked;
@@ -142,10 +142,10 @@ class TrainerBinding {
     return d;
   }
 
-  double step(const py::object& X, const py::object& y) {
+  double step(const py::object& X, const py::object& y, const py::object& weights) {
     const typename Model<T>::AccessGuard guard(*model_, "Trainer.step");
     const Fitting fitting(*this);
-    const Checked batch = check_training(X, y, "[step]", {});
+    const Checked batch = check_training({X, y, weights, true}, "[step]", {});
     const WithoutGil unlocked;
     return trainer_.step(batch.data);
   }
@@ -157,14 +157,14 @@ class TrainerBinding {
     return py::str(!layout ? "online" : *layout == Layout::feature_major ? "feature_major" : "batch_major");
   }
 
-  py::dict evaluate(const py::object& X, const py::object& y, const std::optional<std::string>& accuracy,
+  py::dict evaluate(const py::object& X, const py::object& y, const py::object& weights, const std::optional<std::string>& accuracy,
                     const py::list& metrics, bool allow_nan) {
     RequestedMetrics<T> requested = requested_metrics<T>(accuracy, metrics);
     const typename Model<T>::AccessGuard guard(*model_, "Trainer.evaluate", Access::read);
     const ExecutionContext<T> context(*model_);
     const auto loss = make<Loss<T>>(loss_);  // a loss has memory, too
     const char* hint = "allow_nan=True computes such rows, too";
-    const Checked data = check(*context, *loss, X, y, "[evaluate]", requested, !allow_nan, hint);
+    const Checked data = check(*context, *loss, {X, y, weights}, "[evaluate]", requested, !allow_nan, hint);
     requested.reading = data.reading;
     Evaluation result;
     {
@@ -216,18 +216,24 @@ class TrainerBinding {
   /// Are data refused in which numbers are not finite? trainer_ has the same options.
   bool checks_finite() const { return options_.on_nonfinite != OnNonfinite::ignore; }
 
+  struct Given {
+    const py::object &X, &y;
+    const py::object weights = py::none();
+    const bool zeros = false;  ///< may all weights be 0?
+  };
   struct Checked {
     py::array x, y;  // keep the memory
+    std::optional<py::array_t<double>> weights;
     Dataset<T> data;
     Reading reading;
   };
 
   /// Finds all that can be wrong with the data before anything changes, but for the shapes the model is built for: the
   /// caller has its AccessGuard.
-  Checked check(Model<T>& model, Loss<T>& loss, const py::object& X, const py::object& y, const std::string& where,
+  Checked check(Model<T>& model, Loss<T>& loss, const Given& given, const std::string& where,
                 const RequestedMetrics<T>& requested, bool finite, const char* hint = "") const {
-    const auto x = samples_of<T>(model, X, where, "X", finite, hint, augmented_);
-    auto target = target_of<T>(loss, y, where, checks_finite());
+    const auto x = samples_of<T>(model, given.X, where, "X", finite, hint, augmented_);
+    auto target = target_of<T>(loss, given.y, where, checks_finite());
     const int64_t N = x.samples.shape[0];
     if (N == 0) throw ShapeError(expected(where, "X", "at least one sample", x.samples.shape.str()));
     const Shape wanted = target.target.shape;
@@ -236,6 +242,8 @@ class TrainerBinding {
     }
     const Shape z = model.build(x.samples.shape.sample(), std::to_string(N)).back().with_batch(N);
     target.target = like_outputs(loss, z, target.target);
+    const auto weights = weights_of(given.weights, N, where, given.zeros);
+    if (weights) target.target.weights = weights->data();
     loss.check(z, target.target);
     for (const Metric<T>& metric : requested.metrics) metric.check(loss.link(), z, target.target);
     const Reading reading = requested.accuracy
@@ -246,16 +254,14 @@ class TrainerBinding {
                                  "targets that are classes: labels, one-hot rows, or 0 and 1 for each output",
                                  "targets " + wanted.str(), "metrics=[\"mae\", \"r2\"] measure values"));
     }
-    return {x.array, target.array, {x.samples, target.target}, reading};
+    return {x.array, target.array, weights, {x.samples, target.target}, reading};
   }
-  Checked check(const py::object& X, const py::object& y, const std::string& where,
-                const RequestedMetrics<T>& requested, bool finite) {
-    return check(*model_, trainer_.loss(), X, y, where, requested, finite);
+  Checked check(const Given& given, const std::string& where, const RequestedMetrics<T>& requested, bool finite) {
+    return check(*model_, trainer_.loss(), given, where, requested, finite);
   }
 
-  Checked check_training(const py::object& X, const py::object& y, const std::string& where,
-                         const RequestedMetrics<T>& requested) {
-    Checked result = check(X, y, where, requested, checks_finite());
+  Checked check_training(const Given& given, const std::string& where, const RequestedMetrics<T>& requested) {
+    Checked result = check(given, where, requested, checks_finite());
     const Shape& shape = result.data.x.shape;
     if (augmented_ && shape.rank() != 4) {
       throw ShapeError(expected(where, "X", "images (N, C, H, W) for augment", shape.str()));
@@ -266,8 +272,9 @@ class TrainerBinding {
   std::optional<Checked> check_pair(const py::object& pair, const std::string& where,
                                     const RequestedMetrics<T>& requested) {
     if (pair.is_none()) return std::nullopt;
-    const auto [X, y] = pair.cast<std::pair<py::object, py::object>>();
-    return check(X, y, where, requested, checks_finite());
+    const auto given = pair.cast<py::tuple>();
+    const py::object X = given[0], y = given[1], weights = given.size() > 2 ? py::object(given[2]) : py::none();
+    return check({X, y, weights}, where, requested, checks_finite());
   }
   static std::optional<Dataset<T>> dataset(const std::optional<Checked>& checked) {
     return checked ? std::optional<Dataset<T>>(checked->data) : std::nullopt;
@@ -324,7 +331,7 @@ void bind_trainer_of(py::module_& m, const char* name) {
   py::class_<TrainerBinding<T>>(m, name)
       .def(py::init<std::shared_ptr<Model<T>>, const Spec&, std::shared_ptr<Optimizer<T>>, const Spec&>(),
            py::arg("model"), py::arg("loss"), py::arg("optimizer"), py::arg("options"))
-      .def("fit", &TrainerBinding<T>::fit, py::arg("X"), py::arg("y"), py::arg("validation"), py::arg("test"),
+      .def("fit", &TrainerBinding<T>::fit, py::arg("X"), py::arg("y"), py::arg("weights"), py::arg("validation"), py::arg("test"),
            py::arg("epochs"), py::arg("steps"), py::arg("accuracy"), py::arg("metrics"), py::arg("poll"),
            py::arg("epoch_done"), py::arg("sampling"), py::arg("observed"))
       .def_static("fit_model_batch", &TrainerBinding<T>::fit_model_batch, py::arg("trainers"), py::arg("X"),
@@ -333,8 +340,8 @@ void bind_trainer_of(py::module_& m, const char* name) {
       .def("model_batch_key", &TrainerBinding<T>::model_batch_key, py::arg("samples"))
       .def_property_readonly_static("lanes", [](const py::object&) { return kernels<T>().lanes; })
       .def("result", &TrainerBinding<T>::result, py::arg("take"))
-      .def("step", &TrainerBinding<T>::step, py::arg("X"), py::arg("y"))
-      .def("evaluate", &TrainerBinding<T>::evaluate, py::arg("X"), py::arg("y"), py::arg("accuracy"),
+      .def("step", &TrainerBinding<T>::step, py::arg("X"), py::arg("y"), py::arg("weights"))
+      .def("evaluate", &TrainerBinding<T>::evaluate, py::arg("X"), py::arg("y"), py::arg("weights"), py::arg("accuracy"),
            py::arg("metrics"), py::arg("allow_nan"))
       .def_property_readonly("layout", &TrainerBinding<T>::layout)
       .def_property_readonly("link", &TrainerBinding<T>::link)

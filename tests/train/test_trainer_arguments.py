@@ -159,7 +159,7 @@ def test_bad_data_are_refused_before_anything_changes(case):
         ({"epochs": True}, "epochs"),
         ({"validation_data": X}, "validation_data"),
         ({"validation_data": (X,)}, "validation_data"),
-        ({"test_data": (X, Y, Y)}, "test_data"),
+        ({"test_data": (X, Y, Y, Y)}, "test_data"),
         ({"test_data": "xy"}, "test_data"),
         ({"metrics": ("no such metric",)}, "metrics"),
         ({"metrics": "accuracy"}, "metrics"),

@@ -75,6 +75,7 @@ class TargetBatch {
  private:
   Buffer<int64_t> labels_;
   Buffer<T> values_;
+  Buffer<double> weights_;
 };
 
 }  // namespace nncore

@@ -1,7 +1,9 @@
-/// Loss: a number and its gradient. The mean over the batch, and so the 1/N, is part of it: layers and optimizers never
-/// divide by N. (ModelBatch, whose kernels return sums, applies the same factor.)
+/// Loss: a number and its gradient. The mean over the batch, and so the 1/N, or the 1/Σ s of samples with weights s, is
+/// part of it: layers and optimizers never divide by N. (ModelBatch, whose kernels return sums, applies the same factor.)
 #pragma once
 
+#include <algorithm>
+#include <numeric>
 #include <optional>
 
 #include "nncore/error.hpp"
@@ -10,12 +12,21 @@
 
 namespace nncore {
 
-/// The targets: integer labels (N,) or values; exactly one pointer is set.
+/// The targets: integer labels (N,) or values, one pointer is set; and what each sample counts.
 template <class T>
 struct Target {
   const int64_t* labels = nullptr;
   const T* values = nullptr;
   Shape shape;
+  const double* weights = nullptr;  ///< of the N samples, finite and >= 0; null: all are 1
+
+  double weight(int64_t n) const { return weights == nullptr ? 1.0 : weights[n]; }
+  double total_weight() const {
+    return weights == nullptr ? static_cast<double>(shape[0]) : std::accumulate(weights, weights + shape[0], 0.0);
+  }
+  bool any_weight() const {
+    return weights == nullptr || std::any_of(weights, weights + shape[0], [](double s) { return s > 0; });
+  }
   /// Label or value n as a number.
   double number(int64_t n) const {
     return labels != nullptr ? static_cast<double>(labels[n]) : static_cast<double>(values[n]);
@@ -40,7 +51,7 @@ class Loss {
   virtual std::optional<int64_t> ignored_label() const { return std::nullopt; }
   /// Does any of these targets count: has it a label that is not ignored, and a weight? Where none does, a mean is NaN,
   /// its gradient 0, and a training step takes the loss as 0.
-  virtual bool any_counts(const Target<T>&) const { return true; }
+  virtual bool any_counts(const Target<T>& y) const { return y.any_weight(); }
   /// Is the loss of each of these samples -log softmax(z)[label]: no weights, no smoothing, no ignored label?
   virtual bool is_cross_entropy(const Target<T>&) const { return false; }
   /// Is it a sum over the batch, as with reduction="sum", and no mean?

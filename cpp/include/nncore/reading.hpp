@@ -34,10 +34,15 @@ struct Reading {
 template <class T>
 Reading reading_of(const Loss<T>& loss, Outputs outputs, const Shape& z, const Target<T>& y, bool required);
 
-/// How many samples were classified right, of how many that have a class; counted is 0 where the loss has none.
+/// How many samples were classified right, of how many that have a class, each by its weight; counted is 0 where the
+/// loss has none.
 struct Score {
-  int64_t correct = 0, counted = 0;
-  double accuracy() const { return static_cast<double>(correct) / static_cast<double>(counted); }  ///< NaN of none
+  double correct = 0, counted = 0;
+  void add(bool right, double weight) {
+    counted += weight;
+    if (right) correct += weight;
+  }
+  double accuracy() const { return correct / counted; }  ///< NaN of none
 };
 
 /// Adds the rows of z to the score; labels that are no class (ignored ones) do not count. `with_nan`: there may be NaN

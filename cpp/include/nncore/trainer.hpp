@@ -66,12 +66,12 @@ Names names_of(const RequestedMetrics<T>& requested) {
 struct Cursor {
   int64_t samples = 0;  ///< of the data the epoch goes through
   int64_t step = 0;     ///< steps done
-  double loss_sum = 0;  ///< each step's loss times its samples
-  int64_t seen = 0;     ///< samples
+  double loss_sum = 0;  ///< each step's loss times its samples, or the sum of their weights
+  double seen = 0;      ///< samples, or the sum of their weights
   Score score;
   double rate = 0, seconds = 0;  ///< at its start; spent on it
 
-  double loss() const { return seen == 0 ? 0 : loss_sum / static_cast<double>(seen); }
+  double loss() const { return seen == 0 ? 0 : loss_sum / seen; }
 };
 
 /// All that a trainer keeps from one call to the next, beside the model and the optimizer.
@@ -141,7 +141,7 @@ class Trainer {
   Pass pass_of(uint32_t step) const;
   void run_steps(const Run& run, uint32_t step, int64_t steps);
   bool count_steps(const Run& run, int64_t steps, bool observed);
-  void count_step(const Run& run, int64_t samples, const StepResult& result);
+  void count_step(const Run& run, int64_t first, int64_t samples, const StepResult& result);
   void count_score(const Run& run);
   void notify_schedule(Run& run, const EpochRecord& record);
   void save_snapshot();

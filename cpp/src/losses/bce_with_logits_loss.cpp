@@ -43,19 +43,20 @@ class BCEWithLogitsLoss final : public Loss<T> {
   }
 
   double value_and_gradient(View<const T> z, const Target<T>& y, T* dz) override {
-    const int64_t n = z.size(), weights = static_cast<int64_t>(weight_.size());
-    const double scale = mean_ ? 1.0 / static_cast<double>(n) : 1.0;
-    double sum = 0;
-    for (int64_t i = 0; i < n; ++i) {
-      const double p = weights == 0 ? 1.0 : weight_[static_cast<std::size_t>(i % weights)];
-      const auto x = static_cast<double>(z.data[i]), t = static_cast<double>(y.values[i]);
-      const double small = std::exp(-std::fabs(x));
-      sum += (1.0 - t) * x + (1.0 + (p - 1.0) * t) * (std::log1p(small) + std::fmax(-x, 0.0));
-      if (dz == nullptr) continue;
-      const double s = (x >= 0 ? 1.0 : small) / (1.0 + small);
-      dz[i] = static_cast<T>(scale * ((1.0 - t + p * t) * s - p * t));
-    }
-    return sum * scale;
+    const int64_t weights = static_cast<int64_t>(weight_.size());
+    return weighted(y, z.shape, mean_, dz, [&](int64_t first, int64_t last, double factor) {
+      double sum = 0;
+      for (int64_t i = first; i < last; ++i) {
+        const double p = weights == 0 ? 1.0 : weight_[static_cast<std::size_t>(i % weights)];
+        const auto x = static_cast<double>(z.data[i]), t = static_cast<double>(y.values[i]);
+        const double small = std::exp(-std::fabs(x));
+        sum += (1.0 - t) * x + (1.0 + (p - 1.0) * t) * (std::log1p(small) + std::fmax(-x, 0.0));
+        if (dz == nullptr) continue;
+        const double s = (x >= 0 ? 1.0 : small) / (1.0 + small);
+        dz[i] = static_cast<T>(factor * ((1.0 - t + p * t) * s - p * t));
+      }
+      return sum;
+    });
   }
 
  private:

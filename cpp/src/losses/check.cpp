@@ -75,7 +75,7 @@ template <class T>
 Target<T> like_outputs(const Loss<T>& loss, const Shape& z, const Target<T>& y) {
   if (loss.user_defined() || loss.takes_labels() || y.values == nullptr) return y;
   const bool one_output = z.rank() == y.shape.rank() + 1 && z.back() == 1 && y.shape == z.rows();
-  return one_output ? Target<T>{nullptr, y.values, z} : y;
+  return one_output ? Target<T>{nullptr, y.values, z, y.weights} : y;
 }
 
 template Target<float> like_outputs(const Loss<float>&, const Shape&, const Target<float>&);

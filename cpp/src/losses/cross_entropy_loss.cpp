@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -11,9 +12,9 @@
 namespace nncore {
 namespace {
 
-/// With p = softmax(z) and weights u_c on the classes of a sample (one-hot labels, class weights, smoothing):
-/// L = -Σ_n Σ_c u_nc log p_nc / W, so dz_nc = (p_nc Σ_c u_nc - u_nc) / W. W is the sum of the labels' weights, or
-/// N for targets that are probabilities.
+/// With p = softmax(z) and weights u_c on the classes of a sample (its own weight s, one-hot labels, class weights,
+/// smoothing): L = -Σ_n Σ_c u_nc log p_nc / W, so dz_nc = (p_nc Σ_c u_nc - u_nc) / W. W is Σ_n s_n w[y_n], or Σ_n s_n
+/// for targets that are probabilities.
 template <class T>
 class CrossEntropyLoss final : public Loss<T> {
  public:
@@ -53,7 +54,8 @@ class CrossEntropyLoss final : public Loss<T> {
   }
 
   bool is_cross_entropy(const Target<T>& y) const override {
-    return y.labels != nullptr && weight_.empty() && smoothing_ == 0.0 && !any_ignored(y.shape[0], y.labels);
+    if (y.labels == nullptr || y.weights != nullptr) return false;
+    return weight_.empty() && smoothing_ == 0.0 && !any_ignored(y.shape[0], y.labels);
   }
   std::optional<int64_t> ignored_label() const override { return ignored_; }
   bool any_counts(const Target<T>& y) const override { return total_weight(y) > 0; }
@@ -83,9 +85,9 @@ class CrossEntropyLoss final : public Loss<T> {
     double total = 0;
     for (int64_t n = 0; n < y.shape[0]; ++n) {
       if (y.labels == nullptr) {
-        total += 1;
+        total += y.weight(n);
       } else if (y.labels[n] != ignored_) {
-        total += class_weight(y.labels[n]);
+        total += y.weight(n) * class_weight(y.labels[n]);
       }
     }
     return total;
@@ -102,13 +104,18 @@ class CrossEntropyLoss final : public Loss<T> {
     const double scale = mean_ ? 1.0 / total : 1.0;
     double sum = 0;
     for (int64_t n = 0; n < N; ++n) {
+      const double s = y.weight(n);
+      if (s == 0) {
+        if (dz != nullptr) std::fill_n(dz + n * C, C, T(0));
+        continue;
+      }
       double row = 0;
       for (int64_t c = 0; c < C; ++c) {
         const double one_hot = y.labels != nullptr && y.labels[n] == c ? 1.0 : 0.0;
         const double given = y.labels == nullptr ? static_cast<double>(y.values[n * C + c]) : one_hot;
         const bool counts = y.labels == nullptr || y.labels[n] != ignored_;
         // PyTorch weighs the label's own term by the label's class and the smoothing terms each by their class.
-        u[c] = counts ? class_weight(c) * ((1.0 - smoothing_) * given + even) : 0.0;
+        u[c] = counts ? s * (class_weight(c) * ((1.0 - smoothing_) * given + even)) : 0.0;
         row += u[c];
         if (u[c] != 0.0) sum -= u[c] * static_cast<double>(log_p[n * C + c]);
       }

@@ -20,15 +20,15 @@ class ElementwiseLoss : public Loss<T> {
 
   double value_and_gradient(View<const T> z, const Target<T>& y, T* dz) override {
     const auto& f = static_cast<const Derived&>(*this);
-    const int64_t n = z.size();
-    const double weight = mean_ ? 1.0 / static_cast<double>(n) : 1.0;
-    double sum = 0;
-    for (int64_t i = 0; i < n; ++i) {
-      const auto d = static_cast<double>(z.data[i] - y.values[i]);
-      sum += f.value(d);
-      if (dz != nullptr) dz[i] = static_cast<T>(weight * f.slope(d));
-    }
-    return sum * weight;
+    return weighted(y, z.shape, mean_, dz, [&](int64_t first, int64_t last, double factor) {
+      double sum = 0;
+      for (int64_t i = first; i < last; ++i) {
+        const auto d = static_cast<double>(z.data[i] - y.values[i]);
+        sum += f.value(d);
+        if (dz != nullptr) dz[i] = static_cast<T>(factor * f.slope(d));
+      }
+      return sum;
+    });
   }
 
  private:

@@ -29,11 +29,15 @@ class HingeLoss final : public Loss<T> {
 
   double value_and_gradient(View<const T> z, const Target<T>& y, T* dz) override {
     const int64_t N = z.batch(), C = z.shape[1];
-    const double scale = mean_ ? 1.0 / static_cast<double>(N) : 1.0;
+    const double total = mean_ ? y.total_weight() : 1.0;
+    if (total == 0) return mean_of_none(N * C, dz);
     if (dz != nullptr) std::fill_n(dz, N * C, T(0));
     double sum = 0;
-    for (int64_t n = 0; n < N; ++n) sum += sample(z.data + n * C, C, y, n, scale, dz == nullptr ? nullptr : dz + n * C);
-    return sum * scale;
+    for (int64_t n = 0; n < N; ++n) {
+      const double s = y.weight(n);
+      if (s > 0) sum += s * sample(z.data + n * C, C, y, n, s / total, dz == nullptr ? nullptr : dz + n * C);
+    }
+    return sum / total;
   }
 
  private:

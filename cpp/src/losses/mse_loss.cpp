@@ -18,16 +18,16 @@ class MSELoss final : public Loss<T> {
   void check(const Shape& z, const Target<T>& y) const override { check_values("[MSELoss]", z, y); }
 
   double value_and_gradient(View<const T> z, const Target<T>& y, T* dz) override {
-    const int64_t n = z.size();
-    const double weight = mean_ ? 1.0 / static_cast<double>(n) : 1.0;
-    const T scale = static_cast<T>(2.0 * weight);
-    double sum = 0;
-    for (int64_t i = 0; i < n; ++i) {
-      const T d = z.data[i] - y.values[i];
-      sum += static_cast<double>(d) * static_cast<double>(d);
-      if (dz != nullptr) dz[i] = scale * d;
-    }
-    return sum * weight;
+    return weighted(y, z.shape, mean_, dz, [&](int64_t first, int64_t last, double factor) {
+      const T scale = static_cast<T>(2.0 * factor);
+      double sum = 0;
+      for (int64_t i = first; i < last; ++i) {
+        const T d = z.data[i] - y.values[i];
+        sum += static_cast<double>(d) * static_cast<double>(d);
+        if (dz != nullptr) dz[i] = scale * d;
+      }
+      return sum;
+    });
   }
 
  private:

@@ -40,7 +40,7 @@ class NLLLoss final : public Loss<T> {
     if (dz != nullptr) std::fill_n(dz, N * C, T(0));
     double sum = 0;
     for (int64_t n = 0; n < N; ++n) {
-      const double w = weight_of(y.labels[n]);
+      const double w = y.weight(n) * class_weight(y.labels[n]);
       if (w == 0.0) continue;
       const int64_t at = n * C + y.labels[n];
       sum -= w * static_cast<double>(z.data[at]);
@@ -52,11 +52,11 @@ class NLLLoss final : public Loss<T> {
  private:
   double total_weight(const Target<T>& y) const {
     double total = 0;
-    for (int64_t n = 0; n < y.shape[0]; ++n) total += weight_of(y.labels[n]);
+    for (int64_t n = 0; n < y.shape[0]; ++n) total += y.weight(n) * class_weight(y.labels[n]);
     return total;
   }
 
-  double weight_of(int64_t label) const {
+  double class_weight(int64_t label) const {
     if (label == ignored_) return 0.0;
     return weight_.empty() ? 1.0 : weight_[static_cast<std::size_t>(label)];
   }

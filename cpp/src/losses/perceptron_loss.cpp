@@ -16,15 +16,15 @@ class PerceptronLoss final : public Loss<T> {
   void check(const Shape& z, const Target<T>& y) const override { check_signs("[PerceptronLoss]", z, y); }
 
   double value_and_gradient(View<const T> z, const Target<T>& y, T* dz) override {
-    const int64_t N = z.batch();
-    const double weight = mean_ ? 1.0 / static_cast<double>(N) : 1.0;
-    double sum = 0;
-    for (int64_t n = 0; n < N; ++n) {
-      const T margin = y.values[n] * z.data[n];
-      if (!(margin >= 0)) sum -= static_cast<double>(margin);  // true for NaN, which then reaches the loss
-      if (dz != nullptr) dz[n] = margin < 0 ? static_cast<T>(-weight) * y.values[n] : T(0);
-    }
-    return sum * weight;
+    return weighted(y, z.shape, mean_, dz, [&](int64_t first, int64_t last, double factor) {
+      double sum = 0;
+      for (int64_t n = first; n < last; ++n) {
+        const T margin = y.values[n] * z.data[n];
+        if (!(margin >= 0)) sum -= static_cast<double>(margin);  // true for NaN, which then reaches the loss
+        if (dz != nullptr) dz[n] = margin < 0 ? static_cast<T>(-factor) * y.values[n] : T(0);
+      }
+      return sum;
+    });
   }
 
  private:

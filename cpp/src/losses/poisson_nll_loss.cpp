@@ -29,16 +29,16 @@ class PoissonNLLLoss final : public Loss<T> {
   }
 
   double value_and_gradient(View<const T> z, const Target<T>& y, T* dz) override {
-    const int64_t n = z.size();
-    const double scale = mean_ ? 1.0 / static_cast<double>(n) : 1.0;
-    double sum = 0;
-    for (int64_t i = 0; i < n; ++i) {
-      const auto x = static_cast<double>(z.data[i]), count = static_cast<double>(y.values[i]);
-      const double rate = log_input_ ? std::exp(x) : x;
-      sum += rate - count * (log_input_ ? x : std::log(x + eps_)) + (full_ ? stirling(count) : 0.0);
-      if (dz != nullptr) dz[i] = static_cast<T>(scale * (log_input_ ? rate - count : 1.0 - count / (x + eps_)));
-    }
-    return sum * scale;
+    return weighted(y, z.shape, mean_, dz, [&](int64_t first, int64_t last, double factor) {
+      double sum = 0;
+      for (int64_t i = first; i < last; ++i) {
+        const auto x = static_cast<double>(z.data[i]), count = static_cast<double>(y.values[i]);
+        const double rate = log_input_ ? std::exp(x) : x;
+        sum += rate - count * (log_input_ ? x : std::log(x + eps_)) + (full_ ? stirling(count) : 0.0);
+        if (dz != nullptr) dz[i] = static_cast<T>(factor * (log_input_ ? rate - count : 1.0 - count / (x + eps_)));
+      }
+      return sum;
+    });
   }
 
  private:

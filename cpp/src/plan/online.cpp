@@ -137,7 +137,8 @@ void Online<T>::place_buffers(const std::vector<Elementwise<T>>& functions, cons
 template <class T>
 void Online<T>::loss_of_step(void* context, int64_t step, const T* z, T* dz) {
   Online& self = *static_cast<Online*>(context);
-  Target<T> y{nullptr, nullptr, self.y_->shape.first(1)};
+  Target<T> y{nullptr, nullptr, self.y_->shape.first(1), nullptr};
+  if (self.y_->weights != nullptr) y.weights = self.y_->weights + step;
   const int64_t at = step * y.shape.size();
   if (self.y_->labels != nullptr) y.labels = self.y_->labels + at;
   else y.values = self.y_->values + at;
@@ -150,6 +151,7 @@ void Online<T>::loss_of_step(void* context, int64_t step, const T* z, T* dz) {
 template <class T>
 bool Online<T>::update_of_step(void* context, int64_t step) {
   Online& self = *static_cast<Online*>(context);
+  if (self.y_ != nullptr && self.y_->weights != nullptr && self.y_->weights[step] == 0) return true;
   const T* g = self.g_.data();
   const bool loss_finite = self.y_ == nullptr || std::isfinite(self.losses_[static_cast<std::size_t>(step)]);
   if (self.check_finite_ && !(loss_finite && kernels<T>().reduce.all_finite(self.n_, g))) return false;

@@ -50,6 +50,12 @@ StepResult Plan<T>::step(int64_t N, const T* x, const Target<T>& target, const P
 template <class T>
 StepResult Plan<T>::run_step(int64_t N, const T* x, const Target<T>& target, const Pass& pass) {
   StepResult result;
+  if (!target.any_weight()) {  // a step all the same: the optimizer counts it, and a schedule goes on
+    result.counts = false;
+    result.loss = result.penalty = penalty();
+    result.rate = optimizer_.begin_step().rate;
+    return result;
+  }
   for (const T** reader : x_readers_) *reader = x;
   for (Node<T>& node : graph_->nodes) graph_->forward(node, N, pass);
   const double value = loss_.value_and_gradient(outputs(N), target, dz_);

@@ -105,16 +105,17 @@ void SampleBatch<T>::normalize(const Normalization<T>& norm, int64_t D, const ui
 
 template <class T>
 Target<T> TargetBatch<T>::gather(const Target<T>& y, const BatchIndices& indices) {
-  const int64_t D = y.shape.row_size();
-  Target<T> batch{nullptr, nullptr, y.shape.first(indices.count)};
-  const auto take = [&](const auto* from, auto& own) {
+  Target<T> batch{nullptr, nullptr, y.shape.first(indices.count), nullptr};
+  const auto take = [&](const auto* from, int64_t D, auto& own) {
     if (from == nullptr || indices.order == nullptr) return from == nullptr ? from : from + indices.first * D;
     auto* to = own.reserve(indices.count * D);
     copy_samples(from, D, indices, to);
     return const_cast<decltype(from)>(to);
   };
-  batch.labels = take(y.labels, labels_);
-  batch.values = take(y.values, values_);
+  const int64_t D = y.shape.row_size();
+  batch.labels = take(y.labels, D, labels_);
+  batch.values = take(y.values, D, values_);
+  batch.weights = take(y.weights, 1, weights_);
   return batch;
 }
 

@@ -19,16 +19,20 @@ void measure(const Loss<T>& loss, View<const T> z, const Target<T>& y, const std
   const int64_t left = rows ? N - std::count(y.labels, y.labels + N, *ignored) : N;
   std::vector<T> outputs;
   std::vector<int64_t> labels;
+  std::vector<double> weights;
   if (left < N) {
     for (int64_t n = 0; n < N; ++n) {
       if (y.labels[n] == *ignored) continue;
       labels.push_back(y.labels[n]);
+      if (y.weights != nullptr) weights.push_back(y.weights[n]);
       outputs.insert(outputs.end(), z.data + n * C, z.data + (n + 1) * C);
     }
     z = {outputs.data(), z.shape.first(left)};
   }
-  const Target<T> counted = left < N ? Target<T>{labels.data(), nullptr, y.shape.first(left)} : y;
-  for (const Metric<T>& metric : metrics) values.push_back(left == 0 ? std::nan("") : metric.value(z, counted));
+  const double* counts = weights.empty() ? nullptr : weights.data();
+  const Target<T> counted = left < N ? Target<T>{labels.data(), nullptr, y.shape.first(left), counts} : y;
+  const bool none = left == 0 || !counted.any_weight();
+  for (const Metric<T>& metric : metrics) values.push_back(none ? std::nan("") : metric.value(z, counted));
 }
 
 }  // namespace

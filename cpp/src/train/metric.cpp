@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "nncore/error.hpp"
+#include "nncore/reading.hpp"
 
 namespace nncore {
 namespace {
@@ -25,17 +26,16 @@ void check_classes(Link link, const Shape& z, const Target<T>& y) {
 template <class T>
 double top5(View<const T> z, const Target<T>& y) {
   const int64_t N = z.batch(), C = z.shape[1];
-  int64_t right = 0, counted = 0;
+  Score score;
   for (int64_t n = 0; n < N; ++n) {
     const int64_t label = y.labels[n];
     if (label < 0 || label >= C) continue;
     const T* row = z.data + n * C;
     int64_t before = 0;
     for (int64_t c = 0; c < C; ++c) before += row[c] > row[label] || (row[c] == row[label] && c < label);
-    ++counted;
-    right += before < 5 && std::none_of(row, row + C, [](T v) { return std::isnan(v); });
+    score.add(before < 5 && std::none_of(row, row + C, [](T v) { return std::isnan(v); }), y.weight(n));
   }
-  return static_cast<double>(right) / static_cast<double>(counted);
+  return score.accuracy();
 }
 
 template <class T>
@@ -46,29 +46,33 @@ void check_numbers(const std::string& name, const Shape& z, const Target<T>& y) 
   }
 }
 
-/// Mean over all elements of f(output - target).
+/// Mean over all elements of f(output - target), each with the weight of its sample.
 template <class T, class F>
 double mean_of(View<const T> z, const Target<T>& y, F f) {
+  const int64_t D = z.shape.row_size();
   double sum = 0;
-  for (int64_t i = 0; i < z.size(); ++i) sum += f(static_cast<double>(z.data[i]) - static_cast<double>(y.values[i]));
-  return sum / static_cast<double>(z.size());
+  for (int64_t i = 0; i < z.size(); ++i) {
+    const double error = f(static_cast<double>(z.data[i]) - static_cast<double>(y.values[i]));
+    sum += y.weights == nullptr ? error : y.weights[i / D] * error;
+  }
+  return sum / (y.total_weight() * static_cast<double>(D));
 }
 
-/// 1 - Σ (y - z)² / Σ (y - mean y)², the mean over the outputs. Where y is constant, 1 for exact outputs and else 0, as
-/// scikit-learn.
+/// 1 - Σ s (y - z)² / Σ s (y - mean y)², the mean over the outputs. Where y is constant, 1 for exact outputs and else 0,
+/// as scikit-learn.
 template <class T>
 double r2(View<const T> z, const Target<T>& y) {
   const int64_t N = z.batch(), D = z.size() / N;
   double total = 0;
   for (int64_t d = 0; d < D; ++d) {
     double mean = 0, error = 0, spread = 0;
-    for (int64_t n = 0; n < N; ++n) mean += static_cast<double>(y.values[n * D + d]);
-    mean /= static_cast<double>(N);
+    for (int64_t n = 0; n < N; ++n) mean += y.weight(n) * static_cast<double>(y.values[n * D + d]);
+    mean /= y.total_weight();
     for (int64_t n = 0; n < N; ++n) {
       const double wanted = static_cast<double>(y.values[n * D + d]);
       const double e = wanted - static_cast<double>(z.data[n * D + d]);
-      error += e * e;
-      spread += (wanted - mean) * (wanted - mean);
+      error += y.weight(n) * e * e;
+      spread += y.weight(n) * (wanted - mean) * (wanted - mean);
     }
     total += spread == 0 ? (error == 0 ? 1.0 : 0.0) : 1 - error / spread;
   }

@@ -102,7 +102,7 @@ std::string Trainer<T>::repeat_step(const Run& run, uint32_t step) {
   const bool look = options_.gradient.check_finite;
   const std::string parameter = look && result.finite ? plan_->nonfinite_parameter() : "";
   if (result.finite && parameter.empty()) {
-    count_step(run, y_.shape[0], result);
+    count_step(run, 0, y_.shape[0], result);
     count_score(run);
     return "";
   }

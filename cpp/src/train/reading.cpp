@@ -105,16 +105,23 @@ void add_score(const Reading& reading, View<const T> z, const Target<T>& y, Scor
   if (reading.kind == Reading::Kind::values) return;
   if (reading.kind == Reading::Kind::border) {
     const T border = static_cast<T>(reading.border);
-    for (int64_t i = 0; i < z.size(); ++i) {
-      const bool right = (z.data[i] >= border) == (y.number(i) > reading.yes);
-      score.correct += right && !(with_nan && std::isnan(z.data[i]));
+    const auto right = [&](int64_t i) {
+      return (z.data[i] >= border) == (y.number(i) > reading.yes) && !(with_nan && std::isnan(z.data[i]));
+    };
+    if (y.weights != nullptr) {
+      const int64_t D = z.shape.row_size();
+      for (int64_t i = 0; i < z.size(); ++i) score.add(right(i), y.weights[i / D]);
+      return;
     }
-    score.counted += z.size();
+    int64_t correct = 0;
+    for (int64_t i = 0; i < z.size(); ++i) correct += right(i);
+    score.correct += static_cast<double>(correct);
+    score.counted += static_cast<double>(z.size());
     return;
   }
   const int64_t N = z.batch(), C = z.shape[1];
   const bool ignores_a_class = reading.ignored >= 0 && reading.ignored < C;
-  if (C == 2 && y.labels != nullptr && !with_nan && !ignores_a_class) {  // the same without branches, which could not be predicted
+  if (C == 2 && y.labels != nullptr && y.weights == nullptr && !with_nan && !ignores_a_class) {  // the same without branches, which could not be predicted
     int64_t counted = 0, correct = 0;
     for (int64_t n = 0; n < N; ++n) {
       const uint64_t label = static_cast<uint64_t>(y.labels[n]);
@@ -122,15 +129,14 @@ void add_score(const Reading& reading, View<const T> z, const Target<T>& y, Scor
       counted += label < 2;
       correct += label == static_cast<uint64_t>(second);
     }
-    score.counted += counted;
-    score.correct += correct;
+    score.counted += static_cast<double>(counted);
+    score.correct += static_cast<double>(correct);
     return;
   }
   for (int64_t n = 0; n < N; ++n) {
     const int64_t wanted = y.labels != nullptr ? y.labels[n] : argmax(y.values + n * C, C);
     if (wanted < 0 || wanted >= C || (ignores_a_class && wanted == reading.ignored)) continue;
-    ++score.counted;
-    score.correct += argmax(z.data + n * C, C) == wanted && !(with_nan && has_nan(z.data + n * C, C));
+    score.add(argmax(z.data + n * C, C) == wanted && !(with_nan && has_nan(z.data + n * C, C)), y.weight(n));
   }
 }
 

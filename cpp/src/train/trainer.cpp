@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include "nncore/error.hpp"
@@ -121,16 +122,18 @@ void Trainer<T>::notify(Run& run, Observer& observer) {
   }
 }
 
-/// Moves the cursor past one of the steps just taken.
+/// Moves the cursor past one of the steps just taken, with so many of the gathered samples.
 template <class T>
-void Trainer<T>::count_step(const Run& run, int64_t samples, const StepResult& result) {
+void Trainer<T>::count_step(const Run& run, int64_t first, int64_t samples, const StepResult& result) {
   Cursor& cursor = state_.cursor;
+  const double* s = y_.weights == nullptr || loss_->sums() ? nullptr : y_.weights + first;
+  const double weight = s == nullptr ? static_cast<double>(samples) : std::accumulate(s, s + samples, 0.0);
   if (result.counts) {
-    cursor.loss_sum += result.loss * static_cast<double>(samples);
+    cursor.loss_sum += result.loss * weight;
     if (samples < run.batch && loss_->sums()) {  // the sum over a short batch weighs less already
       cursor.loss_sum += (result.loss - result.penalty) * static_cast<double>(run.batch - samples);
     }
-    cursor.seen += samples;
+    cursor.seen += weight;
   }
   ++cursor.step;
 }
@@ -271,7 +274,7 @@ bool Trainer<T>::count_steps(const Run& run, int64_t steps, bool observed) {
   for (int64_t k = 0; k < steps; ++k) {
     const StepResult& step = steps_[static_cast<std::size_t>(k)];
     if (!step.finite) return false;
-    count_step(run, samples, step);
+    count_step(run, k * samples, samples, step);
     result_.losses.add(step.loss);
     result_.rates.add(step.rate);
     if (options_.gradient.clip_norm > 0) {

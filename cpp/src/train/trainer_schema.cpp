@@ -47,10 +47,10 @@ const auto registered_progress =
         .required("hand_steps", rule::integer(0, kMaxIndex), "calls of step() since the last epoch: manual_steps")
         .required("samples", rule::integer(0, kMaxCount), "of the data that the epoch under way goes through")
         .required("step", rule::integer(0, kMaxIndex), "steps done of the epoch under way")
-        .required("seen", rule::integer(0, kMaxCount), "samples of these steps")
-        .required("correct", rule::integer(0, kMaxCount), "of them classified right")
-        .required("counted", rule::integer(0, kMaxCount), "of them with a class")
-        .required("loss_sum", sum(), "each step's loss times its samples")
+        .required("seen", rule::non_negative(), "samples of these steps, or the sum of their weights")
+        .required("correct", rule::non_negative(), "of them classified right")
+        .required("counted", rule::non_negative(), "of them with a class")
+        .required("loss_sum", sum(), "each step's loss times its samples, or the sum of their weights")
         .required("rate", sum(), "at the epoch's start")
         .required("seconds", sum(), "spent on it");
 
@@ -90,7 +90,7 @@ TrainerState trainer_state(const Args& args) {
   const auto count = [&](const char* name) { return args.get<int64_t>(name); };
   const auto number = [&](const char* name) { return args.get<double>(name); };
   return {count("epoch"),
-          {count("samples"), count("step"), number("loss_sum"), count("seen"), {count("correct"), count("counted")},
+          {count("samples"), count("step"), number("loss_sum"), number("seen"), {number("correct"), number("counted")},
            number("rate"), number("seconds")},
           static_cast<uint32_t>(count("hand_steps"))};
 }

@@ -106,6 +106,7 @@ def gradcheck(
     X: Any,
     y: Any,
     *,
+    sample_weight: Any = None,
     eps: float = 1e-5,
     seed: int = 0,
     inputs: bool | None = None,
@@ -127,6 +128,8 @@ def gradcheck(
     loss : Loss
     X : array (N, …)
     y : labels (N,) or what the loss wants
+    sample_weight : array (N,), optional
+        What each sample counts in the loss.
     eps : float, default 1e-5
     seed : int, default 0
         Fixes the masks of Dropout: the same in every pass.
@@ -166,7 +169,7 @@ def gradcheck(
             inputs = np.asarray(X).dtype.kind not in "iub"
         except Exception:  # the core refuses it with its reason
             inputs = True
-    found = _core.gradcheck(core_of(double), spec_of(loss), X, y, step, seed, inputs)
+    found = _core.gradcheck(core_of(double), spec_of(loss), X, y, sample_weight, step, seed, inputs)
     return GradientReport([WorstElement(*entry) for entry in found])
 
 

@@ -86,17 +86,19 @@ class Loss(Strict):
         """The gradient of the last value w.r.t. z."""
         raise ConfigError(f"[{type(self).__name__}] backward: expected a method backward(self), got none")
 
-    def __call__(self, z: Any, y: Any) -> tuple[float, Any]:
+    def __call__(self, z: Any, y: Any, sample_weight: Any = None) -> tuple[float, Any]:
         """The value for outputs z (N, …) and targets y, and its gradient dz, which carries the 1/N.
 
-        Computes in float32 when z is float32, else in float64.
+        With sample_weight s (N,) the mean is sum s l / sum s, l the loss of a sample, and the sum is sum s l; where all
+        are 0, the mean is NaN and dz 0. Losses written in Python take none. Computes in float32 when z is float32, else
+        in float64.
         """
-        value, dz = _core.loss(self._spec, z, y, True)
+        value, dz = _core.loss(self._spec, z, y, sample_weight, True)
         return value, dz
 
-    def value(self, z: Any, y: Any) -> float:
+    def value(self, z: Any, y: Any, sample_weight: Any = None) -> float:
         """The value alone."""
-        result: float = _core.loss(self._spec, z, y, False)[0]
+        result: float = _core.loss(self._spec, z, y, sample_weight, False)[0]
         return result
 
     def _run(self, z: Any, y: Any, gradient: bool) -> tuple[float, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -34,7 +35,8 @@ DEFAULT_METRICS = DefaultMetrics(("accuracy",))
 class Metrics(NamedTuple):
     """The requested metrics.
 
-    `accuracy`: None, "default" (where the loss has classes) or "required"; `others`: names and pairs (name, function).
+    `accuracy`: None, "default" (where the loss has classes) or "required"; `others`: names and triples (name, function,
+    whether it has an argument sample_weight).
     """
 
     accuracy: str | None
@@ -62,7 +64,11 @@ def metrics_of(where: str, given: ManyMetrics) -> Metrics:
             raise ConfigError(f"[{where}] metrics: expected different names, got {name!r} again {hint}")
         taken |= columns
         found[name] = item
-    others = [name if isinstance(item, str) else (name, item) for name, item in found.items() if name != "accuracy"]
+    others = [
+        name if isinstance(item, str) else (name, item, _takes_weights(item))
+        for name, item in found.items()
+        if name != "accuracy"
+    ]
     measured = "default" if isinstance(given, DefaultMetrics) else "required"
     return Metrics(measured if "accuracy" in found else None, others)
 
@@ -80,6 +86,13 @@ def _named(where: str, given: Any) -> Iterator[tuple[Any, Any]]:
                 expected = f"names of {_BUILT_IN} or functions"
                 raise ConfigError(f"[{where}] metrics: expected {expected}, got {describe(metric)}")
             yield name, metric
+
+
+def _takes_weights(metric: Callable[..., Any]) -> bool:
+    try:
+        return "sample_weight" in inspect.signature(metric).parameters
+    except (TypeError, ValueError):  # a builtin without a signature
+        return False
 
 
 def _name_of(metric: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nncore._support.checks import describe, flag, integer, pair
+from nncore._support.checks import describe, flag, integer
 from nncore._support.fits import using
 from nncore._support.interrupt import InterruptGuard
 from nncore._support.names import keywords
@@ -25,7 +25,7 @@ from nncore.train._history import History
 from nncore.train._metrics import DEFAULT_METRICS, ManyMetrics, Metrics, metrics_of
 from nncore.train._observer import Observer
 from nncore.train._state import Origin, TrainerState
-from nncore.train._validation import checked_columns, split_off
+from nncore.train._validation import Samples, checked_columns, samples_of, split_off
 
 
 class Trainer(TrainerState):
@@ -89,10 +89,11 @@ class Trainer(TrainerState):
         y: Any,
         epochs: int = 10,
         *,
+        sample_weight: Any = None,
         steps: int | None = None,
-        validation_data: tuple[Any, Any] | None = None,
+        validation_data: tuple[Any, ...] | None = None,
         validation_split: float = 0.0,
-        test_data: tuple[Any, Any] | None = None,
+        test_data: tuple[Any, ...] | None = None,
         metrics: ManyMetrics = DEFAULT_METRICS,
         callbacks: Iterable[Callback | Callable[[dict[str, Any]], bool | None]] = (),
         progress: bool | str = "auto",
@@ -110,9 +111,13 @@ class Trainer(TrainerState):
         y : array
             Integer labels (N,), or what the loss wants.
         epochs : int, default 10
+        sample_weight : array (N,) of numbers >= 0, optional
+            What each sample counts: the loss of a batch is sum s l / sum s, so that whole numbers do what repeated
+            samples do. A batch of zeros changes nothing, and is counted as a step. Metrics are weighted alike; of those
+            of one's own, functions with an argument `sample_weight` are given the weights.
         steps : int, optional
             Takes exactly so many steps instead.
-        validation_data, test_data : (X, y), optional
+        validation_data, test_data : (X, y) or (X, y, sample_weight), optional
             Evaluated after each whole epoch.
         validation_split : float in [0, 1), default 0
             Holds this share of X and y out as validation_data: at random by the trainer's seed, integer labels (N,)
@@ -150,21 +155,23 @@ class Trainer(TrainerState):
         active = as_callbacks(callbacks)
         if progress not in (True, False, "auto"):
             raise ConfigError(f"[fit] progress: expected 'auto', True or False, got {describe(progress)}")
-        given = {"validation_data": validation_data, "test_data": test_data}
-        pairs = [None if data is None else pair("fit", name, data) for name, data in given.items()]
-        named = checked_columns("fit", columns_known(self.model), X, dict(zip(given, pairs, strict=True)))
-        if pairs[0] is None:
-            X, y, pairs[0] = split_off(X, y, validation_split, self._options["seed"])
+        train = Samples(X, y, sample_weight)
+        held_out = {
+            name: samples_of("fit", name, given)
+            for name, given in (("validation_data", validation_data), ("test_data", test_data))
+        }
+        named = checked_columns("fit", columns_known(self.model), X, held_out)
+        if validation_data is None:
+            train, held_out["validation_data"] = split_off(train, validation_split, self._options["seed"])
         elif validation_split:
             raise ConfigError("[fit] validation_split: expected 0 beside validation_data, got both")
         with core_of(self.model).access_guard("Trainer.fit", write=True):
-            return self._fit(X, y, pairs, named, epochs, length, wanted, active, progress)
+            return self._fit(train, [*held_out.values()], named, epochs, length, wanted, active, progress)
 
     def _fit(
         self,
-        X: Any,
-        y: Any,
-        pairs: list[Any],
+        train: Samples,
+        held_out: list[Samples | None],
         named: Names | None,
         epochs: int,
         length: int,
@@ -173,8 +180,8 @@ class Trainer(TrainerState):
         progress: bool | str,
     ) -> History:
         """fit with checked arguments, under the model's access guard."""
-        prefixes = ["", *(p for p, pair in zip(("val_", "test_"), pairs, strict=True) if pair is not None)]
-        columns = wanted.columns(has_classes(self.loss, y), prefixes)
+        prefixes = ["", *(p for p, data in zip(("val_", "test_"), held_out, strict=True) if data is not None)]
+        columns = wanted.columns(has_classes(self.loss, train.y), prefixes)
         check_monitors(active, columns)
         check_monitor("ReduceLROnPlateau", monitor_of(self.optimizer), columns)
         if self.fitting:
@@ -188,14 +195,16 @@ class Trainer(TrainerState):
                 epochs, length = 0, -1
             with InterruptGuard() as guard, Progress(progress, before["epoch"], before["step"]) as bar:
                 observer = Observer(guard, bar, calls)
-                arguments = (*pairs, epochs, length, wanted.accuracy, wanted.others, *observer.arguments())
-                result = self._run(calls, core, named, X, y, *arguments)
+                arguments = (*train, *held_out, epochs, length, wanted.accuracy, wanted.others, *observer.arguments())
+                result = self._run(calls, core, named, *arguments)
                 set_link(self.model, core.link)  # for some losses it is inferred from the targets
                 bar.close(f"loss {result['epochs']['loss'][-1]:.4f}" if len(result["epochs"]["loss"]) else "")
             result["interrupted"] = result["interrupted"] or guard.requested
             if result["nonfinite"]:
                 warnings.warn(f"training stopped: {result['nonfinite']}", RuntimeWarning, stacklevel=3)
-            history = History(result, origin=Origin(self, active, pairs[1] or pairs[0], np.shape(X)[1:]))
+            seen = held_out[1] or held_out[0]
+            shown = None if seen is None else (seen.X, seen.y)
+            history = History(result, origin=Origin(self, active, shown, np.shape(train.X)[1:]))
             calls.end(history)
         return history
 
@@ -217,15 +226,15 @@ class Trainer(TrainerState):
             self._remember(history)
         return result
 
-    def step(self, xb: Any, yb: Any) -> float:
-        """One update on one batch; returns the loss with penalties before it.
+    def step(self, xb: Any, yb: Any, sample_weight: Any = None) -> float:
+        """One update on one batch; returns the loss with penalties before it. sample_weight: as in fit.
 
         A schedule that counts epochs is told of their ends by `trainer.optimizer.end_epoch()`.
         """
         if self._model._columns is not None:
             checked_columns("step", self._model._columns, xb, {})
         core = self._bind()
-        loss: float = core.step(xb, yb)
+        loss: float = core.step(xb, yb, sample_weight)
         step_alone(self._optimizer)
         if self._loss.link is None:
             set_link(self._model, core.link)
@@ -237,9 +246,12 @@ class Trainer(TrainerState):
         y: Any,
         metrics: ManyMetrics | None = None,
         *,
+        sample_weight: Any = None,
         allow_nan: bool = False,
     ) -> dict[str, float]:
         """The loss without penalties, and metrics as in fit; None: accuracy and those of the last fit.
+
+        sample_weight: as in fit.
 
         NaN and infinity in X are a ConfigError that names the place. With allow_nan they are let through: the loss and
         whatever else they reach are NaN, and a sample for which an output is NaN counts as wrong.
@@ -249,7 +261,7 @@ class Trainer(TrainerState):
             checked_columns("evaluate", self._model._columns, X, {})
         again = self._metrics._replace(accuracy=self._metrics.accuracy or "default")
         wanted = again if metrics is None else metrics_of("evaluate", metrics)
-        result: dict[str, float] = self._bind().evaluate(X, y, wanted.accuracy, wanted.others, allow)
+        result: dict[str, float] = self._bind().evaluate(X, y, sample_weight, wanted.accuracy, wanted.others, allow)
         return result
 
 

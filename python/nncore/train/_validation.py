@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nncore._support.checks import number, real_array
+from nncore._support.checks import describe, number, real_array
 from nncore._support.tables import Names, check_columns, columns_of
 from nncore.datasets._split import held_out
-from nncore.errors import ConfigError
+from nncore.errors import ConfigError, ShapeError
 
 
 def checked_columns(where: str, known: Names | None, X: Any, held_out: Mapping[str, Any]) -> Names | None:
@@ -28,20 +28,44 @@ def checked_columns(where: str, known: Names | None, X: Any, held_out: Mapping[s
     return columns
 
 
-def split_off(X: Any, y: Any, fraction: float, seed: int) -> tuple[Any, Any, tuple[Any, Any] | None]:
-    """(X, y, validation pair) for a fraction of the samples to hold out; None for 0.
+class Samples(NamedTuple):
+    """Samples, their targets, and what each counts (None: all alike), as a fit is given them."""
+
+    X: Any
+    y: Any
+    sample_weight: Any = None
+
+
+def samples_of(where: str, name: str, given: object) -> Samples | None:
+    """`given` as samples: a pair (X, y) or (X, y, sample_weight); None for None."""
+    if given is None:
+        return None
+    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+        raise ConfigError(f"[{where}] {name}: expected (X, y) or (X, y, sample_weight), got {describe(given)}")
+    return Samples(*given)
+
+
+def split_off(train: Samples, fraction: float, seed: int) -> tuple[Samples, Samples | None]:
+    """(training, validation samples) for a fraction of the samples to hold out; None for 0.
 
     Integer labels (N,) are split class by class. Both parts keep the order of the data; of a DataFrame they are such.
     """
     share = number("fit", "validation_split", fraction, 0.0, 1.0)
     if share == 0.0:
-        return X, y, None
-    samples, targets = real_array("fit", "X", X), real_array("fit", "y", y)
+        return train, None
+    samples, targets = real_array("fit", "X", train.X), real_array("fit", "y", train.y)
     held = held_mask("fit", samples, targets, share, seed)
     if held is None:
-        return X, y, None
+        return train, None
+    X = train.X
     rows = X.iloc if hasattr(X, "iloc") and hasattr(X, "columns") else samples
-    return rows[~held], targets[~held], (rows[held], targets[held])
+    if train.sample_weight is None:
+        return Samples(rows[~held], targets[~held]), Samples(rows[held], targets[held])
+    weights = real_array("fit", "sample_weight", train.sample_weight)
+    if weights.shape != held.shape:
+        raise ShapeError(f"[fit] sample_weight: expected one number for each sample, {held.shape}, got {weights.shape}")
+    kept = ~held
+    return Samples(rows[kept], targets[kept], weights[kept]), Samples(rows[held], targets[held], weights[held])
 
 
 def held_mask(

@@ -213,10 +213,10 @@ void ModelBatch<T>::count_step(int64_t count, double scale) {
     Cursor& cursor = cursors_[i];
     cursor.loss_sum += loss * static_cast<double>(count);
     if (count < batch_ && !loss_.mean) cursor.loss_sum += step_loss_[i] * static_cast<double>(batch_ - count);
-    cursor.seen += count;
+    cursor.seen += static_cast<double>(count);
     if (accuracy_ && !nonfinite_[i]) {
-      cursor.score.correct += static_cast<int64_t>(right_[i]);
-      cursor.score.counted += count * terms();
+      cursor.score.correct += static_cast<double>(right_[i]);
+      cursor.score.counted += static_cast<double>(count * terms());
     }
     FitResult& result = results_[i];
     for (Trace* trace : {&result.losses, &result.rates}) trace->make_room(1);

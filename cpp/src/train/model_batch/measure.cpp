@@ -4,11 +4,11 @@
 
 namespace nncore {
 
-/// The kernels handle no ignored labels.
+/// The kernels handle no ignored labels and no weights of samples.
 template <class T>
 bool ModelBatch<T>::handles(const Dataset<T>& data) const {
   const Target<T>& y = data.y;
-  if (loss_.labels != (y.labels != nullptr) || data.x.shape.rank() != 2) return false;
+  if (y.weights != nullptr || loss_.labels != (y.labels != nullptr) || data.x.shape.rank() != 2) return false;
   const int64_t C = stages_.back().C, N = data.size();
   return !loss_.labels || std::all_of(y.labels, y.labels + N, [C](int64_t label) { return label >= 0 && label < C; });
 }
