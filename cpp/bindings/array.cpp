@@ -86,13 +86,21 @@ std::string conversion_of(const py::handle& tensor) {
   return call;
 }
 
-/// The line that makes numbers of a sparse matrix, of labels that are text, or of objects; "" where none is known.
-std::string conversion_of_type(const py::handle& given, char kind, const std::string& argument) {
-  if (py::hasattr(given, "toarray")) return "use " + argument + ".toarray()";
-  if (argument == "y" && (kind == 'U' || kind == 'S' || kind == 'O')) {
-    return "for names use classes, y = np.unique(y, return_inverse=True)";
+/// The line that makes numbers of a sparse matrix, of batches, of text and the like; "" where none is known. `kind`: of
+/// the dtype that NumPy gives it, "" where it makes no array.
+std::string conversion_of_type(const py::handle& given, const std::string& kind, const std::string& argument) {
+  try {
+    const auto tables = py::module_::import("nncore._support.tables");
+    return tables.attr("mend_of")(given, kind, argument).cast<std::string>();
+  } catch (const py::error_already_set&) {
+    return "";
   }
-  return "";
+}
+
+[[noreturn]] void refuse_object(const py::handle& given, const std::string& where, const std::string& argument) {
+  throw ShapeError(expected(where, argument, "an array of real numbers",
+                            "something NumPy cannot make an array of" + refusal(given),
+                            conversion_of_type(given, "", argument)));
 }
 
 /// Are these the labels of samples as a reader of CSV files gives them: (N,), each a whole number that an int64 holds?
@@ -134,11 +142,11 @@ py::array real_array(const py::handle& given, const std::string& where, const st
     try {
       array = py::array::ensure(given);
     } catch (py::error_already_set&) {
-      throw ShapeError(expected(where, argument, kWanted, "something NumPy cannot make an array of" + refusal(given)));
+      refuse_object(given, where, argument);
     }
     if (!array) {
       PyErr_Clear();
-      throw ShapeError(expected(where, argument, kWanted, "something NumPy cannot make an array of" + refusal(given)));
+      refuse_object(given, where, argument);
     }
   }
   const char kind = array.dtype().kind();
@@ -147,8 +155,9 @@ py::array real_array(const py::handle& given, const std::string& where, const st
     const py::object numbers = ask_tables("table_numbers", given);
     if (!numbers.is_none()) return numbers;
   }
-  throw ShapeError(expected(where, argument, kWanted, type_text(array) + text_of_tables("other_columns", given),
-                            conversion_of_type(given, kind, argument)));
+  const std::string columns = text_of_tables("other_columns", given);
+  throw ShapeError(expected(where, argument, kWanted, type_text(array) + columns,
+                            columns.empty() ? conversion_of_type(given, std::string(1, kind), argument) : ""));
 }
 
 bool holds_integers(const py::array& array) {

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore import _core
-from nncore._support.tables import other_columns, table_numbers
+from nncore._support.tables import mend_of, other_columns, table_numbers
 from nncore.errors import ConfigError, ShapeError
 
 LARGEST_SEED = 2**64 - 1
@@ -149,15 +149,21 @@ def real_array(where: str, name: str, value: object, kinds: str = "biuf") -> NDA
     try:
         array = np.asarray(value)
     except (ValueError, TypeError, OverflowError, RuntimeError):  # the last: of a tensor that requires grad
-        got = f"{describe(value)}{_core.refusal(value)}"
+        got = f"{describe(value)}{_core.refusal(value)}{in_brackets(mend_of(value, '', name))}"
         raise ShapeError(f"[{where}] {name}: expected a rectangular array, got {got}") from None
     if array.dtype.kind == "O" and (numbers := table_numbers(value)) is not None:
         array = numbers
     if array.dtype.kind not in kinds:
         expected = "integers" if set(kinds) <= set("biu") else "real numbers"
         got = f"dtype {array.dtype}" if array.ndim else describe(value)
-        raise ConfigError(f"[{where}] {name}: expected {expected}, got {got}{other_columns(value)}")
+        mend = other_columns(value) or in_brackets(mend_of(value, array.dtype.kind, name))
+        raise ConfigError(f"[{where}] {name}: expected {expected}, got {got}{mend}")
     return array
+
+
+def in_brackets(hint: str) -> str:
+    """The end of a message: a hint, if there is one."""
+    return f" ({hint})" if hint else ""
 
 
 def dtype_name(where: str, dtype: Any) -> str:

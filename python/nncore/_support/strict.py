@@ -113,6 +113,19 @@ def _is_own(cls: type) -> bool:
     return cls.__module__.partition(".")[0] == "nncore"
 
 
+class Elsewhere:
+    """In a class, the name of a method that other libraries have: an AttributeError says what to write instead."""
+
+    def __init__(self, instead: str) -> None:
+        self._instead = instead
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, given: object | None, owner: type) -> Any:
+        raise AttributeError(f"[{owner.__name__}] {self._name}: no such attribute (use {self._instead})")
+
+
 class Setting(Generic[_Value]):
     """An argument of a class as an attribute, which is checked when it is set: `check(class name, name, value)`."""
 

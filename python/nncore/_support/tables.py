@@ -193,3 +193,74 @@ def holes(X: Any) -> str:
     found = [f"{names[i]!r} in {counts[i]}" for i in np.flatnonzero(counts)]
     more = f", and {len(found) - _MANY} more columns" if len(found) > _MANY else ""
     return f"; not finite in {len(numbers)} rows: {', '.join(found[:_MANY])}{more}"
+
+
+# ---- What is no array of numbers ------------------------------------------------------------------------------------
+
+
+def mend_of(given: Any, kind: str, name: str) -> str:
+    """What to write in place of data that NumPy makes no array of numbers of, "" if nothing is known.
+
+    `kind`: of the dtype that NumPy gives them, "" where it makes none; `name`: of the argument, X or y.
+    """
+    try:
+        return _mend_of_object(given, name) or _mend_of_kind(given, kind, name)
+    except Exception:  # of an object that answers every question with an error
+        return ""
+
+
+def _mend_of_object(given: Any, name: str) -> str:
+    if hasattr(given, "toarray"):
+        return f"use {name}.toarray()"
+    steps = f"for xb, yb in {name}: trainer.step(xb, yb)"
+    if hasattr(given, "as_numpy_iterator"):
+        return f"write `for xb, yb in {name}.as_numpy_iterator(): trainer.step(xb, yb)`"
+    if hasattr(given, "dataset") and hasattr(given, "batch_size"):
+        return f"of a loader take the batches: `{steps}`"
+    if isinstance(given, dict):
+        return f"use np.column_stack(list({name}.values()))"
+    if isinstance(given, (set, frozenset)):
+        return f"a set has no order: use a list, or {name} as an array"
+    if hasattr(given, "__next__"):
+        return f"use np.array(list({name})); of batches `{steps}`"
+    if hasattr(given, "__array__") or isinstance(given, (list, tuple, str, bytes)):
+        return _mend_of_rows(given, name) if isinstance(given, (list, tuple)) else ""
+    if hasattr(given, "__getitem__") and hasattr(given, "__len__"):
+        return "of a dataset of pairs: X, y = map(np.array, zip(*data))"
+    return f"use np.array(list({name}))" if hasattr(given, "__iter__") else ""
+
+
+def _mend_of_rows(given: Any, name: str) -> str:
+    """Of a list of arrays whose shapes differ."""
+    if not all(hasattr(item, "__array__") for item in given[:1000]):
+        return ""
+    shapes = [np.shape(item) for item in given[:1000]]
+    if len(set(shapes)) < 2:
+        return ""
+    if all(shapes) and len({shape[0] for shape in shapes}) == 1 and len(given) <= 16:
+        return f"join several inputs: np.concatenate({name}, axis=1)"
+    if all(len(shape) == 1 for shape in shapes):
+        longest = max(shape[0] for shape in shapes)
+        return f"rows of {min(shape[0] for shape in shapes)} to {longest} numbers: fill up to {longest}"
+    return "samples of different shapes: bring them to one"
+
+
+def _mend_of_kind(given: Any, kind: str, name: str) -> str:
+    if kind == "c":
+        return f"use {name}.real, or np.concatenate([{name}.real, {name}.imag], axis=-1)"
+    if kind in ("m", "M"):
+        return f'use {name}.astype("int64")'
+    if kind == "V":
+        fields = getattr(getattr(given, "dtype", None), "names", None)
+        whole = f"np.lib.recfunctions.structured_to_unstructured({name})"
+        return f"use {whole}" if fields else f"use {name}.astype(np.float32)"
+    if kind in ("U", "S", "O"):
+        texts = [text for text in np.asarray(given).ravel()[:1000].tolist() if not _is_number(text)]
+        if texts and all(isinstance(text, (str, bytes)) and _reads(str(text)) for text in texts) and name != "y":
+            return f"use np.asarray({name}, float)"
+        if name == "y":
+            return "for names use classes, y = np.unique(y, return_inverse=True)"
+        if kind == "O" and not texts:
+            return f"use np.asarray({name}, float)"
+        return "make numbers of the text first, as np.unique(column, return_inverse=True)[1] does"
+    return ""

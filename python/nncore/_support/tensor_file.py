@@ -158,12 +158,48 @@ def _check_header(path: str) -> None:
             raise FormatError(f"[load] {path}: expected a file, got something else")
         length = int.from_bytes(os.pread(handle, 8, 0), "little")
         if status.st_size < 10 or length > status.st_size - 8:
-            raise FormatError(f"[load] {path}: expected a safetensors file, got one that is cut off or something else")
+            start = os.pread(handle, 64, 0)
+            got = (foreign(path, start) if start else "") or "one that is cut off or something else"
+            raise FormatError(f"[load] {path}: expected a safetensors file, got {got}")
         header = os.pread(handle, length, 8)
         if _cost(header) > _allowed(status.st_size, header):
             raise FormatError(f"[load] {path}: its header claims more arrays than its size allows")
     finally:
         os.close(handle)
+
+
+_STATE = "build the net here and give its arrays to net.load_state_dict"
+#: What files of other libraries are, by their first bytes or their ending, and what to do with them.
+_FOREIGN = {
+    "a file of PyTorch": "net.load_state_dict(torch.load(path)), with a net of the same layers",
+    "a file of Keras": f"{_STATE}: dense kernels turned, kernel.T; or keep the model in Keras",
+    "an HDF5 file, as Keras writes": f"{_STATE}: dense kernels turned, kernel.T, read with h5py",
+    "an ONNX model": f"{_STATE}: onnx.numpy_helper.to_array(w) of each w in model.graph.initializer",
+    "arrays of NumPy": "net.load_state_dict(dict(np.load(path))), with a net of the same layers",
+    "one array of NumPy": "np.load(path) reads it: net.flat_parameters[:] = array",
+    "a pickle": "pickle.load, or joblib.load, reads it; only from whom you trust, for it runs code",
+    "a TensorFlow model": _STATE,
+    "a text file": "it has no parameters: write net.save(path)",
+}
+
+
+def foreign(path: str, start: bytes) -> str:
+    """What a file of another library is, and what to do; "" if that is not known. `start`: its first bytes."""
+    end = os.path.splitext(path)[1].lower()
+    kinds = {
+        "a file of Keras": end == ".keras",
+        "arrays of NumPy": end == ".npz" or (start[:2] == b"PK" and b".npy" in start),
+        "a file of PyTorch": end in (".pt", ".pth", ".ckpt") or (start[:2] == b"PK" and b"data.pkl" in start),
+        "an HDF5 file, as Keras writes": start[:4] == b"\x89HDF" or end in (".h5", ".hdf5"),
+        "an ONNX model": end == ".onnx",
+        "one array of NumPy": start[:6] == b"\x93NUMPY",
+        "a TensorFlow model": end in (".pb", ".tflite"),
+        "a pickle": end in (".pkl", ".pickle", ".joblib")
+        or (start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05"),
+        "a text file": end in (".json", ".yaml", ".yml", ".txt", ".csv", ".py"),
+    }
+    found = next((kind for kind, fits in kinds.items() if fits), "")
+    return f"{found} (hint: {_FOREIGN[found]})" if found else ""
 
 
 def _cost(header: bytes) -> int:

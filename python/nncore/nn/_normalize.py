@@ -10,12 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from nncore._support.checks import cast, describe, real_array
 from nncore._support.fits import refuse_during_fit
-from nncore._support.strict import Strict
+from nncore._support.strict import Elsewhere, Strict
 from nncore._support.tables import Names, as_columns, check_columns, columns_of, holes
 from nncore.errors import ConfigError, ShapeError
 
 #: Numbers in a block of rows: 2 MB of float64.
 _BLOCK = 2**18
+_FROM = "nc.Normalize.from_data(X), given to the model: Sequential(…, input=…)"
 
 
 class Normalize(Strict):
@@ -46,11 +47,14 @@ class Normalize(Strict):
     1.0
     """
 
-    _hints: ClassVar[Mapping[str, str]] = dict.fromkeys(
-        ("mean", "std"), "models have read it already: assign net.input = Normalize(mean, std)"
-    )
+    _hints: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("mean", "std"), "models have read it already: assign net.input = Normalize(mean, std)"),
+        **dict.fromkeys(("fit", "fit_transform", "adapt"), f"use {_FROM}"),
+        "transform": "a model with input=normalize applies it; by hand (X - normalize.mean) / normalize.std",
+    }
 
     _columns: Names | None = None
+    fit, fit_transform, adapt = Elsewhere(_FROM), Elsewhere(_FROM), Elsewhere(_FROM)
 
     def __init__(self, mean: ArrayLike = 0.0, std: ArrayLike = 1.0) -> None:
         self._mean = _finite("mean", mean)

@@ -57,9 +57,6 @@ class SweepTable(Rows):
             hint = f"nc.SweepTable.load({os.fspath(rows)!r}) reads the runs of a folder"
             raise ConfigError(f"[SweepTable] rows: expected dicts, got {describe(rows)} ({hint})")
         super().__init__(rows)
-        for row in self:
-            if not isinstance(row, Mapping):
-                raise ConfigError(f"[SweepTable] rows: expected dicts, got {describe(row)}")
 
     @classmethod
     def load(cls, folder: Any) -> SweepTable:

@@ -76,6 +76,7 @@ class Trainer(TrainerState):
     _metrics = Metrics("default", [])  #: of the last fit
 
     @keywords(
+        y="targets; of a loader take the batches: for xb, yb in loader: trainer.step(xb, yb)",
         batch_size="an argument of Trainer: nc.Trainer(…, batch_size=64), or trainer.batch_size = 64",
         shuffle="an argument of Trainer, or trainer.shuffle = False",
         lr="an argument of the optimizer, or trainer.optimizer.lr = 0.1",
