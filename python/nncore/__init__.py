@@ -16,7 +16,7 @@ losses       CrossEntropyLoss, NLLLoss, BCEWithLogitsLoss, HingeLoss, Perceptron
              HuberLoss, QuantileLoss, PoissonNLLLoss, Loss (for one's own)
 optimizers   SGD, Adam, AdamW, RMSprop, Adagrad, Adadelta, Adamax, NAdam, RAdam, Lion, Optimizer
 rates        StepLR, MultiStepLR, ExponentialLR, CosineAnnealingLR, LinearWarmup, OneCycleLR, ReduceLROnPlateau,
-             Schedule
+             Schedule; to find one lr_finder, LRFinderResult
 input        Normalize, Augment
 training     Trainer, History, sweep, SweepTable, Perceptron
 callbacks    EarlyStopping, ModelCheckpoint, CSVLogger, TensorBoard, LivePlot, Film, Monitor, LambdaCallback, Callback
@@ -51,6 +51,7 @@ from nncore._support.runtime import get_num_threads, info, set_num_threads
 from nncore.callbacks import Callback, CSVLogger, EarlyStopping, LambdaCallback, ModelCheckpoint, Monitor, TensorBoard
 from nncore.diagnostics._gradcheck import GradientReport, gradcheck, numeric_gradient
 from nncore.diagnostics._gradient_flow import GradientFlow, gradient_flow
+from nncore.diagnostics._lr_finder import LRFinderResult, lr_finder
 from nncore.errors import ConfigError, FormatError, NumericError, ShapeError, StateError
 from nncore.estimators._perceptron import Perceptron
 from nncore.layers import *  # noqa: F403
@@ -90,6 +91,7 @@ __all__ = [
     "GradientReport",
     "History",
     "Input",
+    "LRFinderResult",
     "LambdaCallback",
     "LivePlot",
     "ModelCheckpoint",
@@ -116,6 +118,7 @@ __all__ = [
     "info",
     "init",
     "load",
+    "lr_finder",
     "minimize",
     "mlp",
     "mnist_cnn",

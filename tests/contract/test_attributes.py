@@ -75,6 +75,7 @@ MADE = {
     "Graph": graph,
     "History": lambda: trainer().fit(X, Y, epochs=1, progress=False),
     "Input": lambda: nc.Input(3),
+    "LRFinderResult": lambda: nc.lr_finder(trainer(), X, Y, steps=5),
     "LambdaCallback": nc.LambdaCallback,
     "LivePlot": nc.LivePlot,
     "ModelCheckpoint": lambda: nc.ModelCheckpoint("x.safetensors"),

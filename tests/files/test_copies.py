@@ -38,6 +38,7 @@ def fitted(tmp_path_factory):
         "GradientFlow": nc.gradient_flow(net, nc.CrossEntropyLoss(), X, Y),
         "GradientReport": nc.gradcheck(small, nc.CrossEntropyLoss(), X[:5], Y[:5]),
         "History": history,
+        "LRFinderResult": nc.lr_finder(original, X, Y, steps=5),
         "LambdaCallback": nc.LambdaCallback(on_epoch_end=own_metric),
         "Loss": Quadratic(),
         "Layer": Scale(3),
@@ -63,8 +64,9 @@ def fitted(tmp_path_factory):
 
 NAMES = [
     "Augment", "CSVLogger", "Callback", "EarlyStopping", "Film", "Graph", "GradientFlow", "GradientReport", "History",
-    "LambdaCallback", "Layer", "Loss", "ModelCheckpoint", "Monitor", "Normalize", "OptimizeResult", "Parameter",
-    "Perceptron", "Schedule", "Sequential", "Summary", "SweepTable", "TensorBoard", "Trainer", "observation", "info",
+    "LRFinderResult", "LambdaCallback", "Layer", "Loss", "ModelCheckpoint", "Monitor", "Normalize", "OptimizeResult",
+    "Parameter", "Perceptron", "Schedule", "Sequential", "Summary", "SweepTable", "TensorBoard", "Trainer",
+    "observation", "info",
 ]  # fmt: skip
 PICTURES = ["boundary", "curves"]
 #: Tried in other tests: optimizers, pieces of a Graph, and what needs a notebook.

@@ -23,7 +23,7 @@ MODULES = (
 #: What reaches out of the process or takes as long as it is told to; the entries written for them know their bounds.
 BOUNDED = {"load_mnist", "load_fashion_mnist", "load_cifar10", "minimize", "Perceptron", "sweep"}
 #: What nncore gives back; nobody makes them by hand.
-RESULTS = {"History", "Parameter", "GradientReport", "GradientFlow", "OptimizeResult", "SweepTable"}
+RESULTS = {"History", "Parameter", "GradientReport", "GradientFlow", "LRFinderResult", "OptimizeResult", "SweepTable"}
 
 
 def public():

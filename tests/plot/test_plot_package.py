@@ -80,5 +80,5 @@ def test_names():
         "Misclassified",
     )
     kinds += ("Activations", "Histograms", "Rates", "Statistics", "Sweep", "Network", "LossSurface", "Roc")
-    kinds += ("Regression", "RegressionSurface", "Prediction", "Residuals")
+    kinds += ("LRFinder", "Regression", "RegressionSurface", "Prediction", "Residuals")
     assert set(nc.plot.__all__) == {f"{kind}Display" for kind in kinds} | {"BoundaryAnimation"} | set(CALLS)

@@ -15,6 +15,7 @@ RUNS = [{"lr": lr, "seed": 0, "loss": 1.0, "seconds": 0.1, "status": "ok"} for l
 RESULT = SimpleNamespace(path=np.array([[2.0, 2.0], [1.0, 1.0], [0.5, 0.5]]), values=np.array([8.0, 2.0, 0.5]))
 LINE = SimpleNamespace(predict=lambda x: 2 * x[:, 0])
 PLANE = SimpleNamespace(predict=lambda x: x[:, 0] + x[:, 1])
+TEST = nc.LRFinderResult(np.logspace(-3, 0, 4), np.array([4.0, 3, 1, 9]), np.array([4.0, 3, 2, 6]), "diverged")
 NET = nc.Sequential(nc.Linear(2, 3), nc.ReLU(), seed=0)
 MONITOR = observed(NET, dead=lambda name: 0.5, update_ratio=lambda name: 1e-3)
 
@@ -43,5 +44,6 @@ CALLS = {
     "residuals": lambda **how: nc.plot.residuals([0.0, 1.0, 2.0], [0.1, 1.0, 1.5], **how),
     "roc_curve": lambda **how: nc.plot.roc_curve([0, 1, 0, 1], [0.1, 0.4, 0.35, 0.8], **how),
     "loss_surface": lambda **how: nc.plot.loss_surface(NET, nc.MSELoss(), POINTS, np.ones((4, 3)), resolution=5, **how),
+    "lr_finder": lambda **how: nc.plot.lr_finder(TEST, **how),
     "network": lambda **how: nc.plot.network(NET, **how),
 }

@@ -1,4 +1,4 @@
-"""Single dispatch from History and SweepTable to the code that draws them, which lies in higher packages."""
+"""Single dispatch from results, as History and SweepTable, to the code that draws them, in higher packages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @functools.singledispatch
 def plot(given: object, *arguments: Any, **options: Any) -> Any:
-    """Draws a History or a SweepTable; nncore.plot registers the functions."""
+    """Draws a History, SweepTable or LRFinderResult; nncore.plot registers the functions."""
     raise NotImplementedError(f"no picture is known of a {type(given).__name__}")
 
 

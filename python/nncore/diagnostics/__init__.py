@@ -1,1 +1,1 @@
-"""Monitor, gradcheck and gradient_flow."""
+"""Monitor, gradcheck, gradient_flow and lr_finder."""

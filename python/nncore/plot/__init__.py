@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from nncore._support import views
 from nncore._support.names import names_of
+from nncore.diagnostics._lr_finder import LRFinderResult
 from nncore.sweeps._table import SweepTable
 from nncore.train._history import History
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from nncore.plot._training.curves import CurvesDisplay, error_curves
     from nncore.plot._training.history import HistoryDisplay, history
     from nncore.plot._training.loss_surface import LossSurfaceDisplay, loss_surface
+    from nncore.plot._training.lr_finder import LRFinderDisplay, lr_finder
     from nncore.plot._training.sweep import SweepDisplay, sweep
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "HistogramsDisplay",
     "HistoryDisplay",
     "ImagesDisplay",
+    "LRFinderDisplay",
     "LossSurfaceDisplay",
     "MisclassifiedDisplay",
     "NetworkDisplay",
@@ -80,6 +83,7 @@ __all__ = [
     "history",
     "images",
     "loss_surface",
+    "lr_finder",
     "misclassified",
     "network",
     "predicted_vs_true",
@@ -174,6 +178,10 @@ _NAMES = {
         "LossSurfaceDisplay",
         "loss_surface",
     ),
+    "_training.lr_finder": (
+        "LRFinderDisplay",
+        "lr_finder",
+    ),
     "_training.sweep": (
         "SweepDisplay",
         "sweep",
@@ -199,6 +207,12 @@ def __dir__() -> list[str]:
 def _history(given: History, *arguments: Any, **options: Any) -> Any:
     """History.plot."""
     return __getattr__("history")(given, *arguments, **options)
+
+
+@views.plot.register
+def _lr_finder(given: LRFinderResult, *arguments: Any, **options: Any) -> Any:
+    """LRFinderResult.plot."""
+    return __getattr__("lr_finder")(given, *arguments, **options)
 
 
 @views.plot.register
