@@ -199,3 +199,102 @@ def test_a_function_is_the_rate_itself():
     assert given.lr == 0.1
     given.lr = lambda step: 0.5
     assert given.lr == 0.5
+
+
+class Rebinds(nc.Optimizer):
+    def update(self, p, g, state):
+        p = p - self.lr * g
+
+
+class RebindsInPieces(nc.Optimizer):
+    def update(self, parameter, gradient, state):
+        v = state["v"] = 0.5 * state.get("v", 0.0) + gradient
+        parameter, _ = parameter - self.lr * v, None
+
+
+class RebindsBelow(Rebinds):
+    def update(self, p, g, state):
+        super().update(p, g, state)
+
+
+@pytest.mark.parametrize("kind", [Rebinds, RebindsInPieces, RebindsBelow])
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_rule_that_binds_its_argument_anew_is_told(kind, by_hand):
+    own = trainer(kind(lr=0.1))
+    name = "parameter" if kind is RebindsInPieces else "p"
+    with pytest.raises(nc.ConfigError, match=rf"\[{kind.__name__}\] update: .* {name} in place, got '{name}(, _)? = "):
+        own.step(X[:16], y[:16]) if by_hand else own.fit(X, y, epochs=1)
+    assert own.optimizer.t == 0
+
+
+def test_the_message_holds_the_line_and_what_mends_it():
+    with pytest.raises(nc.ConfigError) as found:
+        trainer(Rebinds(lr=0.1)).fit(X, y, epochs=1)
+    assert "got 'p = p - self.lr * g" in str(found.value)
+    assert "(hint: p -= self.lr * gradient, or p[...] = …)" in str(found.value)
+
+
+def test_a_rule_that_binds_its_state_anew_is_told():
+    class Forgets(nc.Optimizer):
+        def update(self, p, g, state):
+            v = 0.5 * state.get("v", 0.0) + g
+            p -= self.lr * v
+            state = {"v": v}
+
+    with pytest.raises(nc.ConfigError, match=r"\[Forgets\] update: expected it to keep arrays in state, got 'state = "):
+        trainer(Forgets(lr=0.1)).fit(X, y, epochs=1)
+
+
+class Waits(nc.Optimizer):
+    """Changes parameters at every n-th step."""
+
+    def __init__(self, lr, n):
+        super().__init__(lr=lr)
+        self.n = n
+
+    def update(self, p, g, state):
+        total = state.setdefault("total", np.zeros_like(p))
+        total += g
+        if self.t % self.n == 0:
+            p -= self.lr * total
+            total[...] = 0
+
+
+def test_a_rule_may_wait():
+    own = trainer(Waits(0.1, 5))
+    before = own.model.flat_parameters.copy()
+    own.fit(X, y, epochs=4)
+    assert np.abs(own.model.flat_parameters - before).max() > 1e-3
+
+
+def test_a_rule_that_never_changes_anything_warns_once():
+    own = trainer(Waits(0.1, 1000))
+    with pytest.warns(RuntimeWarning, match=r"\[Waits\] update: no parameter has changed in 10 steps") as told:
+        own.fit(X, y, epochs=5)
+    assert len(told) == 1
+
+
+def test_a_rate_or_gradients_of_zero_change_nothing_rightly():
+    trainer(Rebinds(lr=lambda step: 0.0)).fit(X, y, epochs=5)
+    net = nc.Sequential(nc.Linear(2, 1, weight_init="zeros", bias_init="zeros"))
+    nc.Trainer(net, nc.MSELoss(), Waits(0.1, 99)).fit(X, np.zeros(len(X)), epochs=20)
+
+
+def test_a_gradient_may_be_bound_anew_and_is_a_copy():
+    class Decays(nc.Optimizer):
+        def update(self, p, g, state):
+            g = g + 0.5 * p
+            g += 0.0
+            p -= self.lr * g
+
+    class InPlace(nc.Optimizer):
+        def update(self, p, g, state):
+            g += 0.5 * p
+            p -= self.lr * g
+
+    nets = [nc.mlp([2, 4, 2], seed=0, dtype="float64") for _ in range(2)]
+    for net, kind in zip(nets, (Decays, InPlace), strict=True):
+        net.flat_gradients[:] = 1.0
+        kind(lr=0.1).step(net)
+        np.testing.assert_array_equal(net.flat_gradients, 1.0)
+    np.testing.assert_array_equal(nets[0].flat_parameters, nets[1].flat_parameters)

@@ -68,6 +68,7 @@ class Optimizer(OptimizerState):
     _own_spec: Any = None
     _config: Mapping[str, Any] = MappingProxyType({})
     _step: tuple[float, int] | None = None  # rate and number of the step that a rule in Python computes
+    _steps_unmoved: int | None = 0  # steps of a rule in Python that changed nothing; None: one has changed something
     _pending_kept = False  # arguments were assigned while a state waited
     _hints: ClassVar[Mapping[str, str]] = {
         "param_groups": "settings are attributes: optimizer.lr, optimizer.weight_decay",

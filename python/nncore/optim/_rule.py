@@ -12,6 +12,7 @@ from nncore import _core
 from nncore._support.checks import describe
 from nncore._support.functions import note
 from nncore.errors import ConfigError, ShapeError
+from nncore.optim._effect import check_effect
 
 _MOST = 3  #: arrays for each parameter
 
@@ -57,6 +58,7 @@ def is_set(array: Any) -> bool:
 def run(optimizer: Any, values: list[Any], gradients: list[Any], states: list[Any]) -> list[list[Any]]:
     """The rule on copies of all parameters; the arrays of the state afterwards, by parameter."""
     where, given = type(optimizer).__name__, []
+    before = None if optimizer._steps_unmoved is None else [value.copy() for value in values]
     for value, gradient, arrays in zip(values, gradients, states, strict=True):
         named = zip(optimizer._state_names, arrays, strict=False)
         state = {name: array for name, array in named if array.size and is_set(array)}
@@ -71,6 +73,8 @@ def run(optimizer: Any, values: list[Any], gradients: list[Any], states: list[An
                 f"(hint: parameter[...] = …)"
             )
         given.append(state)
+    if before is not None:
+        check_effect(optimizer, before, values, gradients, given)
     names = optimizer._state_names
     try:
         learn(optimizer, [name for state in given for name in state])
