@@ -39,6 +39,13 @@ def trainer(optimizer=None, *layers, **options):
     return nc.Trainer(net, nc.CrossEntropyLoss(), optimizer or nc.SGD(lr=0.1), **options)
 
 
+def test_samples_may_be_weighted():
+    weight = np.where(Y == 1, 3.0, 1.0)
+    found = nc.lr_finder(trainer(), X, Y, 1e-3, 1e-1, 25, sample_weight=weight)
+    same = trainer(nc.SGD(lr=lambda step: 1e-3 * 100 ** (step / 24)))
+    np.testing.assert_array_equal(found.losses, same.fit(X, Y, sample_weight=weight, steps=25).steps["loss"])
+
+
 def smoothed(losses, share):
     weights = [share ** (len(losses) - 1 - i) for i in range(len(losses))]
     return np.dot(weights, losses) / sum(weights)

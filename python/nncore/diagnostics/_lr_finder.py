@@ -113,6 +113,7 @@ def lr_finder(
     lr_max: float = 10.0,
     steps: int = 100,
     *,
+    sample_weight: Any = None,
     smoothing: float = 0.9,
 ) -> LRFinderResult:
     """Tries learning rates from small to large, one a step, and suggests one: the learning-rate range test.
@@ -138,6 +139,8 @@ def lr_finder(
     lr_min, lr_max : float > 0, default 1e-7 and 10
         The first and the last rate.
     steps : int >= 2, default 100
+    sample_weight : array (N,), optional
+        As for fit.
     smoothing : float in [0, 1), default 0.9
         Share of the past in the running average; 0: none.
 
@@ -186,17 +189,18 @@ def lr_finder(
         first = probe.optimizer.t
         probe.optimizer.lr = lambda step: float(low * (high / low) ** ((step - first) / (count - 1)))
         probe.on_nonfinite = "raise"
-        return _range_test(probe, X, y, count, share)
+        return _range_test(probe, X, y, sample_weight, count, share)
 
 
-def _range_test(probe: Trainer, X: Any, y: Any, count: int, share: float) -> LRFinderResult:
+def _range_test(probe: Trainer, X: Any, y: Any, weight: Any, count: int, share: float) -> LRFinderResult:
     """Steps until the loss diverges; the trainer is changed."""
     before, ended = len(probe.history.steps["loss"]), ""
     begin = min(math.ceil(1 / (1 - share) - 1e-9), count) - 1
     while not ended:
         done = len(probe.history.steps["loss"]) - before
         try:
-            history = probe.fit(X, y, steps=min(_AT_ONCE, count - done), metrics=(), progress=False)
+            more = min(_AT_ONCE, count - done)
+            history = probe.fit(X, y, sample_weight=weight, steps=more, metrics=(), progress=False)
         except NumericError:
             ended = "diverged"
             if not np.isfinite(probe.history.steps["loss"][before:]).any():

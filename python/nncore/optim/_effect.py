@@ -41,8 +41,8 @@ def check_effect(
     if found is not None:
         name, line = found
         raise ConfigError(
-            f"[{where}] update: expected it to change {name} in place, got {line!r}, which makes a new array and leaves "
-            f"the parameter as it was (hint: {name} -= self.lr * gradient, or {name}[...] = …)"
+            f"[{where}] update: expected it to change {name} in place, got {line!r}, which makes a new array and "
+            f"leaves the parameter as it was (hint: {name} -= self.lr * gradient, or {name}[...] = …)"
         )
     optimizer._steps_unmoved += 1
     if optimizer._steps_unmoved == PATIENCE:

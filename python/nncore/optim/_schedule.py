@@ -18,8 +18,8 @@ class Schedule(Registered):
     """Base of all schedules: `schedule(i)` is the rate at index i = 0, 1, … of the step or epoch.
 
     Subclass it to write one in Python: `__call__(self, index)` returns the rate; `per = "epoch"`, of the class or by
-    `super().__init__(per="epoch")`, counts epochs in place of steps. `super().__init__(lr)` sets `self.lr`, and need not
-    be called.
+    `super().__init__(per="epoch")`, counts epochs in place of steps. `super().__init__(lr)` sets `self.lr`; it need
+    not be called.
     """
 
     _own_spec: Any = None
