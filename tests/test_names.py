@@ -94,3 +94,21 @@ def test_a_misspelt_column_of_a_history():
     history = trainer.fit(X, y, epochs=1, progress=False)
     with pytest.raises(KeyError, match=r"the columns are .*loss.*did you mean accuracy\?"):
         history["acuracy"]
+
+
+@pytest.mark.parametrize(
+    ("given", "near"),
+    [
+        ("xavier_unifrom", "xavier_uniform"),
+        ("kaimng", "kaiming_normal"),
+        ("he_normal", "kaiming_normal"),
+        ("glorot_uniform", "xavier_uniform"),
+        ("Orthogonal", "orthogonal"),
+    ],
+)
+@pytest.mark.parametrize("argument", ["weight_init", "bias_init"])
+def test_a_misspelt_initialiser(given, near, argument):
+    with pytest.raises(nc.ConfigError, match=rf"\[Linear\] {argument}: .* got '{given}' \(did .*\b{near}\b"):
+        nc.Linear(2, 3, **{argument: given})
+    with pytest.raises(AttributeError, match=rf"\(did you mean .*\b{near}\b"):
+        getattr(nc.init, given)

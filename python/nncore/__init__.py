@@ -148,6 +148,7 @@ if not TYPE_CHECKING:
             "Conv1d": "nc.Conv2d(channels, filters, (1, size)) on arrays (N, channels, 1, length)",
             "DataLoader": "arrays are given to fit whole; for batches of your own trainer.step(xb, yb)",
             "StandardScaler": "nc.Normalize.from_data(X), as Sequential(…, input=…)",
+            "LambdaLR": "a function of the step: nc.SGD(lr=lambda step: …)",
             "lr_scheduler": "nc.schedules, as nc.SGD(lr=nc.StepLR(0.1, 30))",
             "manual_seed": "seed= of Sequential and Trainer",
         },

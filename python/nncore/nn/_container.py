@@ -18,7 +18,7 @@ from nncore._support.functions import check_function
 from nncore._support.names import instance_hint
 from nncore._support.strict import fixed
 from nncore.errors import ConfigError
-from nncore.nn._initializer import code_of, stored
+from nncore.nn._initializer import code_of, near, stored
 from nncore.nn._layer import Layer, handle_of, join, rebuild_layer, renewed, spec_of
 from nncore.nn._model import Model, inner_layers
 from nncore.nn._parameter import Parameter, assign, parameters_of
@@ -48,7 +48,12 @@ class CompiledLayer(Layer, Registered):
         code = {name: code_of(where, name, given[name]) for name in names if name in given} if names else {}
         own = {name: given[name] for name, spec in code.items() if spec is not None}
         if not own:
-            return Registered._checked(self, given)
+            try:
+                return Registered._checked(self, given)
+            except ConfigError as error:
+                words = {name: given[name] for name in names if isinstance(given.get(name), str)}
+                hint = next((near(word) for name, word in words.items() if f" {name}: " in str(error)), "")
+                raise ConfigError(f"{error}{hint}") from None
         spec, config = Registered._checked(self, {**given, **{name: code[name] for name in own}})
         return spec, {**config, **own}
 

@@ -18,12 +18,20 @@ from nncore import _core
 from nncore._registry.registered import CLASSES, Registered
 from nncore._support.checks import LARGEST_SEED, extents, integer, shown
 from nncore._support.functions import check_function, note
+from nncore._support.names import did_you_mean
 from nncore._support.strict import Strict
 from nncore.errors import ConfigError
 
 if TYPE_CHECKING:
     from numpy.random import Generator  # takes a while to import
 
+#: Names of other libraries.
+FOREIGN = {
+    **{f"he{end}": f"did you mean kaiming{end}?" for end in ("_uniform", "_normal")},
+    **{f"glorot{end}": f"did you mean xavier{end}?" for end in ("_uniform", "_normal")},
+    "he": "did you mean kaiming_uniform or kaiming_normal?",
+    "glorot": "did you mean xavier_uniform or xavier_normal?",
+}
 #: A function that makes the first numbers of a parameter.
 Function: TypeAlias = "Callable[[tuple[int, ...], Generator], ArrayLike]"
 
@@ -140,6 +148,13 @@ def code_of(where: str, argument: str, given: object) -> Any:
     except ValueError:  # compiled, and tells nothing: the call will show
         pass
     return own_spec(shown(given), function)
+
+
+def near(name: str) -> str:
+    """ " (did you mean kaiming_normal?)" for a name that no initialiser has."""
+    if name in FOREIGN:
+        return f" ({FOREIGN[name]})"
+    return did_you_mean(name, [known for kind, known in CLASSES if kind == "initializer" and known[:1].islower()])
 
 
 def own_spec(name: str, function: Any) -> Any:

@@ -82,6 +82,7 @@ class TrainerSettings(Strict):
                 "progress",
             )
         },
+        **dict.fromkeys(("lr_finder", "lr_find"), "nc.lr_finder(trainer, X, y)"),
         "predict": "trainer.model.predict(X)",
         "predict_proba": "trainer.model.predict_proba(X)",
     }
