@@ -16,7 +16,8 @@ namespace nncore {
 /// sample_weight=s).
 template <class T>
 Metric<T> python_metric(const std::string& name, const py::object& function, bool takes_weights) {
-  const auto value = [name, takes_weights, held = OwnedObject(function)](View<const T> z, const Target<T>& y) {
+  const auto value = [name, takes_weights, held = OwnedObject(function)](const Interpretation&, View<const T> z,
+                                                                         const Target<T>& y) {
     const WithGil locked;
     const py::object target = y.labels != nullptr ? py::object(copy_out(View<const int64_t>{y.labels, y.shape}))
                                                   : py::object(copy_out(View<const T>{y.values, y.shape}));
@@ -38,7 +39,7 @@ Metric<T> python_metric(const std::string& name, const py::object& function, boo
       throw ConfigError(expected("[fit]", "metrics: " + name, "a number", py::repr(given).cast<std::string>()));
     }
   };
-  return {name, [](Link, const Shape&, const Target<T>&) {}, value};
+  return {name, [](const Interpretation&, const Shape&, const Target<T>&) {}, value};
 }
 
 template <class T>
@@ -58,7 +59,7 @@ std::vector<Metric<T>> to_metrics(const py::list& given) {
 /// `accuracy`: None; "default": where the loss has classes; "required": an error where it has none.
 template <class T>
 RequestedMetrics<T> requested_metrics(const std::optional<std::string>& accuracy, const py::list& metrics) {
-  return {accuracy.has_value(), to_metrics<T>(metrics), accuracy == "required", {}};
+  return {accuracy.has_value(), to_metrics<T>(metrics), accuracy == "required", {}, {}};
 }
 
 }  // namespace nncore

@@ -96,6 +96,7 @@ class TrainerBinding {
                tst = check_pair(test, "[fit] test_data:", requested);
     const Checked train = check_training({X, y, weights}, "[fit]", requested);
     requested.reading = train.reading;
+    requested.meaning = train.meaning;
     names_ = std::move(names);
     std::vector<SamplingInterval> intervals;
     for (const auto& [every, per, bins] : sampling) intervals.push_back({every, per == "epoch", bins});
@@ -126,6 +127,7 @@ class TrainerBinding {
                tst = first.check_pair(test, "[fit] test_data:", requested);
     const Checked train = first.check({X, y}, "[fit]", requested, first.checks_finite());
     requested.reading = train.reading;
+    requested.meaning = train.meaning;
     PythonObserver<T> observer(std::move(poll), py::none(), {}, py::none(), first.names_, guards.front());
     const WithoutGil unlocked;
     return ModelBatch<T>(cores, train.data).fit(dataset(val), dataset(tst), {epochs, steps}, requested, observer);
@@ -166,6 +168,7 @@ class TrainerBinding {
     const char* hint = "allow_nan=True computes such rows, too";
     const Checked data = check(*context, *loss, {X, y, weights}, "[evaluate]", requested, !allow_nan, hint);
     requested.reading = data.reading;
+    requested.meaning = data.meaning;
     Evaluation result;
     {
       const WithoutGil unlocked;
@@ -226,6 +229,7 @@ class TrainerBinding {
     std::optional<py::array_t<double>> weights;
     Dataset<T> data;
     Reading reading;
+    Interpretation meaning;
   };
 
   /// Finds all that can be wrong with the data before anything changes, but for the shapes the model is built for: the
@@ -245,16 +249,21 @@ class TrainerBinding {
     const auto weights = weights_of(given.weights, N, where, given.zeros);
     if (weights) target.target.weights = weights->data();
     loss.check(z, target.target);
-    for (const Metric<T>& metric : requested.metrics) metric.check(loss.link(), z, target.target);
-    const Reading reading = requested.accuracy
-                                ? reading_of(loss, outputs_of(model), z, target.target, requested.accuracy_required)
-                                : Reading{};
-    if (requested.accuracy_required && reading.kind == Reading::Kind::values) {
-      throw ConfigError(expected(where, "metrics: 'accuracy'",
-                                 "targets that are classes: labels, one-hot rows, or 0 and 1 for each output",
-                                 "targets " + wanted.str(), "metrics=[\"mae\", \"r2\"] measure values"));
+    Reading reading;
+    if (requested.accuracy) {
+      reading = reading_of(loss, outputs_of(model), z, target.target, requested.accuracy_required);
     }
-    return {x.array, target.array, weights, {x.samples, target.target}, reading};
+    Interpretation meaning;
+    if (!requested.metrics.empty()) {
+      const Outputs outputs = outputs_of(model);
+      meaning = {loss.link(), outputs, reading_of(loss, outputs, z, target.target, true)};
+    }
+    for (const Metric<T>& metric : requested.metrics) metric.check(meaning, z, target.target);
+    if (requested.accuracy_required && reading.kind == Reading::Kind::values) {
+      throw ConfigError(expected(where, "metrics: 'accuracy'", kClassTargets, "targets " + wanted.str(),
+                                 "metrics=[\"mae\", \"r2\"] measure values"));
+    }
+    return {x.array, target.array, weights, {x.samples, target.target}, reading, meaning};
   }
   Checked check(const Given& given, const std::string& where, const RequestedMetrics<T>& requested, bool finite) {
     return check(*model_, trainer_.loss(), given, where, requested, finite);

@@ -18,10 +18,10 @@ struct MetricName {
   bool measured;  ///< Is it one that a fit measures when it is asked for by this name?
 };
 inline constexpr MetricName kMetricNames[] = {
-    {"accuracy", true, true},   {"top5", true, true},       {"mse", false, true},      {"mae", false, true},
-    {"r2", true, true},         {"loss", false, false},     {"log_loss", false, false}, {"perplexity", false, false},
-    {"f1", true, false},        {"precision", true, false}, {"recall", true, false},   {"balanced_accuracy", true, false},
-    {"auc", true, false}};
+    {"accuracy", true, true}, {"balanced_accuracy", true, true}, {"f1", true, true},   {"precision", true, true},
+    {"recall", true, true},   {"auc", true, true},               {"log_loss", false, true}, {"top5", true, true},
+    {"mse", false, true},     {"mae", false, true},              {"r2", true, true},   {"loss", false, false},
+    {"perplexity", false, false}};
 
 /// Columns of an epoch's record that measure nothing; all others are "loss" and metrics, with "val_" or "test_" before
 /// them where they are of other data.

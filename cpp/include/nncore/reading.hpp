@@ -34,6 +34,13 @@ struct Reading {
 template <class T>
 Reading reading_of(const Loss<T>& loss, Outputs outputs, const Shape& z, const Target<T>& y, bool required);
 
+/// All that says what outputs mean: as classes, whether or not the loss has them, and as probabilities.
+struct Interpretation {
+  Link link = Link::identity;
+  Outputs outputs = Outputs::raw;
+  Reading classes;  ///< of kind values where the targets are no classes
+};
+
 /// How many samples were classified right, of how many that have a class, each by its weight; counted is 0 where the
 /// loss has none.
 struct Score {

@@ -46,8 +46,9 @@ struct RequestedMetrics {
   std::vector<Metric<T>> metrics;
   bool accuracy_required = false;  ///< asked for by name: an error where it cannot be measured
   Reading reading = {};            ///< of the outputs, for the accuracy
+  Interpretation meaning = {};     ///< of the outputs, for the metrics
 
-  RequestedMetrics without_accuracy() const { return {false, metrics, false, reading}; }
+  RequestedMetrics without_accuracy() const { return {false, metrics, false, reading, meaning}; }
   /// Nothing where it is not measured; NaN where no sample counted.
   std::optional<double> accuracy_of(const Score& score) const {
     if (!accuracy || reading.kind == Reading::Kind::values) return std::nullopt;

@@ -11,7 +11,7 @@ namespace {
 
 /// The metrics of the samples that count: those with an ignored label are left out.
 template <class T>
-void measure(const Loss<T>& loss, View<const T> z, const Target<T>& y, const std::vector<Metric<T>>& metrics,
+void measure(const Loss<T>& loss, View<const T> z, const Target<T>& y, const RequestedMetrics<T>& requested,
              std::vector<double>& values) {
   const std::optional<int64_t> ignored = loss.ignored_label();
   const int64_t N = z.batch(), C = z.shape.row_size();
@@ -32,7 +32,9 @@ void measure(const Loss<T>& loss, View<const T> z, const Target<T>& y, const std
   const double* counts = weights.empty() ? nullptr : weights.data();
   const Target<T> counted = left < N ? Target<T>{labels.data(), nullptr, y.shape.first(left), counts} : y;
   const bool none = left == 0 || !counted.any_weight();
-  for (const Metric<T>& metric : metrics) values.push_back(none ? std::nan("") : metric.value(z, counted));
+  for (const Metric<T>& metric : requested.metrics) {
+    values.push_back(none ? std::nan("") : metric.value(requested.meaning, z, counted));
+  }
 }
 
 }  // namespace
@@ -58,7 +60,7 @@ Evaluation evaluate(Model<T>& replica, Loss<T>& loss, const Dataset<T>& data, co
   const bool with_nan = loss.user_defined() || std::isnan(result.loss);
   if (requested.accuracy) add_score(requested.reading, all, data.y, score, with_nan);
   result.accuracy = requested.accuracy_of(score);
-  if (!requested.metrics.empty()) measure<T>(loss, all, data.y, requested.metrics, result.metrics);
+  if (!requested.metrics.empty()) measure<T>(loss, all, data.y, requested, result.metrics);
   return result;
 }
 

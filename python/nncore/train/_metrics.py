@@ -19,7 +19,9 @@ _MODES = ("auto", "min", "max")
 #: Columns of a history, and of a run, that are no metrics.
 FACTS: tuple[str, ...] = _core.FACTS
 
-_TAKEN = (*FACTS, "loss", "val", "test", *_BUILT_IN)
+#: Names that functions cannot have: those of other columns, and of metrics that were measured by name from the first.
+#: A function called f1 or auc is measured in place of the metric of that name.
+_TAKEN = (*FACTS, "loss", "val", "test", "accuracy", "top5", "mse", "mae", "r2")
 _PREFIXES = ("", "val_", "test_")
 
 

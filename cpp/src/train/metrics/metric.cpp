@@ -4,7 +4,8 @@
 #include <cmath>
 
 #include "nncore/error.hpp"
-#include "nncore/reading.hpp"
+#include "nncore/metric_names.hpp"
+#include "train/metrics/class_metric.hpp"
 
 namespace nncore {
 namespace {
@@ -14,8 +15,8 @@ namespace {
 }
 
 template <class T>
-void check_classes(Link link, const Shape& z, const Target<T>& y) {
-  const bool classes = link == Link::softmax || link == Link::log_softmax;
+void check_classes(const Interpretation& how, const Shape& z, const Target<T>& y) {
+  const bool classes = how.link == Link::softmax || how.link == Link::log_softmax;
   if (!classes || y.labels == nullptr || z.rank() != 2 || !(y.shape == Shape{z[0]})) {
     refuse("top5", "a loss with classes and labels (N,)", "targets " + y.shape.str());
   }
@@ -24,7 +25,7 @@ void check_classes(Link link, const Shape& z, const Target<T>& y) {
 /// The share of samples whose label is among the five largest outputs; of equal outputs the first are taken, and a
 /// sample with NaN is wrong. Labels that are no class do not count.
 template <class T>
-double top5(View<const T> z, const Target<T>& y) {
+double top5(const Interpretation&, View<const T> z, const Target<T>& y) {
   const int64_t N = z.batch(), C = z.shape[1];
   Score score;
   for (int64_t n = 0; n < N; ++n) {
@@ -61,7 +62,7 @@ double mean_of(View<const T> z, const Target<T>& y, F f) {
 /// 1 - Σ s (y - z)² / Σ s (y - mean y)², the mean over the outputs. Where y is constant, 1 for exact outputs and else 0,
 /// as scikit-learn.
 template <class T>
-double r2(View<const T> z, const Target<T>& y) {
+double r2(const Interpretation&, View<const T> z, const Target<T>& y) {
   const int64_t N = z.batch(), D = z.size() / N;
   double total = 0;
   for (int64_t d = 0; d < D; ++d) {
@@ -84,18 +85,26 @@ double r2(View<const T> z, const Target<T>& y) {
 template <class T>
 Metric<T> metric(const std::string& name) {
   if (name == "top5") return {name, check_classes<T>, top5<T>};
-  const auto check = [name](Link, const Shape& z, const Target<T>& y) { check_numbers(name, z, y); };
+  if (auto of_classes = class_metric<T>(name)) return *of_classes;
+  const auto check = [name](const Interpretation&, const Shape& z, const Target<T>& y) { check_numbers(name, z, y); };
   if (name == "r2") return {name, check, r2<T>};
   if (name == "mse") {
     return {name, check,
-            [](View<const T> z, const Target<T>& y) { return mean_of(z, y, [](double e) { return e * e; }); }};
+            [](const Interpretation&, View<const T> z, const Target<T>& y) {
+              return mean_of(z, y, [](double e) { return e * e; });
+            }};
   }
   if (name == "mae") {
     return {name, check,
-            [](View<const T> z, const Target<T>& y) { return mean_of(z, y, [](double e) { return std::fabs(e); }); }};
+            [](const Interpretation&, View<const T> z, const Target<T>& y) {
+              return mean_of(z, y, [](double e) { return std::fabs(e); });
+            }};
   }
-  throw ConfigError(
-      expected("[fit]", "metrics", "'accuracy', 'top5', 'mse', 'mae', 'r2' or a function", "'" + name + "'"));
+  std::string names;
+  for (const MetricName& known : kMetricNames) {
+    if (known.measured) names.append("'").append(known.name).append("', ");
+  }
+  throw ConfigError(expected("[fit]", "metrics", names + "or a function", "'" + name + "'"));
 }
 
 template Metric<float> metric(const std::string&);
