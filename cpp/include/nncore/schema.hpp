@@ -133,6 +133,7 @@ Rule padding(int64_t high);               ///< the same from 0 on, "same" or "va
 Rule layers();                       ///< one layer or more
 Rule one_or_more_numbers();          ///< a number, or an array as numbers() accepts it
 Rule optional(Rule inner);           ///< None or what inner accepts
+Rule either(Rule first, Rule second);  ///< what one of them accepts
 }  // namespace rule
 
 struct Field {

@@ -193,6 +193,14 @@ Rule layers() {
   });
 }
 
+Rule either(Rule first, Rule second) {
+  return make_rule(first.expected + " or " + second.expected, first.annotation + " | " + second.annotation,
+                   [first, second](const Value& v) -> std::optional<Value> {
+                     const auto given = first.accept(v);
+                     return given ? given : second.accept(v);
+                   });
+}
+
 Rule one_or_more_numbers() {
   return make_rule("a number >= 0 or a one-dimensional array of them", "float | ArrayLike",
                    [one = non_negative(), several = numbers()](const Value& v) -> std::optional<Value> {

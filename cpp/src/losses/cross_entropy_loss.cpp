@@ -5,6 +5,7 @@
 #include "kernels/small_nets/batched_loss.hpp"
 #include "kernels/small_nets/model_batch.hpp"
 #include "kernels/softmax/softmax.hpp"
+#include "losses/class_weights.hpp"
 #include "losses/reduction.hpp"
 #include "nncore/buffer.hpp"
 #include "nncore/loss.hpp"
@@ -19,17 +20,16 @@ template <class T>
 class CrossEntropyLoss final : public Loss<T> {
  public:
   explicit CrossEntropyLoss(const Args& args)
-      : ignored_(args.get<int64_t>("ignore_index")),
+      : weight_(args),
+        ignored_(args.get<int64_t>("ignore_index")),
         smoothing_(args.get<double>("label_smoothing")),
-        mean_(takes_mean(args)) {
-    if (!args.is_none("weight")) weight_ = args.get<std::vector<double>>("weight");
-  }
+        mean_(takes_mean(args)) {}
 
   bool takes_labels() const override { return true; }
   Link link() const override { return Link::softmax; }
   bool sums() const override { return !mean_; }
   BatchedLoss<T> batched() const override {
-    if (!weight_.empty() || smoothing_ != 0.0) return {};
+    if (weight_.given() || smoothing_ != 0.0) return {};
     return {kernels<T>().model_batch.cross_entropy, true, mean_};
   }
 
@@ -47,15 +47,12 @@ class CrossEntropyLoss final : public Loss<T> {
         throw ConfigError(expected(kWhere, "y", "probabilities in [0, 1]", to_string(Value(double(y.values[i])))));
       }
     }
-    if (!weight_.empty() && static_cast<int64_t>(weight_.size()) != z[1]) {
-      throw ShapeError(expected(kWhere, "weight", "one number for each of " + std::to_string(z[1]) + " classes",
-                                std::to_string(weight_.size())));
-    }
+    weight_.check(kWhere, z[1]);
   }
 
   bool is_cross_entropy(const Target<T>& y) const override {
     if (y.labels == nullptr || y.weights != nullptr) return false;
-    return weight_.empty() && smoothing_ == 0.0 && !any_ignored(y.shape[0], y.labels);
+    return !weight_.given() && smoothing_ == 0.0 && !any_ignored(y.shape[0], y.labels);
   }
   std::optional<int64_t> ignored_label() const override { return ignored_; }
   bool any_counts(const Target<T>& y) const override { return total_weight(y) > 0; }
@@ -79,15 +76,13 @@ class CrossEntropyLoss final : public Loss<T> {
     return false;
   }
 
-  double class_weight(int64_t c) const { return weight_.empty() ? 1.0 : weight_[static_cast<std::size_t>(c)]; }
-
   double total_weight(const Target<T>& y) const {
     double total = 0;
     for (int64_t n = 0; n < y.shape[0]; ++n) {
       if (y.labels == nullptr) {
         total += y.weight(n);
       } else if (y.labels[n] != ignored_) {
-        total += y.weight(n) * class_weight(y.labels[n]);
+        total += y.weight(n) * weight_.of(y.labels[n]);
       }
     }
     return total;
@@ -115,7 +110,7 @@ class CrossEntropyLoss final : public Loss<T> {
         const double given = y.labels == nullptr ? static_cast<double>(y.values[n * C + c]) : one_hot;
         const bool counts = y.labels == nullptr || y.labels[n] != ignored_;
         // PyTorch weighs the label's own term by the label's class and the smoothing terms each by their class.
-        u[c] = counts ? s * (class_weight(c) * ((1.0 - smoothing_) * given + even)) : 0.0;
+        u[c] = counts ? s * (weight_.of(c) * ((1.0 - smoothing_) * given + even)) : 0.0;
         row += u[c];
         if (u[c] != 0.0) sum -= u[c] * static_cast<double>(log_p[n * C + c]);
       }
@@ -127,7 +122,7 @@ class CrossEntropyLoss final : public Loss<T> {
     return sum * scale;
   }
 
-  std::vector<double> weight_;
+  ClassWeights weight_;
   int64_t ignored_;
   double smoothing_;
   bool mean_;
@@ -139,7 +134,7 @@ const auto registered_CrossEntropyLoss =
     loss<CrossEntropyLoss>("CrossEntropyLoss")
         .summary("Cross-entropy of the softmax of raw outputs (logits) with labels or probabilities.")
         .formula("L = -sum_n w[y_n] log softmax(z_n)[y_n] / sum_n w[y_n]")
-        .field("weight", Value(), rule::optional(rule::numbers()), "weight w of each class; None: 1")
+        .also(add_class_weights)
         .field("ignore_index", -100, rule::integer(INT64_MIN, INT64_MAX),
                "label of samples that do not count")
         .also(add_reduction)

@@ -1,6 +1,6 @@
 #include <algorithm>
-#include <vector>
 
+#include "losses/class_weights.hpp"
 #include "losses/reduction.hpp"
 #include "nncore/loss.hpp"
 
@@ -11,9 +11,8 @@ namespace {
 template <class T>
 class NLLLoss final : public Loss<T> {
  public:
-  explicit NLLLoss(const Args& args) : ignored_(args.get<int64_t>("ignore_index")), mean_(takes_mean(args)) {
-    if (!args.is_none("weight")) weight_ = args.get<std::vector<double>>("weight");
-  }
+  explicit NLLLoss(const Args& args)
+      : weight_(args), ignored_(args.get<int64_t>("ignore_index")), mean_(takes_mean(args)) {}
 
   bool takes_labels() const override { return true; }
   Link link() const override { return Link::log_softmax; }
@@ -26,10 +25,7 @@ class NLLLoss final : public Loss<T> {
       throw ShapeError(expected("[NLLLoss]", "y", "integer labels (N,)", "numbers " + y.shape.str()));
     }
     check_labels("[NLLLoss]", z, y, &ignored_);
-    if (!weight_.empty() && static_cast<int64_t>(weight_.size()) != z[1]) {
-      throw ShapeError(expected("[NLLLoss]", "weight", "one number for each of " + std::to_string(z[1]) + " classes",
-                                std::to_string(weight_.size())));
-    }
+    weight_.check("[NLLLoss]", z[1]);
   }
 
   double value_and_gradient(View<const T> z, const Target<T>& y, T* dz) override {
@@ -57,11 +53,10 @@ class NLLLoss final : public Loss<T> {
   }
 
   double class_weight(int64_t label) const {
-    if (label == ignored_) return 0.0;
-    return weight_.empty() ? 1.0 : weight_[static_cast<std::size_t>(label)];
+    return label == ignored_ ? 0.0 : weight_.of(label);
   }
 
-  std::vector<double> weight_;
+  ClassWeights weight_;
   int64_t ignored_;
   bool mean_;
 };
@@ -70,7 +65,7 @@ const auto registered_NLLLoss =
     loss<NLLLoss>("NLLLoss")
         .summary("Negative log-likelihood of labels under log-probabilities, the output of LogSoftmax.")
         .formula("L = -sum_n w[y_n] z[n, y_n] / sum_n w[y_n]")
-        .field("weight", Value(), rule::optional(rule::numbers()), "weight w of each class; None: 1")
+        .also(add_class_weights)
         .field("ignore_index", -100, rule::integer(INT64_MIN, INT64_MAX),
                "label of samples that do not count")
         .also(add_reduction)

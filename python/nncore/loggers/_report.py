@@ -38,6 +38,7 @@ from nncore.plot import history as draw_history
 from nncore.plot._style import canvas
 from nncore.train._history import History, origin_of
 from nncore.train._metrics import has_curve, is_metric
+from nncore.train._settings import loss_with_numbers
 from nncore.train._state import Origin
 
 _REFUSED = (ConfigError, ShapeError, StateError, NumericError)
@@ -258,10 +259,8 @@ def _learned(origin: Origin, data: Any, pictures: _Pictures, names: dict[str, An
         if not labels and trainer.loss.link == "identity" and np.ndim(y) <= 2:
             yield from _regression(model, X, y, pictures, names["feature_names"])
         if not _monitors(origin):
-            batch = trainer.options["batch_size"]
-            yield pictures.of(
-                "Gradients, held-out data", lambda: gradient_flow(model, trainer.loss, X[:batch], y[:batch])
-            )
+            batch, loss = trainer.options["batch_size"], loss_with_numbers(trainer)
+            yield pictures.of("Gradients, held-out data", lambda: gradient_flow(model, loss, X[:batch], y[:batch]))
     convolution = next((layer for layer in model if isinstance(layer, Conv2d)), None)
     if convolution is not None:
         yield pictures.of("Filters of the first convolution", lambda: filters(convolution))

@@ -25,7 +25,8 @@ class Loss(Strict):
     Subclass it to write one in Python, with NumPy arrays:
 
     `forward(self, z, y)`
-        The value for outputs z (N, …) and targets y: integer labels if they are integers, else numbers of z's dtype.
+        The value for outputs z (N, …) and targets y, of the shape that was given: integer labels if they are integers,
+        else numbers of z's dtype.
     `backward(self)`
         The gradient of the last value w.r.t. z, of z's shape, including the 1/N of a mean over the batch.
 

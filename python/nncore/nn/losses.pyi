@@ -46,8 +46,8 @@ class CrossEntropyLoss(CompiledLoss):
 
     Parameters
     ----------
-    weight : ArrayLike | None, default None
-        weight w of each class; None: 1; a one-dimensional array of finite numbers >= 0 or None
+    weight : str | ArrayLike | None, default None
+        weight w of each class; None: 1; "balanced": N / (C N_c) for the N_c of a fit's N labels; 'balanced' or a one-dimensional array of finite numbers >= 0 or None
     ignore_index : int, default -100
         label of samples that do not count; an integer >= -9223372036854775808
     reduction : str, default 'mean'
@@ -75,11 +75,11 @@ class CrossEntropyLoss(CompiledLoss):
     >>> round(value, 6), dz
     (0.693147, array([[-0.5,  0.5]]))
     """
-    weight: ArrayLike | None
+    weight: str | ArrayLike | None
     ignore_index: int
     reduction: str
     label_smoothing: float
-    def __init__(self, weight: ArrayLike | None = None, ignore_index: int = -100, reduction: str = 'mean', label_smoothing: float = 0.0) -> None: ...
+    def __init__(self, weight: str | ArrayLike | None = None, ignore_index: int = -100, reduction: str = 'mean', label_smoothing: float = 0.0) -> None: ...
 
 class HingeLoss(CompiledLoss):
     """How far samples are from lying on their side by a margin: what a support vector machine minimises.
@@ -225,8 +225,8 @@ class NLLLoss(CompiledLoss):
 
     Parameters
     ----------
-    weight : ArrayLike | None, default None
-        weight w of each class; None: 1; a one-dimensional array of finite numbers >= 0 or None
+    weight : str | ArrayLike | None, default None
+        weight w of each class; None: 1; "balanced": N / (C N_c) for the N_c of a fit's N labels; 'balanced' or a one-dimensional array of finite numbers >= 0 or None
     ignore_index : int, default -100
         label of samples that do not count; an integer >= -9223372036854775808
     reduction : str, default 'mean'
@@ -251,10 +251,10 @@ class NLLLoss(CompiledLoss):
     >>> nc.NLLLoss()(np.log([[0.25, 0.75]]), np.array([1]))[0].__round__(6)
     0.287682
     """
-    weight: ArrayLike | None
+    weight: str | ArrayLike | None
     ignore_index: int
     reduction: str
-    def __init__(self, weight: ArrayLike | None = None, ignore_index: int = -100, reduction: str = 'mean') -> None: ...
+    def __init__(self, weight: str | ArrayLike | None = None, ignore_index: int = -100, reduction: str = 'mean') -> None: ...
 
 class PerceptronLoss(CompiledLoss):
     """Rosenblatt's criterion: how far misclassified samples lie on the wrong side.

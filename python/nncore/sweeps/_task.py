@@ -88,7 +88,7 @@ class SweepTask(NamedTuple):
         metrics_of("sweep", metrics)
         train = Pair("", X, y)
         if share:
-            held_mask("sweep", *train.arrays, share, 0)  # raises for a share that leaves a part empty
+            held_mask("sweep", *train.arrays, share, 0, None)  # raises for a share that leaves a part empty
         return cls(
             train,
             held,
@@ -144,7 +144,7 @@ class SweepTask(NamedTuple):
         """The converted arrays for a run. Those of a split are copies."""
         X, y = self.train.ready(trainer.model)
         validation, test = (None if one is None else one.ready(trainer.model) for one in (self.validation, self.test))
-        held = held_mask("sweep", *self.train.arrays, self.split, trainer.options["seed"])
+        held = held_mask("sweep", *self.train.arrays, self.split, trainer.options["seed"], trainer.loss)
         if held is not None:
             (X, y), validation = (X[~held], y[~held]), (X[held], y[held])
         return RunData((X, y), validation, test)

@@ -24,6 +24,7 @@ from nncore.nn._normalize import columns_known
 from nncore.optim._optimizer import Optimizer, bind
 from nncore.train._augment import Augment
 from nncore.train._callback_files import callback_facts, callback_states
+from nncore.train._class_weights import Weights, checked_weights
 from nncore.train._history import STATE_FACTS, History, history_from
 
 #: Keys of the progress: the counters and sums of the compiled trainer, and its model's number of forward passes.
@@ -41,17 +42,19 @@ class Checkpoint(NamedTuple):
     kernel_set: str = ""
 
 
-def checked_state(state: Any) -> tuple[dict[str, Any], History, dict[str, Any], Names | None]:
-    """The validated counters and history of a trainer's state_dict, the states of its callbacks, names of columns."""
+def checked_state(state: Any) -> tuple[dict[str, Any], History, dict[str, Any], Names | None, Weights | None]:
+    """The validated counters and history of a trainer's state_dict, the states of its callbacks, names of columns,
+    weights of classes."""
     names = {"model", "optimizer", "progress", "history"}
-    if not isinstance(state, Mapping) or set(state) - {"callbacks", "columns"} != names:
+    if not isinstance(state, Mapping) or set(state) - {"callbacks", "columns", "class_weights"} != names:
         raise ConfigError(f"[Trainer] state_dict: expected a dict with {sorted(names)}, got {describe(state)}")
     callbacks = state.get("callbacks", {})
     if not isinstance(callbacks, Mapping) or not all(isinstance(each, Mapping) for each in callbacks.values()):
         raise ConfigError(f"[Trainer] callbacks: expected states by name, got {describe(callbacks)}")
     columns = as_columns("Trainer", state["columns"]) if "columns" in state else None
     progress, history = _checked_progress(state["progress"]), history_from(state["history"])
-    return progress, history, copy.deepcopy(dict(callbacks)), columns
+    weights = checked_weights(state.get("class_weights"))
+    return progress, history, copy.deepcopy(dict(callbacks)), columns, weights
 
 
 def _checked_progress(given: Any) -> dict[str, Any]:
@@ -89,6 +92,8 @@ def write(path: str, checkpoint: Checkpoint) -> None:
     if "callbacks" in state:
         facts["callbacks"], own_arrays = callback_facts(state["callbacks"], writer)
         arrays |= own_arrays
+    if "class_weights" in state:
+        facts["class_weights"] = list(state["class_weights"])
     write_tensors(path, "trainer", facts, arrays)
 
 
@@ -111,6 +116,8 @@ def opened(path: object) -> Iterator[Checkpoint]:
             state["columns"] = columns
         if "callbacks" in facts:
             state["callbacks"] = callback_states(file, facts["callbacks"], reader)
+        if "class_weights" in facts:
+            state["class_weights"] = facts["class_weights"]
         yield Checkpoint(model, loss, optimizer, options, state, facts["kernel_set"])
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
-from typing import Any, ClassVar, Generic, Self, TypeVar, overload
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast, overload
 
 from nncore import _core
 from nncore._registry.generate import schemas
@@ -17,6 +18,7 @@ from nncore.nn._loss import spec_of as spec_of_loss
 from nncore.nn._model import Model, core_of, set_ignored, set_link
 from nncore.optim._optimizer import Optimizer, bind, building, compiled, fresh
 from nncore.train._augment import Augment
+from nncore.train._class_weights import Weights, is_balanced
 from nncore.train._ends import check_end
 
 _Value = TypeVar("_Value")
@@ -132,6 +134,8 @@ class TrainerSettings(Strict):
         self._core: Any = None
         self._made_from: tuple[Any, ...] = (None, None, None)  # model, loss and optimizer of the compiled trainer
         self._begins_epoch = False
+        self._class_weights: Weights | None = None
+        self._weighted: tuple[Any, Weights | None, Any] = (None, None, None)  # a loss's spec, weights, the spec of both
         set_link(model, loss.link)
         set_ignored(model, ignored_label(loss))
 
@@ -150,9 +154,29 @@ class TrainerSettings(Strict):
         _check("loss", loss, Loss)
         check_end(self._model, loss)
         refuse_during_fit(self, "loss")
+        if loss is not self._loss:
+            self._class_weights = None
         self._loss = loss
         set_link(self._model, loss.link)
         set_ignored(self._model, ignored_label(loss))
+
+    @property
+    def class_weights(self) -> tuple[float, ...] | None:
+        """The numbers that weight="balanced" of the loss came to in the last fit; None before it, and of other losses.
+
+        They are part of the training: saved, copied, and used by `step` and `evaluate`.
+        """
+        return self._class_weights if is_balanced(self._loss) else None
+
+    def _loss_spec(self) -> Any:
+        """The loss that is computed: with numbers for weight="balanced", where a fit has counted."""
+        spec = spec_of_loss(self._loss)
+        if self._class_weights is None or not is_balanced(self._loss):
+            return spec
+        if self._weighted[0] is not spec or self._weighted[1] != self._class_weights:
+            arguments = {**spec.args, "weight": self._class_weights}
+            self._weighted = spec, self._class_weights, _core.Spec(spec.kind, spec.name, arguments)
+        return self._weighted[2]
 
     @property
     def optimizer(self) -> Optimizer:
@@ -190,7 +214,7 @@ class TrainerSettings(Strict):
 
     def _bind(self) -> Any:
         """The compiled trainer for the model as it is now."""
-        model, loss, optimizer = core_of(self._model), spec_of_loss(self._loss), compiled(self._optimizer)
+        model, loss, optimizer = core_of(self._model), self._loss_spec(), compiled(self._optimizer)
         made_from = self._made_from
         if model is not made_from[0] or loss is not made_from[1] or optimizer is not made_from[2]:
             self._make_core(model, loss)
@@ -232,6 +256,16 @@ def options_spec(given: Mapping[str, Any]) -> Any:
         raise ConfigError(f"[Trainer] augment: expected an Augment or None, got {describe(augment)}")
     pair = None if augment is None else (augment.crop_padding, int(augment.flip))
     return _core.Spec("trainer", "Trainer", {**given, "augment": pair})
+
+
+def loss_with_numbers(trainer: TrainerSettings) -> Loss:
+    """The loss, which can be called: of balanced weights a copy with the numbers that a fit has worked out."""
+    weights = trainer.class_weights
+    if weights is None:
+        return trainer.loss
+    loss: Any = copy.copy(trainer.loss)
+    loss.weight = weights
+    return cast(Loss, loss)
 
 
 def bound(trainer: TrainerSettings) -> Any:

@@ -19,6 +19,7 @@ from nncore.optim._optimizer import Optimizer
 from nncore.train._callback import Callback
 from nncore.train._callback_list import CallbackList, CallbackStates
 from nncore.train._checkpoint import Checkpoint, checked_state, opened, write
+from nncore.train._class_weights import Weights
 from nncore.train._history import History, history_state, joined
 from nncore.train._settings import TrainerSettings
 
@@ -77,8 +78,8 @@ class TrainerState(TrainerSettings):
 
     def state_dict(self) -> dict[str, Any]:
         """The complete state of training: "model", "optimizer", "progress" (epochs and steps done, the sums of the
-        current epoch, counters of random numbers), "history", "callbacks" where some have a state, and "columns" where
-        the data have names."""
+        current epoch, counters of random numbers), "history", "callbacks" where some have a state, "columns" where the
+        data have names, and "class_weights" where the loss has balanced ones."""
         with core_of(self.model).access_guard("Trainer.state_dict", write=False):
             columns = columns_known(self.model)
             callbacks = self._callback_states.states if self._running is None else self._running.states()
@@ -89,6 +90,7 @@ class TrainerState(TrainerSettings):
                 "history": history_state(self.history),
                 **({"callbacks": copy.deepcopy(callbacks)} if callbacks else {}),
                 **({} if columns is None else {"columns": columns}),
+                **({} if self.class_weights is None else {"class_weights": self.class_weights}),
             }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -106,9 +108,15 @@ class TrainerState(TrainerSettings):
             self._take(*parts)
 
     def _take(
-        self, progress: dict[str, Any], history: History, callbacks: dict[str, Any], columns: Names | None
+        self,
+        progress: dict[str, Any],
+        history: History,
+        callbacks: dict[str, Any],
+        columns: Names | None,
+        weights: Weights | None,
     ) -> None:
         set_columns(self.model, columns)
+        self._class_weights = weights
         set_calls(self.model, progress.pop("calls"))
         self._bind().state = progress
         self._past, self._unjoined = [history], 0
@@ -164,7 +172,7 @@ class TrainerState(TrainerSettings):
 #: Attributes that a copy makes anew: what `_rebuild` is given otherwise, and compiled objects.
 _OF_THIS_PROCESS = {
     "_model", "_loss", "_optimizer", "_options", "_options_spec", "_core", "_made_from", "_begins_epoch", "_past",
-    "_unjoined", "_running", "_callback_states",
+    "_unjoined", "_running", "_callback_states", "_class_weights", "_weighted",
 }  # fmt: skip
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from nncore.nn._normalize import columns_known, set_columns
 from nncore.optim._optimizer import monitor_of, step_alone
 from nncore.train._callback import Callback, as_callbacks, check_monitor, check_monitors
 from nncore.train._callback_list import CallbackList
+from nncore.train._class_weights import balanced_weights, is_balanced
 from nncore.train._history import History
 from nncore.train._metrics import DEFAULT_METRICS, ManyMetrics, Metrics, metrics_of
 from nncore.train._observer import Observer
@@ -110,7 +112,7 @@ class Trainer(TrainerState):
             Real numbers; bytes for a model with a Normalize. The names of a DataFrame's columns are kept as
             `trainer.columns`, and DataFrames with others, or in another order, are refused from then on.
         y : array
-            Integer labels (N,), or what the loss wants.
+            Labels (N,), or what the loss wants: numbers (N, outputs), for one output also (N,).
         epochs : int, default 10
         sample_weight : array (N,) of numbers >= 0, optional
             What each sample counts: the loss of a batch is sum s l / sum s, so that whole numbers do what repeated
@@ -121,16 +123,22 @@ class Trainer(TrainerState):
         validation_data, test_data : (X, y) or (X, y, sample_weight), optional
             Evaluated after each whole epoch.
         validation_split : float in [0, 1), default 0
-            Holds this share of X and y out as validation_data: at random by the trainer's seed, integer labels (N,)
-            class by class, the same samples in every fit on as many. Both parts are copies in memory: for large or
+            Holds this share of X and y out as validation_data: at random by the trainer's seed, labels (N,) class by
+            class, the same samples in every fit on as many. Both parts are copies in memory: for large or
             memory-mapped data give validation_data.
         metrics : names and functions, or dict name -> function, default ("accuracy",)
             Columns beside the loss: "accuracy", "top5" (label among the five largest outputs), "mse", "mae", "r2" (raw
             outputs against the targets), or f(y_true, outputs) -> number, which goes by its name, or by that in a dict,
-            also in the list: ["accuracy", {"f1": f}]. The default leaves the accuracy out where the loss has no
+            also in the list: ["accuracy", {"spread": f}]. The default leaves the accuracy out where the loss has no
             classes; asked for, it is then measured on targets that are classes (one-hot rows: the largest output; 0 and
             1: outputs from 1/2 on), and an error on others. The training set's accuracy is gathered from the epoch's
-            own steps, as its loss is; all other numbers are measured in inference after the epoch.
+            own steps, as its loss is; all other numbers are measured in inference after the epoch, on all samples.
+
+            Of classes, with scikit-learn's values: "f1", "precision", "recall" (of class 1, where there are two; of
+            several the mean over those that occur in targets or predictions; 0 where they are 0/0),
+            "balanced_accuracy", and from the numbers of predict_proba "auc" (area under the ROC curve; of several
+            classes the mean of each against the rest; NaN where a class has no sample) and "log_loss". Of several
+            outputs of 0 and 1 f1, precision, recall and auc are means over the outputs.
         callbacks : nc.callbacks, functions
             A function is called with the record of each epoch, a dict: True ends the fit, None and False do not,
             anything else is a ConfigError.
@@ -163,7 +171,7 @@ class Trainer(TrainerState):
         }
         named = checked_columns("fit", columns_known(self.model), X, held_out)
         if validation_data is None:
-            train, held_out["validation_data"] = split_off(train, validation_split, self._options["seed"])
+            train, held_out["validation_data"] = split_off(train, validation_split, self._options["seed"], self.loss)
         elif validation_split:
             raise ConfigError("[fit] validation_split: expected 0 beside validation_data, got both")
         with core_of(self.model).access_guard("Trainer.fit", write=True):
@@ -188,7 +196,7 @@ class Trainer(TrainerState):
         if self.fitting:
             raise StateError("[Trainer] fit: a fit of this trainer is under way")
         self._metrics = wanted
-        with CallbackList(active, self._callback_states) as calls:
+        with self._counting(train.X, train.y), CallbackList(active, self._callback_states) as calls:
             calls.begin(self)
             core = self._bind()
             before = core.state
@@ -208,6 +216,22 @@ class Trainer(TrainerState):
             history = History(result, origin=Origin(self, active, shown, np.shape(train.X)[1:]))
             calls.end(history)
         return history
+
+    @contextmanager
+    def _counting(self, X: Any, y: Any) -> Iterator[None]:
+        """Works out balanced class weights; a fit that fails before its first step leaves them as they were."""
+        if not is_balanced(self.loss):
+            yield
+            return
+        before, weights = self._class_weights, balanced_weights(self.model, self.loss, X, y)
+        state = self._bind().state
+        self._class_weights = weights or before
+        try:
+            yield
+        except BaseException:
+            if self._core.state == state:
+                self._class_weights = before
+            raise
 
     def _run(self, calls: CallbackList, core: Any, named: Names | None, *arguments: Any) -> dict[str, Any]:
         """One fit of the compiled trainer; its history is kept after an error, too."""

@@ -12,6 +12,7 @@ from nncore._support.checks import describe, number, real_array
 from nncore._support.tables import Names, check_columns, columns_of
 from nncore.datasets._split import held_out
 from nncore.errors import ConfigError, ShapeError
+from nncore.nn._loss import Loss, has_classes
 
 
 def checked_columns(where: str, known: Names | None, X: Any, held_out: Mapping[str, Any]) -> Names | None:
@@ -45,16 +46,19 @@ def samples_of(where: str, name: str, given: object) -> Samples | None:
     return Samples(*given)
 
 
-def split_off(train: Samples, fraction: float, seed: int) -> tuple[Samples, Samples | None]:
+def split_off(train: Samples, fraction: float, seed: int, loss: Loss) -> tuple[Samples, Samples | None]:
     """(training, validation samples) for a fraction of the samples to hold out; None for 0.
 
-    Integer labels (N,) are split class by class. Both parts keep the order of the data; of a DataFrame they are such.
+    Labels (N,) are split class by class. Both parts keep the order of the data; of a DataFrame they are such.
     """
     share = number("fit", "validation_split", fraction, 0.0, 1.0)
     if share == 0.0:
         return train, None
-    samples, targets = real_array("fit", "X", train.X), real_array("fit", "y", train.y)
-    held = held_mask("fit", samples, targets, share, seed)
+    try:
+        samples, targets = real_array("fit", "X", train.X), real_array("fit", "y", train.y)
+    except (ConfigError, ShapeError):  # the core refuses them as without a split
+        return train, None
+    held = held_mask("fit", samples, targets, share, seed, loss)
     if held is None:
         return train, None
     X = train.X
@@ -69,7 +73,7 @@ def split_off(train: Samples, fraction: float, seed: int) -> tuple[Samples, Samp
 
 
 def held_mask(
-    where: str, samples: NDArray[Any], targets: NDArray[Any], share: float, seed: int
+    where: str, samples: NDArray[Any], targets: NDArray[Any], share: float, seed: int, loss: Loss | None
 ) -> NDArray[np.bool_] | None:
     """The samples to hold out; None for a share of 0, and for arrays that do not fit, of which the core says so."""
     if share == 0.0 or samples.ndim == 0 or targets.ndim == 0 or len(samples) != len(targets):
@@ -81,6 +85,12 @@ def held_mask(
             f"[{where}] validation_split: expected a share of the {n} samples that leaves some in both parts, "
             f"got {share:g}"
         )
-    labels = targets if targets.ndim == 1 and targets.dtype.kind in "iu" else None
-    held: NDArray[np.bool_] = held_out(n, count, seed, labels)
+    held: NDArray[np.bool_] = held_out(n, count, seed, targets if _are_labels(targets, loss) else None)
     return held
+
+
+def _are_labels(targets: NDArray[Any], loss: Loss | None) -> bool:
+    """Whether they are integers, or whole floats for a loss with classes."""
+    if targets.ndim != 1 or targets.dtype.kind != "f":
+        return targets.ndim == 1
+    return loss is not None and has_classes(loss, targets) and bool((np.floor(targets) == targets).all())
