@@ -55,7 +55,11 @@ class PythonLoss final : public Loss<T> {
     const py::object target = y.labels != nullptr ? py::object(copy_out(View<const int64_t>{y.labels, y.shape}))
                                                   : py::object(copy_out(View<const T>{y.values, y.shape}));
     const py::tuple pair = loss_.get(where_).attr("_run")(copy_out(z), target, dz != nullptr);
-    if (dz != nullptr) take_array<T>(pair[1], {dz, z.shape}, where_, "dz");
+    if (dz == nullptr) return pair[0].cast<double>();
+    take_array<T>(pair[1], {dz, z.shape}, where_, "dz", [&]() -> std::string {
+      const bool rows = z.shape.rank() > 1 && y.shape == z.shape.rows();  // NumPy makes (N, N) of (N, 1) and (N,)
+      return rows && z.shape.back() == 1 ? "y.reshape(z.shape) is a column, as z" : "";
+    });
     return pair[0].cast<double>();
   }
 

@@ -258,3 +258,20 @@ def test_a_function_of_that_name_is_measured_in_its_place():
 def test_the_names_are_listed_where_one_is_wrong():
     with pytest.raises(nc.ConfigError, match="'f1', 'precision', 'recall', 'auc', 'log_loss'"):
         trainer_of("two classes").fit(X, RARE, metrics=["f2"])
+
+
+@pytest.mark.parametrize("case", ["two classes", "one output", "signs", "five classes", "several outputs"])
+def test_weighted_samples_are_scikit_learns(case, monkeypatch):
+    """Those of scikit-learn with sample_weight; whole weights are repeated samples."""
+    weights = np.random.default_rng(5).integers(0, 4, N)
+    y, trainer = CASES[case][3], trainer_of(case, "float64")
+    trainer.fit(X, y, 5, progress=False)
+    names = measured(case)
+    got = trainer.evaluate(X, y, names, sample_weight=weights)
+    repeated = trainer.evaluate(np.repeat(X, weights, axis=0), np.repeat(y, weights, axis=0), names)
+    assert {name: got[name] for name in names} == pytest.approx({name: repeated[name] for name in names}, rel=1e-12)
+    for name in ("f1_score", "precision_score", "recall_score", "balanced_accuracy_score", "roc_auc_score", "log_loss"):
+        plain = getattr(sk, name)
+        monkeypatch.setattr(sk, name, lambda *a, f=plain, **k: f(*a, sample_weight=weights, **k))
+    expected = expected_of(case, trainer.model, X, y)
+    assert {name: got[name] for name in names} == pytest.approx(expected, rel=1e-12)

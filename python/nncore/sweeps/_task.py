@@ -88,7 +88,7 @@ class SweepTask(NamedTuple):
         metrics_of("sweep", metrics)
         train = Pair("", X, y)
         if share:
-            held_mask("sweep", *train.arrays, share, 0, None)  # raises for a share that leaves a part empty
+            held_mask("sweep", *train.arrays, share, 0)  # raises for a share that leaves a part empty
         return cls(
             train,
             held,

@@ -168,10 +168,10 @@ class TrainerSettings(Strict):
         """
         return self._class_weights if is_balanced(self._loss) else None
 
-    def _loss_spec(self) -> Any:
-        """The loss that is computed: with numbers for weight="balanced", where a fit has counted."""
+    def _loss_with_numbers(self) -> Any:
+        """The spec of the loss that is computed where a fit has counted classes for weight="balanced"."""
         spec = spec_of_loss(self._loss)
-        if self._class_weights is None or not is_balanced(self._loss):
+        if not is_balanced(self._loss):
             return spec
         if self._weighted[0] is not spec or self._weighted[1] != self._class_weights:
             arguments = {**spec.args, "weight": self._class_weights}
@@ -214,7 +214,8 @@ class TrainerSettings(Strict):
 
     def _bind(self) -> Any:
         """The compiled trainer for the model as it is now."""
-        model, loss, optimizer = core_of(self._model), self._loss_spec(), compiled(self._optimizer)
+        model, optimizer = core_of(self._model), compiled(self._optimizer)
+        loss = spec_of_loss(self._loss) if self._class_weights is None else self._loss_with_numbers()
         made_from = self._made_from
         if model is not made_from[0] or loss is not made_from[1] or optimizer is not made_from[2]:
             self._make_core(model, loss)

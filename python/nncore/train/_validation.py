@@ -73,7 +73,7 @@ def split_off(train: Samples, fraction: float, seed: int, loss: Loss) -> tuple[S
 
 
 def held_mask(
-    where: str, samples: NDArray[Any], targets: NDArray[Any], share: float, seed: int, loss: Loss | None
+    where: str, samples: NDArray[Any], targets: NDArray[Any], share: float, seed: int, loss: Loss | None = None
 ) -> NDArray[np.bool_] | None:
     """The samples to hold out; None for a share of 0, and for arrays that do not fit, of which the core says so."""
     if share == 0.0 or samples.ndim == 0 or targets.ndim == 0 or len(samples) != len(targets):
