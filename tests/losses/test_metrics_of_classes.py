@@ -255,9 +255,14 @@ def test_a_function_of_that_name_is_measured_in_its_place():
         trainer.fit(X, RARE, 1, metrics=["f1", f1])
 
 
-def test_the_names_are_listed_where_one_is_wrong():
-    with pytest.raises(nc.ConfigError, match="'f1', 'precision', 'recall', 'auc', 'log_loss'"):
-        trainer_of("two classes").fit(X, RARE, metrics=["f2"])
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("f1_score", "f1"), ("F1", "f1"), ("roc_auc", "auc"), ("logloss", "log_loss"), ("recal", "recall")],
+)
+def test_the_nearest_name_is_told_where_one_is_wrong(given, meant):
+    listed = "'f1', 'precision', 'recall', 'auc', 'log_loss'"
+    with pytest.raises(nc.ConfigError, match=rf"{listed}.*got '{given}' \(did you mean .*{meant}"):
+        trainer_of("two classes").fit(X, RARE, metrics=[given])
 
 
 @pytest.mark.parametrize("case", ["two classes", "one output", "signs", "five classes", "several outputs"])

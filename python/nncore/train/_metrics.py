@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from nncore import _core
 from nncore._support.checks import as_list, describe, encodable
+from nncore._support.names import did_you_mean
 from nncore.errors import ConfigError
 
 Metric = str | Callable[[Any, Any], float]
@@ -86,7 +87,9 @@ def _named(where: str, given: Any) -> Iterator[tuple[Any, Any]]:
             function = callable(metric) and not isinstance(metric, type)
             if not function and not (isinstance(metric, str) and metric == name and metric in _BUILT_IN):
                 expected = f"names of {_BUILT_IN} or functions"
-                raise ConfigError(f"[{where}] metrics: expected {expected}, got {describe(metric)}")
+                unknown = isinstance(metric, str) and metric not in _BUILT_IN
+                mend = did_you_mean(metric.removesuffix("_score"), _BUILT_IN) if unknown else ""
+                raise ConfigError(f"[{where}] metrics: expected {expected}, got {describe(metric)}{mend}")
             yield name, metric
 
 

@@ -276,6 +276,8 @@ class Trainer(TrainerState):
     ) -> dict[str, float]:
         """The loss without penalties, and metrics as in fit; None: accuracy and those of the last fit.
 
+        A loss with reduction="sum" is the sum over all of X (in a history: of a batch of the training's size).
+
         sample_weight: as in fit.
 
         NaN and infinity in X are a ConfigError that names the place. With allow_nan they are let through: the loss and
