@@ -73,6 +73,14 @@ def test_an_argument_is_assigned_whole_or_refused_and_nothing_else_is_taken(kind
     assert (repr(made), made.config) == before
 
 
+@pytest.mark.parametrize(("kind", "name", "args"), [case for case in EVERY if not case.id.startswith("schedule")])
+def test_a_subclass_is_told_what_to_write(kind, name, args):
+    made = make(kind, name, args)
+    prefix = "nc[.]init" if kind == "initializer" else "nc"
+    with pytest.raises(nc.ConfigError, match=rf"\[Mine\] expected {name} itself, got a subclass .*{prefix}[.]{name}\("):
+        type("Mine", (type(made),), {})(**args)
+
+
 @pytest.mark.parametrize(("name", "field"), list(assignable("layer")))
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_number_of_a_layer_acts_in_every_model_that_has_it(name, field, dtype, rng):

@@ -73,10 +73,22 @@ class Registered(Strict):
 
     def _checked(self, given: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """The spec of these arguments, and what was given. ConfigError for what is out of range."""
+        self._refuse_subclass()
         spec = _core.Spec(self._kind, type(self).__name__, given)
         checked = spec.args
         # Sequences of numbers are the core's tuples, not the caller's objects, which may change later.
         return spec, {key: checked[key] if isinstance(checked[key], tuple) else given[key] for key in given}
+
+    def _refuse_subclass(self) -> None:
+        """ConfigError for a subclass of a registered class, which copies and files would not know how to make."""
+        if "_traits" in vars(type(self)):
+            return
+        registered = next(cls for cls in type(self).__mro__ if "_traits" in vars(cls))
+        name, home = registered.__name__, "nc.init" if self._kind == "initializer" else "nc"
+        raise ConfigError(
+            f"[{type(self).__name__}] expected {name} itself, got a subclass (hint: write a function that returns "
+            f"{home}.{name}(…))"
+        )
 
     def _by_name(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Arguments by name; a TypeError contains the signature."""

@@ -165,6 +165,7 @@ class Container(CompiledLayer):
     """Base of Residual. Its config lists the inner layers as (class name, config), as plain data."""
 
     def __init__(self, *layers: Any, **config: Any) -> None:
+        self._refuse_subclass()
         given = layers or config.pop("layers", ())
         self._by_name(**config)
         if len(layers) == 1 and not isinstance(layers[0], (Layer, Model)):
