@@ -85,6 +85,7 @@ class Sweeper:
             set_options(trainer, **options)
         self.task.convert(trainer.model)
         self.task.name_columns(trainer.model)
+        trainer._scale_told = True  # a warning in a run would be one of thousands
         return trainer
 
     def _failed(self, error: Exception, where: str, start: float) -> Outcome:

@@ -26,6 +26,7 @@ from nncore.train._class_weights import balanced_weights, is_balanced
 from nncore.train._history import History
 from nncore.train._metrics import DEFAULT_METRICS, ManyMetrics, Metrics, metrics_of
 from nncore.train._observer import Observer
+from nncore.train._scales import scale_hint
 from nncore.train._state import Origin, TrainerState
 from nncore.train._validation import Samples, checked_columns, samples_of, split_off
 
@@ -76,6 +77,7 @@ class Trainer(TrainerState):
     """
 
     _metrics = Metrics("default", [])  #: of the last fit
+    _scale_told = False  #: whether the scales of the data have been looked at
 
     @keywords(
         y="targets; of a loader take the batches: for xb, yb in loader: trainer.step(xb, yb)",
@@ -149,6 +151,13 @@ class Trainer(TrainerState):
         -------
         History
 
+        Warns
+        -----
+        RuntimeWarning
+            In a trainer's first fit, by a look at 32 rows: the numbers of one feature are 1000 times those of another
+            and beyond 100, and neither Normalize nor another layer stands before the first Linear; targets of a loss of
+            values are beyond 10 000.
+
         Raises
         ------
         ShapeError, ConfigError
@@ -174,6 +183,10 @@ class Trainer(TrainerState):
             train, held_out["validation_data"] = split_off(train, validation_split, self._options["seed"], self.loss)
         elif validation_split:
             raise ConfigError("[fit] validation_split: expected 0 beside validation_data, got both")
+        if not self._scale_told:
+            self._scale_told = True
+            if hint := scale_hint(self._model, self._loss, X, y):
+                warnings.warn(hint, RuntimeWarning, stacklevel=3)
         with core_of(self.model).access_guard("Trainer.fit", write=True):
             return self._fit(train, [*held_out.values()], named, epochs, length, wanted, active, progress)
 
