@@ -70,7 +70,9 @@ const auto registered_NLLLoss =
                "label of samples that do not count")
         .also(add_reduction)
         .shapes("z (N, C), y (N,) integers -> a number and dz (N, C)")
-        .notes("Where no label counts, the mean is NaN and dz 0, as of CrossEntropyLoss.")
+        .notes("z are taken as they are: of raw outputs or probabilities the value means nothing and may be negative, as "
+               "in PyTorch. A Trainer asks for a model that ends in LogSoftmax; on raw outputs use CrossEntropyLoss. "
+               "Where no label counts, the mean is NaN and dz 0, as of CrossEntropyLoss.")
         .source("Fisher, On the Mathematical Foundations of Theoretical Statistics, 1922")
         .doctest(">>> nc.NLLLoss()(np.log([[0.25, 0.75]]), np.array([1]))[0].__round__(6)\n0.287682")
         .example({}, {3})

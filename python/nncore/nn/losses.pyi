@@ -243,7 +243,7 @@ class NLLLoss(CompiledLoss):
 
     Notes
     -----
-    Where no label counts, the mean is NaN and dz 0, as of CrossEntropyLoss.
+    z are taken as they are: of raw outputs or probabilities the value means nothing and may be negative, as in PyTorch. A Trainer asks for a model that ends in LogSoftmax; on raw outputs use CrossEntropyLoss. Where no label counts, the mean is NaN and dz 0, as of CrossEntropyLoss.
     Source: Fisher, On the Mathematical Foundations of Theoretical Statistics, 1922.
 
     Examples
