@@ -3,6 +3,7 @@
 import copy
 import pickle
 import random
+import threading
 
 import numpy as np
 import pytest
@@ -226,6 +227,14 @@ def test_data_that_do_not_fit_leave_the_trainer_as_it_was():
         nc.lr_finder(each, np.where(X > 0, np.nan, X), Y)
     np.testing.assert_array_equal(each.model.flat_parameters, before)
     assert each.optimizer.t == 0 and len(each.history.steps["loss"]) == 0
+
+
+def test_what_cannot_be_copied_is_told():
+    net = nc.Sequential(nc.Linear(2, 2), Noisy(), seed=0)
+    net[1].lock = threading.Lock()
+    with pytest.raises(TypeError, match="lock") as found:
+        nc.lr_finder(nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD()), X, Y)
+    assert "works on a copy of the trainer" in found.value.__notes__[-1]
 
 
 def test_within_a_fit_it_is_refused():

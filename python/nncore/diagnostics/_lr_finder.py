@@ -185,11 +185,19 @@ def lr_finder(
     if share == 1:
         raise ConfigError(f"[{_WHERE}] smoothing: expected a number in [0, 1), got 1")
     with _global_random_numbers_kept():
-        probe = copy.deepcopy(trainer)
+        probe = _copy_of(trainer)
         first = probe.optimizer.t
         probe.optimizer.lr = lambda step: float(low * (high / low) ** ((step - first) / (count - 1)))
         probe.on_nonfinite = "raise"
         return _range_test(probe, X, y, sample_weight, count, share)
+
+
+def _copy_of(trainer: Trainer) -> Trainer:
+    try:
+        return copy.deepcopy(trainer)
+    except Exception as error:
+        error.add_note("in lr_finder, which works on a copy of the trainer: what it holds must be of a kind to copy")
+        raise
 
 
 def _range_test(probe: Trainer, X: Any, y: Any, weight: Any, count: int, share: float) -> LRFinderResult:
