@@ -9,8 +9,8 @@ import nncore as nc
 PACKAGE = Path(nc.__file__).parent
 
 #: From the ground up. The command line comes last; it uses the public names, as users do.
-ORDER = ["errors", "_support", "_registry", "datasets", "nn", "optim", "train", "diagnostics", "sweeps", "estimators",
-         "plot", "loggers", "cli"]  # fmt: skip
+ORDER = ["errors", "_support", "_registry", "datasets", "nn", "optim", "train", "interop", "diagnostics", "sweeps",
+         "estimators", "plot", "loggers", "cli"]  # fmt: skip
 PUBLIC = {"layers", "losses", "init", "functional", "schedules", "objectives", "callbacks"}
 ABOVE = {"", "__main__", "_pickles", *PUBLIC}  # not imported by the packages
 

@@ -22,6 +22,7 @@ training     Trainer, History, sweep, SweepTable, Perceptron
 callbacks    EarlyStopping, ModelCheckpoint, CSVLogger, TensorBoard, LivePlot, Film, Monitor, LambdaCallback, Callback
 inside       gradcheck, GradientReport, gradient_flow, GradientFlow, numeric_gradient, Parameter
 functions    minimize, OptimizeResult
+exchange     export_c
 errors       ShapeError, ConfigError, StateError, NumericError, FormatError
 machine      info, set_num_threads, get_num_threads
 modules      datasets, plot, functional, init, objectives; callbacks, layers, losses, optim, schedules hold the above
@@ -54,6 +55,7 @@ from nncore.diagnostics._gradient_flow import GradientFlow, gradient_flow
 from nncore.diagnostics._lr_finder import LRFinderResult, lr_finder
 from nncore.errors import ConfigError, FormatError, NumericError, ShapeError, StateError
 from nncore.estimators._perceptron import Perceptron
+from nncore.interop._c_export import export_c
 from nncore.layers import *  # noqa: F403
 from nncore.loggers._film import Film
 from nncore.loggers._live_plot import LivePlot
@@ -111,6 +113,7 @@ __all__ = [
     "__version__",
     "callbacks",
     "datasets",
+    "export_c",
     "functional",
     "get_num_threads",
     "gradcheck",
