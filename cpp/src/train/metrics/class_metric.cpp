@@ -13,9 +13,9 @@
 #include "train/metrics/class_probabilities.hpp"
 
 namespace nncore {
-namespace {
 
-/// Of one class: how many samples have it, are taken for it, and both, each by its weight.
+/// Of one class: how many samples have it, are taken for it, and both, each by its weight. Not in the
+/// anonymous namespace: the metrics hold pointers to its members, which GCC warns of in joined files.
 struct Counts {
   double actual = 0, taken = 0, right = 0;
   bool seen() const { return actual + taken > 0; }
@@ -23,6 +23,8 @@ struct Counts {
   double recall() const { return actual == 0 ? 0 : right / actual; }
   double f1() const { return seen() ? 2 * right / (actual + taken) : 0; }
 };
+
+namespace {
 
 /// Counts of classes 0 to C - 1. A sample whose outputs hold NaN is taken for none.
 template <class T>
@@ -176,22 +178,22 @@ double log_loss(const Interpretation& how, View<const T> z, const Target<T>& y) 
   return sum / counted;
 }
 
-[[noreturn]] void refuse(const std::string& name, const std::string& wanted, const std::string& got) {
-  throw ConfigError(expected("[fit]", "metrics: '" + name + "'", wanted, got));
-}
-
 /// A check that the targets are classes; of several outputs each with a yes or no only where they are `many`.
 template <class T>
 auto class_check(const std::string& name, bool many) {
   return [name, many](const Interpretation& how, const Shape& z, const Target<T>& y) {
-    if (how.classes.kind == Reading::Kind::values) refuse(name, kClassTargets, "targets " + y.shape.str());
+    if (how.classes.kind == Reading::Kind::values) refuse_metric(name, kClassTargets, "targets " + y.shape.str());
     if (!many && how.classes.kind == Reading::Kind::border && z.row_size() > 1) {
-      refuse(name, "one class a sample", "targets " + y.shape.str() + " of 0 and 1");
+      refuse_metric(name, "one class a sample", "targets " + y.shape.str() + " of 0 and 1");
     }
   };
 }
 
 }  // namespace
+
+void refuse_metric(const std::string& name, const std::string& wanted, const std::string& got) {
+  throw ConfigError(expected("[fit]", "metrics: '" + name + "'", wanted, got));
+}
 
 template <class T>
 std::optional<Metric<T>> class_metric(const std::string& name) {
@@ -217,7 +219,7 @@ std::optional<Metric<T>> class_metric(const std::string& name) {
     class_check<T>(name, area)(how, z, y);
     const bool two = how.classes.kind == Reading::Kind::border || z[1] == 2;
     if (!gives_probabilities(how) && !(area && two)) {
-      refuse(name, "a loss or a last layer that gives probabilities", "raw outputs " + z.str());
+      refuse_metric(name, "a loss or a last layer that gives probabilities", "raw outputs " + z.str());
     }
   };
   return Metric<T>{name, check, area ? auc<T> : log_loss<T>};

@@ -13,4 +13,7 @@ namespace nncore {
 template <class T>
 std::optional<Metric<T>> class_metric(const std::string& name);
 
+/// Throws the ConfigError of a metric whose targets or outputs are of another kind.
+[[noreturn]] void refuse_metric(const std::string& name, const std::string& wanted, const std::string& got);
+
 }  // namespace nncore

@@ -10,15 +10,11 @@
 namespace nncore {
 namespace {
 
-[[noreturn]] void refuse(const std::string& name, const std::string& wanted, const std::string& got) {
-  throw ConfigError(expected("[fit]", "metrics: '" + name + "'", wanted, got));
-}
-
 template <class T>
 void check_classes(const Interpretation& how, const Shape& z, const Target<T>& y) {
   const bool classes = how.link == Link::softmax || how.link == Link::log_softmax;
   if (!classes || y.labels == nullptr || z.rank() != 2 || !(y.shape == Shape{z[0]})) {
-    refuse("top5", "a loss with classes and labels (N,)", "targets " + y.shape.str());
+    refuse_metric("top5", "a loss with classes and labels (N,)", "targets " + y.shape.str());
   }
 }
 
@@ -42,8 +38,8 @@ double top5(const Interpretation&, View<const T> z, const Target<T>& y) {
 template <class T>
 void check_numbers(const std::string& name, const Shape& z, const Target<T>& y) {
   if (y.values == nullptr || !(y.shape == z || (z.back() == 1 && y.shape == z.rows()))) {
-    refuse(name, "targets of the outputs' shape " + z.str(),
-           (y.values == nullptr ? "labels " : "targets ") + y.shape.str());
+    refuse_metric(name, "targets of the outputs' shape " + z.str(),
+                  (y.values == nullptr ? "labels " : "targets ") + y.shape.str());
   }
 }
 
