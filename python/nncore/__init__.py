@@ -22,7 +22,7 @@ training     Trainer, History, sweep, SweepTable, Perceptron
 callbacks    EarlyStopping, ModelCheckpoint, CSVLogger, TensorBoard, LivePlot, Film, Monitor, LambdaCallback, Callback
 inside       gradcheck, GradientReport, gradient_flow, GradientFlow, numeric_gradient, Parameter
 functions    minimize, OptimizeResult
-exchange     export_c
+exchange     from_torch, to_torch, export_c
 errors       ShapeError, ConfigError, StateError, NumericError, FormatError
 machine      info, set_num_threads, get_num_threads
 modules      datasets, plot, functional, init, objectives; callbacks, layers, losses, optim, schedules hold the above
@@ -56,6 +56,8 @@ from nncore.diagnostics._lr_finder import LRFinderResult, lr_finder
 from nncore.errors import ConfigError, FormatError, NumericError, ShapeError, StateError
 from nncore.estimators._perceptron import Perceptron
 from nncore.interop._c_export import export_c
+from nncore.interop._from_torch import from_torch
+from nncore.interop._to_torch import to_torch
 from nncore.layers import *  # noqa: F403
 from nncore.loggers._film import Film
 from nncore.loggers._live_plot import LivePlot
@@ -114,6 +116,7 @@ __all__ = [
     "callbacks",
     "datasets",
     "export_c",
+    "from_torch",
     "functional",
     "get_num_threads",
     "gradcheck",
@@ -130,6 +133,7 @@ __all__ = [
     "plot",
     "set_num_threads",
     "sweep",
+    "to_torch",
     *_layers,
     *_losses,
     *_optim,

@@ -11,6 +11,8 @@ import nncore as nc
 from support.cases import SCHEMAS, class_of
 from support.reference import reference_of
 
+#: What the examples of some names need beside nncore.
+NEEDED = {"from_torch": ["torch"], "to_torch": ["torch"]}
 ALL = [pytest.param(kind, name, id=f"{kind}-{name}") for kind, name in SCHEMAS if kind != "objective"]
 
 
@@ -83,6 +85,8 @@ def test_its_example_runs(name):
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     tests = doctest.DocTestFinder(recurse=False).find(documented()[name], name, globs=globs)
     for test in tests:
+        for library in NEEDED.get(name, ()):
+            pytest.importorskip(library)
         runner.run(test)
     assert runner.failures == 0
 
