@@ -19,6 +19,7 @@ using SpecPointer = std::shared_ptr<const Spec>;
 std::shared_ptr<Spec> make_spec(const std::string& kind, const std::string& name, const py::dict& args);
 
 void bind_errors(py::module_& m);
+void bind_attributes(py::module_& m);
 void bind_registry(py::module_& m);
 void bind_python_initializer(py::module_& m);
 void bind_python_layer(py::module_& m);

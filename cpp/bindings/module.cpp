@@ -11,6 +11,7 @@ PYBIND11_MODULE(_core, m) {
   m.doc() = "The compiled core of nncore.";
   m.attr("__version__") = NNCORE_VERSION;
   bind_errors(m);
+  bind_attributes(m);
   bind_registry(m);
   bind_python_initializer(m);
   bind_python_layer(m);

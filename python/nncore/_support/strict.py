@@ -6,12 +6,13 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVar, overload
 
+from nncore._core import Attributes
 from nncore._support.names import checked_keywords, did_you_mean
 
 _Value = TypeVar("_Value")
 
 
-class Strict:
+class Strict(Attributes):
     """Base of public classes: setting or reading an attribute that the class does not declare is an AttributeError.
 
     Declared are properties, Settings, slots and annotated names. Subclasses outside nncore may set what they like.
@@ -39,12 +40,9 @@ class Strict:
             else:
                 refuse(self, name)
 
-        def __getattr__(self, name: str) -> Any:
-            if name[:1] == "_":
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            if hasattr(type(self), name):  # a property raised an AttributeError: once more, for its text
-                return object.__getattribute__(self, name)
-            raise AttributeError(f"[{type(self).__name__}] {name}: no such attribute{self._advice(name)}")
+    def _missing(self, name: str) -> Any:
+        """Called for an attribute that is not there."""
+        raise AttributeError(f"[{type(self).__name__}] {name}: no such attribute{self._advice(name)}")
 
     def _may_set(self, name: str, value: Any) -> bool:
         """Whether a name that is not declared may be set to this value."""

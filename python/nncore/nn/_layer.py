@@ -11,7 +11,7 @@ import inspect
 import secrets
 import weakref
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from numpy.typing import ArrayLike
 
@@ -105,14 +105,12 @@ class Layer(Strict):
     def __init__(self) -> None:
         """Nothing to do: for subclasses that call it."""
 
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            """The array of a parameter that is declared under this name."""
-            for parameter in self._declared if name[:1] != "_" else ():
-                if parameter.name == name:
-                    return parameter.value
-            return Strict.__getattr__(self, name)
+    def _missing(self, name: str) -> Any:
+        """The array of a parameter that is declared under this name."""
+        for parameter in self._declared:
+            if parameter.name == name:
+                return parameter.value
+        return super()._missing(name)
 
     def _join(self, model: weakref.ref[Any]) -> None:
         """The layer is part of this model."""
