@@ -11,7 +11,7 @@ PACKAGE = Path(nc.__file__).parent
 #: From the ground up. The command line comes last; it uses the public names, as users do.
 ORDER = ["errors", "_support", "_registry", "datasets", "nn", "optim", "train", "interop", "diagnostics", "sweeps",
          "estimators", "plot", "loggers", "cli"]  # fmt: skip
-PUBLIC = {"layers", "losses", "init", "functional", "schedules", "objectives", "callbacks"}
+PUBLIC = {"layers", "losses", "init", "functional", "schedules", "objectives", "callbacks", "onnx"}
 ABOVE = {"", "__main__", "_pickles", *PUBLIC}  # not imported by the packages
 
 

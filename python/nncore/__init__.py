@@ -22,7 +22,7 @@ training     Trainer, History, sweep, SweepTable, Perceptron
 callbacks    EarlyStopping, ModelCheckpoint, CSVLogger, TensorBoard, LivePlot, Film, Monitor, LambdaCallback, Callback
 inside       gradcheck, GradientReport, gradient_flow, GradientFlow, numeric_gradient, Parameter
 functions    minimize, OptimizeResult
-exchange     from_torch, to_torch, export_c
+exchange     from_torch, to_torch, export_c, onnx.export
 errors       ShapeError, ConfigError, StateError, NumericError, FormatError
 machine      info, set_num_threads, get_num_threads
 modules      datasets, plot, functional, init, objectives; callbacks, layers, losses, optim, schedules hold the above
@@ -130,6 +130,7 @@ __all__ = [
     "mnist_cnn",
     "numeric_gradient",
     "objectives",
+    "onnx",
     "plot",
     "set_num_threads",
     "sweep",
@@ -140,7 +141,9 @@ __all__ = [
     *_schedules,
 ]
 
-if not TYPE_CHECKING:
+if TYPE_CHECKING:
+    from nncore import onnx
+else:
     __getattr__ = _names_of(
         __name__,
         {
@@ -159,4 +162,8 @@ if not TYPE_CHECKING:
             "lr_scheduler": "nc.schedules, as nc.SGD(lr=nc.StepLR(0.1, 30))",
             "manual_seed": "seed= of Sequential and Trainer",
         },
+        modules=("onnx",),
     )
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

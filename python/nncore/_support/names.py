@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -85,10 +86,18 @@ def refuse_keyword(title: str, name: str, known: Iterable[str], hint: str | None
     raise TypeError(f"{title}: got an unexpected keyword argument {name!r}{advice}")
 
 
-def names_of(module: str, hints: Mapping[str, str] | None = None) -> Callable[[str], Any]:
-    """The `__getattr__` of a module: an AttributeError with the nearest of its public names, or with the hint."""
+def names_of(
+    module: str, hints: Mapping[str, str] | None = None, modules: Iterable[str] = ()
+) -> Callable[[str], Any]:
+    """The `__getattr__` of a module: an AttributeError with the nearest of its public names, or with the hint.
+
+    modules: those inside it that are imported at their first use.
+    """
+    later = frozenset(modules)
 
     def missing(name: str) -> Any:
+        if name in later:
+            return importlib.import_module(f"{module}.{name}")
         advice = ""
         if name[:1] != "_":
             hint = (hints or {}).get(name)

@@ -1,0 +1,12 @@
+"""ONNX files: `nc.onnx.export(model, path)`."""
+
+from typing import TYPE_CHECKING
+
+from nncore.interop._onnx.export import export
+
+__all__ = ["export"]
+
+if not TYPE_CHECKING:
+    from nncore._support.names import names_of as _names_of
+
+    __getattr__ = _names_of(__name__, {"save": "nc.onnx.export(model, path)"})
