@@ -11,6 +11,7 @@ IMAGES = np.random.default_rng(0).normal(size=(60, 1, 6, 6))
 OTHERS = {
     "batch_size": 7, "shuffle": False, "seed": 9, "l2": 0.1, "l1": 0.05, "clip_grad_norm": 0.05,
     "clip_grad_value": 0.003, "drop_last": True, "on_nonfinite": "ignore", "num_threads": 1, "augment": nc.Augment(1),
+    "penalty_per_sample": True,
 }  # fmt: skip
 
 
@@ -40,10 +41,11 @@ def same(a, b):
 def test_an_option_acts_from_the_next_fit_on(option, tmp_path):
     pytest.importorskip("safetensors")
     images = option == "augment"
-    one, kept = trainer(images), trainer(images)
+    beside = {"l2": 0.05} if option == "penalty_per_sample" else {}
+    one, kept = trainer(images, **beside), trainer(images, **beside)
     for each in (one, kept):
         train(each)
-    wanted = trainer(images, **{option: OTHERS[option]})
+    wanted = trainer(images, **beside, **{option: OTHERS[option]})
     wanted.load_state_dict(one.state_dict())
     setattr(one, option, OTHERS[option])
     assert getattr(one, option) == one.options[option] == OTHERS[option] and option in repr(one)

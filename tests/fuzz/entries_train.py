@@ -34,6 +34,7 @@ OPTIONS = (
     "clip_grad_value",
     "drop_last",
     "on_nonfinite",
+    "penalty_per_sample",
 )
 
 

@@ -84,7 +84,10 @@ class Adam:
         if a.amsgrad:
             top = new["max_exp_avg_sq"] = np.maximum(state["max_exp_avg_sq"], v)
         c1, c2 = (1 - b1**t, 1 - b2**t) if a.bias_correction else (1.0, 1.0)
-        root = np.sqrt(top / c2 + a.eps) if a.eps_inside_sqrt else np.sqrt(top / c2) + a.eps
+        eps = a.eps
+        if a.eps_hat:  # beside the root of v, or of v under it, before the division
+            eps /= c2 if a.eps_inside_sqrt else np.sqrt(c2)
+        root = np.sqrt(top / c2 + eps) if a.eps_inside_sqrt else np.sqrt(top / c2) + eps
         return w - rate * (m / c1) / root, new
 
 

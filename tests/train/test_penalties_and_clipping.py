@@ -46,6 +46,48 @@ def test_penalties_act_on_weights_and_on_the_loss(l2, l1, batch):
         np.testing.assert_allclose(used[key], g, atol=1e-13, err_msg=key)
 
 
+WEIGHTS = np.array([1.0, 0.0, 3.0, 0.5, 0.25, 2.0, 1.0, 1.25])
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["all 1", "weights"])
+@pytest.mark.parametrize("clip", [{}, {"clip_grad_norm": 1e9}], ids=["by tiles", "all at once"])
+def test_penalties_per_sample_are_divided_by_the_batch(weights, clip, batch):
+    total = 8.0 if weights is None else weights.sum()
+    used, values = [], []
+    for options in ({"l2": 0.3, "l1": 0.2, "penalty_per_sample": True}, {"l2": 0.3 / total, "l1": 0.2 / total}):
+        net = build()
+        trainer = nc.Trainer(net, nc.CrossEntropyLoss(), nc.SGD(lr=RATE), **options, **clip)
+        values.append(trainer.step(*batch, sample_weight=weights))
+        used.append(net.flat_parameters.copy())
+    assert values[0] == pytest.approx(values[1], rel=1e-14)
+    np.testing.assert_allclose(used[0], used[1], rtol=1e-13)
+
+
+def test_a_short_last_batch_has_its_own_share_of_the_penalty(rng):
+    X, y = rng.normal(size=(5, 4)), rng.integers(0, 3, 5)
+    net = build()
+    by_hand = nc.Trainer(net.copy(), nc.CrossEntropyLoss(), nc.SGD(lr=RATE), l2=0.3, penalty_per_sample=True)
+    losses = [by_hand.step(X[:4], y[:4]), by_hand.step(X[4:], y[4:])]
+    trainer = nc.Trainer(
+        net, nc.CrossEntropyLoss(), nc.SGD(lr=RATE), l2=0.3, penalty_per_sample=True, batch_size=4, shuffle=False
+    )
+    history = trainer.fit(X, y, epochs=1, progress=False)
+    np.testing.assert_allclose(net.flat_parameters, by_hand.model.flat_parameters, rtol=1e-13)
+    assert history["loss"][0] == pytest.approx((4 * losses[0] + losses[1]) / 5, rel=1e-13)
+
+
+def test_what_a_monitor_sees_has_the_same_penalty(batch):
+    seen = []
+    for options in ({"l2": 0.8, "penalty_per_sample": True}, {"l2": 0.1}):
+        monitor = nc.Monitor(every=1)
+        trainer = nc.Trainer(build(), nc.CrossEntropyLoss(), nc.SGD(lr=RATE), batch_size=None, **options)
+        trainer.fit(*batch, epochs=2, callbacks=[monitor], progress=False)
+        seen.append(monitor)
+    assert len(seen[0]) > 0 and list(seen[0]) == list(seen[1])
+    for name in seen[0]:
+        np.testing.assert_allclose(seen[0][name]["norm"], seen[1][name]["norm"], rtol=1e-12, err_msg=name)
+
+
 def test_the_slope_of_the_absolute_value_at_zero_is_zero(batch):
     net = build()
     net.load_state_dict({key: np.zeros_like(value) for key, value in net.state_dict().items()})

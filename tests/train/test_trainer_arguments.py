@@ -57,6 +57,7 @@ OPTIONS = {
     "drop_last": [True],
     "on_nonfinite": [],
     "num_threads": [None],
+    "penalty_per_sample": [True],
 }
 
 

@@ -23,6 +23,13 @@ struct GradientOptions {
   double clip_norm = 0;          ///< 0: off
   double clip_value = 0;         ///< 0: off
   bool check_finite = true;      ///< check every piece before it is used
+  bool penalty_per_sample = false;  ///< l1 and l2 are divided by the batch's samples, or the sum of their weights
+
+  /// What l1 and l2 are multiplied by for a batch with these targets.
+  template <class T>
+  double penalty_share(const Target<T>& y) const {
+    return penalty_per_sample && y.any_weight() ? 1.0 / y.total_weight() : 1.0;
+  }
 };
 
 struct StepResult {
@@ -63,7 +70,7 @@ class Plan final : private GradientSink<T> {
   void unpack();  ///< writes them back
   /// Writes the current parameters into the model; the plan keeps its own.
   void publish_parameters() const;
-  double penalty() const;  ///< what l1 and l2 add to the loss
+  double penalty(double share) const;  ///< what l1 and l2, multiplied by share, add to the loss
   /// How many updates one run may make.
   int64_t max_steps() const;
   /// Updates with N normalised samples each; pass is that of the first. After the first result that is not finite,
@@ -111,6 +118,7 @@ class Plan final : private GradientSink<T> {
   std::vector<PlannedParameter<T>> parameters_;
   Node<T>* current_ = nullptr;
   StepConstants constants_;
+  double penalty_share_ = 1;  ///< of the step under way
   std::atomic<bool> finite_{true};
   Buffer<T> arena_, running_;
   const T* z_ = nullptr;

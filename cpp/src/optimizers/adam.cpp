@@ -34,7 +34,8 @@ class AnyAdam : public Optimizer<T> {
         weight_decay_(args.get<double>("weight_decay")),
         amsgrad_(args.get<bool>("amsgrad")),
         eps_inside_sqrt_(args.get<bool>("eps_inside_sqrt")),
-        bias_correction_(args.get<bool>("bias_correction")) {}
+        bias_correction_(args.get<bool>("bias_correction")),
+        eps_hat_(args.get<bool>("eps_hat")) {}
 
   std::vector<std::string> state_names() const override {
     return amsgrad_ ? std::vector<std::string>{"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}
@@ -69,12 +70,12 @@ class AnyAdam : public Optimizer<T> {
     kernels<T>().update.adam_model_batch(n, batch_steps_.data(), w, g, state);
   }
   std::vector<std::string> per_model_arguments() const override {
-    return {"lr", "betas", "eps", "weight_decay", "bias_correction"};
+    return {"lr", "betas", "eps", "weight_decay", "bias_correction", "eps_hat"};
   }
 
   UpdateRule update_rule() const override {
     using Kind = UpdateRule::Kind;
-    if (weight_decay_ != 0.0 || amsgrad_) return {};
+    if (weight_decay_ != 0.0 || amsgrad_ || eps_hat_) return {};
     const Kind kind = eps_inside_sqrt_ ? Kind::adam_eps_inside : Kind::adam;
     return {.kind = kind, .beta1 = beta1_, .beta2 = beta2_, .eps = eps_};
   }
@@ -83,7 +84,8 @@ class AnyAdam : public Optimizer<T> {
   AdamStep constants(const StepConstants& step) const {
     const double decay = decoupled ? 0.0 : weight_decay_;
     const double shrink = decoupled ? 1.0 - step.rate * weight_decay_ : 1.0;
-    return {step.rate, beta1_, beta2_, eps_, decay, shrink, step.correction1, step.correction2, eps_inside_sqrt_};
+    const double eps = !eps_hat_ ? eps_ : eps_inside_sqrt_ ? eps_ / step.correction2 : eps_ / std::sqrt(step.correction2);
+    return {step.rate, beta1_, beta2_, eps, decay, shrink, step.correction1, step.correction2, eps_inside_sqrt_};
   }
   bool corrects_as(const AnyAdam& other) const {
     return beta1_ == other.beta1_ && beta2_ == other.beta2_ && bias_correction_ == other.bias_correction_;
@@ -92,7 +94,7 @@ class AnyAdam : public Optimizer<T> {
   double beta1_, beta2_;
   Correction first_, second_;
   double eps_, weight_decay_;
-  bool amsgrad_, eps_inside_sqrt_, bias_correction_;
+  bool amsgrad_, eps_inside_sqrt_, bias_correction_, eps_hat_;
   mutable std::vector<AdamStep> batch_steps_;  ///< of update_model_batch, by lane
 };
 
@@ -116,7 +118,10 @@ Registration& add_fields(Registration& optimizer, double weight_decay, const cha
       .field("amsgrad", false, rule::boolean(), "divide by the largest v so far")
       .keyword("eps_inside_sqrt", false, rule::boolean(),
                "put eps under the root, as some lecture notes do, instead of beside it (the paper, PyTorch)")
-      .keyword("bias_correction", true, rule::boolean(), "divide by 1 - beta^t; off: m and v as they are");
+      .keyword("bias_correction", true, rule::boolean(), "divide by 1 - beta^t; off: m and v as they are")
+      .keyword("eps_hat", false, rule::boolean(),
+               "add eps to the root of v before the division by 1 - beta2^t: the paper's epsilon hat, as in TensorFlow, "
+               "Keras and scikit-learn");
 }
 
 const char* const kState =
@@ -136,7 +141,9 @@ const auto registered_Adam =
         .example({{"lr", 0.01}, {"betas", std::vector<double>{0.8, 0.99}}, {"weight_decay", 0.1}})
         .example({{"amsgrad", true}})
         .example({{"eps", 1e-3}, {"eps_inside_sqrt", true}})
-        .example({{"bias_correction", false}});
+        .example({{"bias_correction", false}})
+        .example({{"eps", 1e-3}, {"eps_hat", true}})
+        .example({{"eps", 1e-3}, {"eps_inside_sqrt", true}, {"eps_hat", true}});
 
 const auto registered_AdamW =
     optimizer<AdamW>("AdamW")

@@ -52,7 +52,7 @@ StepResult Plan<T>::run_step(int64_t N, const T* x, const Target<T>& target, con
   StepResult result;
   if (!target.any_weight()) {  // a step all the same: the optimizer counts it, and a schedule goes on
     result.counts = false;
-    result.loss = result.penalty = penalty();
+    result.loss = result.penalty = penalty(options_.penalty_share(target));
     result.rate = optimizer_.begin_step().rate;
     return result;
   }
@@ -60,7 +60,8 @@ StepResult Plan<T>::run_step(int64_t N, const T* x, const Target<T>& target, con
   for (Node<T>& node : graph_->nodes) graph_->forward(node, N, pass);
   const double value = loss_.value_and_gradient(outputs(N), target, dz_);
   result.counts = !std::isnan(value) || loss_.any_counts(target);
-  result.penalty = penalty();
+  penalty_share_ = options_.penalty_share(target);
+  result.penalty = penalty(penalty_share_);
   result.loss = (result.counts ? value : 0.0) + result.penalty;
   if (options_.check_finite && !std::isfinite(result.loss)) {  // nothing has been updated yet
     result.finite = false;
@@ -106,7 +107,8 @@ void Plan<T>::accept(int parameter, int64_t offset, int64_t n, T* g) {
 template <class T>
 void Plan<T>::add_penalty_and_clip(const PlannedParameter<T>& p, int64_t offset, int64_t n, T* g) const {
   if (p.natural->role == Role::weight && (options_.l1 > 0 || options_.l2 > 0)) {
-    kernels<T>().reduce.add_penalty(n, static_cast<T>(options_.l2), static_cast<T>(options_.l1), p.w + offset, g);
+    const T l2 = static_cast<T>(options_.l2 * penalty_share_), l1 = static_cast<T>(options_.l1 * penalty_share_);
+    kernels<T>().reduce.add_penalty(n, l2, l1, p.w + offset, g);
   }
   if (options_.clip_value > 0) {
     const T bound = static_cast<T>(options_.clip_value);
@@ -178,19 +180,19 @@ void Plan<T>::update_by_users_rule() {
 }
 
 template <class T>
-double Plan<T>::penalty() const {
+double Plan<T>::penalty(double share) const {
   if (options_.l1 == 0 && options_.l2 == 0) return 0;
   double sum = 0;
   for (const PlannedParameter<T>& p : parameters_) {
     if (p.natural->role != Role::weight || p.frozen) continue;
-    if (options_.l2 > 0) sum += 0.5 * options_.l2 * kernels<T>().reduce.sum_squares(p.n, p.w);
-    if (options_.l1 > 0) sum += options_.l1 * kernels<T>().reduce.sum_absolute(p.n, p.w);
+    if (options_.l2 > 0) sum += 0.5 * (options_.l2 * share) * kernels<T>().reduce.sum_squares(p.n, p.w);
+    if (options_.l1 > 0) sum += options_.l1 * share * kernels<T>().reduce.sum_absolute(p.n, p.w);
   }
   return sum;
 }
 
-template double Plan<float>::penalty() const;
-template double Plan<double>::penalty() const;
+template double Plan<float>::penalty(double) const;
+template double Plan<double>::penalty(double) const;
 template int64_t Plan<float>::max_steps() const;
 template int64_t Plan<double>::max_steps() const;
 template void Plan<float>::run(int64_t, int64_t, const float*, const Target<float>&, const Pass&, StepResult*);

@@ -94,7 +94,8 @@ void Monitor<T>::observe(Plan<T>& plan, Loss<T>& loss, int64_t N, const T* x, co
 template <class T>
 void Monitor<T>::add_gradients(const Plan<T>& plan, Loss<T>& loss, View<const T> z, const Target<T>& target) {
   T* dz = dz_.reserve(z.size());
-  const double value = loss.value_and_gradient(z, target, dz) + plan.penalty();
+  const double share = options_.penalty_share(target);
+  const double value = loss.value_and_gradient(z, target, dz) + plan.penalty(share);
   model_.backward({dz, z.shape}, [&](std::size_t node, View<const T> dy) {
     describe(output_row_[node] + 1, dy.size(), dy.data);
   });
@@ -103,7 +104,8 @@ void Monitor<T>::add_gradients(const Plan<T>& plan, Loss<T>& loss, View<const T>
     const Parameter<T>& p = *model_.parameters()[i];
     const int64_t n = p.shape.size();
     if (p.role == Role::weight && p.learns() && (options_.l1 > 0 || options_.l2 > 0)) {
-      kernels<T>().reduce.add_penalty(n, static_cast<T>(options_.l2), static_cast<T>(options_.l1), p.value, p.grad);
+      const T l2 = static_cast<T>(options_.l2 * share), l1 = static_cast<T>(options_.l1 * share);
+      kernels<T>().reduce.add_penalty(n, l2, l1, p.value, p.grad);
     }
     describe(parameter_row_[i] + 1, n, p.grad);
     squares += kernels<T>().reduce.sum_squares(n, p.grad);

@@ -38,6 +38,8 @@ const auto registered_options =
         .keyword("on_nonfinite", "raise", rule::one_of({"raise", "stop", "ignore"}),
                  "what follows a loss, gradient or parameter that is not finite")
         .keyword("num_threads", Value(), rule::optional(rule::integer(1, 256)), "None: as many as nncore uses")
+        .keyword("penalty_per_sample", false, rule::boolean(),
+                 "divides l2 and l1 by the samples of the batch, or by the sum of their weights")
         .keyword("augment", Value(), augmentation(), "how images are moved before the model trains on them");
 
 const auto registered_progress =
@@ -69,7 +71,8 @@ TrainerOptions trainer_options(const Args& args) {
                                             : OnNonfinite::ignore;
   options.num_threads = static_cast<int>(or_zero("num_threads", int64_t{0}));
   options.gradient = {args.get<double>("l1"), args.get<double>("l2"), or_zero("clip_grad_norm", 0.0),
-                      or_zero("clip_grad_value", 0.0), options.on_nonfinite != OnNonfinite::ignore};
+                      or_zero("clip_grad_value", 0.0), options.on_nonfinite != OnNonfinite::ignore,
+                      args.get<bool>("penalty_per_sample")};
   if (!args.is_none("augment")) {
     const auto pair = args.get<std::vector<int64_t>>("augment");
     options.augmentation = {pair[0], pair[1] != 0};

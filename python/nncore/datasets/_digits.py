@@ -34,7 +34,7 @@ def load_digits() -> tuple[Floats, Labels]:
     ((1797, 64), [0, 1, 2, 3, 4])
     """
     try:
-        from sklearn.datasets import load_digits as from_sklearn  # type: ignore[import-untyped]
+        from sklearn.datasets import load_digits as from_sklearn
     except ImportError as error:
         raise ImportError("[load_digits] needs scikit-learn: pip install nncore[demo]") from error
     X, y = from_sklearn(return_X_y=True)

@@ -105,6 +105,8 @@ class Adam(Optimizer):
         put eps under the root, as some lecture notes do, instead of beside it (the paper, PyTorch); True or False
     bias_correction : bool, default True
         divide by 1 - beta^t; off: m and v as they are; True or False
+    eps_hat : bool, default False
+        add eps to the root of v before the division by 1 - beta2^t: the paper's epsilon hat, as in TensorFlow, Keras and scikit-learn; True or False
 
     Raises
     ------
@@ -127,7 +129,8 @@ class Adam(Optimizer):
     amsgrad: bool
     eps_inside_sqrt: bool
     bias_correction: bool
-    def __init__(self, lr: float | Schedule | Callable[[int], float] = 0.001, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-08, weight_decay: float = 0.0, amsgrad: bool = False, *, eps_inside_sqrt: bool = False, bias_correction: bool = True) -> None: ...
+    eps_hat: bool
+    def __init__(self, lr: float | Schedule | Callable[[int], float] = 0.001, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-08, weight_decay: float = 0.0, amsgrad: bool = False, *, eps_inside_sqrt: bool = False, bias_correction: bool = True, eps_hat: bool = False) -> None: ...
 
 class AdamW(Optimizer):
     """Adam with weight decay that does not pass through the averages.
@@ -151,6 +154,8 @@ class AdamW(Optimizer):
         put eps under the root, as some lecture notes do, instead of beside it (the paper, PyTorch); True or False
     bias_correction : bool, default True
         divide by 1 - beta^t; off: m and v as they are; True or False
+    eps_hat : bool, default False
+        add eps to the root of v before the division by 1 - beta2^t: the paper's epsilon hat, as in TensorFlow, Keras and scikit-learn; True or False
 
     Raises
     ------
@@ -173,7 +178,8 @@ class AdamW(Optimizer):
     amsgrad: bool
     eps_inside_sqrt: bool
     bias_correction: bool
-    def __init__(self, lr: float | Schedule | Callable[[int], float] = 0.001, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-08, weight_decay: float = 0.01, amsgrad: bool = False, *, eps_inside_sqrt: bool = False, bias_correction: bool = True) -> None: ...
+    eps_hat: bool
+    def __init__(self, lr: float | Schedule | Callable[[int], float] = 0.001, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-08, weight_decay: float = 0.01, amsgrad: bool = False, *, eps_inside_sqrt: bool = False, bias_correction: bool = True, eps_hat: bool = False) -> None: ...
 
 class Adamax(Optimizer):
     """Adam with the largest gradient so far in place of the root of the squares.

@@ -63,6 +63,7 @@ class TrainerSettings(Strict):
     on_nonfinite = _Option[str]("What happens when a number is not finite.")
     num_threads = _Option[int | None]("None: as many as nncore uses.")
     augment = _Option[Augment | None]("How images are moved before the model trains on them.")
+    penalty_per_sample = _Option[bool]("Divides l2 and l1 by the samples of the batch.")
 
     _hints: ClassVar[Mapping[str, str]] = {
         "model": "a Trainer trains one model: make a new Trainer, or net.load_state_dict(…)",
@@ -109,6 +110,7 @@ class TrainerSettings(Strict):
         on_nonfinite: str = "raise",
         num_threads: int | None = None,
         augment: Augment | None = None,
+        penalty_per_sample: bool = False,
     ) -> None:
         _check("model", model, Model)
         _check("loss", loss, Loss)
@@ -126,6 +128,7 @@ class TrainerSettings(Strict):
             on_nonfinite=on_nonfinite,
             num_threads=num_threads,
             augment=augment,
+            penalty_per_sample=penalty_per_sample,
         )
         self._model = model
         self._loss = loss

@@ -59,6 +59,8 @@ class Trainer(TrainerState):
         How images are moved before the model trains on them; None: not at all.
     num_threads : int, optional
         None: as many as nncore uses. Results do not depend on it.
+    penalty_per_sample : bool, default False
+        Divides l2 and l1 by the samples of the batch, or by the sum of their weights, as scikit-learn's alpha is.
 
     Notes
     -----
@@ -303,6 +305,11 @@ class Trainer(TrainerState):
         wanted = again if metrics is None else metrics_of("evaluate", metrics)
         result: dict[str, float] = self._bind().evaluate(X, y, sample_weight, wanted.accuracy, wanted.others, allow)
         return result
+
+
+def tell_no_scales(trainer: Trainer) -> None:
+    """No hint about scales: for users of scikit-learn, who scale in a pipeline."""
+    trainer._scale_told = True
 
 
 def take_over(trainer: Trainer, wanted: Metrics, history: History) -> None:

@@ -77,7 +77,7 @@ std::optional<std::string> ModelBatch<T>::key(Trainer<T>& trainer, int64_t sampl
   const int64_t batch = options.batch_of(samples);
   const bool is_new = state.epoch == 0 && state.cursor.step == 0 && state.manual_steps == 0 && view.optimizer.t() == 0;
   const bool plain = options.on_nonfinite == OnNonfinite::raise && gradient.clip_norm == 0 &&
-                     gradient.clip_value == 0 && !options.augmentation;
+                     gradient.clip_value == 0 && !gradient.penalty_per_sample && !options.augmentation;
   const BatchedLoss<T> loss = view.loss.batched();
   if (batch <= 1 || batch > kMaxSamples || !is_new || !plain || loss.kernel == nullptr) return std::nullopt;
   if (!view.optimizer.schedule().constant() || view.model.n_frozen() > 0) return std::nullopt;

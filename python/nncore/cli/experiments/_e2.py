@@ -212,7 +212,7 @@ def _pca(nets: Training, settings: dict[str, Setting]) -> Callable[[int], Outcom
     def run(seed: int) -> Outcome:
         data, quick = nets.data, nets.quick
         try:
-            from sklearn.decomposition import PCA  # type: ignore[import-untyped]
+            from sklearn.decomposition import PCA
         except ImportError:
             raise ConfigError("[experiments] E2: expected scikit-learn for its PCA: pip install scikit-learn") from None
         size = 20 if quick else _COMPONENTS

@@ -1,0 +1,242 @@
+"""MLPRegressor: scikit-learn's multilayer perceptron for values, trained by nncore."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import xlogy
+from sklearn.utils.metaestimators import available_if
+
+from nncore._support.checks import describe
+from nncore._support.names import keywords
+from nncore.errors import ConfigError
+from nncore.estimators._base import Data
+from nncore.estimators._mlp_base import MLPBase
+from nncore.estimators._regressor import Regressor
+from nncore.estimators._scikit_learn import with_callbacks
+from nncore.estimators._targets import half_squared_error, own_loss
+from nncore.nn._loss import Loss
+from nncore.nn.losses import PoissonNLLLoss
+from nncore.optim._optimizer import Optimizer
+
+
+class MLPRegressor(Regressor, MLPBase):
+    """A multilayer perceptron for values: scikit-learn's MLPRegressor, trained by nncore.
+
+    The loss is half of the squared error. As in scikit-learn steps follow the sum over several targets, and
+    loss_curve_ tells the mean.
+
+    Parameters
+    ----------
+    loss : {"squared_error", "poisson"} or Loss, default "squared_error"
+        "poisson": half of the deviance; the net gives the logarithm of the rate.
+    hidden_layer_sizes : integers, default (100,)
+    activation : str, layer, or one for each hidden layer, default "relu"
+        "relu", "logistic", "tanh", "identity" or any activation of nncore, as "gelu" or nc.LeakyReLU(0.2).
+    solver : {"adam", "sgd", "lbfgs"} or Optimizer, default "adam"
+        "lbfgs" is SciPy's L-BFGS-B on the gradient of all samples, computed in float64.
+    alpha : float, default 0.0001
+        Adds alpha/2 ΣW² / n to a batch's loss; n is its number of samples, or the sum of their weights.
+    batch_size : int, default "auto"
+        min(200, N).
+    learning_rate : {"constant", "invscaling", "adaptive"}
+        Of "sgd": learning_rate_init; learning_rate_init / (samples seen + 1)^power_t after each epoch; a fifth of it
+        whenever n_iter_no_change epochs brought nothing.
+    learning_rate_init : float, default 0.001
+    power_t : float, default 0.5
+    max_iter : int, default 200
+        Epochs at most; iterations of "lbfgs".
+    shuffle : bool, default True
+    random_state : int, RandomState or None
+        Of first weights (Glorot's uniform, biases, too), the held-out part, orders and dropout.
+    tol : float, default 0.0001
+        The fit ends when n_iter_no_change epochs in a row lowered the loss, or raised the score, by less.
+    verbose, warm_start : bool, default False
+    momentum : float, default 0.9
+    nesterovs_momentum : bool, default True
+        Of "sgd".
+    early_stopping : bool, default False
+        Follows the score of held-out data, and gives the weights of the best epoch back.
+    validation_fraction : float, default 0.1
+    beta_1, beta_2, epsilon : float, default 0.9, 0.999, 1e-8
+        Of "adam".
+    n_iter_no_change : int, default 10
+    max_fun : int, default 15000
+        Evaluations of "lbfgs" at most.
+    dropout : float in [0, 1), default 0
+        Fraction dropped after each hidden layer.
+    batch_norm : bool, default False
+        A BatchNorm1d before each activation.
+    callbacks : nc.callbacks, functions
+        As those of Trainer.fit.
+    dtype : {"float32", "float64"}
+        Of the net. Where all samples, 256 at most, make one batch, a float32 net computes in float64, and is rounded
+        at the end of the fit.
+    num_threads : int, optional
+
+    Attributes
+    ----------
+    coefs_, intercepts_ : lists of arrays
+        Weights (inputs, outputs) and biases of each layer: views of those of model_.
+    n_iter_, t_ : int
+        Epochs of the last fit, and samples seen in all.
+    loss_, loss_curve_, best_loss_
+        The loss of the last epoch, of each, and the least; the mean over the epoch's batches, each before its step.
+    validation_scores_, best_validation_score_
+        With early_stopping.
+    n_features_in_, feature_names_in_, n_outputs_, n_layers_, out_activation_
+    history_ : History
+        Curves of the last fit, of validation_data, too; not of "lbfgs".
+    model_ : Sequential
+        The net: for nc.plot, save, export_c.
+
+    Examples
+    --------
+    >>> from nncore.estimators import MLPRegressor
+    >>> X = np.linspace(-1, 1, 100)[:, None]
+    >>> model = MLPRegressor(hidden_layer_sizes=(20,), activation="tanh", solver="lbfgs", random_state=0)
+    >>> model.fit(X, X[:, 0] ** 2).score(X, X[:, 0] ** 2) > 0.99
+    True
+    """
+
+    @keywords(epochs="max_iter", lr="learning_rate_init", optimizer="solver=nc.Adam(…)", sizes="hidden_layer_sizes")
+    def __init__(
+        self,
+        loss: str | Loss | None = "squared_error",
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: str | Optimizer = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: int = 10,
+        max_fun: int = 15000,
+        dropout: float = 0.0,
+        batch_norm: bool = False,
+        callbacks: Any = (),
+        dtype: str = "float32",
+        num_threads: int | None = None,
+    ) -> None:
+        self.loss = loss
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.dropout = dropout
+        self.batch_norm = batch_norm
+        self.callbacks = callbacks
+        self.dtype = dtype
+        self.num_threads = num_threads
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, validation_data: Any = None) -> MLPRegressor:
+        """Learns from X (N, features) and y (N,) or (N, targets); returns itself.
+
+        Parameters
+        ----------
+        X : array or sparse matrix (N, features)
+        y : array (N,) or (N, targets)
+        sample_weight : array (N,) of numbers >= 0, optional
+            The loss of a batch is sum s l / sum s.
+        validation_data : (X, y) or (X, y, sample_weight), optional
+            Evaluated after each epoch for history_; with early_stopping it takes the place of the held-out part.
+        """
+        fitted: MLPRegressor = self._fit(X, y, sample_weight, validation_data)
+        return fitted
+
+    @available_if(lambda estimator: estimator._check_solver())
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
+        """One epoch on X and y, with the optimizer's state of the last call; returns itself."""
+        fitted: MLPRegressor = self._fit(X, y, sample_weight, once=True)
+        return fitted
+
+    def _make_loss(self) -> Loss:
+        if self.loss is None or (isinstance(self.loss, str) and self.loss == "squared_error"):
+            return half_squared_error()
+        if isinstance(self.loss, str) and self.loss == "poisson":
+            return PoissonNLLLoss()
+        if not isinstance(self.loss, Loss):
+            raise ConfigError(
+                f"[{type(self).__name__}] loss: expected 'squared_error', 'poisson' or a Loss, got "
+                f"{describe(self.loss)}"
+            )
+        return own_loss(type(self).__name__, self.loss)
+
+    def _scale(self, loss: Loss) -> float:
+        return 1.0 if isinstance(self.loss, Loss) else 1.0 / self.n_outputs_
+
+    def _told(self, value: float, data: Data) -> float:
+        if isinstance(self.loss, Loss):
+            return value
+        if self.loss == "poisson":  # the deviance has a part that depends on y alone
+            return value + float(np.average(xlogy(data.y, data.y) - data.y, axis=0, weights=data.weights).sum())
+        return value / self.n_outputs_  # the mean over targets
+
+    def _curve(self, loss: Loss, data: Data, batch: int, scale: float) -> Any:
+        if isinstance(self.loss, Loss):
+            return super()._curve(loss, data, batch, scale)
+        if self.loss == "poisson":
+            rest = self._told(0.0, data)
+            return lambda record: record["loss"] / scale + rest
+        if scale == 1.0:
+            return lambda record: record["loss"]
+        return _MeanOverTargets(self, data, batch, scale)
+
+
+class _MeanOverTargets:
+    """scikit-learn's loss of several targets: the mean over them and the penalty, of which the fit's is a sum.
+
+    The penalty is that at the epoch's begin, and where an epoch has several steps the mean of begin and end.
+    """
+
+    def __init__(self, estimator: MLPRegressor, data: Data, batch: int, scale: float) -> None:
+        total = len(data.X) if data.weights is None else float(np.sum(data.weights))
+        self.steps = -(-len(data.X) // batch)
+        self.estimator, self.scale = estimator, scale
+        self.factor = 0.5 * float(estimator.alpha) * self.steps / total
+        self.before = self._penalty()
+
+    def _penalty(self) -> float:
+        return self.factor * float(sum(np.vdot(w, w) for w in self.estimator.coefs_))
+
+    def __call__(self, record: dict[str, float]) -> float:
+        after = self._penalty()
+        penalty = self.before if self.steps == 1 else 0.5 * (self.before + after)
+        self.before = after
+        return (record["loss"] / self.scale - penalty) * self.scale + penalty
