@@ -54,7 +54,7 @@ py::dict run_minimize(const py::object& objective, const std::vector<double>& x0
       g.assign(gradient.view.data, gradient.view.data + gradient.view.size());
       return py::float_(answer[0]).cast<double>();
     };
-    result = minimize(Function(function), x0, *optimizer, options, check_signals);
+    result = minimize(ObjectiveFunction(function), x0, *optimizer, options, check_signals);
   }
   const auto d = static_cast<int64_t>(x0.size());
   py::dict out;

@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <cmath>
 #include <deque>
 
 #include "array.hpp"
@@ -20,6 +21,68 @@ namespace nncore {
 namespace {
 
 using namespace py::literals;
+
+// What a training measures, as dictionaries; no templates, so that they are compiled once and not for each data type.
+
+py::dict to_dict(const Evaluation& evaluation, const Names& names) {
+  py::dict out;
+  for_each_number("", names, evaluation, [&](const std::string& key, double value) { out[key.c_str()] = value; });
+  return out;
+}
+
+py::dict to_dict(const EpochRecord& record, const Names& names) {
+  py::dict row;
+  row["epoch"] = record.epoch;
+  for_each_number(record, names, [&](const std::string& key, double value) { row[key.c_str()] = value; });
+  return row;
+}
+
+py::dict to_dict(const Observation& seen, const std::vector<std::string>& names) {
+  const auto rows = static_cast<py::ssize_t>(names.size());
+  py::dict record("step"_a = seen.step, "epoch"_a = seen.epoch, "loss"_a = seen.loss, "grad_norm"_a = seen.grad_norm,
+                  "names"_a = names);
+  const auto columns = static_cast<py::ssize_t>(kStatistics), bins = static_cast<py::ssize_t>(seen.bins);
+  record["statistics"] = py::array_t<double>({rows, columns}, &seen.statistics.front().min);
+  record["counts"] = py::none();
+  if (bins > 0) record["counts"] = py::array_t<int64_t>({rows, bins}, seen.counts.data());
+  return record;
+}
+
+py::dict to_dict(const FitResult& result, const Names& names) {
+  const auto array = [](const Trace& trace) {
+    return py::array_t<double>(static_cast<py::ssize_t>(trace.values().size()), trace.values().data());
+  };
+  std::vector<int64_t> numbers;
+  std::vector<std::pair<std::string, std::vector<double>>> columns;  // in the order of a record
+  if (result.epochs.empty()) columns = {{"loss", {}}, {"lr", {}}, {"seconds", {}}};
+  for (const EpochRecord& record : result.epochs) {
+    numbers.push_back(record.epoch);
+    for_each_number(record, names, [&](const std::string& key, double value) {
+      auto at = std::find_if(columns.begin(), columns.end(), [&](const auto& column) { return column.first == key; });
+      if (at == columns.end()) at = columns.insert(at, {key, {}});
+      at->second.resize(numbers.size() - 1, std::nan(""));  // an epoch without this number
+      at->second.push_back(value);
+    });
+  }
+  py::dict epochs;
+  epochs["epoch"] = py::array_t<int64_t>(static_cast<py::ssize_t>(numbers.size()), numbers.data());
+  for (auto& [key, values] : columns) {
+    values.resize(numbers.size(), std::nan(""));
+    epochs[key.c_str()] = py::array_t<double>(static_cast<py::ssize_t>(values.size()), values.data());
+  }
+  py::dict d;
+  d["epochs"] = epochs;
+  d["step_loss"] = array(result.losses);
+  d["step_lr"] = array(result.rates);
+  d["step_grad_norm"] = array(result.grad_norms);
+  d["stride"] = result.losses.stride();
+  d["first_step"] = result.losses.first();
+  d["steps"] = result.steps;
+  d["seconds"] = result.seconds;
+  d["interrupted"] = result.interrupted;
+  d["nonfinite"] = result.nonfinite;
+  return d;
+}
 
 /// Calls Python between steps and epochs: `poll(epoch, epochs, step, steps, loss)` and `epoch_done(dict)`, true: stop.
 template <class T>
@@ -43,9 +106,7 @@ class PythonObserver final : public Observer {
   bool epoch_done(const EpochRecord& record) override {
     const WithGil locked;
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-    py::dict row;
-    row["epoch"] = record.epoch;
-    for_each_number(record, names_, [&](const std::string& key, double value) { row[key.c_str()] = value; });
+    const py::dict row = to_dict(record, names_);
     guard_.suspend();  // the callback may compute with the model
     const bool stop = epoch_done_(row).template cast<bool>();
     guard_.resume();
@@ -54,14 +115,7 @@ class PythonObserver final : public Observer {
   std::vector<SamplingInterval> sampling_intervals() const override { return intervals_; }
   bool observed(const Observation& seen, const std::vector<std::string>& names) override {
     const WithGil locked;
-    const auto rows = static_cast<py::ssize_t>(names.size());
-    py::dict record("step"_a = seen.step, "epoch"_a = seen.epoch, "loss"_a = seen.loss, "grad_norm"_a = seen.grad_norm,
-                    "names"_a = names);
-    const auto columns = static_cast<py::ssize_t>(kStatistics), bins = static_cast<py::ssize_t>(seen.bins);
-    record["statistics"] = py::array_t<double>({rows, columns}, &seen.statistics.front().min);
-    record["counts"] = py::none();
-    if (bins > 0) record["counts"] = py::array_t<int64_t>({rows, bins}, seen.counts.data());
-    return observed_(seen.interval, record).template cast<bool>();
+    return observed_(seen.interval, to_dict(seen, names)).template cast<bool>();
   }
 
  private:
@@ -176,10 +230,7 @@ class TrainerBinding {
       Buffer<T> outputs;
       result = nncore::evaluate(*context, *loss, data.data, requested, outputs);
     }
-    py::dict out;
-    for_each_number("", names_of(requested), result,
-                    [&](const std::string& key, double value) { out[key.c_str()] = value; });
-    return out;
+    return to_dict(result, names_of(requested));
   }
 
   const char* link() { return link_name(trainer_.loss().link()); }
@@ -287,42 +338,6 @@ class TrainerBinding {
   }
   static std::optional<Dataset<T>> dataset(const std::optional<Checked>& checked) {
     return checked ? std::optional<Dataset<T>>(checked->data) : std::nullopt;
-  }
-
-  static py::dict to_dict(const FitResult& result, const Names& names) {
-    const auto array = [](const Trace& trace) {
-      return py::array_t<double>(static_cast<py::ssize_t>(trace.values().size()), trace.values().data());
-    };
-    std::vector<int64_t> numbers;
-    std::vector<std::pair<std::string, std::vector<double>>> columns;  // in the order of a record
-    if (result.epochs.empty()) columns = {{"loss", {}}, {"lr", {}}, {"seconds", {}}};
-    for (const EpochRecord& record : result.epochs) {
-      numbers.push_back(record.epoch);
-      for_each_number(record, names, [&](const std::string& key, double value) {
-        auto at = std::find_if(columns.begin(), columns.end(), [&](const auto& column) { return column.first == key; });
-        if (at == columns.end()) at = columns.insert(at, {key, {}});
-        at->second.resize(numbers.size() - 1, std::nan(""));  // an epoch without this number
-        at->second.push_back(value);
-      });
-    }
-    py::dict epochs;
-    epochs["epoch"] = py::array_t<int64_t>(static_cast<py::ssize_t>(numbers.size()), numbers.data());
-    for (auto& [key, values] : columns) {
-      values.resize(numbers.size(), std::nan(""));
-      epochs[key.c_str()] = py::array_t<double>(static_cast<py::ssize_t>(values.size()), values.data());
-    }
-    py::dict d;
-    d["epochs"] = epochs;
-    d["step_loss"] = array(result.losses);
-    d["step_lr"] = array(result.rates);
-    d["step_grad_norm"] = array(result.grad_norms);
-    d["stride"] = result.losses.stride();
-    d["first_step"] = result.losses.first();
-    d["steps"] = result.steps;
-    d["seconds"] = result.seconds;
-    d["interrupted"] = result.interrupted;
-    d["nonfinite"] = result.nonfinite;
-    return d;
   }
 
   std::shared_ptr<Model<T>> model_;

@@ -45,13 +45,13 @@ struct Minimum {
 };
 
 /// f(x) with its gradient written to g. May throw.
-using Function = std::function<double(const std::vector<double>& x, std::vector<double>& g)>;
+using ObjectiveFunction = std::function<double(const std::vector<double>& x, std::vector<double>& g)>;
 /// Called some 20 ms apart; true: stop. May throw.
 using Poll = std::function<bool()>;
 
 Minimum minimize(const Objective& objective, std::vector<double> x, Optimizer<double>& optimizer,
                  const MinimizeOptions& options, const Poll& poll);
-Minimum minimize(const Function& function, std::vector<double> x, Optimizer<double>& optimizer,
+Minimum minimize(const ObjectiveFunction& function, std::vector<double> x, Optimizer<double>& optimizer,
                  const MinimizeOptions& options, const Poll& poll);
 
 }  // namespace nncore

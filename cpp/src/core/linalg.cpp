@@ -1,6 +1,6 @@
 #include "nncore/linalg.hpp"
 
-#include <xtensor-blas/xlinalg.hpp>
+#include <xtensor-blas/xblas.hpp>  // xlinalg.hpp takes twice as long to compile
 
 #include "nncore/error.hpp"
 #include "nncore/tensor.hpp"
@@ -19,7 +19,7 @@ void product(View<const T> A, View<const T> B, View<T> C) {
     result.fill(T(0));
     return;
   }
-  result = xt::linalg::dot(as_matrix(A), as_matrix(B));
+  xt::blas::gemm(as_matrix(A), as_matrix(B), result);
 }
 
 template void product(View<const float>, View<const float>, View<float>);

@@ -189,7 +189,7 @@ Minimum minimize(const Objective& objective, std::vector<double> x, Optimizer<do
   return run(function, &objective, std::move(x), optimizer, options, poll);
 }
 
-Minimum minimize(const Function& function, std::vector<double> x, Optimizer<double>& optimizer,
+Minimum minimize(const ObjectiveFunction& function, std::vector<double> x, Optimizer<double>& optimizer,
                  const MinimizeOptions& options, const Poll& poll) {
   return run(function, nullptr, std::move(x), optimizer, options, poll);
 }
