@@ -1,11 +1,13 @@
 """What all tests share. This folder is on the path, so `from support.cases import ...` works in every test."""
 
 import gc
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+os.environ.setdefault("KERAS_BACKEND", "torch")  # Keras' own default would be TensorFlow
 HERE = Path(__file__).parent
 QUICK = ("contract/", "model/", "files/test_model_files", "files/test_checkpoints")
 

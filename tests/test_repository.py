@@ -107,7 +107,8 @@ def test_names_of_test_files_differ():
 
 
 @pytest.mark.parametrize(
-    "module", ["matplotlib", "sklearn", "scipy", "IPython", "pandas", "torch", "safetensors", "tensorboard"]
+    "module",
+    ["matplotlib", "sklearn", "scipy", "IPython", "pandas", "torch", "safetensors", "tensorboard", "keras", "h5py"],
 )
 def test_importing_nncore_loads_only_what_it_needs(module):
     code = f"import sys, nncore; sys.exit(any(name.split('.')[0] == {module!r} for name in sys.modules))"

@@ -22,7 +22,7 @@ training     Trainer, History, sweep, SweepTable, Perceptron
 callbacks    EarlyStopping, ModelCheckpoint, CSVLogger, TensorBoard, LivePlot, Film, Monitor, LambdaCallback, Callback
 inside       gradcheck, GradientReport, gradient_flow, GradientFlow, numeric_gradient, Parameter
 functions    minimize, OptimizeResult
-exchange     from_torch, to_torch, export_c, onnx.export
+exchange     from_torch, to_torch, from_keras, load_keras, export_c, onnx.export
 errors       ShapeError, ConfigError, StateError, NumericError, FormatError
 machine      info, set_num_threads, get_num_threads
 modules      datasets, plot, functional, init, objectives; callbacks, layers, losses, optim, schedules hold the above
@@ -56,6 +56,7 @@ from nncore.diagnostics._lr_finder import LRFinderResult, lr_finder
 from nncore.errors import ConfigError, FormatError, NumericError, ShapeError, StateError
 from nncore.estimators._perceptron import Perceptron
 from nncore.interop._c_export import export_c
+from nncore.interop._from_keras import from_keras, load_keras
 from nncore.interop._from_torch import from_torch
 from nncore.interop._to_torch import to_torch
 from nncore.layers import *  # noqa: F403
@@ -116,6 +117,7 @@ __all__ = [
     "callbacks",
     "datasets",
     "export_c",
+    "from_keras",
     "from_torch",
     "functional",
     "get_num_threads",
@@ -124,6 +126,7 @@ __all__ = [
     "info",
     "init",
     "load",
+    "load_keras",
     "lr_finder",
     "minimize",
     "mlp",

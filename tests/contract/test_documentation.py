@@ -12,7 +12,12 @@ from support.cases import SCHEMAS, class_of
 from support.reference import reference_of
 
 #: What the examples of some names need beside nncore.
-NEEDED = {"from_torch": ["torch"], "to_torch": ["torch"]}
+NEEDED = {
+    "from_torch": ["torch"],
+    "to_torch": ["torch"],
+    "from_keras": ["keras"],
+    "load_keras": ["keras", "h5py"],
+}
 ALL = [pytest.param(kind, name, id=f"{kind}-{name}") for kind, name in SCHEMAS if kind != "objective"]
 
 
@@ -79,6 +84,7 @@ def documented():
     return {name: value for name, value in found.items() if callable(value)}
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")  # of Keras itself
 @pytest.mark.parametrize("name", documented())
 def test_its_example_runs(name):
     globs = {"nc": nc, "np": np, "__name__": "doctest"}
