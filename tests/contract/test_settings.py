@@ -18,8 +18,9 @@ OTHERS = {
     "alpha": 0.7, "amsgrad": True, "beta": 0.6, "betas": (0.6, 0.8), "bias_correction": False, "centered": True,
     "dampening": 0.3, "decoupled_weight_decay": True, "delta": 0.4, "eps": 0.02, "eps_hat": True,
     "eps_inside_sqrt": True, "full": True, "ignore_index": 1, "initial_accumulator_value": 0.25,
-    "label_smoothing": 0.3, "log_input": True, "lr_decay": 0.1, "margin": 0.3, "momentum": 0.8, "momentum_decay": 0.05, "negative_slope": 0.3,
-    "nesterov": True, "p": 0.25, "pos_weight": 3.0, "q": 0.3, "reduction": "sum", "rho": 0.6, "threshold": 0.2,
+    "label_smoothing": 0.3, "log_input": True, "lr_decay": 0.1, "margin": 0.3, "momentum": 0.8,
+    "momentum_decay": 0.05, "negative_slope": 0.3, "nesterov": True, "p": 0.25, "pos_weight": 3.0, "q": 0.3,
+    "reduction": "sum", "rho": 0.6, "threshold": 0.2,
     "weight": None, "weight_decay": 0.2,
 }  # fmt: skip
 NEEDS = {"nesterov": {"momentum": 0.9, "dampening": 0.0}}

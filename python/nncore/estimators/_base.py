@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import warnings
+from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -19,7 +21,9 @@ from nncore.errors import ConfigError
 from nncore.estimators._scikit_learn import Tagged, dense, validated
 from nncore.estimators._watch import Tasks, Watch
 from nncore.nn._loss import Loss
+from nncore.nn._model import layers_of
 from nncore.nn._sequential import Sequential
+from nncore.nn.layers import BatchNorm1d, BatchNorm2d
 from nncore.optim._optimizer import Optimizer
 from nncore.train._history import History
 from nncore.train._trainer import Trainer, tell_no_scales
@@ -27,6 +31,10 @@ from nncore.train._trainer import Trainer, tell_no_scales
 #: A fit in one batch of at most so many samples is computed in float64: see NetEstimator._train.
 _FEW = 256
 _FLOATS = (np.float64, np.float32)
+
+
+def _needs_two(layer: Any) -> bool:
+    return isinstance(layer, (BatchNorm1d, BatchNorm2d))
 
 
 class Data(NamedTuple):
@@ -48,6 +56,7 @@ class NetEstimator(Tagged):
     validation_scores_: list[float] | None
     best_validation_score_: float | None
     _optimizer: Optimizer
+    _loss_link: str | None
     _x_options: ClassVar[dict[str, Any]] = {"accept_sparse": ["csr", "csc"], "dtype": _FLOATS}
 
     def _more_options(self) -> dict[str, Any]:
@@ -82,7 +91,7 @@ class NetEstimator(Tagged):
             )
         X, y = self._checked(items[0], items[1], reset=False)
         weights = None if len(items) == 2 or items[2] is None else _check_sample_weight(items[2], X)
-        return Data(X, self._targets_of(y), weights, y)
+        return Data(X, self._targets_of(y), weights, dense(y))
 
     def _prepare(self, y: Any, *, first: bool) -> None:
         """Learns what there is to know of the targets."""
@@ -114,6 +123,21 @@ class NetEstimator(Tagged):
                 f"{len(held_out.X)} of {len(data.X)} (hint: a larger validation_fraction, or validation_data)"
             )
         return train, held_out
+
+    @contextlib.contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """An error before the first epoch is over leaves the estimator as it was, but for scikit-learn's callbacks."""
+        before = dict(self.__dict__)
+        try:
+            yield
+        except BaseException:
+            if "_begun" not in self.__dict__:
+                callbacks = {key: value for key, value in self.__dict__.items() if "callback" in key and key[0] == "_"}
+                self.__dict__.clear()
+                self.__dict__.update({**before, **callbacks})
+            raise
+        finally:
+            self.__dict__.pop("_begun", None)
 
     # ---- The fit ----------------------------------------------------------------------------------------------------
 
@@ -155,6 +179,8 @@ class NetEstimator(Tagged):
         net, dtype, n = self.model_, self.model_.dtype, len(data.X)
         whole = not once and n <= _FEW and (options["batch_size"] or n) >= n
         watch.n_samples = n
+        if n % (options["batch_size"] or n) == 1 and n > 1 and any(map(_needs_two, layers_of(net).values())):
+            options["drop_last"] = True  # a batch of one sample has no variance
         if whole:
             net.to("float64")
         try:
@@ -204,7 +230,7 @@ class NetEstimator(Tagged):
         context = self._init_callback_context(max_subtasks=max_subtasks)
         if not getattr(self, "_skl_callbacks", None):
             return None
-        return Tasks(self, context, X, y, weights, lambda: {"model_": self.model_.copy()})
+        return Tasks(self, context, max_subtasks, X, y, weights, lambda: {"model_": self.model_.copy()})
 
     # ---- Outputs ----------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from nncore.errors import ConfigError, NumericError
 from nncore.estimators._base import Data, NetEstimator
 from nncore.estimators._parameters import MLP, activations, check_parameters, glorot_factor, hidden_sizes
+from nncore.estimators._scikit_learn import dense
 from nncore.estimators._solvers import STOCHASTIC, change_rate, minimize_lbfgs, optimizer_for
 from nncore.estimators._targets import out_activation
 from nncore.estimators._watch import Tasks
@@ -82,6 +83,10 @@ class MLPBase(NetEstimator):
     # ---- The fit ----------------------------------------------------------------------------------------------------
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any = None, *, once: bool = False) -> Any:
+        with self._all_or_nothing():
+            return self._fit_checked(X, y, sample_weight, validation_data, once=once)
+
+    def _fit_checked(self, X: Any, y: Any, sample_weight: Any, validation_data: Any, *, once: bool) -> Any:
         check_parameters(self, MLP)
         hidden = hidden_sizes(type(self).__name__, self.hidden_layer_sizes)
         if once and self.early_stopping:
@@ -98,8 +103,8 @@ class MLPBase(NetEstimator):
             self._first_net([X.shape[1], *hidden, self._wanted_outputs(y)], random_state, loss)
         else:
             self._refuse_other_net([X.shape[1], *hidden, self._wanted_outputs(y)])
-        self.out_activation_ = out_activation(loss)
-        data, held_out = Data(X, self._targets_of(y), weights, y), self._held_out(validation_data)
+        self.out_activation_, self._loss_link = out_activation(loss), loss.link or "identity"
+        data, held_out = Data(X, self._targets_of(y), weights, dense(y)), self._held_out(validation_data)
         tasks = None if once else self._tasks(X, y, sample_weight, self.max_iter)
         if self.solver == "lbfgs":
             self._fit_lbfgs(data, loss, tasks)
@@ -190,6 +195,7 @@ class MLPBase(NetEstimator):
                 raise ConfigError(
                     f"[{where}] {name}: expected {usual} beside solver='lbfgs', got {getattr(self, name)!r}"
                 )
+        self._begun = True
         net = self.model_.to("float64")
         follow = None
         if tasks is not None:

@@ -13,6 +13,7 @@ from nncore.estimators._mlp_base import MLPBase
 from nncore.estimators._scikit_learn import with_callbacks
 from nncore.estimators._targets import Labels, classifier_loss, classifier_targets, own_loss, takes_labels
 from nncore.nn._loss import Loss
+from nncore.nn.losses import PerceptronLoss
 from nncore.optim._optimizer import Optimizer
 
 
@@ -184,15 +185,18 @@ class MLPClassifier(Classifier, MLPBase):
 
         classes : all labels there will be, for the first call.
         """
-        if _check_partial_fit_first_call(self, classes):
-            self._labels = Labels(y, classes)
-        fitted: MLPClassifier = self._fit(X, y, sample_weight, once=True)
+        with self._all_or_nothing():
+            if _check_partial_fit_first_call(self, classes):
+                self._labels = Labels(y, classes)
+            fitted: MLPClassifier = self._fit(X, y, sample_weight, once=True)
         return fitted
 
     def _make_loss(self) -> Loss:
         return classifier_loss(self._labels) if self.loss is None else own_loss(type(self).__name__, self.loss)
 
     def _wanted_outputs(self, y: Any) -> int:
+        if isinstance(self.loss, PerceptronLoss) and not self._labels.several and len(self.classes_) <= 2:
+            return 1  # of which the sign tells the class
         if self.loss is not None and takes_labels(self._make_loss(), self._labels):
             return max(2, len(self.classes_))
         return 1 if len(self.classes_) <= 2 and not self._labels.several else len(self.classes_)

@@ -15,7 +15,7 @@ from nncore.estimators._base import Data, NetEstimator
 from nncore.estimators._classifier import Classifier
 from nncore.estimators._parameters import NET, check_parameters
 from nncore.estimators._regressor import Regressor
-from nncore.estimators._scikit_learn import with_callbacks
+from nncore.estimators._scikit_learn import dense, with_callbacks
 from nncore.estimators._targets import Labels, classifier_targets, out_activation, own_loss, takes_labels
 from nncore.nn._loss import Loss
 from nncore.nn._model import Model
@@ -68,6 +68,10 @@ class NetBase(NetEstimator):
         raise NotImplementedError
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any = None, *, once: bool = False) -> Any:
+        with self._all_or_nothing():
+            return self._fit_checked(X, y, sample_weight, validation_data, once=once)
+
+    def _fit_checked(self, X: Any, y: Any, sample_weight: Any, validation_data: Any, *, once: bool) -> Any:
         check_parameters(self, NET)
         where = type(self).__name__
         if once and self.early_stopping:
@@ -82,8 +86,8 @@ class NetBase(NetEstimator):
         elif X.shape[1:] != self._input_shape:
             raise ShapeError(f"[{where}] X: expected samples of shape {self._input_shape}, got {X.shape[1:]}")
         loss = self._make_loss(self.n_outputs_)
-        self.out_activation_ = out_activation(loss)
-        data, held_out = Data(X, self._targets_of(y), weights, y), self._held_out(validation_data)
+        self.out_activation_, self._loss_link = out_activation(loss), loss.link or "identity"
+        data, held_out = Data(X, self._targets_of(y), weights, dense(y)), self._held_out(validation_data)
         if self.early_stopping and held_out is None:
             data, held_out = self._split(data, random_state)
         if not once or "_optimizer" not in self.__dict__:
@@ -229,9 +233,10 @@ class NetClassifier(Classifier, NetBase):
 
         classes : all labels there will be, for the first call.
         """
-        if _check_partial_fit_first_call(self, classes):
-            self._labels = Labels(y, classes)
-        fitted: NetClassifier = self._fit(X, y, sample_weight, once=True)
+        with self._all_or_nothing():
+            if _check_partial_fit_first_call(self, classes):
+                self._labels = Labels(y, classes)
+            fitted: NetClassifier = self._fit(X, y, sample_weight, once=True)
         return fitted
 
     def _wanted_outputs(self, y: Any) -> int:

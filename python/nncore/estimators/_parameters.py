@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nncore._support.checks import as_list, describe
+from nncore._support.names import instance_hint
 from nncore.errors import ConfigError
 from nncore.nn._layer import Layer
 from nncore.nn.activations import ACTIVATIONS, activation_class
@@ -61,6 +62,10 @@ def exactly(constant: Any) -> tuple[Check, str]:
 
 BOOLEAN: tuple[Check, str] = (lambda value: isinstance(value, (bool, np.bool_)), "True or False")
 VERBOSE = any_of(BOOLEAN, whole(0))
+CLASS_WEIGHT: tuple[Check, str] = (
+    lambda value: value is None or isinstance(value, (dict, list)) or (isinstance(value, str) and value == "balanced"),
+    "a dict, 'balanced' or None",
+)
 OPTIMIZER: tuple[Check, str] = (lambda value: isinstance(value, Optimizer), "an Optimizer")
 
 #: Of both families.
@@ -105,12 +110,14 @@ NET: dict[str, tuple[Check, str]] = {
 def check_parameters(estimator: Any, checks: dict[str, tuple[Check, str]]) -> None:
     """ConfigError for the first parameter out of its range."""
     where = type(estimator).__name__
+    if hasattr(estimator, "class_weight"):
+        checks = {**checks, "class_weight": CLASS_WEIGHT}
     for name, (check, expected) in checks.items():
         value = getattr(estimator, name)
         if not check(value):
             hint = ""
-            if isinstance(value, type) and issubclass(value, Optimizer):
-                hint = f" (write {value.__name__}())"
+            if name in ("solver", "optimizer"):
+                hint = instance_hint(value, Optimizer)
             raise ConfigError(f"[{where}] {name}: expected {expected}, got {describe(value)}{hint}")
 
 

@@ -62,13 +62,14 @@ class Labels:
         return np.searchsorted(self.classes, np.asarray(y))
 
     def labels(self, z: Any, link: str | None) -> Any:
-        """The labels that outputs z say."""
+        """The labels that outputs z say; with the link of the loss."""
+        border = 0.5 if link == "identity" else 0.0  # values learnt of 0 and 1, else logits or signs
         if self.several:
-            marked = (z > 0).astype(int)
+            marked = (z > border).astype(int)
             return self.binarizer.inverse_transform(marked) if self.sparse else marked
         if z.shape[1] > 1:
             return self.classes[np.minimum(z.argmax(axis=1), len(self.classes) - 1)]
-        above = z[:, 0] >= 0 if link == "sign" else z[:, 0] > 0
+        above = z[:, 0] >= 0 if link == "sign" else z[:, 0] > border
         return self.classes[np.minimum(above.astype(np.intp), len(self.classes) - 1)]
 
 

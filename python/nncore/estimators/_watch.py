@@ -29,6 +29,7 @@ class Watch(Callback):
     def on_epoch_end(self, record: dict[str, Any]) -> bool:
         """Keeps the curves; True where scikit-learn's rules end the fit."""
         estimator = self.estimator
+        estimator._begun = True
         self.n_epochs += 1
         loss = self.loss_of(record)
         estimator.n_iter_ = self.n_epochs
@@ -85,8 +86,10 @@ class Watch(Callback):
 class Tasks:
     """An estimator's epochs as tasks of scikit-learn's callbacks (1.9)."""
 
-    def __init__(self, estimator: Any, context: Any, X: Any, y: Any, weights: Any, attributes: Any) -> None:
-        self.estimator, self.context, self.attributes = estimator, context, attributes
+    def __init__(
+        self, estimator: Any, context: Any, n_epochs: int, X: Any, y: Any, weights: Any, attributes: Any
+    ) -> None:
+        self.context, self.n_epochs, self.attributes = context, n_epochs, attributes
         metadata = None if weights is None else {"sample_weight": weights}
         self.given = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self.n_begun = 0
@@ -96,7 +99,7 @@ class Tasks:
     def begin_epoch(self) -> None:
         """The next epoch's task, if there can be one."""
         self.current = None
-        if self.n_begun < self.estimator.max_iter:
+        if self.n_begun < self.n_epochs:
             self.n_begun += 1
             self.current = self.context.subcontext(task_name="epoch")
             self.current.call_on_fit_task_begin(**self.given)
