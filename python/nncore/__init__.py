@@ -22,7 +22,7 @@ training     Trainer, History, sweep, SweepTable, Perceptron
 callbacks    EarlyStopping, ModelCheckpoint, CSVLogger, TensorBoard, LivePlot, Film, Monitor, LambdaCallback, Callback
 inside       gradcheck, GradientReport, gradient_flow, GradientFlow, numeric_gradient, Parameter
 functions    minimize, OptimizeResult
-exchange     from_torch, to_torch, from_keras, load_keras, export_c, onnx.export
+exchange     from_torch, to_torch, from_keras, load_keras, export_c, onnx.export, onnx.load
 errors       ShapeError, ConfigError, StateError, NumericError, FormatError
 machine      info, set_num_threads, get_num_threads
 modules      datasets, plot, functional, init, objectives; callbacks, layers, losses, optim, schedules hold the above
