@@ -166,6 +166,8 @@ def _steps(source: Source, constants: dict[str, _Array]) -> list[tuple[Node, _Ma
 def _value(state: State, makers: Constants, node: Node, match: _Match | None) -> Var | _Array:
     if match is not None:
         kind, arguments, name = match
+        if not name:
+            node.broken("expected an input, got none")
         x = state.values.get(name)
         if not isinstance(x, Var):
             return node.refuse("expected a value that depends on the model's input, got none")

@@ -88,12 +88,15 @@ class Tensors:
             handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
         except OSError as error:
             raise FormatError(f"{where}: cannot read {describe(location)}: {error.strerror}") from None
-        with open(handle, "rb") as file:
+        try:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode) or offset + length > status.st_size:
                 raise FormatError(f"{where}: expected {size} bytes from {offset} on in {describe(location)}, got fewer")
-            file.seek(offset)
-            return file.read(length)
+            with open(handle, "rb", closefd=False) as file:
+                file.seek(offset)
+                return file.read(length)
+        finally:
+            os.close(handle)
 
 
 def _count(text: str, where: str) -> int:
