@@ -48,14 +48,14 @@ class KerasFile:
     def arrays(self, step: Step) -> list[NDArray[Any]]:
         """The numbers of a layer in Keras' order."""
         with _errors(f"{step.place}: expected its weights in {step.group}/vars"):
-            group = _member(self._weights, f"{step.group}/vars")
+            group = _member(self._weights, f"{step.group}/vars", step)
             name = group.attrs.get("name")
             if isinstance(name, str) and name != step.names[-1]:
                 raise FormatError(f"{step.place}: expected its weights in {step.group}, got those of {name[:80]!r}")
             count = len(group)
             if count > 8:
                 raise FormatError(f"{step.place}: expected a few arrays, got {count}")
-            return [self._array(_member(group, str(i)), step) for i in range(count)]
+            return [self._array(_member(self._weights, f"{step.group}/vars/{i}", step), step) for i in range(count)]
 
     def _array(self, dataset: Any, step: Step) -> NDArray[Any]:
         """A dataset whose numbers lie in this file as they are."""
@@ -143,11 +143,11 @@ def _weights(archive: zipfile.ZipFile, size: int) -> Any:
     return h5py.File(io.BytesIO(_content(archive, name, min(_MOST_PACKED, size * 2 + _MB))), "r")
 
 
-def _member(group: Any, path: str) -> Any:
+def _member(group: Any, path: str, step: Step) -> Any:
     """What lies under a path in the same file: links to other files are not followed."""
     h5py = needs("load_keras", "h5py", "nncore[keras]")
     for name in path.split("/"):
         if not isinstance(group, h5py.Group) or not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise FormatError(f"expected {path} in model.weights.h5, got none")
+            raise FormatError(f"{step.place}: expected {path} in model.weights.h5, got none")
         group = group[name]
     return group
