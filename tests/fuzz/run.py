@@ -138,6 +138,7 @@ def run_batch(cases, report):
     """Lets a child try the cases; the rest of them when it did not come back."""
     command = [sys.executable, str(HERE / "run.py"), "--seed", str(report.seed), "--child"]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
+    environment.setdefault("KERAS_BACKEND", "torch")
     watch = Watch(report)
     with (
         tempfile.TemporaryFile() as log,

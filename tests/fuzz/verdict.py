@@ -28,6 +28,10 @@ def outcome(run, draw):
             return run(draw) or "ran"
         except REFUSALS as error:
             return refusal(error)
+        except ImportError as error:
+            if error.name is None or " needs " not in str(error):  # a library that is not installed here
+                raise
+            return refusal(error)
         except OSError as error:
             if not getattr(run, "files", False):
                 raise

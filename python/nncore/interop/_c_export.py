@@ -16,7 +16,7 @@ from nncore._support.names import keywords
 from nncore.errors import ConfigError, ShapeError
 from nncore.interop._c_layers import emit
 from nncore.interop._c_program import Program, Value, float_text, printable, wrapped
-from nncore.nn._model import Model, layers_of
+from nncore.nn._model import Model, layers_of, reads_of, sample_shape_of
 
 _KEYWORDS = frozenset(
     "auto break case char const continue default do double else enum extern float for goto if inline int long register "
@@ -140,7 +140,7 @@ def _identifier(name: object) -> str:
 
 def _input_shape(net: Model, given: int | Sequence[int] | None) -> tuple[int, ...]:
     """The shape of one sample, for which the layers fit."""
-    fixed = net._input_shape()
+    fixed = sample_shape_of(net)
     if given is None and fixed is None and net.input is not None:
         given = next((array.shape for array in (net.input.mean, net.input.std) if array.ndim), None)
     try:
@@ -159,7 +159,7 @@ def _text(net: Model, prefix: str, shape: tuple[int, ...]) -> str:
     program = Program(prefix, net.dtype, shape)
     values = [_input(program, net)]
     names: dict[int, str] = {}  # a layer in several places has its constants once
-    for (place, layer), reads in zip(layers_of(net).items(), net._reads, strict=True):
+    for (place, layer), reads in zip(layers_of(net).items(), reads_of(net), strict=True):
         name = names.setdefault(id(layer), f"layer{len(names)}")
         values.append(emit(program, layer, [values[i] for i in reads], place, name))
     end = values[-1]

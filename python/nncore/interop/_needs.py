@@ -12,4 +12,6 @@ def needs(where: str, module: str, install: str) -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         missing = (error.name or module).split(".")[0]
+        if missing != module and module == "keras":
+            install = f"{missing}, or another backend and its name in KERAS_BACKEND"
         raise ImportError(f"[{where}] needs {missing}: pip install {install}", name=missing) from error

@@ -14,7 +14,7 @@ from nncore.interop._needs import needs
 from nncore.interop._torch_layers import SETTINGS, module_from
 from nncore.nn._container import CompiledLayer
 from nncore.nn._layer import Layer
-from nncore.nn._model import Model, layers_of
+from nncore.nn._model import Model, layers_of, reads_of, sample_shape_of
 
 
 @keywords()
@@ -61,7 +61,7 @@ def to_torch(model: Model) -> Any:
     modules = [(name, _module(torch, layer, name, net.dtype, memo)) for name, layer in layers_of(net).items()]
     for parameter, theirs in zip(net.parameters(), _parameters(layers_of(net), memo), strict=True):
         theirs.requires_grad_(parameter.requires_grad)
-    shape = net._input_shape()
+    shape = sample_shape_of(net)
     if shape is None:
         return _nested(torch, [*_input(torch, net), *modules])
     return _graph(torch, net, modules, shape)
@@ -136,11 +136,11 @@ def _nested(torch: Any, modules: list[tuple[str, Any]]) -> Any:
 
 def _graph(torch: Any, net: Model, modules: list[tuple[str, Any]], shape: tuple[int, ...]) -> Any:
     """A Sequential where the Graph is a chain, else a module that hands values on as it does."""
-    chain = [[i] for i in range(len(modules))] == net._reads
+    chain = [[i] for i in range(len(modules))] == reads_of(net)
     if chain:
         return _nested(torch, [*_input(torch, net), *modules])
     from nncore.interop._torch_modules import Graph
 
     first = _input(torch, net)
-    reads = [[value + len(first) for value in values] for values in net._reads]
+    reads = [[value + len(first) for value in values] for values in reads_of(net)]
     return Graph(OrderedDict([*first, *modules]), [*([[0]] if first else []), *reads], shape)

@@ -183,6 +183,16 @@ def layers_of(net: Model) -> Mapping[str, Layer]:
     return net._layers
 
 
+def reads_of(net: Model) -> list[list[int]]:
+    """For each layer the indices of its input values: 0 is the input, i + 1 the output of layer i."""
+    return net._reads
+
+
+def sample_shape_of(net: Model) -> tuple[int, ...] | None:
+    """The shape of one sample where it is fixed, as in a Graph; else None."""
+    return net._input_shape()
+
+
 def inner_layers(where: str, part: Model) -> Mapping[str, Layer]:
     """The layers by name of a Sequential that stands where a layer is expected; ConfigError for another model."""
     if part._input_shape() is not None:

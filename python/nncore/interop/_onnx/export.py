@@ -19,7 +19,7 @@ from nncore.interop._onnx.library import LOWEST_OPSET, library
 from nncore.interop._onnx.writer import Value, Writer
 from nncore.nn._container import Container
 from nncore.nn._layer import Layer, spec_of
-from nncore.nn._model import Model, core_of, layers_of
+from nncore.nn._model import Model, core_of, layers_of, reads_of, sample_shape_of
 
 _OUTPUTS = ("raw", "probabilities", "labels")
 #: Extents of an axis of the input, or what stands for one that may be of any size.
@@ -110,7 +110,7 @@ def _proto(onnx: Any, net: Model, shape: _Shape, opset: int | None, output: str)
     number = onnx.helper.np_dtype_to_tensor_dtype(writer.dtype)
     of_input = onnx.TensorProto.UINT8 if _takes_bytes(net) else number
     values, places = [_input(writer, net, len(shape) + 1, number)], dict[int, str]()
-    for (place, layer), reads in zip(layers_of(net).items(), net._reads, strict=True):
+    for (place, layer), reads in zip(layers_of(net).items(), reads_of(net), strict=True):
         values.append(emit(writer, layer, [values[i] for i in reads], place, places))
     end, of_output = values[-1], number
     out = _output_shape(net, shape, end)
@@ -169,7 +169,7 @@ def _input(writer: Writer, net: Model, rank: int, number: int) -> Value:
 
 def _input_shape(net: Model, given: int | Sequence[int] | None) -> _Shape:
     """The shape of one sample, for which the layers fit."""
-    fixed = net._input_shape()
+    fixed = sample_shape_of(net)
     if given is None and fixed is None and net.input is not None:
         given = next((array.shape for array in (net.input.mean, net.input.std) if array.ndim), None)
     if given is None and fixed is None:
