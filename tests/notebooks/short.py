@@ -54,6 +54,9 @@ SHORT = {
         "every=10": "every=2",
         "epochs=3": "epochs=1",
     },
+    "11_bridges": {
+        "max_iter=100": "max_iter=10",
+    },
 }
 
 

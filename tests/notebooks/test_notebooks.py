@@ -27,8 +27,14 @@ def assert_undisturbed(notebook):
         assert output.get("name") != "stderr", output.text
 
 
+#: Packages that a notebook needs beside those of the others.
+NEEDS = {"11_bridges": ("sklearn", "onnx", "onnxruntime", "torch")}
+
+
 @each_notebook
 def test_runs_without_errors_and_warnings(path, tmp_path):
+    for package in NEEDS.get(path.stem, ()):
+        pytest.importorskip(package)
     notebook = shorten(path.stem, rerun.read(path))
     rerun.run(notebook, tmp_path)
     assert_undisturbed(notebook)
