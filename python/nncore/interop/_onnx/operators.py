@@ -60,12 +60,11 @@ def _linear(state: State, node: Node, x: Var, arrays: dict[str, _Array], tied: t
 
 
 def batch_norm(state: State, node: Node) -> _Result:
-    """BatchNorm1d or BatchNorm2d."""
+    """BatchNorm1d or BatchNorm2d; in training mode one without running statistics."""
     x = state.var(node)
     if not 1 <= len(x.shape) <= 3:
         node.refuse(f"expected samples of shape (C,), (C, L) or (C, H, W), got {x.shape}")
-    if node.attribute("training_mode", 0):
-        node.refuse("attribute training_mode: expected 0, got 1; the statistics of the batch are those of a training")
+    of_batch = bool(node.attribute("training_mode", 0))
     if not node.attribute("spatial", 1):
         node.refuse("attribute spatial: expected 1, got 0")
     eps, momentum = node.attribute("epsilon", 1e-5), node.attribute("momentum", 0.9)
@@ -75,8 +74,11 @@ def batch_norm(state: State, node: Node) -> _Result:
     if x.shape[0] not in (None, size):
         node.broken(f"expected {x.shape[0]} channels, got {size}")
     share = float(f"{1 - momentum:.7g}")  # ONNX's is what is kept
-    arguments = {"num_features": size, "eps": eps, "momentum": min(1.0, max(0.0, share))}
+    arguments: dict[str, Any] = {"num_features": size, "eps": eps, "momentum": min(1.0, max(0.0, share))}
     kind = "BatchNorm2d" if len(x.shape) == 3 else "BatchNorm1d"
+    if of_batch:
+        arguments["track_running_stats"] = False
+        arrays = {name: arrays[name] for name in ("weight", "bias")}
     tied = (*node.inputs[1:], "BatchNormalization")
     return state.net.add(node, kind, [x], (size, *x.shape[1:]), arguments, arrays, sources=tied)
 
@@ -154,8 +156,10 @@ def arithmetic(state: State, node: Node) -> _Result:
     values = [value for value in given if isinstance(value, Var)]
     if len(values) == len(given) and len(given) > 1:
         return _merged(state, node, values)
+    if node.op == "Sum" and len(given) == len(values) == 1:
+        return state.net.add(node, "Identity", values, values[0].shape, ones=values[0].ones)
     if len(given) != 2 or len(values) != 1:
-        return node.refuse("expected two inputs")
+        return node.refuse(f"expected two inputs, a value and a constant, or branches, got {len(given)}")
     [name] = [each for each in node.inputs if not isinstance(state.values[each], Var)]
     [other] = [each for each in node.inputs if each != name]
     constant = state.constant(node, node.inputs.index(name), "constant")
