@@ -2,6 +2,8 @@
 what a bad fit leaves, and the texts of errors."""
 
 import copy
+import doctest
+import inspect
 import io
 import pickle
 import subprocess
@@ -308,6 +310,32 @@ def test_errors_name_the_setting(settings, text):
 def test_errors_tell_what_a_net_has_to_be(given, kind, text):
     with pytest.raises(kind, match=rf"^\[NetClassifier\] {text}"):
         NetClassifier(given).fit(X, CLASSES)
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor, NetClassifier, NetRegressor])
+def test_the_examples_of_the_documentation_run(kind):
+    examples = doctest.DocTestFinder(recurse=False).find(kind, kind.__name__, globs={"nc": nc, "np": np})
+    runner = doctest.DocTestRunner()
+    for example in examples:
+        runner.run(example)
+    assert runner.summarize(verbose=False) == (0, sum(len(example.examples) for example in examples))
+    assert all(name in kind.__doc__ for name in inspect.signature(kind).parameters)
+
+
+def test_positional_sizes_of_a_regressor_are_told():
+    with pytest.raises(
+        nc.ConfigError, match=r"loss: expected 'squared_error', .* \(hint: hidden_layer_sizes=\(20,\)\)"
+    ):
+        MLPRegressor((20,)).fit(X, Z)
+
+
+@pytest.mark.parametrize("kind", [mlp, net], ids=["MLPClassifier", "NetClassifier"])
+def test_a_warm_start_that_finds_nothing_better_keeps_its_best(kind):
+    fitted = kind(early_stopping=True, warm_start=True, n_iter_no_change=2).fit(X, CLASSES)
+    fitted.best_validation_score_ = 2.0
+    before = fitted.model_.state_dict()
+    fitted.fit(X, CLASSES)
+    assert all(np.array_equal(value, before[key]) for key, value in fitted.model_.state_dict().items())
 
 
 def test_a_fit_that_diverges_says_where():

@@ -104,15 +104,18 @@ class NetEstimator(Tagged):
         """The targets as the loss takes them."""
         raise NotImplementedError
 
+    def _strata(self, data: Data) -> Any:
+        """What both parts have the same shares of, as in scikit-learn: two classes, but not more."""
+        return data.y[:, 0] if self._of_classes and np.ndim(data.y) == 2 and data.y.shape[1] == 1 else None
+
     def _split(self, data: Data, random_state: Any) -> tuple[Data, Data]:
         """Training data and held-out ones, as scikit-learn's MLPs draw them."""
-        two_classes = np.ndim(data.y) == 2 and data.y.shape[1] == 1 and self._of_classes
         arrays = [item for item in data if item is not None]
         parts = train_test_split(
             *arrays,
             random_state=random_state,
             test_size=self.validation_fraction,
-            stratify=data.y[:, 0] if two_classes else None,
+            stratify=self._strata(data),
         )
         if data.weights is None:
             parts[4:4] = [None, None]
@@ -158,7 +161,10 @@ class NetEstimator(Tagged):
         score = None
         if self.early_stopping and held_out is not None:
             score = functools.partial(self._score_of, held_out)
-        return Watch(self, self.model_, loss_of, score, set_rate, tasks)
+        watch = Watch(self, self.model_, loss_of, score, set_rate, tasks)
+        if score is not None:  # where no epoch is better, the net stays as it was
+            watch.best_state = self.model_.state_dict()
+        return watch
 
     def _train(
         self,

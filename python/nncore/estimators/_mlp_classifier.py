@@ -80,7 +80,8 @@ class MLPClassifier(Classifier, MLPBase):
     n_iter_, t_ : int
         Epochs of the last fit, and samples seen in all.
     loss_, loss_curve_, best_loss_
-        The loss of the last epoch, of each, and the least; the mean over the epoch's batches, each before its step.
+        The loss of the last epoch, of each, and the least; the mean over an epoch's samples, each batch before its
+        step. With weights a batch counts by their sum (in scikit-learn by its samples).
     validation_scores_, best_validation_score_
         With early_stopping.
     n_features_in_, feature_names_in_, n_outputs_, n_layers_, out_activation_

@@ -82,7 +82,8 @@ class MLPRegressor(Regressor, MLPBase):
     n_iter_, t_ : int
         Epochs of the last fit, and samples seen in all.
     loss_, loss_curve_, best_loss_
-        The loss of the last epoch, of each, and the least; the mean over the epoch's batches, each before its step.
+        The loss of the last epoch, of each, and the least; the mean over an epoch's samples, each batch before its
+        step. With weights a batch counts by their sum (in scikit-learn by its samples).
     validation_scores_, best_validation_score_
         With early_stopping.
     n_features_in_, feature_names_in_, n_outputs_, n_layers_, out_activation_
@@ -192,9 +193,11 @@ class MLPRegressor(Regressor, MLPBase):
         if isinstance(self.loss, str) and self.loss == "poisson":
             return PoissonNLLLoss()
         if not isinstance(self.loss, Loss):
+            sizes = isinstance(self.loss, (int, tuple, list))
+            hint = f" (hint: hidden_layer_sizes={self.loss!r})" if sizes else ""
             raise ConfigError(
                 f"[{type(self).__name__}] loss: expected 'squared_error', 'poisson' or a Loss, got "
-                f"{describe(self.loss)}"
+                f"{describe(self.loss)}{hint}"
             )
         return own_loss(type(self).__name__, self.loss)
 

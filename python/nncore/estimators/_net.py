@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, ClassVar
 
+import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
@@ -238,6 +239,15 @@ class NetClassifier(Classifier, NetBase):
                 self._labels = Labels(y, classes)
             fitted: NetClassifier = self._fit(X, y, sample_weight, once=True)
         return fitted
+
+    def _strata(self, data: Data) -> Any:
+        """The classes, where both parts have room for each."""
+        if self._labels.several:
+            return None
+        counts = np.unique(data.given, return_counts=True)[1]
+        held_out = int(np.ceil(self.validation_fraction * len(data.X)))
+        room = counts.min() >= 2 and len(counts) <= min(held_out, len(data.X) - held_out)
+        return data.given if room else None
 
     def _wanted_outputs(self, y: Any) -> int:
         labels = self._labels
