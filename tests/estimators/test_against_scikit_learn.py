@@ -1,5 +1,6 @@
 """MLPClassifier and MLPRegressor against scikit-learn's: the same first weights, curves, ends and held-out scores."""
 
+import inspect
 import warnings
 
 import numpy as np
@@ -32,6 +33,15 @@ SOLVERS = {
                  "n_iter_no_change": 2},
     "invscaling": {"solver": "sgd", "learning_rate_init": 0.5, "learning_rate": "invscaling", "power_t": 0.3},
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
+def test_names_order_and_defaults_are_scikit_learns(name):
+    theirs = list(inspect.signature(getattr(neural_network, name)).parameters.values())
+    ours = list(inspect.signature(getattr(estimators, name)).parameters.values())
+    told = [(each.name, each.default, each.kind) for each in ours]
+    assert told[: len(theirs)] == [(each.name, each.default, each.kind) for each in theirs]
+    assert all(each.kind is each.KEYWORD_ONLY for each in ours[len(theirs) :])
 
 
 def pair(kind, **settings):

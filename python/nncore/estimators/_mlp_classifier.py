@@ -94,7 +94,7 @@ class MLPClassifier(Classifier, MLPBase):
     --------
     >>> from nncore.estimators import MLPClassifier
     >>> X, y = nc.datasets.make_moons(200, noise=0.1, seed=0)
-    >>> MLPClassifier((20,), learning_rate_init=0.05, random_state=0).fit(X, y).score(X, y) > 0.95
+    >>> bool(MLPClassifier((20,), learning_rate_init=0.05, random_state=0).fit(X, y).score(X, y) > 0.95)
     True
     """
 

@@ -97,7 +97,7 @@ class MLPRegressor(Regressor, MLPBase):
     >>> from nncore.estimators import MLPRegressor
     >>> X = np.linspace(-1, 1, 100)[:, None]
     >>> model = MLPRegressor(hidden_layer_sizes=(20,), activation="tanh", solver="lbfgs", random_state=0)
-    >>> model.fit(X, X[:, 0] ** 2).score(X, X[:, 0] ** 2) > 0.99
+    >>> bool(model.fit(X, X[:, 0] ** 2).score(X, X[:, 0] ** 2) > 0.99)
     True
     """
 

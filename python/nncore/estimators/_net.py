@@ -177,7 +177,7 @@ class NetClassifier(Classifier, NetBase):
     >>> from nncore.estimators import NetClassifier
     >>> X, y = nc.datasets.make_moons(200, noise=0.1, seed=0)
     >>> net = nc.Sequential(nc.Linear(2, 20), nc.ReLU(), nc.Linear(20, 2), seed=0)
-    >>> NetClassifier(net, optimizer=nc.Adam(0.05), random_state=0).fit(X, y).score(X, y) > 0.95
+    >>> bool(NetClassifier(net, optimizer=nc.Adam(0.05), random_state=0).fit(X, y).score(X, y) > 0.95)
     True
     """
 
@@ -318,7 +318,7 @@ class NetRegressor(Regressor, NetBase):
     >>> X = np.linspace(-1, 1, 200)[:, None]
     >>> net = nc.mlp([1, 20, 1], "tanh", seed=0)
     >>> model = NetRegressor(net, optimizer=nc.Adam(0.02), max_epochs=100, random_state=0)
-    >>> model.fit(X, X[:, 0] ** 2).score(X, X[:, 0] ** 2) > 0.95
+    >>> bool(model.fit(X, X[:, 0] ** 2).score(X, X[:, 0] ** 2) > 0.95)
     True
     """
 
