@@ -55,10 +55,7 @@ from nncore.diagnostics._gradient_flow import GradientFlow, gradient_flow
 from nncore.diagnostics._lr_finder import LRFinderResult, lr_finder
 from nncore.errors import ConfigError, FormatError, NumericError, ShapeError, StateError
 from nncore.estimators._perceptron import Perceptron
-from nncore.interop._c_export import export_c
-from nncore.interop._from_keras import from_keras, load_keras
-from nncore.interop._from_torch import from_torch
-from nncore.interop._to_torch import to_torch
+from nncore.interop._exchange import export_c, from_keras, from_torch, load_keras, to_torch
 from nncore.layers import *  # noqa: F403
 from nncore.loggers._film import Film
 from nncore.loggers._live_plot import LivePlot

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from nncore._support.checks import describe
 from nncore._support.files import path_of, write_file
-from nncore._support.names import keywords
 from nncore.errors import ConfigError, ShapeError
 from nncore.interop._c_layers import emit
 from nncore.interop._c_program import Program, Value, float_text, printable, wrapped
@@ -63,63 +62,13 @@ void {name}_predict(const float *x, float *y) {{
 """
 
 
-@keywords()
-def export_c(
+def write_c(
     model: Model,
     path: str | os.PathLike[str],
-    *,
-    name: str = "net",
-    input_shape: int | Sequence[int] | None = None,
+    name: str,
+    input_shape: int | Sequence[int] | None,
 ) -> str:
-    """Writes a model as one file in C99, without dependencies and without allocation.
-
-        void net_predict(const float *x, float *y);
-
-    computes the raw outputs y of one sample x, as `model(x)` does for a batch of one. The file holds the weights as
-    constants, the sizes as macros (NET_INPUT_SIZE, NET_OUTPUT_SIZE, NET_WORK_SIZE), and in a comment a test vector
-    with its outputs. Of the standard library it uses <math.h> alone. `net_predict_in(x, y, work)` computes in a work
-    space of the caller's, for use in several threads.
-
-    Parameters
-    ----------
-    model : Sequential or Graph
-        Its Normalize is part of the file; Dropout is left out. A float32 model is computed in float, a float64 model
-        in double, between arrays of float.
-    path : str or path
-        The file, which appears whole or not at all.
-    name : str, default "net"
-        What the file's names begin with: a C identifier of at most 40 characters, which begins with a letter.
-    input_shape : int or sequence of int, optional
-        The shape of one sample. None: a Graph's, that of Normalize, or (in_features,) of the first Linear.
-
-    Returns
-    -------
-    str
-        The path.
-
-    Raises
-    ------
-    ConfigError
-        A layer written in Python, or a BatchNorm without running statistics, by its name; NaN or infinity among the
-        parameters; a name that is no identifier; an input shape that cannot be told.
-    ShapeError
-        An input shape that does not fit.
-
-    Notes
-    -----
-    The same model gives the same text. Outputs equal nncore's to 1e-5 of their size: sums are in another order. It
-    compiles without warnings (-std=c99 -Wall -Wextra -pedantic) with gcc for x86-64 and 64-bit ARM.
-    Source: ISO/IEC 9899:1999.
-
-    Examples
-    --------
-    >>> import tempfile, pathlib
-    >>> net = nc.Sequential(nc.Linear(2, 8), nc.Tanh(), nc.Linear(8, 3), seed=0)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     text = pathlib.Path(nc.export_c(net, f"{folder}/net.c")).read_text()
-    >>> [line for line in text.splitlines() if line.startswith("#define")]
-    ['#define NET_INPUT_SIZE 2', '#define NET_OUTPUT_SIZE 3', '#define NET_WORK_SIZE 8']
-    """
+    """See `export_c`."""
     if not isinstance(model, Model):
         raise ConfigError(f"[export_c] model: expected a Sequential or a Graph, got {describe(model)}")
     where, prefix = path_of("export_c", path), _identifier(name)

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore._support.checks import describe, dtype_name
-from nncore._support.names import keywords
 from nncore.errors import ConfigError
 from nncore.interop._needs import needs
 from nncore.interop._torch_layers import ARRAYS, known, layer_from
@@ -22,50 +21,8 @@ from nncore.nn._sequential import Sequential, chain
 _ELEMENTWISE = {"Dropout", "ELU", "GELU", "Identity", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"}
 
 
-@keywords()
-def from_torch(module: Any, *, dtype: str | None = None) -> Sequential | Graph:
-    """A model of nncore from a PyTorch module, with the same numbers, names and dtype.
-
-    What is learnt afterwards is the same, too: training goes on in nncore as it would in PyTorch.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        A Sequential of what nncore has layers for, with Sequentials inside, one such module, or what `to_torch`
-        returned. Its numbers, float32 or float64, are copied.
-    dtype : {"float32", "float64"}, optional
-        Of the model. None: the module's; float32 for a module without numbers.
-
-    Returns
-    -------
-    Sequential or Graph
-        Its state_dict has the module's keys. It has the seed 0, of which Dropout draws.
-
-    Raises
-    ------
-    ConfigError
-        With the path of the module inside: one that nncore has no layer for, or a setting (padding_mode, dilation of
-        a pooling, …); hooks and parametrisations; parameters that two modules of different kind share; dtypes that
-        are mixed or others; a BatchNorm or Dropout in another mode than the whole, apart from a frozen BatchNorm.
-    ImportError
-        Without PyTorch (pip install nncore[torch]).
-
-    Notes
-    -----
-    A module in several places is one layer in several places. Parameters with requires_grad False are frozen; a
-    BatchNorm in evaluation mode whose parameters are frozen keeps its statistics, as `Layer.freeze` says.
-    AdaptiveAvgPool2d(1) with a Flatten behind it is GlobalAvgPool2d. The weight and bias that a LayerNorm without them
-    has here are 1 and 0 and frozen. Source: PyTorch 2.13.
-
-    Examples
-    --------
-    >>> import torch
-    >>> module = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU())
-    >>> net = nc.from_torch(module)
-    >>> x = torch.ones(1, 2)
-    >>> bool(np.allclose(net(x.numpy()), module(x).detach()))
-    True
-    """
+def read_module(module: Any, dtype: str | None) -> Sequential | Graph:
+    """See `from_torch`."""
     torch = needs("from_torch", "torch", "nncore[torch]")
     if not isinstance(module, torch.nn.Module):
         raise ConfigError(f"[from_torch] module: expected a torch.nn.Module, got {describe(module)}")

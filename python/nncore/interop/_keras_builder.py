@@ -74,7 +74,7 @@ class Builder:
         found = [name for name in _LEARNT_OTHERWISE if step.config.get(name) is not None]
         if found:
             what = f"{step.place}: {found[0]} is no part of the model here (l1=, l2= of Trainer penalise all weights)"
-            warnings.warn(f"[from_keras] {what}", stacklevel=5)
+            warnings.warn(f"[from_keras] {what}", stacklevel=7)
 
     def add(
         self,

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from nncore._support.checks import describe
-from nncore._support.names import keywords
 from nncore.errors import ConfigError
 from nncore.interop._needs import needs
 from nncore.interop._torch_layers import SETTINGS, module_from
@@ -17,42 +16,8 @@ from nncore.nn._layer import Layer
 from nncore.nn._model import Model, layers_of, reads_of, sample_shape_of
 
 
-@keywords()
-def to_torch(model: Model) -> Any:
-    """A torch.nn.Sequential that computes and learns as the model does, with numbers of its own.
-
-    Its state_dict has the model's keys. Parameters that are frozen have requires_grad False, and a frozen BatchNorm
-    is in evaluation mode, in which it keeps its statistics. All other modules are in training mode, as new ones are:
-    call `.eval()` before predicting.
-
-    Parameters
-    ----------
-    model : Sequential or Graph
-        float32 and float64 models become modules of that dtype. A layer in several places is one module. A Normalize
-        becomes the first module, called "input".
-
-    Returns
-    -------
-    torch.nn.Sequential
-        GlobalAvgPool2d becomes AdaptiveAvgPool2d(1) and Flatten in a Sequential. For Residual, Normalize, Graph, Add,
-        Multiply and Concat, which torch.nn has not, it holds small modules of `nncore.interop`.
-
-    Raises
-    ------
-    ConfigError
-        A layer written in Python.
-    ImportError
-        Without PyTorch (pip install nncore[torch]).
-
-    Examples
-    --------
-    >>> net = nc.Sequential(nc.Linear(2, 3), nc.ReLU(), seed=0)
-    >>> nc.to_torch(net)
-    Sequential(
-      (0): Linear(in_features=2, out_features=3, bias=True)
-      (1): ReLU()
-    )
-    """
+def write_modules(model: Model) -> Any:
+    """See `to_torch`."""
     if not isinstance(model, Model):
         raise ConfigError(f"[to_torch] model: expected a Sequential or a Graph, got {describe(model)}")
     torch = needs("to_torch", "torch", "nncore[torch]")
