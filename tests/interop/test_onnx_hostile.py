@@ -100,6 +100,16 @@ def test_deep_graphs_take_no_recursion():
     assert len(net) == 1 and np.allclose(net(np.zeros((1, 3))), n * np.array([1, 2, 3]))
 
 
+def test_many_empty_nodes():
+    proto = model([RELU])
+    whole = proto.SerializeToString()
+    for field in (b"\x0a\x00", b"\x2a\x00", b"\x5a\x00"):  # of a graph: node, initializer, input
+        graph = proto.graph.SerializeToString() + field * 100_000
+        many = onnx.ModelProto.FromString(whole)
+        many.graph.ParseFromString(graph)
+        refused(many, "expected at most 8000, got 10000", nc.ConfigError)
+
+
 @pytest.mark.parametrize("dims", [[2**40, 2**40], [-1], [4, 2**62], [3]])
 def test_tensors_that_are_not_what_their_shape_says(dims):
     proto = model([node("Add", ["input", "c"], ["output"])], {"c": f32([1, 2, 3, 4])})

@@ -16,6 +16,8 @@ from nncore.interop._onnx.tensors import Tensors, dtype_of
 OLDEST_OPSET = 7
 _FLOAT, _INT, _STRING, _TENSOR, _FLOATS, _INTS = 1, 2, 3, 4, 6, 7  # of onnx.AttributeProto.AttributeType
 _DOMAINS = ("", "ai.onnx")
+#: Nodes and tensors of a graph: an empty one takes two bytes of a file, and much more when it is read.
+_MOST = 8_000
 _NONE = object()
 
 
@@ -95,6 +97,13 @@ class Source:
         graph = proto.graph
         if len(graph.sparse_initializer):
             raise ConfigError("[onnx.load] expected dense tensors, got a sparse one")
+        for what, n in {
+            "nodes": len(graph.node),
+            "tensors": len(graph.initializer),
+            "inputs": len(graph.input),
+        }.items():
+            if n > _MOST:
+                raise ConfigError(f"[onnx.load] {what}: expected at most {_MOST}, got {n}")
         self.tensors = tensors
         self._unread = {tensor.name: tensor for tensor in graph.initializer}
         inputs = [value for value in graph.input if value.name not in self._unread]
