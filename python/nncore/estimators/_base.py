@@ -90,6 +90,7 @@ class NetEstimator(Tagged):
                 f"got {describe(validation_data)}"
             )
         X, y = self._checked(items[0], items[1], reset=False)
+        self._check_held_out(y)
         weights = None if len(items) == 2 or items[2] is None else _check_sample_weight(items[2], X)
         return Data(X, self._targets_of(y), weights, dense(y))
 
@@ -99,6 +100,9 @@ class NetEstimator(Tagged):
     def _wanted_outputs(self, y: Any) -> int:
         """How many outputs the net has for these targets."""
         raise NotImplementedError
+
+    def _check_held_out(self, y: Any) -> None:
+        """An error for targets that the training data have not."""
 
     def _targets_of(self, y: Any) -> Any:
         """The targets as the loss takes them."""

@@ -45,6 +45,9 @@ class Classifier(ClassifierMixin, NetEstimator):
             self._labels.check(type(self).__name__, y, all_of_them=self.warm_start)
         self.classes_ = self._labels.classes
 
+    def _check_held_out(self, y: Any) -> None:
+        self._labels.check(type(self).__name__, y, all_of_them=False)
+
     def predict(self, X: Any) -> Any:
         """The label of each row (N,), or for several labels a 0/1 matrix (N, labels)."""
         z, _ = self._outputs(X)

@@ -203,7 +203,6 @@ class MLPClassifier(Classifier, MLPBase):
         return 1 if len(self.classes_) <= 2 and not self._labels.several else len(self.classes_)
 
     def _targets_of(self, y: Any) -> Any:
-        self._labels.check(type(self).__name__, y, all_of_them=False)
         return classifier_targets(self._labels, self._make_loss(), y, self.n_outputs_)
 
     def _scale(self, loss: Loss) -> float:

@@ -267,7 +267,6 @@ class NetClassifier(Classifier, NetBase):
         return NLLLoss() if isinstance(self.model_[-1], LogSoftmax) else CrossEntropyLoss()
 
     def _targets_of(self, y: Any) -> Any:
-        self._labels.check(type(self).__name__, y, all_of_them=False)
         return classifier_targets(self._labels, self._make_loss(self.n_outputs_), y, self.n_outputs_)
 
 
