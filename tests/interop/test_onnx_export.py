@@ -1,5 +1,7 @@
 """ONNX models of every layer are valid, and onnxruntime (1.32) computes from them what nncore does."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -144,12 +146,26 @@ def test_images_of_any_size(shape):
 # ---- Normalize -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("mode", ["scale", "mean", "standard"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_bytes(dtype):
+def test_bytes(dtype, mode):
     X = RNG.integers(0, 256, (6, 1, 4, 4), np.uint8)
-    norm = nc.Normalize.from_data(X, "scale")
+    norm = nc.Normalize.from_data(X, mode)
     net = nc.Sequential(nc.Flatten(), nc.Linear(16, 3), dtype=dtype, seed=0, input=norm)
     assert_same(computed(nc.onnx.export(net, input_shape=(1, 4, 4)), X), net(X))
+
+
+def test_which_models_take_bytes():
+    X = RNG.integers(0, 256, (6, 3), np.uint8)
+    for norm, kind in (
+        (nc.Normalize(0.0, 255.0), onnx.TensorProto.UINT8),
+        (nc.Normalize.from_data(X), onnx.TensorProto.UINT8),
+        (nc.Normalize.from_data(X.astype(np.float32), "scale"), onnx.TensorProto.FLOAT),
+        (nc.Normalize.from_data(X / 255.0), onnx.TensorProto.FLOAT),
+    ):
+        net = nc.Sequential(nc.Linear(3, 2), seed=0, input=norm)
+        for model in (net, net.copy(), pickle.loads(pickle.dumps(net))):
+            assert nc.onnx.export(model).graph.input[0].type.tensor_type.elem_type == kind
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

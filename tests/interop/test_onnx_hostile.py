@@ -46,6 +46,9 @@ def test_no_onnx_file(tmp_path):
     with pytest.raises(OSError):
         nc.onnx.load(tmp_path / "none.onnx")
     refused(3, "path", nc.ConfigError)
+    os.mkfifo(tmp_path / "pipe")
+    for device in ("/dev/zero", tmp_path / "pipe"):
+        refused(device, "expected a file")
 
 
 @pytest.mark.parametrize(

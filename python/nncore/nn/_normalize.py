@@ -54,6 +54,7 @@ class Normalize(Strict):
     }
 
     _columns: Names | None = None
+    _bytes: bool | None = None  #: whether from_data was given bytes; None: it is not known
     fit, fit_transform, adapt = Elsewhere(_FROM), Elsewhere(_FROM), Elsewhere(_FROM)
 
     def __init__(self, mean: ArrayLike = 0.0, std: ArrayLike = 1.0) -> None:
@@ -111,8 +112,9 @@ class Normalize(Strict):
         >>> nc.Normalize.from_data([[1.0, 5.0], [3.0, 5.0]]).std
         array([1., 1.])
         """
+        dtype = getattr(X, "dtype", None)
         if mode == "scale":
-            return cls(0.0, 255.0)
+            return cls(0.0, 255.0)._named(None, dtype)
         if mode not in ("mean", "standard"):
             raise ConfigError(f"[Normalize] mode: expected 'scale', 'mean' or 'standard', got {describe(mode)}")
         columns, array = columns_of(X), real_array("Normalize", "X", X)
@@ -123,20 +125,30 @@ class Normalize(Strict):
         except ConfigError as error:
             raise ConfigError(f"{error}{holes(X)}") from None
         if mode == "mean":
-            return cls(mean, 1.0)._named(columns)
+            return cls(mean, 1.0)._named(columns, dtype)
         # Numbers that were worked out differ in their last digits: float64 ones in a few of them, narrower ones, which
         # are mostly rounded from these, in the last; integers not at all.
         rounding = {"float64": 10.0, "float32": 0.5, "float16": 0.5}.get(array.dtype.name, 0.0)
         noise = rounding * np.finfo(array.dtype).eps * largest if rounding else 0.0
-        return cls(mean, np.where(std > noise, std, 1.0))._named(columns)
+        return cls(mean, np.where(std > noise, std, 1.0))._named(columns, dtype)
 
-    def _named(self, columns: Names | None) -> Self:
+    def _named(self, columns: Names | None, dtype: Any) -> Self:
         self._columns = columns
+        self._bytes = None if dtype is None else bool(dtype == np.uint8)
         return self
 
     def __repr__(self) -> str:
         shown = [f"{value.item()}" if value.ndim == 0 else f"array{value.shape}" for value in (self.mean, self.std)]
         return f"Normalize(mean={shown[0]}, std={shown[1]})"
+
+
+def takes_bytes(normalize: Normalize | None) -> bool:
+    """Whether it is for bytes: made of them by from_data or, where that is not known, with mean 0 and std 255."""
+    if normalize is None:
+        return False
+    if normalize._bytes is not None:
+        return normalize._bytes
+    return bool(np.all(normalize.mean == 0) and np.all(normalize.std == 255))
 
 
 class Features(Strict):

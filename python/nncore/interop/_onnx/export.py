@@ -6,8 +6,6 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from nncore import _core
 from nncore._support.checks import describe, extents, integer
 from nncore._support.files import path_of, write_file
@@ -20,6 +18,7 @@ from nncore.interop._onnx.writer import Value, Writer
 from nncore.nn._container import Container
 from nncore.nn._layer import Layer, spec_of
 from nncore.nn._model import Model, core_of, layers_of, reads_of, sample_shape_of
+from nncore.nn._normalize import takes_bytes
 
 _OUTPUTS = ("raw", "probabilities", "labels")
 #: Extents of an axis of the input, or what stands for one that may be of any size.
@@ -74,8 +73,9 @@ def export(
 
     Notes
     -----
-    The input is uint8 where Normalize is that of bytes, `Normalize(0, 255)`, else of the model's dtype. Dropout is left
-    out. Attributes of nodes are float32, also in a float64 model (eps, alpha).
+    The input is uint8 where the model's Normalize was made of bytes by `from_data`, or is `Normalize(0, 255)`, else of
+    the model's dtype. Files do not keep what `from_data` was given. Dropout is left out. Attributes of nodes are
+    float32, also in a float64 model (eps, alpha).
     Source: the ONNX specification, https://onnx.ai/onnx.
 
     Examples
@@ -108,7 +108,7 @@ def export(
 def _proto(onnx: Any, net: Model, shape: _Shape, opset: int | None, output: str) -> Any:
     writer = Writer(net.dtype)
     number = onnx.helper.np_dtype_to_tensor_dtype(writer.dtype)
-    of_input = onnx.TensorProto.UINT8 if _takes_bytes(net) else number
+    of_input = onnx.TensorProto.UINT8 if takes_bytes(net.input) else number
     values, places = [_input(writer, net, len(shape) + 1, number)], dict[int, str]()
     for (place, layer), reads in zip(layers_of(net).items(), reads_of(net), strict=True):
         values.append(emit(writer, layer, [values[i] for i in reads], place, places))
@@ -150,18 +150,13 @@ def _rename(writer: Writer, end: Value) -> None:
                     names[i] = "output"
 
 
-def _takes_bytes(net: Model) -> bool:
-    normalize = net.input
-    return normalize is not None and bool(np.all(normalize.mean == 0) and np.all(normalize.std == 255))
-
-
 def _input(writer: Writer, net: Model, rank: int, number: int) -> Value:
     """The first value: the input, normalised."""
     x = Value("input", rank)
     if net.input is None:
         return x
     writer.place = "input"
-    if _takes_bytes(net):
+    if takes_bytes(net.input):
         x = writer.node("Cast", [x], rank, to=number)
     x = writer.node("Sub", [x.name, writer.parameter("input.mean", net.input.mean)], rank)
     return writer.node("Div", [x.name, writer.parameter("input.std", net.input.std)], rank)

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from nncore._support.checks import dtype_name
-from nncore._support.files import path_of
+from nncore._support.files import path_of, read_file
 from nncore._support.names import keywords
 from nncore.errors import ConfigError, FormatError, ShapeError
 from nncore.interop._onnx.constants import Constants
@@ -28,6 +28,8 @@ _Array = NDArray[Any]
 _HANDLERS = {**OPERATORS, **IMAGES, **SHAPES}
 #: What constants that are computed may take beyond the size of the file.
 _SLACK = 1 << 24
+#: What protobuf reads at most, in bytes.
+_LARGEST = 2**31 - 1
 #: The activation that one node or several compute: layer, arguments, the value it reads.
 _Match = tuple[str, dict[str, Any], str]
 
@@ -100,8 +102,10 @@ def load(path_or_model: Any, *, dtype: str = "float32") -> Sequential | Graph:
 
 
 def _parsed(onnx: Any, path: str) -> tuple[Any, int]:
-    with open(path, "rb") as file:
-        content = file.read()
+    try:
+        content = read_file(path, _LARGEST)
+    except ValueError:
+        raise FormatError(f"[onnx.load] {path}: expected a file of less than 2 GB, got a larger one or none") from None
     try:
         return onnx.ModelProto.FromString(content), len(content)
     except Exception as error:  # of protobuf, whose classes differ from version to version

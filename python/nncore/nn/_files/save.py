@@ -118,5 +118,7 @@ def checked_state(
     # Copies: the given arrays may be views of this model.
     copies = [(target, cast(values, target.dtype).copy()) for target, values in found]
     if normalize is not None and not given.keys().isdisjoint({"input.mean", "input.std"}):
-        normalize = Normalize(state.get("input.mean", normalize.mean), state.get("input.std", normalize.std))
+        other = Normalize(state.get("input.mean", normalize.mean), state.get("input.std", normalize.std))
+        if not (np.array_equal(other.mean, normalize.mean) and np.array_equal(other.std, normalize.std)):
+            normalize = other  # the same numbers: it stays, and knows what it was made of
     return copies, normalize, IncompatibleKeys(missing, unknown)
