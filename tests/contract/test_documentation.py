@@ -17,6 +17,8 @@ NEEDED = {
     "to_torch": ["torch"],
     "from_keras": ["keras"],
     "load_keras": ["keras", "h5py"],
+    "onnx.export": ["onnx"],
+    "onnx.load": ["onnx"],
 }
 ALL = [pytest.param(kind, name, id=f"{kind}-{name}") for kind, name in SCHEMAS if kind != "objective"]
 
@@ -79,7 +81,7 @@ def test_it_has_examples_for_the_contract_tests(kind, name):
 def documented():
     """Everything public with a docstring: name -> object."""
     found = {name: getattr(nc, name) for name in nc.__all__ if not inspect.ismodule(getattr(nc, name))}
-    for module in (nc.functional, nc.init, nc.objectives, nc.datasets):
+    for module in (nc.functional, nc.init, nc.objectives, nc.datasets, nc.onnx):
         found |= {f"{module.__name__.split('.')[-1]}.{name}": getattr(module, name) for name in module.__all__}
     return {name: value for name, value in found.items() if callable(value)}
 
