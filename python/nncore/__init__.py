@@ -160,7 +160,20 @@ else:
             "StandardScaler": "nc.Normalize.from_data(X), as Sequential(…, input=…)",
             "LambdaLR": "a function of the step: nc.SGD(lr=lambda step: …)",
             "lr_scheduler": "nc.schedules, as nc.SGD(lr=nc.StepLR(0.1, 30))",
-            "manual_seed": "seed= of Sequential and Trainer",
+            **dict.fromkeys(("manual_seed", "set_seed", "seed"), "seed= of Sequential and Trainer"),
+            **dict.fromkeys(
+                ("MLPClassifier", "MLPRegressor", "NetClassifier", "NetRegressor"), "from nncore.estimators import …"
+            ),
+            "NNClassifier": "from nncore.estimators import NetClassifier",
+            "NNRegressor": "from nncore.estimators import NetRegressor",
+            **dict.fromkeys(("export_onnx", "to_onnx"), 'nc.onnx.export(net, "net.onnx")'),
+            **dict.fromkeys(("from_onnx", "load_onnx"), 'nc.onnx.load("net.onnx")'),
+            **dict.fromkeys(("no_grad", "inference_mode"), "net(x) predicts and keeps nothing"),
+            "metrics": 'metrics go by name: trainer.fit(X, y, metrics=["accuracy", "f1"])',
+            **dict.fromkeys(
+                ("Embedding", "LSTM", "GRU", "RNN", "MultiheadAttention", "Transformer"),
+                "layers of sequences are not there",
+            ),
         },
         modules=("onnx",),
     )

@@ -168,3 +168,21 @@ def test_bad_arrays(X, y, error, message):
 def test_bad_stratify(stratify, test_size, error, message):
     with pytest.raises(getattr(nc, error), match=r"^\[train_test_split\] " + message):
         train_test_split(np.zeros(10), np.zeros(10), test_size, seed=0, stratify=stratify)
+
+
+@pytest.mark.parametrize("stratify", [None, True])
+def test_tables_stay_tables(stratify):
+    """With the names of their columns, so that a fit knows them and another order is refused later."""
+    pd = pytest.importorskip("pandas")
+    X, y = nc.datasets.make_moons(40, noise=0.1, seed=0)
+    table, labels = pd.DataFrame(X, columns=["a", "b"]), pd.Series(y)
+    plain = nc.datasets.train_test_split(X, y, seed=3, stratify=stratify)
+    split = nc.datasets.train_test_split(table, labels, seed=3, stratify=stratify)
+    for one, other in zip(split, plain, strict=True):
+        assert isinstance(one, (pd.DataFrame, pd.Series))
+        np.testing.assert_array_equal(one.to_numpy(), other)
+    trainer = nc.Trainer(nc.mlp([2, 4, 2], seed=0), nc.CrossEntropyLoss(), nc.SGD(lr=0.1))
+    trainer.fit(split[0], split[2], 1)
+    assert list(trainer.columns) == ["a", "b"]
+    with pytest.raises(nc.ConfigError, match=r"X\[trainer.columns\]"):
+        trainer.evaluate(split[1][["b", "a"]], split[3])

@@ -25,7 +25,7 @@ def train_test_split(
     seed: int | None = None,
     stratify: ArrayLike | bool | None = None,
     random_state: int | None = None,
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+) -> tuple[Any, Any, Any, Any]:
     """Split samples at random into a training and a test part.
 
     Parameters
@@ -41,7 +41,7 @@ def train_test_split(
 
     Returns
     -------
-    X_train, X_test, y_train, y_test : copies, each part in random order
+    X_train, X_test, y_train, y_test : copies, each part in random order; of DataFrames and Series such
 
     Raises
     ------
@@ -75,7 +75,13 @@ def train_test_split(
     order = rng.permutation(n)
     in_test = np.arange(n) < n_test if strata is None else _stratified(strata[order], n_test)
     train, test = order[~in_test], order[in_test]
-    return samples[train], samples[test], targets[train], targets[test]
+    rows, classes = _rows(X, samples), _rows(y, targets)
+    return rows[train], rows[test], classes[train], classes[test]
+
+
+def _rows(given: Any, array: NDArray[Any]) -> Any:
+    """What gives rows by their places: a DataFrame or Series stays one, with its names of columns; else the array."""
+    return given.iloc if hasattr(given, "iloc") else array
 
 
 def _test_count(test_size: object, n: int) -> int:
