@@ -89,7 +89,7 @@ def test_the_folder_that_cannot_be_synced_does_not_matter(write, read, path, mon
 
 @each_writer
 def test_no_folder_a_file_as_folder_a_folder_or_a_device_in_the_way(write, read, path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"missing/file'$"):  # the name that was asked for
         write(0, path.parent / "missing" / "file")
     path.write_bytes(b"old")
     with pytest.raises(NotADirectoryError):

@@ -72,7 +72,14 @@ def test_save(name, ending, tmp_path):
         wide, tall = struct.unpack(">II", path.read_bytes()[16:24])
         expected = 50 * display.figure_.get_size_inches()
         np.testing.assert_allclose([wide, tall], expected, atol=1)
-    assert plt.get_fignums() == [display.figure_.number]
+    assert plt.get_fignums() == [], "nothing shows it any more"
+    display.save(path)
+
+
+def test_a_figure_of_the_users_stays_open(tmp_path):
+    _, ax = plt.subplots()
+    CALLS["confusion_matrix"](ax=ax).save(tmp_path / "a.png")
+    assert plt.get_fignums() == [ax.figure.number]
 
 
 def test_save_refuses_what_it_cannot_do_and_keeps_the_old_file(tmp_path):
@@ -90,7 +97,7 @@ def test_save_refuses_what_it_cannot_do_and_keeps_the_old_file(tmp_path):
             display.save(old, dpi=dpi)
     with pytest.raises(nc.ConfigError, match="dpi: expected at most 400,000,000 pixels"):
         display.save(old, dpi=1e5)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"nowhere/picture\.png"):
         display.save(tmp_path / "nowhere" / "picture.png")
     assert old.read_text() == "old" and list(tmp_path.iterdir()) == [old]
 

@@ -49,9 +49,11 @@ def atomic(path: str) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, target)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(part)
+        if isinstance(error, OSError) and error.filename == part:  # nobody asked for that file
+            raise type(error)(error.errno, error.strerror, path) from None
         raise
     _sync_folder(folder)
 

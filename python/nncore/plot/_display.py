@@ -12,6 +12,7 @@ from nncore._support.files import atomic, path_of
 from nncore._support.notebook import in_notebook
 from nncore._support.strict import Strict
 from nncore.errors import ConfigError
+from nncore.plot._style import own_figures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -89,6 +90,10 @@ class Display(Strict):
         check_pixels(where, figure, resolution)
         with atomic(name) as file:
             figure.savefig(file, format=ending, dpi=resolution)
+        if figure in own_figures and not in_notebook() and not has_window(figure):
+            from matplotlib import pyplot
+
+            pyplot.close(figure)  # nothing shows it any more: a loop would keep all figures in memory
 
     def show(self) -> None:
         """Shows the picture: in a notebook at this place, from a script in a window, until it is closed.

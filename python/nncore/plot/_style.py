@@ -8,6 +8,7 @@ that axes of any style are drawn on in their style.
 from __future__ import annotations
 
 import contextlib
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -150,6 +151,9 @@ def colour(index: int) -> Any:
 # ---- Axes -----------------------------------------------------------------------------------------------------------
 
 
+own_figures: weakref.WeakSet[Any] = weakref.WeakSet()  #: those of `canvas`
+
+
 @contextlib.contextmanager
 def canvas(
     where: str,
@@ -184,6 +188,7 @@ def canvas(
             figure, axes = plt.subplots(
                 -(-count // columns), columns, figsize=wide_and_tall, layout="constrained", squeeze=False, **options
             )
+            own_figures.add(figure)
             interactive = (
                 matplotlib.is_interactive()
             )  # a notebook's first figure sets it, and the context would reset it
