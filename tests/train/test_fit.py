@@ -203,3 +203,12 @@ def test_history_goes_to_tables(data, tmp_path):
 def test_times_add_up(data):
     history = make().fit(*data, epochs=5, validation_data=data)
     assert np.all(history["seconds"] > 0) and history["seconds"].sum() <= history.seconds * 1.001
+
+
+def test_a_history_is_read_as_a_dict_is():
+    X, y = nc.datasets.make_moons(20, noise=0.1, seed=0)
+    history = nc.Trainer(nc.mlp([2, 4, 2], seed=0), nc.CrossEntropyLoss(), nc.SGD(lr=0.1)).fit(X, y, 3)
+    assert list(history) == history.keys() == list(history.epochs) and len(history) == len(history.epochs)
+    assert dict(history) == history.epochs and "loss" in history and "val_loss" not in history
+    table = pytest.importorskip("pandas").DataFrame(history.epochs)
+    assert history.to_pandas().equals(table) and len(table) == 3

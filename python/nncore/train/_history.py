@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -53,7 +53,8 @@ class History(Strict):
     The history that fit returns remembers its trainer, its callbacks and the data held out, for `report`; a pickle or
     a copy of it does not.
 
-    `history["val_loss"]` is short for `history.epochs["val_loss"]`.
+    `history["val_loss"]` is short for `history.epochs["val_loss"]`; a loop over a history goes over the names of its
+    columns, and `dict(history)` is a dict of arrays.
     """
 
     epochs: dict[str, NDArray[Any]]
@@ -100,6 +101,24 @@ class History(Strict):
 
     def __contains__(self, key: object) -> bool:
         return key in self.epochs
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.epochs)
+
+    def __len__(self) -> int:
+        return len(self.epochs)
+
+    def keys(self) -> list[str]:
+        """The names of the columns, so that dict(history) is a dict of arrays."""
+        return list(self.epochs)
+
+    def to_pandas(self) -> Any:
+        """The epochs as a DataFrame; ImportError without pandas."""
+        try:
+            import pandas  # type: ignore[import-untyped,import-not-found,unused-ignore]
+        except ImportError as error:
+            raise ImportError("[to_pandas] pandas is needed: pip install pandas") from error
+        return pandas.DataFrame(self.epochs)
 
     def _advice(self, name: str) -> str:
         """A column's name is a key, not an attribute."""
