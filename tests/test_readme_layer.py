@@ -70,9 +70,15 @@ def compile_command(ninja, folder, source, made):
     """How Ninja compiles the activations, alone or joined, turned to another source."""
     run = subprocess.run([ninja, "-C", folder, "-t", "compdb"], capture_output=True, text=True, check=True)
     units = [unit for unit in json.loads(run.stdout) if "nncore_core.dir" in unit["output"]]
-    unit = next(unit for unit in units if re.search("layers.activation", unit["file"]))
+    units = [unit for unit in units if "layers/activation" in unit["file"] + whole(unit).read_text(encoding="utf-8")]
+    unit = units[0]
     command = unit["command"].replace(unit["output"], str(made))
     return command.replace(unit["file"], str(source))
+
+
+def whole(unit):
+    """The source of a unit; that of a joined one includes several."""
+    return Path(unit["directory"], unit["file"])
 
 
 def run(command, **options):

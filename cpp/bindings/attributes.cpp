@@ -13,13 +13,9 @@ PyObject* get_attribute(PyObject* self, PyObject* name) {
   PyObject* found = PyObject_GenericGetAttr(self, name);
   if (found != nullptr || PyErr_ExceptionMatches(PyExc_AttributeError) == 0) return found;
   if (PyUnicode_GetLength(name) > 0 && PyUnicode_ReadChar(name, 0) == '_') return nullptr;
-  py::error_already_set error;
-  if (PyObject_HasAttr(reinterpret_cast<PyObject*>(Py_TYPE(self)), name) != 0) {
-    error.restore();
-    return nullptr;
-  }
-  static PyObject* const missing = PyUnicode_InternFromString("_missing");
-  return PyObject_CallMethodObjArgs(self, missing, name, nullptr);
+  PyErr_Clear();  // Python calls this function: nothing here may throw
+  const bool property = PyObject_HasAttr(reinterpret_cast<PyObject*>(Py_TYPE(self)), name) != 0;
+  return property ? PyObject_GenericGetAttr(self, name) : PyObject_CallMethod(self, "_missing", "O", name);
 }
 
 }  // namespace
