@@ -34,7 +34,8 @@ class Layer(Strict):
     A subclass has, in the order they are called:
 
     `__init__(self, …)`
-        `self.add_parameter("weight", array)` declares a parameter.
+        `self.weight = self.add_parameter("weight", array)` declares a parameter. An array that is only an attribute is
+        a constant: it is not trained, nor saved.
     `build(self, shape)`
         Optional: the shape of one output sample for one input sample, both without the batch. Left out: the same.
     `forward(self, x, training)`
