@@ -1,5 +1,6 @@
 """scikit-learn's own checks of estimators, on all of ours; what MLPClassifier passes they pass."""
 
+import importlib.util
 import warnings
 from collections import Counter
 from unittest import SkipTest
@@ -47,6 +48,8 @@ def test_scikit_learns_checks(name):
     assert {check: outcome for check, outcome in found.items() if outcome not in ("passed", "skipped")} == {}
     peer = outcomes(PEERS[name]())
     skipped = {check for check, outcome in found.items() if outcome == "skipped"}
+    if importlib.util.find_spec("pandas") is None:  # of what takes weights, which scikit-learn 1.4's own nets do not
+        skipped -= {"check_sample_weights_pandas_series"}
     assert skipped <= {check for check, outcome in peer.items() if outcome != "passed"}
     assert set(peer) <= set(found)
     assert Counter(found.values())["passed"] >= 40
