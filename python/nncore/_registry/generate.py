@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -13,9 +14,14 @@ Schema = dict[str, Any]
 _Class = TypeVar("_Class", bound=Registered)
 
 
+@functools.cache
+def _all_schemas() -> list[Schema]:
+    return list(_core.schemas())
+
+
 def schemas(kind: str) -> list[Schema]:
     """The schemas of one kind, by name."""
-    return [schema for schema in _core.schemas() if schema["kind"] == kind]
+    return [schema for schema in _all_schemas() if schema["kind"] == kind]
 
 
 def signature_of(schema: Schema, types: Mapping[str, Any]) -> inspect.Signature:
