@@ -142,7 +142,8 @@ class Trainer {
   Pass pass_of(uint32_t step) const;
   void run_steps(const Run& run, uint32_t step, int64_t steps);
   bool count_steps(const Run& run, int64_t steps, bool observed);
-  void count_step(const Run& run, int64_t first, int64_t samples, const StepResult& result);
+  void count_step(const StepResult& result, double weight, int64_t missing);
+  double weight_of(int64_t first, int64_t samples) const;
   void count_score(const Run& run);
   void notify_schedule(Run& run, const EpochRecord& record);
   void save_snapshot();

@@ -102,7 +102,8 @@ std::string Trainer<T>::repeat_step(const Run& run, uint32_t step) {
   const bool look = options_.gradient.check_finite;
   const std::string parameter = look && result.finite ? plan_->nonfinite_parameter() : "";
   if (result.finite && parameter.empty()) {
-    count_step(run, 0, y_.shape[0], result);
+    const int64_t samples = y_.shape[0];
+    count_step(result, weight_of(0, samples), loss_->sums() ? run.batch - samples : 0);
     count_score(run);
     return "";
   }

@@ -122,20 +122,24 @@ void Trainer<T>::notify(Run& run, Observer& observer) {
   }
 }
 
-/// Moves the cursor past one of the steps just taken, with so many of the gathered samples.
+/// Moves the cursor past one of the steps just taken. `weight`: of its samples together; `missing`: how many of them a
+/// short batch lacks, where the loss is a sum, which weighs less already.
 template <class T>
-void Trainer<T>::count_step(const Run& run, int64_t first, int64_t samples, const StepResult& result) {
+void Trainer<T>::count_step(const StepResult& result, double weight, int64_t missing) {
   Cursor& cursor = state_.cursor;
-  const double* s = y_.weights == nullptr || loss_->sums() ? nullptr : y_.weights + first;
-  const double weight = s == nullptr ? static_cast<double>(samples) : std::accumulate(s, s + samples, 0.0);
   if (result.counts) {
     cursor.loss_sum += result.loss * weight;
-    if (samples < run.batch && loss_->sums()) {  // the sum over a short batch weighs less already
-      cursor.loss_sum += (result.loss - result.penalty) * static_cast<double>(run.batch - samples);
-    }
+    if (missing > 0) cursor.loss_sum += (result.loss - result.penalty) * static_cast<double>(missing);
     cursor.seen += weight;
   }
   ++cursor.step;
+}
+
+/// What so many of the gathered samples count in the loss of an epoch.
+template <class T>
+double Trainer<T>::weight_of(int64_t first, int64_t samples) const {
+  if (y_.weights == nullptr || loss_->sums()) return static_cast<double>(samples);
+  return std::accumulate(y_.weights + first, y_.weights + first + samples, 0.0);
 }
 
 /// Counts what the steps just taken classified right.
@@ -271,10 +275,12 @@ void Trainer<T>::run_epoch(Run& run, Observer& observer) {
 template <class T>
 bool Trainer<T>::count_steps(const Run& run, int64_t steps, bool observed) {
   const int64_t samples = y_.shape[0] / steps;
+  const int64_t missing = loss_->sums() ? run.batch - samples : 0;
+  const bool weighted = y_.weights != nullptr;
   for (int64_t k = 0; k < steps; ++k) {
     const StepResult& step = steps_[static_cast<std::size_t>(k)];
     if (!step.finite) return false;
-    count_step(run, k * samples, samples, step);
+    count_step(step, weighted ? weight_of(k * samples, samples) : static_cast<double>(samples), missing);
     result_.losses.add(step.loss);
     result_.rates.add(step.rate);
     if (options_.gradient.clip_norm > 0) {
